@@ -1,0 +1,5 @@
+"""tuneplug for scikit-learn: ``WarpedBayesSearchCV``, a drop-in for ``RandomizedSearchCV``."""
+
+from tuneplug_sklearn.search import WarpedBayesSearchCV
+
+__all__ = ["WarpedBayesSearchCV"]

@@ -1,0 +1,116 @@
+"""Every private name of scikit-learn that the adapter needs, and what differs by version.
+
+Nothing else in this package imports a name that scikit-learn does not document.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sklearn.base import _fit_context
+from sklearn.metrics._scorer import _MultimetricScorer
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._validation import (
+    _fit_and_score,
+    _insert_error_scores,
+    _warn_or_raise_about_fit_failures,
+)
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import _check_method_params as check_method_params
+
+__all__ = [
+    "BaseSearchCV",
+    "FitTask",
+    "Interval",
+    "check_method_params",
+    "fit_and_score",
+    "fit_context",
+    "insert_error_scores",
+    "metric_names",
+    "public_scorers",
+    "warn_or_raise_about_fit_failures",
+]
+
+Fit = TypeVar("Fit", bound=Callable[..., Any])
+
+insert_error_scores = _insert_error_scores
+warn_or_raise_about_fit_failures = _warn_or_raise_about_fit_failures
+
+_FIT_AND_SCORE_NAMES = frozenset(inspect.signature(_fit_and_score).parameters)
+#: scikit-learn 1.9 added callbacks; before it, fits take no ``callback_ctx``.
+HAS_CALLBACKS = "callback_ctx" in _FIT_AND_SCORE_NAMES
+
+
+def fit_context(fit: Fit) -> Fit:
+    """Decorate ``fit`` as scikit-learn does where the estimator inside validates itself."""
+    decorated: Fit = _fit_context(prefer_skip_nested_validation=False)(fit)
+    return decorated
+
+
+def fit_and_score(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Call scikit-learn's, without the arguments that this version does not know."""
+    known = {name: value for name, value in kwargs.items() if name in _FIT_AND_SCORE_NAMES}
+    result: dict[str, Any] = _fit_and_score(*args, **known)
+    return result
+
+
+def metric_names(scorers: Any) -> list[str] | None:
+    """Return the names of several metrics; None for one, or where a callable decides."""
+    return sorted(scorers._scorers) if isinstance(scorers, _MultimetricScorer) else None
+
+
+def public_scorers(scorers: Any) -> Any:
+    """Return what ``scorer_`` holds: a scorer, or a dict of them by name."""
+    return scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
+
+
+class FitTask:
+    """A task that scikit-learn 1.9's callbacks are told of; before 1.9 it tells nobody.
+
+    Parameters
+    ----------
+    search : estimator
+        The search that the task belongs to.
+    context : CallbackContext or None
+        scikit-learn's own object.
+    data : dict
+        X, y and metadata, as hooks are given them.
+    """
+
+    def __init__(self, search: Any, context: Any, data: dict[str, Any]) -> None:
+        self.search, self.context, self._data = search, context, data
+
+    @classmethod
+    def root(cls, search: Any, max_subtasks: int, **data: Any) -> FitTask:
+        """Return the task that stands for the whole fit."""
+        context = None
+        if HAS_CALLBACKS:
+            context = search._init_callback_context(max_subtasks=max_subtasks)
+        return cls(search, context, data)
+
+    def child(self, name: str, *, with_data: bool = False, **kwargs: Any) -> FitTask:
+        """Return a part of this task; ``kwargs`` are scikit-learn's ``subcontext`` arguments."""
+        context = None
+        if self.context is not None:
+            context = self.context.subcontext(task_name=name, **kwargs)
+        return FitTask(self.search, context, self._data if with_data else {})
+
+    def begin(self) -> FitTask:
+        if self.context is not None:
+            self.context.call_on_fit_task_begin(estimator=self.search, **self._data)
+        return self
+
+    def end(self) -> None:
+        if self.context is not None:
+            self.context.call_on_fit_task_end(estimator=self.search, **self._data)
+
+    def fit(self, estimator: Any, *args: Any, **params: Any) -> None:
+        """Fit an estimator as this task, so that its own callbacks are told as well."""
+        if self.context is None:
+            estimator.fit(*args, **params)
+            return
+        with self.context.propagate_callback_context(estimator):
+            self.begin()
+            estimator.fit(*args, **params)

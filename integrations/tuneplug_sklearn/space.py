@@ -1,0 +1,39 @@
+"""What scikit-learn's users declare: lists of choices, and the start-up design they expect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.model_selection import ParameterSampler
+
+from tuneplug import Categorical, SearchSpace
+
+__all__ = ["as_lists", "startup_points"]
+
+
+def as_lists(space: SearchSpace) -> list[dict[str, list[Any]]] | None:
+    """Return the space in scikit-learn's terms if every parameter is a list of choices."""
+    lists: list[dict[str, list[Any]]] = []
+    for branch in space.branches:
+        lists.append({})
+        for name, parameter in branch.items():
+            if not isinstance(parameter, Categorical) or parameter.when:
+                return None
+            lists[-1][name] = parameter.values
+    return lists
+
+
+def startup_points(
+    space: SearchSpace, n_iter: int, n_startup: int, random_state: Any
+) -> list[dict[str, Any]]:
+    """Return the first settings of a search over lists, as ``RandomizedSearchCV`` tries them.
+
+    These are all settings in ``ParameterGrid`` order where ``n_iter`` covers them, else the first
+    ``n_startup`` of ``ParameterSampler``; none where a parameter is not a list.  Where ``n_iter``
+    is more than there are settings, scikit-learn's own warning says so.
+    """
+    lists = as_lists(space)
+    if lists is None:
+        return []
+    sampled = list(ParameterSampler(lists, n_iter, random_state=random_state))
+    return sampled if n_iter >= space.size else sampled[:n_startup]

@@ -1,0 +1,87 @@
+"""tuneplug: hyperparameter tuning with a warped Gaussian process.
+
+Names are loaded when they are first used, so that ``import tuneplug`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tuneplug.errors import (
+        AllTrialsFailedError,
+        MissingDependencyError,
+        NoCompletedTrialError,
+        PluginError,
+        SpaceError,
+        SpaceExhausted,
+        TrialError,
+        TuneplugError,
+        UnknownNameError,
+    )
+    from tuneplug.parameters import Categorical, Float, Int
+    from tuneplug.scaling import Linear, Log, ReverseLog, Scaling, choose_scaling
+    from tuneplug.space import SearchSpace
+    from tuneplug.study import Study
+    from tuneplug.trial import Trial, TrialState
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "AllTrialsFailedError": "errors",
+    "Categorical": "parameters",
+    "Float": "parameters",
+    "Int": "parameters",
+    "Linear": "scaling",
+    "Log": "scaling",
+    "MissingDependencyError": "errors",
+    "NoCompletedTrialError": "errors",
+    "PluginError": "errors",
+    "ReverseLog": "scaling",
+    "Scaling": "scaling",
+    "SearchSpace": "space",
+    "SpaceError": "errors",
+    "SpaceExhausted": "errors",
+    "Study": "study",
+    "Trial": "trial",
+    "TrialError": "errors",
+    "TrialState": "trial",
+    "TuneplugError": "errors",
+    "UnknownNameError": "errors",
+    "choose_scaling": "scaling",
+}
+
+__all__ = [
+    "AllTrialsFailedError",
+    "Categorical",
+    "Float",
+    "Int",
+    "Linear",
+    "Log",
+    "MissingDependencyError",
+    "NoCompletedTrialError",
+    "PluginError",
+    "ReverseLog",
+    "Scaling",
+    "SearchSpace",
+    "SpaceError",
+    "SpaceExhausted",
+    "Study",
+    "Trial",
+    "TrialError",
+    "TrialState",
+    "TuneplugError",
+    "UnknownNameError",
+    "choose_scaling",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,209 @@
+"""Distributions as parameters: what ``RandomizedSearchCV`` accepts, searched on its own scale.
+
+``uniform``, ``loguniform`` and ``randint`` are ranges with that scaling.  Every other frozen
+distribution brings its own scale: with cumulative distribution function F and quantile function
+Q, a value x lies at u = F(x), and u maps to Q(u).  Uniform u then draws exactly from it, and a
+model-guided strategy searches in its quantiles.  scipy itself is not imported here: a distribution
+is recognised by its methods.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+
+from tuneplug.parameters import Categorical, Condition, Float, Int, Parameter, ScalingRecord
+from tuneplug.scaling import FloatArray
+
+__all__ = ["Quantiles", "as_parameter"]
+
+#: A quantile function that is infinite at an end is searched by models inside this part of u.
+OPEN_END = 0.001
+#: The nearest that u comes to an infinite end when settings are drawn at random.
+TINY = 2.0**-53
+#: Draws that stand for a distribution that has only ``rvs``, and the seed they are made with.
+EMPIRICAL_DRAWS = 1024
+EMPIRICAL_SEED = 0
+#: ... and how many of them become choices where they are not numbers.
+EMPIRICAL_CHOICES = 128
+
+
+class _Empirical:
+    """Quantile and distribution function of draws, for an object that has only ``rvs``."""
+
+    def __init__(self, draws: Sequence[float]) -> None:
+        self._draws = np.sort(np.asarray(draws, dtype=np.float64))
+        self.whole = all(isinstance(draw, (int, np.integer)) for draw in draws)
+
+    def support(self) -> tuple[float, float]:
+        return float(self._draws[0]), float(self._draws[-1])
+
+    def ppf(self, u: FloatArray) -> FloatArray:
+        if self.whole:
+            return np.asarray(np.quantile(self._draws, u, method="inverted_cdf"))
+        return np.asarray(np.quantile(self._draws, u))
+
+    def cdf(self, x: FloatArray) -> FloatArray:
+        if self.whole:
+            return np.searchsorted(self._draws, x, side="right") / len(self._draws)
+        return np.interp(x, self._draws, np.linspace(0.0, 1.0, len(self._draws)))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Quantiles(Parameter):
+    """A parameter with the scale of a distribution: anything with ``ppf``, ``cdf``, ``support``.
+
+    Parameters
+    ----------
+    distribution : frozen scipy distribution
+        Discrete ones (with a ``pmf``) give Python ints.
+    label : str
+        What ``explain_scaling()`` calls it.
+    reason : str
+        Why it lies on this scale.
+    when : mapping of str to list, optional
+        Other parameters and the values of theirs under which this one is active.
+    """
+
+    distribution: Any
+    label: str
+    reason: str
+    when: Condition | None = field(default=None)
+
+    def faults(self) -> list[str]:
+        low, high = self._support
+        if math.isnan(low) or math.isnan(high):
+            return [f"the distribution has no support: its parameters are invalid ({self.label})"]
+        return []
+
+    @cached_property
+    def _support(self) -> tuple[float, float]:
+        low, high = self.distribution.support()
+        return float(low), float(high)
+
+    @property
+    def _discrete(self) -> bool:
+        return hasattr(self.distribution, "pmf") or getattr(self.distribution, "whole", False)
+
+    def explain(self, name: str) -> ScalingRecord:
+        return ScalingRecord(
+            parameter=name, scaling=self.label, chosen_by="user", reason=self.reason, advice=""
+        )
+
+    @cached_property
+    def unit_bounds(self) -> tuple[float, float]:
+        low, high = self._support
+        return (
+            0.0 if math.isfinite(low) else OPEN_END,
+            1.0 if math.isfinite(high) else 1.0 - OPEN_END,
+        )
+
+    @cached_property
+    def size(self) -> float:
+        low, high = self._support
+        if low == high:
+            return 1
+        return high - low + 1 if self._discrete else math.inf
+
+    def _quantile(self, u: FloatArray) -> FloatArray:
+        low, high = self._support
+        inside = np.clip(
+            u, 0.0 if math.isfinite(low) else TINY, 1.0 if math.isfinite(high) else 1.0 - TINY
+        )
+        # scipy puts ppf(0) of a discrete distribution one below its support.
+        return np.clip(np.asarray(self.distribution.ppf(inside), dtype=np.float64), low, high)
+
+    def _at(self, x: FloatArray) -> FloatArray:
+        upper = np.asarray(self.distribution.cdf(x), dtype=np.float64)
+        if self._discrete:
+            upper = 0.5 * (upper + np.asarray(self.distribution.cdf(x - 1.0), dtype=np.float64))
+        return np.clip(upper, 0.0, 1.0)
+
+    def to_unit(self, values: Sequence[Any]) -> FloatArray:
+        low, high = self._support
+        x = np.asarray(values, dtype=np.float64)
+        for value in x[~((x >= low) & (x <= high))]:
+            raise ValueError(f"values must lie in [{low!r}, {high!r}], but got {value!r}")
+        return self._at(x)
+
+    def from_unit(self, u: FloatArray) -> list[Any]:
+        x = self._quantile(np.asarray(u, dtype=np.float64))
+        return [int(value) for value in x] if self._discrete else [float(value) for value in x]
+
+    def snap(self, u: FloatArray) -> FloatArray:
+        return self._at(self._quantile(u)) if self._discrete else np.clip(u, 0.0, 1.0)
+
+    def points(self) -> FloatArray:
+        low, high = self._support
+        return np.unique(self._at(np.arange(low, high + 1.0)))
+
+    def same_as(self, other: Parameter) -> bool:
+        return isinstance(other, Quantiles) and self.distribution is other.distribution
+
+
+def as_parameter(declared: Any) -> Parameter:
+    """Turn what stands in a search space into a parameter.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a parameter, a list of choices, nor a distribution.
+    """
+    if isinstance(declared, Parameter):
+        return declared
+    if hasattr(declared, "rvs"):
+        return _from_distribution(declared)
+    if isinstance(declared, (str, bytes, Mapping)) or not hasattr(declared, "__len__"):
+        raise ValueError(
+            "a parameter must be a Float, Int or Categorical, a list of choices or a "
+            f"distribution, but got {declared!r}"
+        )
+    return Categorical(declared)
+
+
+def _from_distribution(distribution: Any) -> Parameter:
+    if not (hasattr(distribution, "ppf") and hasattr(distribution, "cdf")):
+        return _from_draws(distribution)
+    name = getattr(getattr(distribution, "dist", None), "name", type(distribution).__name__)
+    label = f"quantile({name})"
+    reason = f"declared by a {name} distribution: searched in its quantiles"
+    quantiles = Quantiles(distribution, label, reason)
+    low, high = quantiles._support
+    if math.isnan(low) or math.isnan(high):
+        return quantiles
+    if name == "randint":
+        return Int(int(low), int(high), "linear")
+    if name == "uniform":
+        return Float(low, high, "linear")
+    # A shifted loguniform is not a log scale: its median is not the geometric mean of its ends.
+    if name in ("loguniform", "reciprocal") and low > 0:
+        median = float(distribution.ppf(0.5))
+        if math.isclose(median, math.sqrt(low) * math.sqrt(high), rel_tol=1e-9):
+            return Float(low, high, "log")
+    return quantiles
+
+
+def _from_draws(distribution: Any) -> Parameter:
+    rng = np.random.RandomState(EMPIRICAL_SEED)
+    draws = [distribution.rvs(random_state=rng) for _ in range(EMPIRICAL_DRAWS)]
+    kind = type(distribution).__name__
+    if all(isinstance(draw, (int, float, np.integer, np.floating)) for draw in draws):
+        reason = (
+            f"{kind} has only rvs: searched in the empirical quantiles of {EMPIRICAL_DRAWS} draws"
+        )
+        return Quantiles(_Empirical(draws), f"empirical({kind})", reason)
+    choices = draws[:EMPIRICAL_CHOICES]
+    warnings.warn(
+        f"{kind} has only rvs, and does not draw numbers: its first {len(choices)} draws "
+        "are taken as the choices.",
+        UserWarning,
+        stacklevel=2,
+    )
+    return Categorical(choices)

@@ -1,0 +1,64 @@
+"""Every exception tuneplug raises on purpose.
+
+    TuneplugError
+    ├── SpaceError (ValueError)                 a search space that cannot be searched
+    ├── SpaceExhausted                          a finite space has no untried setting left
+    ├── TrialError (ValueError)                 a trial told twice, or not of this study
+    ├── NoCompletedTrialError (ValueError)      the best trial was asked for, none completed
+    ├── AllTrialsFailedError (RuntimeError)     a search ended without one completed trial
+    ├── UnknownNameError (ValueError)           a name no plugin has registered
+    ├── PluginError                             a plugin that cannot be used
+    └── MissingDependencyError (ModuleNotFoundError)    an optional package is not installed
+
+Each message states the rule, then the values, then the cure.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AllTrialsFailedError",
+    "MissingDependencyError",
+    "NoCompletedTrialError",
+    "PluginError",
+    "SpaceError",
+    "SpaceExhausted",
+    "TrialError",
+    "TuneplugError",
+    "UnknownNameError",
+]
+
+
+class TuneplugError(Exception):
+    """Base class of every exception tuneplug raises on purpose."""
+
+
+class SpaceError(TuneplugError, ValueError):
+    """A search space that cannot be searched; the message lists every fault found."""
+
+
+class SpaceExhausted(TuneplugError):  # noqa: N818  an end, not an error
+    """Every setting of a finite space has been tried or is running."""
+
+
+class TrialError(TuneplugError, ValueError):
+    """A trial that is not of this study, or that has already ended."""
+
+
+class NoCompletedTrialError(TuneplugError, ValueError):
+    """The best trial was asked for before any trial completed."""
+
+
+class AllTrialsFailedError(TuneplugError, RuntimeError):
+    """A search ended without one completed trial; the message counts them and shows why."""
+
+
+class UnknownNameError(TuneplugError, ValueError):
+    """A name that no plugin has registered; the message lists those that are."""
+
+
+class PluginError(TuneplugError):
+    """A plugin that cannot be used, with its distribution and the cause."""
+
+
+class MissingDependencyError(TuneplugError, ModuleNotFoundError):
+    """An optional package is not installed; the message names the extra that brings it."""

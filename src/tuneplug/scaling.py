@@ -1,0 +1,291 @@
+"""Scalings: how a numeric range is laid out on the unit interval, and the Auto rule that picks one.
+
+Notation: x is a value in the user's units, t = f(x) the transformed value, and
+
+    u = (f(x) - f(low)) / (f(high) - f(low))        in [0, 1].
+
+A scaling acts from the first trial on; the warp that the Bayesian strategy learns comes on top of
+it.  The names and rules are those of Amazon SageMaker Automatic Model Tuning (``ScalingType``).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "Linear",
+    "Log",
+    "ReverseLog",
+    "Scaling",
+    "ScalingChoice",
+    "choose_scaling",
+    "resolve_scaling",
+]
+
+FloatArray = NDArray[np.float64]
+
+#: A range spans this factor, or more, before Auto leaves the linear scale.
+AUTO_RATIO = 100.0
+#: ... and where both logarithmic scales qualify, the larger ratio must lead by this factor.
+AUTO_LEAD = 10.0
+#: (1 - 0.9) / (1 - 0.999) is 99.99999999999991 in floating point and must count as 100.
+AUTO_TOLERANCE = 1e-9
+
+
+class Scaling(ABC):
+    """A strictly increasing function f, and the unit interval that f makes of a range.
+
+    A subclass gives ``name``, ``forward`` (f), ``inverse`` and, where f is not defined everywhere,
+    ``fault``.  All functions take and return float arrays of any one shape.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def forward(self, x: FloatArray) -> FloatArray:
+        """Return f(x)."""
+
+    @abstractmethod
+    def inverse(self, t: FloatArray) -> FloatArray:
+        """Return the x for which f(x) = t."""
+
+    def fault(self, low: float, high: float) -> str | None:
+        """Say why this scaling cannot serve [low, high], or return None if it can."""
+        return None
+
+    @final
+    def to_unit(self, x: ArrayLike, low: float, high: float) -> FloatArray:
+        """Map values in [low, high] to u in [0, 1]; both ends map exactly."""
+        x = np.asarray(x, dtype=np.float64)
+        start, stop = self.ends(low, high)
+        u = (self.forward(np.clip(x, low, high)) - start) / (stop - start)
+        u = np.where(x <= low, 0.0, np.where(x >= high, 1.0, u))
+        return np.clip(u, 0.0, 1.0)
+
+    @final
+    def from_unit(self, u: ArrayLike, low: float, high: float) -> FloatArray:
+        """Map u in [0, 1] to values in [low, high]; both ends map exactly."""
+        u = np.clip(np.asarray(u, dtype=np.float64), 0.0, 1.0)
+        start, stop = self.ends(low, high)
+        x = np.clip(self.inverse(start * (1.0 - u) + stop * u), low, high)
+        return np.where(u == 0.0, low, np.where(u == 1.0, high, x))
+
+    @final
+    def ends(self, low: float, high: float) -> tuple[float, float]:
+        """Return f(low) and f(high)."""
+        start, stop = self.forward(np.array([low, high], dtype=np.float64))
+        return float(start), float(stop)
+
+
+@final
+@dataclass(frozen=True)
+class Linear(Scaling):
+    """f(x) = x: equal steps matter equally.
+
+    >>> Linear().to_unit([0, 5, 10], 0, 10)
+    array([0. , 0.5, 1. ])
+    """
+
+    name: ClassVar[str] = "linear"
+
+    def forward(self, x: FloatArray) -> FloatArray:
+        return x
+
+    def inverse(self, t: FloatArray) -> FloatArray:
+        return t
+
+
+@final
+@dataclass(frozen=True)
+class Log(Scaling):
+    """f(x) = ln(x) for x > 0: equal factors matter equally.
+
+    >>> Log().from_unit([0, 0.5, 1], 0.01, 100)
+    array([1.e-02, 1.e+00, 1.e+02])
+    """
+
+    name: ClassVar[str] = "log"
+
+    def forward(self, x: FloatArray) -> FloatArray:
+        return np.log(x)
+
+    def inverse(self, t: FloatArray) -> FloatArray:
+        return np.exp(t)
+
+    def fault(self, low: float, high: float) -> str | None:
+        if low > 0:
+            return None
+        cure = "use a small positive low such as 1e-8" if low == 0 else "use a linear scaling"
+        return f"log scaling needs `low > 0`, but got low={low!r}, high={high!r}: {cure}"
+
+
+@final
+@dataclass(frozen=True)
+class ReverseLog(Scaling):
+    """f(x) = -ln(1 - x) on [0, 1): for momentum-like ranges such as 0.9, 0.99, 0.999.
+
+    This is SageMaker's (and Syne Tune's) ``ReverseLogarithmic``.  Vizier gives the same name to
+    another function, ln(low + high - x), which is defined on any positive range.
+
+    >>> ReverseLog().from_unit([0, 0.5, 1], 0.9, 0.999).round(3)
+    array([0.9  , 0.99 , 0.999])
+    """
+
+    name: ClassVar[str] = "reverse_log"
+
+    def forward(self, x: FloatArray) -> FloatArray:
+        return -np.log1p(-x)
+
+    def inverse(self, t: FloatArray) -> FloatArray:
+        return -np.expm1(-t)
+
+    def fault(self, low: float, high: float) -> str | None:
+        if low >= 0 and high < 1:
+            return None
+        cure = "use a high just below 1 such as 0.9999" if high == 1 else "use a linear scaling"
+        return (
+            "reverse-log scaling needs `0 <= low` and `high < 1`, "
+            f"but got low={low!r}, high={high!r}: {cure}"
+        )
+
+
+#: What ``scaling=`` accepts by name; the capitalised spellings are SageMaker's.
+NAMED: Mapping[str, Scaling] = {
+    "linear": Linear(),
+    "log": Log(),
+    "reverse_log": ReverseLog(),
+    "Linear": Linear(),
+    "Logarithmic": Log(),
+    "ReverseLogarithmic": ReverseLog(),
+}
+AUTO_NAMES = ("auto", "Auto")
+
+
+@dataclass(frozen=True)
+class ScalingChoice:
+    """Which scaling a range got, who chose it, and why.
+
+    ``log_ratio`` is high / low, ``reverse_ratio`` is (1 - low) / (1 - high); each is None where it
+    is not defined.  ``advice`` is empty unless an end of the range stood in the way of a
+    logarithmic scale.
+    """
+
+    scaling: Scaling
+    chosen_by: Literal["user", "auto"]
+    reason: str
+    advice: str = ""
+    log_ratio: float | None = None
+    reverse_ratio: float | None = None
+
+
+def _at_least(ratio: float | None, bar: float) -> bool:
+    return ratio is not None and ratio >= bar * (1.0 - AUTO_TOLERANCE)
+
+
+def choose_scaling(low: float, high: float, *, integer: bool = False) -> ScalingChoice:
+    """Apply the Auto rule to a range.
+
+    A range that spans a factor of 100 or more, high / low, becomes log; one whose distance to 1
+    does, (1 - low) / (1 - high), becomes reverse-log (never for integers).  Where both do, the one
+    that is at least 10 times the other wins, else the range stays linear.  Ratios are compared
+    with a relative tolerance of 1e-9.  The thresholds are tuneplug's own: the service has not
+    published its own.
+
+    >>> choose_scaling(1e-4, 1.0).scaling.name
+    'log'
+    >>> choose_scaling(0.9, 0.999).reason
+    'auto: (1 - low) / (1 - high) = 100 is at least 100'
+    """
+    log_ratio = _ratio(high, low) if low > 0 else None
+    reversible = not integer and low >= 0 and high < 1
+    reverse_ratio = _ratio(1.0 - low, 1.0 - high) if reversible else None
+    log, reverse = _at_least(log_ratio, AUTO_RATIO), _at_least(reverse_ratio, AUTO_RATIO)
+    by_log, by_reverse = (
+        f"high / low = {_g(log_ratio)}",
+        f"(1 - low) / (1 - high) = {_g(reverse_ratio)}",
+    )
+    scaling: Scaling = Linear()
+    if log and reverse:
+        assert log_ratio is not None
+        assert reverse_ratio is not None
+        if _at_least(log_ratio, AUTO_LEAD * reverse_ratio):
+            scaling, verdict = Log(), f"{by_log} is at least 10 times {by_reverse}"
+        elif _at_least(reverse_ratio, AUTO_LEAD * log_ratio):
+            scaling, verdict = ReverseLog(), f"{by_reverse} is at least 10 times {by_log}"
+        else:
+            verdict = f"{by_log} and {by_reverse} are too close to prefer one"
+    elif log:
+        scaling, verdict = Log(), f"{by_log} is at least 100"
+    elif reverse:
+        scaling, verdict = ReverseLog(), f"{by_reverse} is at least 100"
+    else:
+        verdict = "the range spans no factor of 100"
+    advice = _advice(low, high, integer) if scaling == Linear() else ""
+    return ScalingChoice(scaling, "auto", f"auto: {verdict}", advice, log_ratio, reverse_ratio)
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    """Return the ratio of two positive numbers, infinite where it overflows."""
+    try:
+        return float(numerator) / float(denominator)
+    except (OverflowError, ZeroDivisionError):
+        return math.inf
+
+
+def _g(ratio: float | None) -> str:
+    return "undefined" if ratio is None else f"{ratio:.6g}"
+
+
+def _advice(low: float, high: float, integer: bool) -> str:
+    """Name the end of the range that ruled a logarithmic scale out, if one did."""
+    advice = []
+    if low == 0 and (not integer or _at_least(float(high), AUTO_RATIO)):
+        small = "low=1" if integer else "a small positive low such as 1e-8"
+        advice.append(
+            f"low=0 rules out a log scale; if orders of magnitude matter, declare {small}"
+        )
+    if high == 1 and low >= 0 and not integer:
+        advice.append(
+            "high=1 rules out a reverse-log scale; if the distance to 1 matters, "
+            "declare a high just below 1 such as 0.9999"
+        )
+    return "; ".join(advice)
+
+
+def resolve_scaling(
+    declared: str | Scaling, low: float, high: float, *, integer: bool = False
+) -> ScalingChoice:
+    """Turn what a user declared into a scaling for [low, high]; an explicit choice never changes.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or the scaling cannot serve the range.
+    """
+    if isinstance(declared, str) and declared in AUTO_NAMES:
+        return choose_scaling(low, high, integer=integer)
+    scaling = NAMED.get(declared) if isinstance(declared, str) else declared
+    if not isinstance(scaling, Scaling):
+        names = ", ".join(map(repr, ["auto", "linear", "log", "reverse_log"]))
+        raise ValueError(
+            f"scaling must be one of {names}, SageMaker's spelling of one, or a Scaling, "
+            f"but got {declared!r}"
+        )
+    if integer and isinstance(scaling, ReverseLog):
+        raise ValueError("reverse-log scaling is for Float only: integers are linear or log")
+    if fault := scaling.fault(low, high):
+        raise ValueError(fault)
+    start, stop = scaling.ends(low, high)
+    if not (math.isfinite(start) and math.isfinite(stop) and start < stop):
+        raise ValueError(
+            f"{scaling.name} scaling must increase from low to high, "
+            f"but f({low!r}) = {start!r} and f({high!r}) = {stop!r}"
+        )
+    return ScalingChoice(scaling, "user", f"declared {scaling.name}")

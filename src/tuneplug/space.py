@@ -1,0 +1,433 @@
+"""SearchSpace: named parameters, laid out in one unit cube.
+
+Notation: d is the number of dimensions of the cube, u a row of shape (d,), U rows of shape (n, d).
+A setting is a dict of values in the user's units; every setting has one place in the cube.
+
+- Constants (one value) are part of every setting and of no dimension.
+- A conditional parameter is active where ``when=`` holds.  Inactive, it is absent from the setting
+  and its coordinate rests at 0.5, so that it adds no distance between settings.
+- A list of mappings is one space with several branches: a first, hidden dimension says which
+  branch a setting belongs to.  Branches share the dimension of a parameter they declare alike.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneplug.distributions import as_parameter
+from tuneplug.errors import SpaceError
+from tuneplug.parameters import Categorical, Float, Parameter, ScalingRecord
+
+__all__ = ["SearchSpace"]
+
+FloatArray = NDArray[np.float64]
+#: Where the coordinate of an inactive parameter rests.
+REST = 0.5
+#: Coordinates are compared after rounding to this many digits.
+KEY_DIGITS = 12
+#: Settings of a finite space are listed in blocks of this many.
+ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """A condition on another coordinate: it must be active and at one of the points ``at``."""
+
+    entry: int
+    at: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One parameter in one or more branches; ``column`` is None for a constant."""
+
+    name: str
+    parameter: Parameter
+    column: int | None
+    gates: tuple[_Gate, ...]
+    branches: tuple[int, ...]
+
+
+@final
+class SearchSpace:
+    """The parameters of a search, and the unit cube they span.
+
+    Parameters
+    ----------
+    parameters : mapping of str to parameter, or a list of such mappings
+        A parameter is a ``Float``, ``Int`` or ``Categorical``, a list or array of choices, or a
+        frozen scipy distribution (anything with ``rvs``).  A list of mappings is one space with
+        several branches.
+
+    Raises
+    ------
+    SpaceError
+        Listing every fault of every parameter at once.
+
+    Examples
+    --------
+    >>> space = SearchSpace({"eta": Float(1e-4, 1.0), "booster": Categorical(["gbtree", "dart"]),
+    ...                      "rate_drop": Float(0, 1, when={"booster": ["dart"]})})
+    >>> space.decode([0.5, 0.2, 0.9])
+    {'eta': 0.01, 'booster': 'gbtree'}
+    >>> space.encode({"eta": 0.01, "booster": "gbtree"})
+    array([0.5 , 0.25, 0.5 ])
+    """
+
+    def __init__(
+        self, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | SearchSpace
+    ) -> None:
+        if isinstance(parameters, SearchSpace):
+            self.branches: list[dict[str, Parameter]] = parameters.branches
+        else:
+            self.branches = _checked(parameters)
+        self._branch = Categorical(range(len(self.branches)))
+        self._entries: list[_Entry] = []
+        self._columns: list[Parameter] = [self._branch] if len(self.branches) > 1 else []
+        for number, branch in enumerate(self.branches):
+            self._add_branch(number, branch)
+
+    def _add_branch(self, number: int, branch: Mapping[str, Parameter]) -> None:
+        placed: dict[str, int] = {}
+        for name in _parents_first(branch):
+            parameter = branch[name]
+            shared = self._shared(name, parameter)
+            if shared is not None:
+                entry = self._entries[shared]
+                self._entries[shared] = _Entry(
+                    name, entry.parameter, entry.column, (), (*entry.branches, number)
+                )
+                placed[name] = shared
+                continue
+            gates = tuple(
+                _Gate(placed[parent], tuple(_positions(branch[parent], values)))
+                for parent, values in (parameter.when or {}).items()
+            )
+            column = None
+            if parameter.size > 1:
+                column = len(self._columns)
+                self._columns.append(parameter)
+            placed[name] = len(self._entries)
+            self._entries.append(_Entry(name, parameter, column, gates, (number,)))
+
+    def _shared(self, name: str, parameter: Parameter) -> int | None:
+        """Return the entry of an earlier branch that declares this parameter alike."""
+        for i, entry in enumerate(self._entries):
+            alike = entry.name == name and not entry.gates and not parameter.when
+            if alike and entry.parameter.same_as(parameter):
+                return i
+        return None
+
+    # ------------------------------------------------------------------ what the cube looks like
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all parameters, constants included, each once, in order of declaration."""
+        return list(dict.fromkeys(name for branch in self.branches for name in branch))
+
+    @property
+    def dimensions(self) -> list[Parameter]:
+        """The parameter behind each of the d columns (a hidden Categorical for the branches)."""
+        return list(self._columns)
+
+    @property
+    def labels(self) -> list[str]:
+        """A name for each of the d columns; the hidden one is called ``(branch)``.
+
+        A parameter that branches declare differently has a column each, named ``name[branch]``.
+        """
+        columns = [e for e in self._entries if e.column is not None]
+        count = Counter(e.name for e in columns)
+        names = {
+            e.column: e.name if count[e.name] == 1 else f"{e.name}[{e.branches[0]}]"
+            for e in columns
+        }
+        return [names.get(column, "(branch)") for column in range(self.n_dimensions)]
+
+    @property
+    def n_dimensions(self) -> int:
+        """The number of dimensions d of the unit cube."""
+        return len(self._columns)
+
+    @property
+    def n_branches(self) -> int:
+        """The number of sub-spaces: 1 unless the space was given as a list."""
+        return len(self.branches)
+
+    @property
+    def bounds(self) -> FloatArray:
+        """Ends of the part of the cube that a model-guided strategy searches, shape (d, 2)."""
+        return np.array([p.unit_bounds for p in self._columns], dtype=np.float64).reshape(-1, 2)
+
+    @property
+    def size(self) -> float:
+        """The number of settings: exact without conditions and branches, else an upper bound."""
+        return sum(math.prod(float(p.size) for p in branch.values()) for branch in self.branches)
+
+    def explain_scaling(self) -> list[ScalingRecord]:
+        """Return, for each numeric parameter, its scaling, who chose it, why, and advice."""
+        records = (e.parameter.explain(e.name) for e in self._entries if e.column is not None)
+        return [record for record in records if record is not None]
+
+    # ------------------------------------------------------------------ settings <-> cube
+
+    def decode(self, u: Sequence[float] | FloatArray) -> dict[str, Any]:
+        """Map a row of the cube, shape (d,), to a setting.
+
+        Raises
+        ------
+        ValueError
+            If u does not have d coordinates, all in [0, 1].
+        """
+        row = np.asarray(u, dtype=np.float64)
+        if row.shape != (self.n_dimensions,) or not np.all((row >= 0) & (row <= 1)):
+            raise ValueError(
+                f"u must hold {self.n_dimensions} coordinates in [0, 1], but got {u!r}"
+            )
+        active = self._active(self._snap_columns(row[None, :]))[0]
+        setting = {}
+        for entry, on in zip(self._entries, active, strict=True):
+            if on:
+                at = row[[entry.column]] if entry.column is not None else np.array([REST])
+                setting[entry.name] = entry.parameter.from_unit(at)[0]
+        return {name: setting[name] for name in self.names if name in setting}
+
+    def encode(self, params: Mapping[str, Any]) -> FloatArray:
+        """Map a setting to its row of the cube, shape (d,).
+
+        Raises
+        ------
+        ValueError
+            If a name is missing, unknown or inactive, or a value lies outside its parameter.
+        """
+        faults = []
+        for number in range(self.n_branches):
+            try:
+                return self._encode_in(number, params)
+            except ValueError as error:
+                faults.append(str(error))
+        raise ValueError("; or ".join(dict.fromkeys(faults)))
+
+    def _encode_in(self, branch: int, params: Mapping[str, Any]) -> FloatArray:
+        row = np.full(self.n_dimensions, REST)
+        if self.n_branches > 1:
+            row[0] = self._branch.to_unit([branch])[0]
+        mine = [(i, e) for i, e in enumerate(self._entries) if branch in e.branches]
+        for _, entry in mine:
+            if entry.name in params:
+                try:
+                    at = _positions(entry.parameter, [params[entry.name]])
+                except ValueError as error:
+                    raise ValueError(f"{entry.name}: {error}") from None
+                if not at:
+                    raise ValueError(f"{entry.name} is constant, but got {params[entry.name]!r}")
+                if entry.column is not None:
+                    row[entry.column] = at[0]
+        active = self._active(row[None, :])[0]
+        wanted = {entry.name for i, entry in mine if active[i]}
+        if missing := sorted(wanted - set(params)):
+            raise ValueError(f"a setting must give every active parameter: {missing} missing")
+        if extra := sorted(set(params) - wanted):
+            raise ValueError(f"a setting must give active parameters only: {extra} not expected")
+        return row
+
+    def canonical(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a setting in the order and types of the space: the choices given, int, float.
+
+        Raises
+        ------
+        ValueError
+            As ``encode`` does.
+        """
+        own = self.decode(self.encode(params))
+        # The digits of a float are kept: the way through the cube may change the last one.
+        return {k: float(params[k]) if type(v) is float else v for k, v in own.items()}
+
+    def snap(self, U: FloatArray) -> FloatArray:
+        """Move rows, shape (n, d), to the places at which their settings sit.
+
+        ``snap(U)`` decodes to the same settings as U and equals the encoding of them.
+        """
+        snapped = self._snap_columns(U)
+        active = self._active(snapped)
+        used = np.zeros(snapped.shape, dtype=bool)
+        used[:, : self.n_branches > 1] = True
+        for i, entry in enumerate(self._entries):
+            if entry.column is not None:
+                used[:, entry.column] |= active[:, i]
+        return np.where(used, snapped, REST)
+
+    def _snap_columns(self, U: FloatArray) -> FloatArray:
+        columns = [p.snap(U[:, j]) for j, p in enumerate(self._columns)]
+        return np.stack(columns, axis=1) if columns else np.empty((len(U), 0))
+
+    def _active(self, snapped: FloatArray) -> NDArray[np.bool_]:
+        """Return which entries each row uses, shape (n, number of entries)."""
+        active = np.zeros((len(snapped), len(self._entries)), dtype=bool)
+        if self.n_branches > 1:
+            branch = self._branch.index(snapped[:, 0])
+        else:
+            branch = np.zeros(len(snapped), dtype=np.intp)
+        for i, entry in enumerate(self._entries):
+            on = np.isin(branch, entry.branches)
+            for gate in entry.gates:
+                on &= active[:, gate.entry]
+                column = self._entries[gate.entry].column
+                if column is not None:
+                    near = np.abs(snapped[:, [column]] - np.array(gate.at)) < 10.0**-KEY_DIGITS
+                    on &= near.any(axis=1)
+            active[:, i] = on
+        return active
+
+    def keys(self, U: FloatArray) -> list[bytes]:
+        """Return a hashable key for each snapped row: equal settings have equal keys."""
+        rounded = np.ascontiguousarray(np.round(U, KEY_DIGITS) + 0.0)
+        return [row.tobytes() for row in rounded]
+
+    # ------------------------------------------------------------------ going through settings
+
+    def sample(self, n: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+        """Draw n settings independently and uniformly in the cube (repeats can occur)."""
+        return [self.decode(u) for u in rng.random((n, self.n_dimensions))]
+
+    def rows(self, levels: int | None = None) -> Iterator[FloatArray]:
+        """Yield the row of every setting once, in scikit-learn's ``ParameterGrid`` order.
+
+        ``levels`` is the most values that a dimension contributes; None takes all of them and
+        needs a finite space.
+
+        Raises
+        ------
+        ValueError
+            If ``levels`` is None and the space is not finite.
+        """
+        if levels is None and math.isinf(self.size):
+            raise ValueError("an infinite space has no list of settings: give levels=")
+        seen: set[bytes] = set()
+        for number in range(self.n_branches):
+            mine = [e for e in self._entries if number in e.branches]
+            columns = [(e.name, e.column) for e in mine if e.column is not None]
+            # ParameterGrid: names sorted, the last one changing fastest.
+            order = [column for _, column in sorted(columns)]
+            axes = [self._columns[j].levels(levels or int(self._columns[j].size)) for j in order]
+            points = itertools.product(*axes)
+            while block := list(itertools.islice(points, ROWS_AT_ONCE)):
+                rows = np.full((len(block), self.n_dimensions), REST)
+                if self.n_branches > 1:
+                    rows[:, 0] = self._branch.to_unit([number])[0]
+                rows[:, order] = np.array(block)
+                rows = self.snap(rows)
+                for key, row in zip(self.keys(rows), rows, strict=True):
+                    if key not in seen:
+                        seen.add(key)
+                        yield row
+
+    def __repr__(self) -> str:
+        return f"SearchSpace({self.branches[0] if self.n_branches == 1 else self.branches!r})"
+
+
+def _checked(declared: Any) -> list[dict[str, Parameter]]:
+    """Turn a declaration into branches of parameters, or raise with every fault in it."""
+    branches = [declared] if isinstance(declared, Mapping) else declared
+    if isinstance(branches, (str, bytes)) or not isinstance(branches, Sequence) or not branches:
+        raise SpaceError(
+            "a search space must be a mapping of names to parameters, or a list of them, "
+            f"but got {declared!r}"
+        )
+    faults: list[str] = []
+    result = []
+    for number, branch in enumerate(branches):
+        prefix = f"[{number}] " if len(branches) > 1 else ""
+        if not isinstance(branch, Mapping):
+            faults.append(f"{prefix}a mapping of names to parameters is needed, got {branch!r}")
+            continue
+        sound, found = _check_branch(branch)
+        faults += [prefix + fault for fault in found]
+        result.append(sound)
+    if faults:
+        count = f"{len(faults)} fault" + "s" * (len(faults) > 1)
+        raise SpaceError(f"the search space has {count}:\n" + "\n".join(f"  - {f}" for f in faults))
+    return result
+
+
+def _check_branch(branch: Mapping[str, Any]) -> tuple[dict[str, Parameter], list[str]]:
+    sound: dict[str, Parameter] = {}
+    faults: list[str] = []
+    for name, declared in branch.items():
+        if not isinstance(name, str):
+            faults.append(f"names must be strings, but got {name!r}")
+            continue
+        try:
+            parameter = as_parameter(declared)
+        except ValueError as error:
+            faults.append(f"{name}: {error}")
+            continue
+        if found := parameter.faults():
+            faults += [f"{name}: {fault}" for fault in found]
+        else:
+            sound[name] = parameter
+    if not faults:
+        faults = [
+            f"{name}: {fault}"
+            for name, parameter in sound.items()
+            for fault in _condition_faults(parameter, sound)
+        ]
+    if not faults and len(ordered := _parents_first(sound)) < len(sound):
+        faults.append(f"`when=` must not go in a circle: {sorted(set(sound) - set(ordered))}")
+    return sound, faults
+
+
+def _condition_faults(parameter: Parameter, branch: Mapping[str, Parameter]) -> list[str]:
+    when: Any = parameter.when  # as declared: not checked yet
+    if when is None:
+        return []
+    if not isinstance(when, Mapping):
+        return [f"when= must map parameter names to lists of values, but got {when!r}"]
+    faults = []
+    for parent, values in when.items():
+        if parent not in branch:
+            faults.append(f"when= names {parent!r}, which is not a parameter of this space")
+        elif isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or not values:
+            faults.append(f"when[{parent!r}] must be a list of values, but got {values!r}")
+        elif isinstance(branch[parent], Float) and branch[parent].size > 1:
+            faults.append(
+                f"when= needs a parameter with distinct values, but {parent!r} is a Float"
+            )
+        else:
+            try:
+                if not _positions(branch[parent], values):
+                    faults.append(f"it is never active: {parent!r} is always another value")
+            except ValueError as error:
+                faults.append(f"when[{parent!r}]: {error}")
+    return faults
+
+
+def _positions(parent: Parameter, values: Sequence[Any]) -> list[float]:
+    """Return where the values lie on the parent's axis; one rest point for a fitting constant."""
+    if parent.size > 1:
+        points: list[float] = parent.snap(parent.to_unit(values)).tolist()
+        return points
+    constant = Categorical([parent.from_unit(np.array([REST]))[0]])
+    fitting = [value for value in values if constant.holds(value)]
+    return [REST] if fitting else []
+
+
+def _parents_first(branch: Mapping[str, Parameter]) -> list[str]:
+    """Order names so that parents come before those they switch; a circle is left out."""
+    ordered: list[str] = []
+    waiting = list(branch)
+    while waiting:
+        ready = [n for n in waiting if all(p in ordered for p in (branch[n].when or {}))]
+        if not ready:
+            break
+        ordered += ready
+        waiting = [n for n in waiting if n not in ready]
+    return ordered

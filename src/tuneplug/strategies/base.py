@@ -1,0 +1,157 @@
+"""What a strategy is: history in, candidates out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneplug.errors import SpaceExhausted
+from tuneplug.space import SearchSpace
+from tuneplug.trial import History, Trial
+
+__all__ = ["Context", "Strategy", "Suggestion", "WarpCurve"]
+
+FloatArray = NDArray[np.float64]
+#: Draws made before a finite space is gone through for what is left of it.
+N_DRAWS = 64
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A setting to try.
+
+    Attributes
+    ----------
+    params : dict
+        The setting, in the user's units.
+    resource : int or None
+        How much of a resource (boosting rounds, epochs) to spend on it; None leaves it open.
+    origin : str
+        Where it came from: ``"design"``, ``"model"``, ``"random"``, ``"grid"``, ...
+    """
+
+    params: dict[str, Any]
+    resource: int | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class WarpCurve:
+    """The warp learned for one parameter, as a curve over its range.
+
+    Attributes
+    ----------
+    parameter : str
+    values : list
+        Points of the curve, in the user's units.
+    unit : ndarray of shape (k,)
+        The same points on the unit interval, by the declared scaling.
+    warped : ndarray of shape (k,)
+        Where the learned warp moves them: w = 1 - (1 - u^a)^b.
+    a, b : float
+        Shape of the warp; 1 and 1 leave the scaling as it is.
+    """
+
+    parameter: str
+    values: list[Any]
+    unit: FloatArray
+    warped: FloatArray
+    a: float
+    b: float
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that a strategy may look at.
+
+    Attributes
+    ----------
+    space : SearchSpace
+    history : History
+        Every trial in trial order, running ones included.
+    budget : int or None
+        Trials planned in all, None if not known.
+    seed : int
+        Seed of the study.
+    """
+
+    space: SearchSpace
+    history: History
+    budget: int | None
+    seed: int
+
+    def rng(self, number: int) -> np.random.Generator:
+        """Return the generator of trial ``number``: the same in every replay."""
+        return np.random.default_rng([self.seed, number])
+
+    def units(self, trials: Sequence[Trial]) -> FloatArray:
+        """Return the places of trials in the unit cube, shape (n, d)."""
+        rows = [trial.unit for trial in trials]
+        return np.array(rows, dtype=np.float64).reshape(len(rows), self.space.n_dimensions)
+
+    def taken(self) -> set[bytes]:
+        """Return the keys of all settings that were tried or are running."""
+        return set(self.space.keys(self.units(self.history)))
+
+
+class Strategy(ABC):
+    """Proposes settings.
+
+    Whatever an instance keeps between calls must come out the same when the history is replayed:
+    it may only save time.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def suggest(self, context: Context, n: int) -> list[Suggestion]:
+        """Return n settings to try next, none of which was tried or is running.
+
+        Raises
+        ------
+        SpaceExhausted
+            If not one untried setting is left.  A list shorter than n means that fewer are.
+        """
+
+    def n_startup(self, space: SearchSpace, budget: int | None) -> int:
+        """Return how many trials at the start are drawn at random, whatever their results.
+
+        A host may draw these its own way, and run them all at once.
+        """
+        return 0
+
+    def learned_warps(self, context: Context) -> Mapping[str, WarpCurve]:
+        """Return the warp learned for each numeric parameter; empty if nothing is learned."""
+        return {}
+
+
+def fill(suggestions: Iterator[Suggestion], context: Context, n: int) -> list[Suggestion]:
+    """Take up to n suggestions; raise ``SpaceExhausted`` if there is none."""
+    taken = [suggestion for _, suggestion in zip(range(n), suggestions, strict=False)]
+    if not taken:
+        raise SpaceExhausted(
+            f"space exhausted: each of its {len(context.taken())} settings was tried or is running."
+        )
+    return taken
+
+
+def draw_free(
+    space: SearchSpace, taken: Collection[bytes], rng: np.random.Generator
+) -> FloatArray | None:
+    """Draw a snapped row uniformly among those not taken, or return None if none is left.
+
+    In a finite space of which much is taken, the rest is listed and drawn from.
+    """
+    for _ in range(N_DRAWS):
+        row = space.snap(rng.random((1, space.n_dimensions)))
+        if space.keys(row)[0] not in taken:
+            return np.asarray(row[0])
+    if np.isinf(space.size):
+        return None
+    free = [row for row in space.rows() if space.keys(row[None, :])[0] not in taken]
+    return free[rng.integers(len(free))] if free else None

@@ -1,0 +1,35 @@
+"""Grid search: every setting of a finite grid once, in scikit-learn's ``ParameterGrid`` order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from tuneplug.strategies.base import Context, Strategy, Suggestion, fill
+
+__all__ = ["GridSearch"]
+
+
+@final
+@dataclass(frozen=True)
+class GridSearch(Strategy):
+    """Go through a grid without replacement.
+
+    Parameters
+    ----------
+    levels : int, default 10
+        Values that a continuous parameter, or one with more values than this, contributes, spread
+        evenly on its scale.  Choices always contribute all of theirs.
+    """
+
+    name: ClassVar[str] = "grid"
+    levels: int = 10
+
+    def suggest(self, context: Context, n: int) -> list[Suggestion]:
+        taken = context.taken()
+        free = (
+            Suggestion(context.space.decode(row), origin="grid")
+            for row in context.space.rows(self.levels)
+            if context.space.keys(row[None, :])[0] not in taken
+        )
+        return fill(free, context, n)

@@ -1,0 +1,394 @@
+"""Study: the one object that changes; it asks a strategy and records what became of each trial."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, final
+
+import numpy as np
+
+from tuneplug.errors import (
+    AllTrialsFailedError,
+    MissingDependencyError,
+    NoCompletedTrialError,
+    SpaceExhausted,
+    TrialError,
+)
+from tuneplug.execution import Executor, Outcome, drive, pool
+from tuneplug.parameters import ScalingRecord
+from tuneplug.plugins.manager import strategy_named
+from tuneplug.space import SearchSpace
+from tuneplug.strategies.base import Context, Strategy, WarpCurve
+from tuneplug.trial import History, Trial, TrialState
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Study"]
+
+#: Different tracebacks shown when every trial failed.
+N_TRACEBACKS = 3
+
+
+@final
+class Study:
+    """A search: a space, a strategy, and the history of its trials.
+
+    Parameters
+    ----------
+    space : SearchSpace, mapping or list of mappings
+        What to search; a mapping is turned into a ``SearchSpace``.
+    strategy : str or Strategy, default "bayesian"
+        ``"bayesian"``, ``"random"``, ``"grid"``, the name of a plugin's strategy, or an instance.
+    direction : {"minimize", "maximize"}, default "minimize"
+        Whether smaller or larger values of the objective are better.
+    seed : int or None, default None
+        The same seed gives the same trials.  None draws one, kept in ``seed``.
+    n_trials : int or None, default None
+        Trials planned in all, if known: strategies size their initial design by it.
+
+    Raises
+    ------
+    SpaceError
+        If the space has faults; all of them are listed.
+    ValueError
+        If another argument is wrong.
+    UnknownNameError
+        If no strategy has that name.
+
+    Examples
+    --------
+    >>> from tuneplug import Float, Study
+    >>> study = Study({"x": Float(-2.0, 2.0)}, seed=0)
+    >>> for _ in range(15):
+    ...     trial = study.ask()
+    ...     study.tell(trial, (trial.params["x"] - 1.0) ** 2)
+    >>> round(study.best_params["x"], 1)
+    1.0
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace | Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        strategy: str | Strategy = "bayesian",
+        direction: Literal["minimize", "maximize"] = "minimize",
+        seed: int | None = None,
+        n_trials: int | None = None,
+    ) -> None:
+        if direction not in ("minimize", "maximize"):
+            raise ValueError(f"direction must be 'minimize' or 'maximize', but got {direction!r}")
+        self.space = space if isinstance(space, SearchSpace) else SearchSpace(space)
+        self.strategy = strategy_named(strategy) if isinstance(strategy, str) else strategy
+        if not isinstance(self.strategy, Strategy):
+            raise TypeError(f"strategy must be a name or a Strategy, but got {strategy!r}")
+        self.direction = direction
+        self.seed = _checked_seed(seed)
+        self.history = History(sign=1.0 if direction == "minimize" else -1.0)
+        self._budget = n_trials
+        self._enqueued: dict[bytes, dict[str, Any]] = {}
+
+    # ------------------------------------------------------------------ ask and tell
+
+    def enqueue(self, params: Mapping[str, Any]) -> None:
+        """Have a setting tried before the strategy is asked again; one already known is left out.
+
+        Raises
+        ------
+        ValueError
+            If it is not a setting of the space.
+        """
+        try:
+            key = self._key(params)
+        except ValueError as error:
+            raise ValueError(f"{dict(params)!r} is not in the space: {error}") from None
+        if key not in self._context().taken():
+            self._enqueued.setdefault(key, dict(params))
+
+    def _key(self, params: Mapping[str, Any]) -> bytes:
+        return self.space.keys(self.space.snap(self.space.encode(params)[None, :]))[0]
+
+    def ask(self) -> Trial:
+        """Start the next trial.
+
+        Raises
+        ------
+        SpaceExhausted
+            If every setting of a finite space was tried or is running.
+        """
+        if self._enqueued:
+            return self._start(self._enqueued.pop(next(iter(self._enqueued))), "user")
+        suggestion = self.strategy.suggest(self._context(), 1)[0]
+        return self._start(suggestion.params, suggestion.origin)
+
+    def _start(self, params: Mapping[str, Any], origin: str) -> Trial:
+        unit = self.space.snap(self.space.encode(params)[None, :])[0]
+        setting = self.space.canonical(params)
+        trial = Trial(len(self.history), setting, unit, origin, started=time.time())
+        self.history.append(trial)
+        return trial
+
+    def _context(self) -> Context:
+        return Context(self.space, self.history, self._budget, self.seed)
+
+    def tell(self, trial: Trial, value: float, *, variance: float | None = None) -> None:
+        """Record the value of the objective; the trial ends COMPLETE.
+
+        It ends STOPPED if ``trial.should_stop()`` has been True, and FAILED if the value is not
+        finite.
+
+        Parameters
+        ----------
+        trial : Trial
+            A running trial of this study, or a copy of one that came back from a worker.
+        value : float
+            In the user's units and direction.
+        variance : float, optional
+            Variance of the value around the true objective.
+
+        Raises
+        ------
+        TypeError
+            If the value is not a real number.
+        TrialError
+            If the trial is not of this study, or has ended.
+        """
+        number = _as_float(value)
+        mine = self._running(trial)
+        if variance is not None and not (math.isfinite(variance) and variance >= 0):
+            raise ValueError(f"variance must be finite and not negative, but got {variance!r}")
+        if not math.isfinite(number):
+            self.fail(trial, f"the objective must be finite, but got {number!r}")
+            return
+        mine.value, mine.variance = number, variance
+        self._end(mine, trial, TrialState.STOPPED if trial.stop_reason else TrialState.COMPLETE)
+
+    def fail(self, trial: Trial, error: str | BaseException) -> None:
+        """Record that the trial failed, and why.
+
+        Raises
+        ------
+        TrialError
+            If the trial is not of this study, or has ended.
+        """
+        mine = self._running(trial)
+        mine.error = error if isinstance(error, str) else repr(error)
+        self._end(mine, trial, TrialState.FAILED)
+
+    def _running(self, trial: Trial) -> Trial:
+        number = trial.number
+        if (
+            not 0 <= number < len(self.history)
+            or self.history[number].params.keys() != trial.params.keys()
+        ):
+            raise TrialError(f"trial {number} is not of this study")
+        mine = self.history[number]
+        if mine.state.ended:
+            raise TrialError(f"trial {number} has already ended: it is {mine.state.value}")
+        return mine
+
+    def _end(self, mine: Trial, told: Trial, state: TrialState) -> None:
+        mine.reports, mine.stop_reason = told.reports, told.stop_reason
+        mine.finished = time.time() if told.finished is None else told.finished
+        mine.state = state
+
+    # ------------------------------------------------------------------ running an objective
+
+    def optimize(
+        self,
+        objective: Callable[[Trial], float],
+        n_trials: int,
+        *,
+        n_jobs: int | None = 1,
+        executor: Executor | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Run ``n_trials`` more trials of an objective.
+
+        A trial whose objective raises is recorded as FAILED, with its traceback, and the search
+        goes on.  On an interrupt the trials that ended are kept, those running become FAILED, and
+        the interrupt goes on.
+
+        Parameters
+        ----------
+        objective : callable
+            ``objective(trial) -> float``; settings are in ``trial.params``.
+        n_trials : int
+            How many to start, at most.
+        n_jobs : int or None, default 1
+            Trials at once: on threads unless an executor is given; -1 is one for each core.
+        executor : object with ``submit``, optional
+            Where to run trials.  Process pools need a picklable objective.
+        timeout : float, optional
+            Seconds after which no trial is started; running ones are told by
+            ``trial.should_stop()`` and end STOPPED if they ask.
+
+        Raises
+        ------
+        ValueError
+            If ``n_trials`` or ``timeout`` is not positive.
+        AllTrialsFailedError
+            If none of the trials of this call completed or was stopped and at least one failed.
+        """
+        if n_trials < 1:
+            raise ValueError(f"n_trials must be at least 1, but got {n_trials!r}")
+        if timeout is not None and not timeout > 0:
+            raise ValueError(f"timeout must be positive seconds, but got {timeout!r}")
+        first = len(self.history)
+        deadline = math.inf if timeout is None else time.time() + timeout
+        if self._budget is None or self._budget < first + n_trials:
+            self._budget = first + n_trials
+
+        exhausted: SpaceExhausted | None = None
+
+        def ask() -> Trial | None:
+            nonlocal exhausted
+            if exhausted is not None or len(self.history) - first >= n_trials:
+                return None
+            try:
+                trial = self.ask()
+            except SpaceExhausted as error:
+                exhausted = error
+                return None
+            trial.deadline = None if timeout is None else deadline
+            return trial
+
+        with pool(executor, n_jobs) as (submit_to, slots):
+            drive(submit_to, slots, objective, ask, self._record, self._lose, deadline)
+        if exhausted is not None:
+            done = len(self.history) - first
+            warnings.warn(
+                f"{exhausted} The search ends after {done} of {n_trials} trials.",
+                UserWarning,
+                stacklevel=2,
+            )
+        self._raise_if_all_failed(first)
+
+    def _record(self, outcome: Outcome) -> None:
+        trial = self.history[outcome.number]
+        trial.started, trial.finished = outcome.started, outcome.finished
+        trial.reports, trial.stop_reason = outcome.reports, outcome.stop_reason
+        if outcome.error is not None:
+            self.fail(trial, outcome.error)
+            return
+        try:
+            self.tell(trial, outcome.value)
+        except TypeError as error:
+            self.fail(trial, str(error))
+
+    def _lose(self, number: int, why: str) -> None:
+        self.fail(self.history[number], why)
+
+    def _raise_if_all_failed(self, first: int) -> None:
+        trials = self.history[first:]
+        errors = Counter(t.error for t in trials if t.state is TrialState.FAILED)
+        if trials and errors.total() == len(trials):
+            shown = "\n".join(
+                f"{count} trial(s) failed with:\n{error}"
+                for error, count in errors.most_common(N_TRACEBACKS)
+            )
+            raise AllTrialsFailedError(f"all {len(trials)} trials failed.\n{shown}")
+
+    # ------------------------------------------------------------------ results
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All trials, in the order they were asked for."""
+        return list(self.history)
+
+    @property
+    def best_trial(self) -> Trial:
+        """The completed trial with the best value; stopped and failed ones are never best.
+
+        Raises
+        ------
+        NoCompletedTrialError
+            If no trial has completed.
+        """
+        best = self.history.best()
+        if best is None:
+            states = Counter(t.state.value for t in self.history)
+            counts = ", ".join(f"{n} {state}" for state, n in states.items()) or "no trials"
+            raise NoCompletedTrialError(f"no trial has completed yet: {counts}")
+        return best
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """The setting of the best trial."""
+        return dict(self.best_trial.params)
+
+    @property
+    def best_value(self) -> float:
+        """The objective of the best trial, in the user's units and direction."""
+        value = self.best_trial.value
+        assert value is not None, "a completed trial has a value"
+        return value
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a trial: number, state, value, a column a parameter, origin and times.
+
+        Raises
+        ------
+        MissingDependencyError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ModuleNotFoundError as error:
+            raise MissingDependencyError(
+                "to_frame() needs pandas: pip install 'tuneplug[pandas]'"
+            ) from error
+        names = self.space.names
+        rows = [
+            {
+                "number": trial.number,
+                "state": trial.state.value,
+                "value": trial.value,
+                **{f"param_{name}": trial.params.get(name) for name in names},
+                "origin": trial.origin,
+                "stop_reason": trial.stop_reason,
+                "error": trial.error,
+                "started": trial.started,
+                "duration": trial.duration,
+            }
+            for trial in self.history
+        ]
+        frame = pd.DataFrame(rows)
+        return frame.set_index("number") if rows else frame
+
+    def explain_scaling(self) -> list[ScalingRecord]:
+        """Return a record a numeric parameter: parameter, scaling, chosen_by, reason, advice."""
+        return self.space.explain_scaling()
+
+    def learned_warps(self) -> Mapping[str, WarpCurve]:
+        """Return the warp that the strategy has learned for each numeric parameter.
+
+        Empty where the strategy learns none, or has seen too few trials.
+        """
+        return self.strategy.learned_warps(self._context())
+
+    def __repr__(self) -> str:
+        best = self.history.best()
+        at_best = "" if best is None else f", best_value={best.value!r}"
+        return f"Study(strategy={self.strategy.name!r}, trials={len(self.history)}{at_best})"
+
+
+def _checked_seed(seed: int | None) -> int:
+    if seed is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if not isinstance(seed, numbers.Integral) or seed < 0:
+        raise ValueError(f"seed must be None or an integer of at least 0, but got {seed!r}")
+    return int(seed)
+
+
+def _as_float(value: Any) -> float:
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_)):
+        return float(value)
+    raise TypeError(f"the objective must be a real number, but got {value!r}")

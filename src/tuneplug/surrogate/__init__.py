@@ -1,0 +1,1 @@
+"""The surrogate: a Gaussian process over the warped unit cube."""

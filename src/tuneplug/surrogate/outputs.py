@@ -1,0 +1,43 @@
+"""Output transform: losses in, standardised targets for the Gaussian process out.
+
+Only the order and spacing of the good half decide where to search next, but a single divergent
+loss would set the scale for all.  Losses above the upper limit
+
+    median + 2 * (median - minimum) + 2 * (interquartile range)
+
+are therefore drawn in: beyond it they grow with the logarithm only.  The rest is left as it is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["standardise"]
+
+FloatArray = NDArray[np.float64]
+REACH = 2.0
+
+
+def standardise(losses: FloatArray) -> FloatArray:
+    """Return targets with mean 0 and standard deviation 1, in the order of the losses.
+
+    Parameters
+    ----------
+    losses : ndarray of shape (n,)
+        Finite, smaller is better.
+    """
+    drawn_in = _draw_in(losses)
+    centred = drawn_in - drawn_in.mean()
+    sd = float(centred.std())
+    return centred / sd if sd > 0.0 else np.zeros_like(losses)
+
+
+def _draw_in(losses: FloatArray) -> FloatArray:
+    low, q25, median, q75 = np.quantile(losses, [0.0, 0.25, 0.5, 0.75])
+    spread = REACH * ((median - low) + (q75 - q25))
+    if spread <= 0.0:
+        return losses
+    excess = np.maximum(losses - (median + spread), 0.0)
+    beyond: FloatArray = spread * np.log1p(excess / spread)
+    return np.asarray(np.minimum(losses, median + spread) + beyond)

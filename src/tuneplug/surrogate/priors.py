@@ -1,0 +1,45 @@
+"""Priors and bounds of everything the surrogate learns.
+
+Every positive quantity is learned by its logarithm, with a normal prior on that logarithm (a
+log-normal prior on the quantity); the mean is learned as it is.  Targets are standardised, so
+amplitude, noise and mean are in units of the targets' variance and standard deviation.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from tuneplug import warping
+
+__all__ = ["Prior", "amplitude", "lengthscale", "mean", "noise", "warp_shape"]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A normal prior with hard bounds on one learned number (a logarithm, or the mean)."""
+
+    mean: float
+    sd: float
+    low: float
+    high: float
+
+
+def lengthscale(n_dimensions: int) -> Prior:
+    """Grow with the square root of the dimension, as distances do.
+
+    Hvarfner et al., "Vanilla Bayesian Optimization Performs Great in High Dimensions", ICML 2024,
+    section 5: LogNormal(√2 + ln(d) / 2, √3).
+    """
+    return Prior(
+        math.sqrt(2.0) + 0.5 * math.log(max(n_dimensions, 1)),
+        math.sqrt(3.0),
+        math.log(0.01),
+        math.log(1e3),
+    )
+
+
+amplitude = Prior(0.0, 1.0, math.log(1e-2), math.log(1e2))
+noise = Prior(math.log(1e-4), 2.0, math.log(1e-6), math.log(1.0))
+mean = Prior(0.0, 1.0, -5.0, 5.0)
+warp_shape = Prior(0.0, warping.PRIOR_SD, math.log(warping.BOUNDS[0]), math.log(warping.BOUNDS[1]))

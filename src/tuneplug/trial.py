@@ -1,0 +1,138 @@
+"""Trials: one setting each, what became of it, and the history of them all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["History", "Trial", "TrialState"]
+
+FloatArray = NDArray[np.float64]
+
+
+class TrialState(Enum):
+    """What became of a trial."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can happen to the trial."""
+        return self is not TrialState.RUNNING
+
+
+@dataclass(eq=False)
+class Trial:
+    """One setting under evaluation, or evaluated.
+
+    Attributes
+    ----------
+    number : int
+        Position in the history, from 0.
+    params : dict
+        The setting, in the user's units.
+    unit : ndarray of shape (d,)
+        Its place in the unit cube.
+    origin : str
+        Where the setting came from: ``"user"``, ``"design"``, ``"model"``, ``"random"`` or
+        ``"grid"``.
+    state : TrialState
+    value : float or None
+        The objective, in the user's units and direction.
+    variance : float or None
+        Variance of ``value`` around the true objective, if told.
+    reports : list of (step, value)
+        Intermediate values, in the order reported.
+    error : str or None
+        Why the trial failed: a traceback or a message.
+    stop_reason : str or None
+        Why the trial was stopped before its end.
+    started, finished : float or None
+        Seconds since the epoch.
+    deadline : float or None
+        Seconds since the epoch after which ``should_stop`` tells the objective to end.
+    """
+
+    number: int
+    params: dict[str, Any]
+    unit: FloatArray
+    origin: str = "user"
+    state: TrialState = TrialState.RUNNING
+    value: float | None = None
+    variance: float | None = None
+    reports: list[tuple[int, float]] = field(default_factory=list)
+    error: str | None = None
+    stop_reason: str | None = None
+    started: float | None = None
+    finished: float | None = None
+    deadline: float | None = None
+
+    def report(self, value: float, step: int) -> None:
+        """Record an intermediate value of the objective, in the user's units."""
+        self.reports.append((int(step), float(value)))
+
+    def should_stop(self) -> bool:
+        """Whether the objective should end now; once True, the trial ends STOPPED."""
+        if self.stop_reason is None and self.deadline is not None and time.time() >= self.deadline:
+            self.stop_reason = "timeout"
+        return self.stop_reason is not None
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from start to end, None while running."""
+        if self.started is None or self.finished is None:
+            return None
+        return self.finished - self.started
+
+
+class History(Sequence[Trial]):
+    """The trials of a study in trial order, and their losses (the objective, minimised).
+
+    ``sign`` is 1 where the objective is minimised and -1 where it is maximised.
+    """
+
+    def __init__(self, trials: Sequence[Trial] = (), sign: float = 1.0) -> None:
+        self._trials = list(trials)
+        self.sign = sign
+
+    @overload
+    def __getitem__(self, index: int) -> Trial: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Trial]: ...
+    def __getitem__(self, index: int | slice) -> Trial | list[Trial]:
+        return self._trials[index]
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def __iter__(self) -> Iterator[Trial]:
+        return iter(self._trials)
+
+    def append(self, trial: Trial) -> None:
+        """Add the next trial; its number must be the length of the history."""
+        assert trial.number == len(self._trials)
+        self._trials.append(trial)
+
+    def in_state(self, *states: TrialState) -> list[Trial]:
+        """Return the trials in any of the states, in trial order."""
+        return [trial for trial in self._trials if trial.state in states]
+
+    def losses(self, trials: Sequence[Trial]) -> FloatArray:
+        """Return the minimised objective of trials that have a value, shape (n,)."""
+        return self.sign * np.array([trial.value for trial in trials], dtype=np.float64)
+
+    def best(self) -> Trial | None:
+        """Return the completed trial with the smallest loss (the first of equals), or None."""
+        complete = self.in_state(TrialState.COMPLETE)
+        if not complete:
+            return None
+        return complete[int(np.argmin(self.losses(complete)))]

@@ -88,7 +88,7 @@ class Evaluator:
     ) -> None:
         self._estimator, self._X, self._y, self._splits = estimator, X, y, splits
         self._parallel, self._task, self._options = parallel, task, options
-        self._n_candidates = n_candidates
+        self.n_candidates = n_candidates
         self.results: list[dict[str, Any]] = []
         self.params: list[dict[str, Any]] = []
 
@@ -120,7 +120,7 @@ class Evaluator:
                 test=test,
                 parameters=params,
                 split_progress=(fold, n_splits),
-                candidate_progress=(first + k, self._n_candidates),
+                candidate_progress=(first + k, self.n_candidates),
                 caller=self._task.search,
                 callback_ctx=tasks[k * n_splits + fold].context,
                 **self._options,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import numbers
 import sys
 import time
@@ -29,9 +30,19 @@ from tuneplug_sklearn._compat import (
     warn_or_raise_about_fit_failures,
 )
 from tuneplug_sklearn.evaluation import Evaluator, Scores
-from tuneplug_sklearn.space import as_lists, startup_points
+from tuneplug_sklearn.space import as_lists, n_distinct, startup_points
 
 __all__ = ["WarpedBayesSearchCV"]
+
+#: What not every fit sets: of an earlier one, it would not belong to the new ``cv_results_``.
+OF_THE_LAST_FIT = (
+    "best_estimator_",
+    "best_index_",
+    "best_params_",
+    "best_score_",
+    "feature_names_in_",
+    "refit_time_",
+)
 
 
 @final
@@ -189,7 +200,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             metadata=None if weight is None else {"sample_weight": weight},
         ).begin()
         splits = self._make_splits(X, y, routed.splitter.split)
-        n_candidates = int(min(self.n_iter, study.space.size))
+        n_candidates = most_candidates(study, self.n_iter)
         if self.verbose > 0:
             print(
                 f"Fitting {len(splits)} folds for each of {n_candidates} candidates,"
@@ -239,7 +250,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         """Return the metric that drives the search; None is the only one, or the first."""
         names = metric_names(scorers)
         if names is None and not callable(self.scoring):
-            names = ["score"]
+            names = ["score", *([self.scoring] if isinstance(self.scoring, str) else [])]
         if self.optimize is not None and names is not None and self.optimize not in names:
             raise ValueError(
                 f"optimize must be one of the metrics {names}, but got {self.optimize!r}"
@@ -249,7 +260,10 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     def _start_study(self) -> tuple[Study, int]:
         """Return a fresh study, and how many of its first trials depend on no result."""
         space = SearchSpace(self.param_distributions)
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        rng = check_random_state(self.random_state)
+        # Start-up settings come from the state in which RandomizedSearchCV would find it.
+        untouched = copy.deepcopy(rng)
+        seed = rng.randint(np.iinfo(np.int32).max)
         study = Study(
             space,
             strategy=self.strategy,
@@ -259,10 +273,14 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         )
         n_startup = study.strategy.n_startup(space, self.n_iter)
         points = list(self.initial_points or ())
-        points += startup_points(space, self.n_iter, n_startup, self.random_state)
+        # Where settings may repeat, a space smaller than n_iter is nothing to warn of.
+        n_listed = (
+            int(min(self.n_iter, space.size)) if study.strategy.allow_repeats else self.n_iter
+        )
+        points += startup_points(space, n_listed, n_startup, untouched)
         for point in points:
             study.enqueue(point)
-        return study, max(n_startup, len(points))
+        return study, max(n_startup, n_distinct(space, points))
 
     def _make_splits(self, X: Any, y: Any, split_params: Mapping[str, Any]) -> list[Any]:
         """Make the folds, once for all candidates."""
@@ -291,7 +309,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         each candidate is suggested from the results of all before it, so that the candidates are
         the same for every ``n_jobs``.
         """
-        progress = Progress(self.n_iter) if self.verbose > 0 else None
+        progress = Progress(evaluator.n_candidates) if self.verbose > 0 else None
         while (done := len(study.history)) < self.n_iter:
             wanted = min(evaluator.batch_size, n_independent - done, self.n_iter - done)
             trials = []
@@ -302,7 +320,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 except SpaceExhausted as error:
                     exhausted = error
                     break
-            scores = evaluator([trial.params for trial in trials]) if trials else []
+            scores = self._evaluate(study, evaluator, trials)
             for trial, score in zip(trials, scores, strict=True):
                 self._tell(study, trial, score, metric)
                 if progress is not None:
@@ -310,6 +328,17 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             if exhausted is not None:
                 self._say_exhausted(study, exhausted)
                 break
+
+    def _evaluate(self, study: Study, evaluator: Evaluator, trials: list[Trial]) -> list[Scores]:
+        """Score trials; where that does not come to its end, they are failed."""
+        if not trials:
+            return []
+        try:
+            return evaluator([trial.params for trial in trials])
+        except BaseException as error:
+            for trial in trials:
+                study.fail(trial, error)
+            raise
 
     def _tell(self, study: Study, trial: Trial, scores: Scores, metric: str | None) -> None:
         if scores.error is not None:
@@ -328,7 +357,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         warnings.warn(
             f"{error} The search ends after {done} of n_iter={self.n_iter} candidates.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,  # the line that calls fit: scikit-learn's decorator lies between
         )
 
     # ------------------------------------------------------------------ after the last fit
@@ -340,6 +369,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if callable(self.scoring):
             insert_error_scores(out, self.error_score)
         results = self._format_results(evaluator.params, self.n_splits_, out, {})
+        for name in OF_THE_LAST_FIT:
+            self.__dict__.pop(name, None)
         first = out[0]["test_scores"]
         self.multimetric_ = isinstance(first, dict)
         if callable(self.scoring) and self.multimetric_:
@@ -365,6 +396,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
         task.end()
+
+
+def most_candidates(study: Study, n_iter: int) -> int:
+    """Return how many candidates there will be at most; conditions can make it fewer."""
+    return n_iter if study.strategy.allow_repeats else int(min(n_iter, study.space.size))
 
 
 class Progress:

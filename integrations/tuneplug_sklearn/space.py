@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.model_selection import ParameterSampler
 
 from tuneplug import Categorical, SearchSpace
 
-__all__ = ["as_lists", "startup_points"]
+__all__ = ["as_lists", "n_distinct", "startup_points"]
 
 
 def as_lists(space: SearchSpace) -> list[dict[str, list[Any]]] | None:
@@ -37,3 +39,9 @@ def startup_points(
         return []
     sampled = list(ParameterSampler(lists, n_iter, random_state=random_state))
     return sampled if n_iter >= space.size else sampled[:n_startup]
+
+
+def n_distinct(space: SearchSpace, points: Sequence[dict[str, Any]]) -> int:
+    """Return how many different settings the points are."""
+    rows = np.array([space.encode(point) for point in points], dtype=np.float64)
+    return len(set(space.keys(space.snap(rows.reshape(len(points), space.n_dimensions)))))

@@ -35,7 +35,7 @@ def log_h(z: FloatArray) -> FloatArray:
     """Return ln(phi(z) + z Phi(z)), accurate for every z.
 
     >>> log_h(np.array([-1e6, 0.0]))
-    array([-5.0000000e+11, -9.1893853e-01])
+    array([-5.00000000e+11, -9.18938533e-01])
     """
     z = np.asarray(z, dtype=np.float64)
     result = np.empty_like(z)
@@ -181,7 +181,8 @@ def _climb_continuous(
 ) -> tuple[FloatArray, float]:
     numeric = score.gp.layout.numeric
     sizes = np.array([p.size for p in space.dimensions])[numeric]
-    continuous = np.flatnonzero(np.isinf(sizes))
+    used = space.in_use(row[None, :])[0, numeric]  # the others rest where they are
+    continuous = np.flatnonzero(np.isinf(sizes) & used)
     if len(continuous) == 0:
         return row, -math.inf
     columns = numeric[continuous]
@@ -212,9 +213,12 @@ def _climb_discrete(score: _LogEI, space: SearchSpace, row: FloatArray) -> tuple
     for j, parameter in enumerate(space.dimensions):
         if math.isfinite(parameter.size):
             points = parameter.levels(N_LINE)
-            if parameter.size > N_LINE:  # the neighbours as well as the spread
-                near = row[j] + np.array([-3, -2, -1, 1, 2, 3]) / parameter.size
-                points = np.concatenate([points, parameter.snap(np.clip(near, 0.0, 1.0))])
+            if parameter.size > N_LINE:
+                # The neighbours as well as the spread: steps that double meet the next value on
+                # any scale, however wide it is there.
+                steps = 2.0 ** np.arange(-4.0, math.log2(parameter.size) - 2.0) / parameter.size
+                near = np.clip(np.concatenate([row[j] - steps, row[j] + steps]), 0.0, 1.0)
+                points = np.concatenate([points, parameter.snap(near)])
             lines = np.repeat(row[None, :], len(points), axis=0)
             lines[:, j] = points
             variants.append(lines)

@@ -11,14 +11,24 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, final
 
 import numpy as np
 
-from tuneplug.parameters import Categorical, Condition, Float, Int, Parameter, ScalingRecord
+from tuneplug.parameters import (
+    Categorical,
+    Condition,
+    Float,
+    Int,
+    Parameter,
+    ScalingRecord,
+    is_choices,
+    is_real,
+    outside,
+)
 from tuneplug.scaling import FloatArray
 
 __all__ = ["Quantiles", "as_parameter"]
@@ -81,7 +91,15 @@ class Quantiles(Parameter):
         low, high = self._support
         if math.isnan(low) or math.isnan(high):
             return [f"the distribution has no support: its parameters are invalid ({self.label})"]
+        if self._discrete and not self._draws_whole_numbers:
+            return [f"a discrete distribution must draw whole numbers, but {self.label} does not"]
         return []
+
+    @property
+    def _draws_whole_numbers(self) -> bool:
+        table = getattr(getattr(self.distribution, "dist", self.distribution), "xk", ())
+        known = [end for end in self._support if math.isfinite(end)] + list(table)
+        return all(float(value).is_integer() for value in known)
 
     @cached_property
     def _support(self) -> tuple[float, float]:
@@ -91,6 +109,10 @@ class Quantiles(Parameter):
     @property
     def _discrete(self) -> bool:
         return hasattr(self.distribution, "pmf") or getattr(self.distribution, "whole", False)
+
+    @property
+    def distinct(self) -> bool:
+        return self._discrete or self.size == 1
 
     def explain(self, name: str) -> ScalingRecord:
         return ScalingRecord(
@@ -128,10 +150,11 @@ class Quantiles(Parameter):
 
     def to_unit(self, values: Sequence[Any]) -> FloatArray:
         low, high = self._support
-        x = np.asarray(values, dtype=np.float64)
-        for value in x[~((x >= low) & (x <= high))]:
-            raise ValueError(f"values must lie in [{low!r}, {high!r}], but got {value!r}")
-        return self._at(x)
+        for value in values:
+            inside = is_real(value) and low <= value <= high
+            if not inside or (self._discrete and not float(value).is_integer()):
+                raise outside(value, low, high)
+        return self._at(np.asarray(values, dtype=np.float64))
 
     def from_unit(self, u: FloatArray) -> list[Any]:
         x = self._quantile(np.asarray(u, dtype=np.float64))
@@ -160,7 +183,7 @@ def as_parameter(declared: Any) -> Parameter:
         return declared
     if hasattr(declared, "rvs"):
         return _from_distribution(declared)
-    if isinstance(declared, (str, bytes, Mapping)) or not hasattr(declared, "__len__"):
+    if not is_choices(declared):
         raise ValueError(
             "a parameter must be a Float, Int or Categorical, a list of choices or a "
             f"distribution, but got {declared!r}"
@@ -175,7 +198,10 @@ def _from_distribution(distribution: Any) -> Parameter:
     label = f"quantile({name})"
     reason = f"declared by a {name} distribution: searched in its quantiles"
     quantiles = Quantiles(distribution, label, reason)
-    low, high = quantiles._support
+    try:
+        low, high = quantiles._support
+    except TypeError as error:  # a scipy distribution that was not called
+        raise ValueError(f"a distribution must be given its parameters, but {error}") from None
     if math.isnan(low) or math.isnan(high):
         return quantiles
     if name == "randint":
@@ -194,7 +220,7 @@ def _from_draws(distribution: Any) -> Parameter:
     rng = np.random.RandomState(EMPIRICAL_SEED)
     draws = [distribution.rvs(random_state=rng) for _ in range(EMPIRICAL_DRAWS)]
     kind = type(distribution).__name__
-    if all(isinstance(draw, (int, float, np.integer, np.floating)) for draw in draws):
+    if all(map(is_real, draws)):
         reason = (
             f"{kind} has only rvs: searched in the empirical quantiles of {EMPIRICAL_DRAWS} draws"
         )

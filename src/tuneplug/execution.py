@@ -7,7 +7,6 @@ An executor is anything with ``submit(fn, *args)`` whose futures have ``add_done
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import queue
 import time
@@ -119,9 +118,8 @@ def drive(
     ask: Callable[[], Trial | None],
     tell: Callable[[Outcome], None],
     lose: Callable[[int, str], None],
-    deadline: float = math.inf,
-) -> bool:
-    """Run trials until ``ask`` returns None or the deadline passes; return whether it passed.
+) -> None:
+    """Run trials until ``ask`` returns None and none is in flight.
 
     Parameters
     ----------
@@ -136,26 +134,17 @@ def drive(
         Takes the outcome of a trial that ran.
     lose : callable
         Takes the number of a trial that the executor lost, and why.
-    deadline : float
-        Seconds since the epoch after which no trial is started.
     """
     done: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    running: dict[int, Any] = {}  # future of each trial in flight, by number
-    timed_out = False
+    running: dict[int, Any] = {}  # the future of each trial in flight, by number
     try:
         while True:
-            while len(running) < slots:
-                timed_out = timed_out or time.time() >= deadline
-                trial = None if timed_out else ask()
-                if trial is None:
-                    break
-                # Known as running before it is submitted: an interrupt may come right then.
-                running[trial.number] = None
+            while len(running) < slots and (trial := ask()) is not None:
                 future = executor.submit(evaluate, objective, trial)
                 running[trial.number] = future
                 future.add_done_callback(lambda f, n=trial.number: done.put((n, f)))
             if not running:
-                return timed_out
+                return
             number, future = done.get()
             del running[number]
             try:
@@ -164,9 +153,7 @@ def drive(
                 lose(number, traceback.format_exc())
             else:
                 tell(outcome)
-    except BaseException:
-        for number, future in running.items():
+    finally:
+        for future in running.values():  # after an interrupt: what has not begun need not
             if hasattr(future, "cancel"):
                 future.cancel()
-            lose(number, "interrupted: the search ended while this trial was running")
-        raise

@@ -10,6 +10,7 @@ them at once.
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -55,6 +56,11 @@ class Parameter(ABC):
         """The part of the unit interval that a model-guided strategy searches."""
         return (0.0, 1.0)
 
+    @property
+    def distinct(self) -> bool:
+        """Whether the values are set apart, so that a condition can name some of them."""
+        return True
+
     def explain(self, name: str) -> ScalingRecord | None:
         """Return how the values lie on u and who chose that; None where there is no scale."""
         return None
@@ -95,7 +101,8 @@ class Parameter(ABC):
         return np.unique(self.snap(np.linspace(*self.unit_bounds, n)))
 
 
-def _is_real(value: object) -> bool:
+def is_real(value: object) -> bool:
+    """Whether a value is a real number; True and False are not."""
     return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
 
 
@@ -103,7 +110,26 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
 
 
-def _outside(value: object, low: object, high: object) -> ValueError:
+def _is_finite(value: Any) -> bool:
+    """Whether a number is finite as a float."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int beyond the largest float
+        return False
+
+
+def is_choices(declared: Any) -> bool:
+    """Whether a declaration is a list of choices: it has a length and an order."""
+    if isinstance(declared, (str, bytes, Mapping, set, frozenset)):
+        return False
+    try:
+        return len(declared) >= 0
+    except TypeError:  # no length: a number, a class, an array without dimensions
+        return False
+
+
+def outside(value: object, low: object, high: object) -> ValueError:
+    """Return the error for a value that is not one of a range."""
     return ValueError(f"values must lie in [{low!r}, {high!r}], but got {value!r}")
 
 
@@ -170,9 +196,9 @@ class Float(_Range):
 
     def _end_faults(self) -> list[str]:
         ends = (self.low, self.high)
-        if not all(_is_real(end) for end in ends):
+        if not all(map(is_real, ends)):
             return [f"low and high must be numbers, but got low={self.low!r}, high={self.high!r}"]
-        if not all(math.isfinite(end) for end in ends) or not math.isfinite(self.high - self.low):
+        if not all(map(_is_finite, ends)) or not _is_finite(self.high - self.low):
             fault = (
                 f"low, high and their distance must be finite, but got low={self.low!r}, "
                 f"high={self.high!r}: for an unbounded range give a scipy distribution"
@@ -184,10 +210,14 @@ class Float(_Range):
     def size(self) -> float:
         return 1 if self.low == self.high else math.inf
 
+    @property
+    def distinct(self) -> bool:
+        return self.low == self.high
+
     def to_unit(self, values: Sequence[Any]) -> FloatArray:
         for value in values:
-            if not (_is_real(value) and self.low <= value <= self.high):
-                raise _outside(value, self.low, self.high)
+            if not (is_real(value) and self.low <= value <= self.high):
+                raise outside(value, self.low, self.high)
         return self._scale.to_unit(values, float(self.low), float(self.high))
 
     def from_unit(self, u: FloatArray) -> list[Any]:
@@ -229,9 +259,12 @@ class Int(_Range):
     when: Condition | None = None
 
     def _end_faults(self) -> list[str]:
-        if all(_is_integer(end) for end in (self.low, self.high)):
-            return []
-        return [f"low and high must be integers, but got low={self.low!r}, high={self.high!r}"]
+        ends = (self.low, self.high)
+        if not all(map(_is_integer, ends)):
+            return [f"low and high must be integers, but got low={self.low!r}, high={self.high!r}"]
+        if not all(map(_is_finite, ends)):
+            return ["low and high must be finite as floats, but one is beyond 1.8e308"]
+        return []
 
     @property
     def size(self) -> float:
@@ -246,17 +279,18 @@ class Int(_Range):
 
     def to_unit(self, values: Sequence[Any]) -> FloatArray:
         for value in values:
-            whole = _is_real(value) and float(value).is_integer()
-            if not (whole and self.low <= value <= self.high):
-                raise _outside(value, self.low, self.high)
+            inside = is_real(value) and self.low <= value <= self.high
+            if not (inside and float(value).is_integer()):
+                raise outside(value, self.low, self.high)
         return self._scale.to_unit(values, *self._cells())
 
     def from_unit(self, u: FloatArray) -> list[Any]:
         low, high = int(self.low), int(self.high)
         if low == high:
             return [low] * len(u)
-        # int() first: the largest float below an end beyond 2**53 may round past it.
-        return [min(max(int(x), low), high) for x in self._whole(u)]
+        # Ends beyond 2**53 are given as they are: the float next to them may lie outside.
+        ends = {float(low): low, float(high): high}
+        return [ends.get(x, int(x)) for x in self._whole(u).tolist()]
 
     def snap(self, u: FloatArray) -> FloatArray:
         return self._scale.to_unit(self._whole(u), *self._cells())
@@ -290,7 +324,7 @@ class Categorical(Parameter):
 
     def faults(self) -> list[str]:
         choices = self.choices
-        if isinstance(choices, (str, bytes, Mapping)) or not hasattr(choices, "__len__"):
+        if not is_choices(choices):
             return [f"choices must be a list, tuple or array, but got {choices!r}"]
         if len(choices) == 0:
             return ["choices must hold at least one value, but got none"]
@@ -304,7 +338,7 @@ class Categorical(Parameter):
             given = given.tolist()
         distinct: list[Any] = []
         for value in given:
-            if _position(distinct, value) is None:
+            if not any(_same(known, value) for known in distinct):
                 distinct.append(value)
         return distinct
 
@@ -315,10 +349,10 @@ class Categorical(Parameter):
     @cached_property
     def ordered(self) -> bool:
         numbers = self.values
-        if len(numbers) < 3 or not all(_is_real(v) and math.isfinite(v) for v in numbers):
+        if len(numbers) < 3 or not all(is_real(v) and _is_finite(v) for v in numbers):
             return False
-        steps = np.diff(np.array(numbers, dtype=np.float64))
-        return bool(np.all(steps > 0) or np.all(steps < 0))
+        pairs = list(itertools.pairwise(numbers))
+        return all(a < b for a, b in pairs) or all(a > b for a, b in pairs)
 
     def to_unit(self, values: Sequence[Any]) -> FloatArray:
         at = [_position(self.values, value) for value in values]
@@ -381,9 +415,9 @@ def _position(values: Sequence[Any], value: Any) -> int | None:
         if _same(known, value):
             return i
     # A number that went through JSON, NumPy or a data frame keeps its value, not its type.
-    if _is_real(value):
+    if is_real(value):
         for i, known in enumerate(values):
-            if _is_real(known) and known == value:
+            if is_real(known) and known == value:
                 return i
     if isinstance(value, np.generic):
         return _position(values, value.item())

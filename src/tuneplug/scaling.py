@@ -122,7 +122,8 @@ class Log(Scaling):
     def fault(self, low: float, high: float) -> str | None:
         if low > 0:
             return None
-        cure = "use a small positive low such as 1e-8" if low == 0 else "use a linear scaling"
+        small = "use a small positive low such as 1e-8 (1 for an Int)"
+        cure = small if low == 0 else "use a linear scaling"
         return f"log scaling needs `low > 0`, but got low={low!r}, high={high!r}: {cure}"
 
 
@@ -282,10 +283,14 @@ def resolve_scaling(
         raise ValueError("reverse-log scaling is for Float only: integers are linear or log")
     if fault := scaling.fault(low, high):
         raise ValueError(fault)
-    start, stop = scaling.ends(low, high)
+    if integer:  # each value owns half a step on either side, the ends included
+        low, high = low - 0.5, high + 0.5
+    with np.errstate(all="ignore"):
+        start, stop = scaling.ends(low, high)
     if not (math.isfinite(start) and math.isfinite(stop) and start < stop):
         raise ValueError(
-            f"{scaling.name} scaling must increase from low to high, "
+            f"{scaling.name} scaling must increase from low to high"
+            f"{' (of an Int: low - 1/2 to high + 1/2)' if integer else ''}, "
             f"but f({low!r}) = {start!r} and f({high!r}) = {stop!r}"
         )
     return ScalingChoice(scaling, "user", f"declared {scaling.name}")

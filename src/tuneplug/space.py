@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from tuneplug.distributions import as_parameter
 from tuneplug.errors import SpaceError
-from tuneplug.parameters import Categorical, Float, Parameter, ScalingRecord
+from tuneplug.parameters import Categorical, Parameter, ScalingRecord
 
 __all__ = ["SearchSpace"]
 
@@ -74,10 +74,11 @@ class SearchSpace:
 
     Examples
     --------
+    >>> from tuneplug import Categorical, Float
     >>> space = SearchSpace({"eta": Float(1e-4, 1.0), "booster": Categorical(["gbtree", "dart"]),
     ...                      "rate_drop": Float(0, 1, when={"booster": ["dart"]})})
     >>> space.decode([0.5, 0.2, 0.9])
-    {'eta': 0.01, 'booster': 'gbtree'}
+    {'eta': 0.0100..., 'booster': 'gbtree'}
     >>> space.encode({"eta": 0.01, "booster": "gbtree"})
     array([0.5 , 0.25, 0.5 ])
     """
@@ -89,11 +90,18 @@ class SearchSpace:
             self.branches: list[dict[str, Parameter]] = parameters.branches
         else:
             self.branches = _checked(parameters)
-        self._branch = Categorical(range(len(self.branches)))
+        # Names, because numbers would be taken for ordered.
+        self._branch = Categorical([f"branch {i}" for i in range(len(self.branches))])
         self._entries: list[_Entry] = []
         self._columns: list[Parameter] = [self._branch] if len(self.branches) > 1 else []
         for number, branch in enumerate(self.branches):
             self._add_branch(number, branch)
+        #: Branches that may hold a setting of an earlier one.
+        self._overlapping = [
+            k
+            for k, branch in enumerate(self.branches)
+            if any(_may_overlap(branch, earlier) for earlier in self.branches[:k])
+        ]
 
     def _add_branch(self, number: int, branch: Mapping[str, Parameter]) -> None:
         placed: dict[str, int] = {}
@@ -192,13 +200,18 @@ class SearchSpace:
             raise ValueError(
                 f"u must hold {self.n_dimensions} coordinates in [0, 1], but got {u!r}"
             )
-        active = self._active(self._snap_columns(row[None, :]))[0]
-        setting = {}
-        for entry, on in zip(self._entries, active, strict=True):
-            if on:
-                at = row[[entry.column]] if entry.column is not None else np.array([REST])
-                setting[entry.name] = entry.parameter.from_unit(at)[0]
-        return {name: setting[name] for name in self.names if name in setting}
+        return self._settings(row[None, :])[0]
+
+    def _settings(self, U: FloatArray) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = [{} for _ in U]
+        active = self._active(self._snap_columns(U))
+        for i, entry in enumerate(self._entries):
+            rows = np.flatnonzero(active[:, i])
+            at = np.full(len(rows), REST) if entry.column is None else U[rows, entry.column]
+            for row, value in zip(rows, entry.parameter.from_unit(at), strict=True):
+                found[row][entry.name] = value
+        names = self.names
+        return [{name: setting[name] for name in names if name in setting} for setting in found]
 
     def encode(self, params: Mapping[str, Any]) -> FloatArray:
         """Map a setting to its row of the cube, shape (d,).
@@ -208,18 +221,22 @@ class SearchSpace:
         ValueError
             If a name is missing, unknown or inactive, or a value lies outside its parameter.
         """
-        faults = []
+        rows, faults = [], []
         for number in range(self.n_branches):
             try:
-                return self._encode_in(number, params)
+                rows.append(self._encode_in(number, params))
             except ValueError as error:
                 faults.append(str(error))
-        raise ValueError("; or ".join(dict.fromkeys(faults)))
+        if not rows:
+            raise ValueError("; or ".join(dict.fromkeys(faults)))
+        # Of several branches, the first that gives these very types: 1 is one feature, 1.0 all.
+        kept = (row for row in rows if _same_types(self.decode(row), params))
+        return rows[0] if len(rows) == 1 else next(kept, rows[0])
 
     def _encode_in(self, branch: int, params: Mapping[str, Any]) -> FloatArray:
         row = np.full(self.n_dimensions, REST)
         if self.n_branches > 1:
-            row[0] = self._branch.to_unit([branch])[0]
+            row[0] = self._branch.points()[branch]
         mine = [(i, e) for i, e in enumerate(self._entries) if branch in e.branches]
         for _, entry in mine:
             if entry.name in params:
@@ -248,8 +265,8 @@ class SearchSpace:
             As ``encode`` does.
         """
         own = self.decode(self.encode(params))
-        # The digits of a float are kept: the way through the cube may change the last one.
-        return {k: float(params[k]) if type(v) is float else v for k, v in own.items()}
+        # The digits of a number are kept: the way through the cube may change the last one.
+        return {k: type(v)(params[k]) if type(v) in (int, float) else v for k, v in own.items()}
 
     def snap(self, U: FloatArray) -> FloatArray:
         """Move rows, shape (n, d), to the places at which their settings sit.
@@ -257,13 +274,26 @@ class SearchSpace:
         ``snap(U)`` decodes to the same settings as U and equals the encoding of them.
         """
         snapped = self._snap_columns(U)
+        snapped = np.where(self._used(snapped), snapped, REST)
+        for number in self._overlapping:
+            for i in np.flatnonzero(self._branch.index(snapped[:, 0]) == number):
+                first = self.encode(self.decode(snapped[i]))
+                if first[0] != snapped[i, 0]:  # an earlier branch holds this setting too
+                    snapped[i] = first
+        return snapped
+
+    def in_use(self, U: FloatArray) -> NDArray[np.bool_]:
+        """Return which coordinates of rows, shape (n, d), bear on their settings."""
+        return self._used(self._snap_columns(U))
+
+    def _used(self, snapped: FloatArray) -> NDArray[np.bool_]:
         active = self._active(snapped)
         used = np.zeros(snapped.shape, dtype=bool)
         used[:, : self.n_branches > 1] = True
         for i, entry in enumerate(self._entries):
             if entry.column is not None:
                 used[:, entry.column] |= active[:, i]
-        return np.where(used, snapped, REST)
+        return used
 
     def _snap_columns(self, U: FloatArray) -> FloatArray:
         columns = [p.snap(U[:, j]) for j, p in enumerate(self._columns)]
@@ -296,7 +326,7 @@ class SearchSpace:
 
     def sample(self, n: int, rng: np.random.Generator) -> list[dict[str, Any]]:
         """Draw n settings independently and uniformly in the cube (repeats can occur)."""
-        return [self.decode(u) for u in rng.random((n, self.n_dimensions))]
+        return self._settings(rng.random((n, self.n_dimensions)))
 
     def rows(self, levels: int | None = None) -> Iterator[FloatArray]:
         """Yield the row of every setting once, in scikit-learn's ``ParameterGrid`` order.
@@ -322,7 +352,7 @@ class SearchSpace:
             while block := list(itertools.islice(points, ROWS_AT_ONCE)):
                 rows = np.full((len(block), self.n_dimensions), REST)
                 if self.n_branches > 1:
-                    rows[:, 0] = self._branch.to_unit([number])[0]
+                    rows[:, 0] = self._branch.points()[number]
                 rows[:, order] = np.array(block)
                 rows = self.snap(rows)
                 for key, row in zip(self.keys(rows), rows, strict=True):
@@ -359,6 +389,7 @@ def _checked(declared: Any) -> list[dict[str, Parameter]]:
 
 
 def _check_branch(branch: Mapping[str, Any]) -> tuple[dict[str, Parameter], list[str]]:
+    parsed: dict[str, Parameter] = {}
     sound: dict[str, Parameter] = {}
     faults: list[str] = []
     for name, declared in branch.items():
@@ -370,22 +401,22 @@ def _check_branch(branch: Mapping[str, Any]) -> tuple[dict[str, Parameter], list
         except ValueError as error:
             faults.append(f"{name}: {error}")
             continue
+        parsed[name] = parameter
         if found := parameter.faults():
             faults += [f"{name}: {fault}" for fault in found]
         else:
             sound[name] = parameter
-    if not faults:
-        faults = [
-            f"{name}: {fault}"
-            for name, parameter in sound.items()
-            for fault in _condition_faults(parameter, sound)
-        ]
-    if not faults and len(ordered := _parents_first(sound)) < len(sound):
-        faults.append(f"`when=` must not go in a circle: {sorted(set(sound) - set(ordered))}")
+    for name, parameter in parsed.items():
+        found = _condition_faults(parameter, set(branch), sound)
+        faults += [f"{name}: {fault}" for fault in found]
+    if circle := set(parsed) - set(_parents_first(parsed)):
+        faults.append(f"`when=` must not go in a circle: {sorted(circle)}")
     return sound, faults
 
 
-def _condition_faults(parameter: Parameter, branch: Mapping[str, Parameter]) -> list[str]:
+def _condition_faults(
+    parameter: Parameter, names: Collection[str], sound: Mapping[str, Parameter]
+) -> list[str]:
     when: Any = parameter.when  # as declared: not checked yet
     if when is None:
         return []
@@ -393,17 +424,19 @@ def _condition_faults(parameter: Parameter, branch: Mapping[str, Parameter]) -> 
         return [f"when= must map parameter names to lists of values, but got {when!r}"]
     faults = []
     for parent, values in when.items():
-        if parent not in branch:
+        if parent not in names:
             faults.append(f"when= names {parent!r}, which is not a parameter of this space")
         elif isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or not values:
             faults.append(f"when[{parent!r}] must be a list of values, but got {values!r}")
-        elif isinstance(branch[parent], Float) and branch[parent].size > 1:
+        elif parent not in sound:
+            continue  # reported by itself, and nothing can be said about its values
+        elif not sound[parent].distinct:
             faults.append(
-                f"when= needs a parameter with distinct values, but {parent!r} is a Float"
+                f"when= needs a parameter with distinct values, but {parent!r} is continuous"
             )
         else:
             try:
-                if not _positions(branch[parent], values):
+                if not _positions(sound[parent], values):
                     faults.append(f"it is never active: {parent!r} is always another value")
             except ValueError as error:
                 faults.append(f"when[{parent!r}]: {error}")
@@ -422,12 +455,43 @@ def _positions(parent: Parameter, values: Sequence[Any]) -> list[float]:
 
 def _parents_first(branch: Mapping[str, Parameter]) -> list[str]:
     """Order names so that parents come before those they switch; a circle is left out."""
+    parents = {
+        name: [p for p in parameter.when if p in branch]
+        for name, parameter in branch.items()
+        if isinstance(parameter.when, Mapping)
+    }
     ordered: list[str] = []
     waiting = list(branch)
     while waiting:
-        ready = [n for n in waiting if all(p in ordered for p in (branch[n].when or {}))]
+        ready = [n for n in waiting if all(p in ordered for p in parents.get(n, []))]
         if not ready:
             break
         ordered += ready
         waiting = [n for n in waiting if n not in ready]
     return ordered
+
+
+def _same_types(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    return all(type(a[name]) is type(b[name]) for name in a)
+
+
+def _may_overlap(a: Mapping[str, Parameter], b: Mapping[str, Parameter]) -> bool:
+    """Whether two branches could hold one and the same setting; False only where they cannot."""
+    always_a, always_b = ({n for n, p in x.items() if not p.when} for x in (a, b))
+    if not (always_a <= set(b) and always_b <= set(a)):
+        return False
+    return all(_may_meet(a[n], b[n]) and _may_meet(b[n], a[n]) for n in always_a & always_b)
+
+
+def _may_meet(a: Parameter, b: Parameter) -> bool:
+    """Whether b could take one of the choices of a, or its only value."""
+    if isinstance(a, Categorical):
+        return any(_takes(b, value) for value in a.values)
+    return a.size > 1 or _takes(b, a.from_unit(np.array([REST]))[0])
+
+
+def _takes(parameter: Parameter, value: Any) -> bool:
+    try:
+        return bool(_positions(parameter, [value]))
+    except ValueError:
+        return False

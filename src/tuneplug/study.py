@@ -248,7 +248,8 @@ class Study:
 
         def ask() -> Trial | None:
             nonlocal exhausted
-            if exhausted is not None or len(self.history) - first >= n_trials:
+            spent = len(self.history) - first >= n_trials or time.time() >= deadline
+            if spent or exhausted is not None:
                 return None
             try:
                 trial = self.ask()
@@ -259,7 +260,13 @@ class Study:
             return trial
 
         with pool(executor, n_jobs) as (submit_to, slots):
-            drive(submit_to, slots, objective, ask, self._record, self._lose, deadline)
+            try:
+                drive(submit_to, slots, objective, ask, self._record, self._lose)
+            except BaseException:
+                for trial in self.history[first:]:
+                    if not trial.state.ended:
+                        self.fail(trial, "interrupted: the search ended while this trial ran")
+                raise
         if exhausted is not None:
             done = len(self.history) - first
             warnings.warn(

@@ -25,7 +25,7 @@ FloatArray = NDArray[np.float64]
 #: (the published engine of SageMaker Automatic Model Tuning, Perrone et al., KDD 2021).
 BOUNDS = (0.25, 4.0)
 PRIOR_SD = 0.75
-#: Gradients are taken this far inside the ends, where they would be infinite for a, b < 1.
+#: Slopes are taken this far inside the ends, where they would be infinite for a, b < 1.
 EDGE = 1e-6
 
 
@@ -48,10 +48,16 @@ def kumaraswamy_inverse(w: FloatArray, a: FloatArray, b: FloatArray) -> FloatArr
 def kumaraswamy_gradients(
     u: FloatArray, a: FloatArray, b: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return dw/du, dw/d(ln a) and dw/d(ln b)."""
-    u = np.clip(u, EDGE, 1.0 - EDGE)
-    log_u = np.log(u)
-    power = u**a
-    rest = 1.0 - power
-    slope = b * rest ** (b - 1.0) * power  # dw/d(ln u) / a
-    return slope * a / u, slope * a * log_u, -(rest**b) * np.log(rest) * b
+    """Return dw/du, dw/d(ln a) and dw/d(ln b).
+
+    At the very ends w is 0 or 1 whatever the shape: there the last two are 0.
+    """
+    inner = np.clip(u, EDGE, 1.0 - EDGE)
+    slope = a * b * (1.0 - inner**a) ** (b - 1.0) * inner ** (a - 1.0)
+    at_end = (u <= 0.0) | (u >= 1.0)
+    log_u = np.log(np.where(at_end, 0.5, u))
+    power = np.exp(a * log_u)
+    rest = -np.expm1(a * log_u)  # 1 - u^a, without cancellation near u = 1
+    by_a = a * b * rest ** (b - 1.0) * power * log_u
+    by_b = -b * rest**b * np.log(rest)
+    return slope, np.where(at_end, 0.0, by_a), np.where(at_end, 0.0, by_b)

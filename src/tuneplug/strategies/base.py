@@ -107,10 +107,14 @@ class Strategy(ABC):
     """
 
     name: ClassVar[str]
+    #: Whether a setting may be proposed again.
+    allow_repeats: bool = False
 
     @abstractmethod
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
-        """Return n settings to try next, none of which was tried or is running.
+        """Return n settings to try next.
+
+        None of them was tried or is running, unless ``allow_repeats`` is set.
 
         Raises
         ------

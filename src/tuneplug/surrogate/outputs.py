@@ -28,9 +28,13 @@ def standardise(losses: FloatArray) -> FloatArray:
         Finite, smaller is better.
     """
     drawn_in = _draw_in(losses)
-    centred = drawn_in - drawn_in.mean()
-    sd = float(centred.std())
-    return centred / sd if sd > 0.0 else np.zeros_like(losses)
+    low, high = drawn_in.min(), drawn_in.max()
+    if low == high:
+        return np.zeros(len(losses))
+    # By way of [0, 1], so that neither the squares nor a distant zero cost digits.
+    unit = (drawn_in - low) / (high - low)
+    centred = unit - unit.mean()
+    return np.asarray(centred / centred.std())
 
 
 def _draw_in(losses: FloatArray) -> FloatArray:
@@ -39,5 +43,5 @@ def _draw_in(losses: FloatArray) -> FloatArray:
     if spread <= 0.0:
         return losses
     excess = np.maximum(losses - (median + spread), 0.0)
-    beyond: FloatArray = spread * np.log1p(excess / spread)
+    beyond = spread * (np.log(spread + excess) - np.log(spread))
     return np.asarray(np.minimum(losses, median + spread) + beyond)

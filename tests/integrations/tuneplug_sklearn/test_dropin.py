@@ -1,0 +1,88 @@
+"""WarpedBayesSearchCV under tests that scikit-learn wrote for its own searches."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+import sklearn
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import RandomizedSearchCV
+from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.fixes import parse_version
+
+from tuneplug_sklearn import WarpedBayesSearchCV
+
+HERE = Path(__file__).parent
+OURS = "tuneplug_sklearn:WarpedBayesSearchCV"
+THEIRS = "sklearn.model_selection:RandomizedSearchCV"
+PYTEST = (
+    "-m pytest -q -W ignore --tb=short -c empty.ini -p no:cacheprovider -p standin_plugin "
+    "--pyargs sklearn.model_selection.tests.test_search"
+)
+SKLEARN = parse_version(sklearn.__version__)
+
+
+def sklearn_search_tests(folder, class_path):
+    """Run scikit-learn's search tests with a class standing in; return tests and output."""
+    folder.mkdir()
+    (folder / "empty.ini").write_text("[pytest]\n", encoding="utf-8")
+    report = folder / "report.json"
+    search_path = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
+    run = subprocess.run(
+        [sys.executable, *PYTEST.split()],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(search_path),
+            "STANDIN": class_path,
+            "STANDIN_REPORT": str(report),
+        },
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    output = run.stdout + run.stderr
+    assert report.exists(), output
+    return json.loads(report.read_text(encoding="utf-8")), output
+
+
+def test_scikit_learns_own_search_tests_pass_with_the_class_in_their_place(tmp_path):
+    tests, output = sklearn_search_tests(tmp_path / "ours", OURS)
+    building = [name for name, test in tests.items() if test.get("built") and not test["skipped"]]
+    failed = sorted(name for name in building if tests[name]["failed"])
+    if failed:
+        theirs, _ = sklearn_search_tests(tmp_path / "theirs", THEIRS)
+        failed = [name for name in failed if not theirs[name]["failed"]]
+    assert not failed, f"RandomizedSearchCV passes these, ours does not: {failed}\n{output}"
+    if SKLEARN.release[:2] == (1, 9):
+        assert len(building) == 32, building
+    else:
+        assert len(building) >= 20, building
+
+
+def failed_checks(search):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        checks = check_estimator(search, on_fail=None, on_skip=None)
+    assert len(checks) > 40
+    failed = [check for check in checks if check["status"] == "failed"]
+    return {check["check_name"]: check["exception"] for check in failed}
+
+
+@pytest.mark.parametrize(
+    ("inner", "space"),
+    [(Ridge(), {"alpha": [0.1, 1.0]}), (LogisticRegression(), {"C": [0.1, 1.0]})],
+    ids=["regressor", "classifier"],
+)
+def test_every_estimator_check_that_randomized_search_passes_is_passed(inner, space):
+    options = {"n_iter": 2, "random_state": 0}
+    ours = failed_checks(WarpedBayesSearchCV(inner, space, **options))
+    theirs = failed_checks(RandomizedSearchCV(inner, space, **options))
+    worse = {name: error for name, error in ours.items() if name not in theirs}
+    assert not worse

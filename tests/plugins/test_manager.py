@@ -1,0 +1,80 @@
+"""Plugins are found, loaded one by one, and a broken one breaks nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from tuneplug import PluginError, Study, UnknownNameError
+from tuneplug.plugins.manager import load_plugins, strategies
+from tuneplug.strategies import BayesianSearch, GridSearch, RandomSearch
+
+GOOD = """
+from tuneplug.plugins import hookimpl
+from tuneplug.strategies import Strategy, Suggestion
+
+class Corner(Strategy):
+    name = "corner"
+    def suggest(self, context, n):
+        return [Suggestion({"k": 1 + len(context.history)})]
+
+@hookimpl
+def tuneplug_strategies():
+    return Corner
+"""
+CLASHING = GOOD.replace('"corner"', '"bayesian"')
+RAISING = "raise ImportError('libfoo is missing')"
+MISSPELT = GOOD.replace("def tuneplug_strategies", "def tuneplug_stategies")
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Put a distribution with one module and one entry point where Python finds both."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def put(name, source):
+        (tmp_path / f"{name}_module.py").write_text(source, encoding="utf-8")
+        info = tmp_path / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[tuneplug]\n{name} = {name}_module\n")
+
+    return put
+
+
+def test_our_own_strategies_are_registered_through_the_hook():
+    ours = {"bayesian": BayesianSearch, "grid": GridSearch, "random": RandomSearch}
+    assert strategies(load_plugins()) == ours
+
+
+def test_an_installed_plugins_strategy_can_be_named(install):
+    install("goodplugin", GOOD)
+    study = Study({"k": [1, 2, 3]}, strategy="corner")
+    assert [study.ask().params["k"] for _ in range(2)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("source", "cause"),
+    [(RAISING, "libfoo is missing"), (MISSPELT, "tuneplug_stategies")],
+    ids=["raising", "misspelt"],
+)
+def test_a_broken_plugin_is_named_once_with_its_cause_and_the_rest_works(install, source, cause):
+    install("badplugin", source)
+    install("goodplugin", GOOD)
+    with pytest.warns(
+        RuntimeWarning, match=f"'badplugin' of badplugin is skipped.*{cause}"
+    ) as seen:
+        study = Study({"k": [1, 2, 3]}, strategy="corner")
+    assert len(seen) == 1
+    assert study.ask().params == {"k": 1}
+
+
+def test_two_owners_of_one_name_are_both_named(install):
+    install("clashing", CLASHING)
+    with pytest.raises(PluginError, match=r"'bayesian' is registered by .*'(clashing|tuneplug)'"):
+        strategies(load_plugins())
+
+
+def test_an_unknown_name_lists_what_there_is(install):
+    install("goodplugin", GOOD)
+    with pytest.raises(UnknownNameError, match=r"'bayesian', 'corner', 'grid', 'random'.*'typo'"):
+        Study({"k": [1]}, strategy="typo")

@@ -1,0 +1,286 @@
+"""What every strategy does, then what each does alone."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.model_selection import ParameterGrid
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from tuneplug import Categorical, Float, Int, SearchSpace, SpaceExhausted, Study, TrialState
+from tuneplug.strategies import BayesianSearch, GridSearch, RandomSearch
+
+STRATEGIES = [BayesianSearch(), BayesianSearch(warping=False), RandomSearch(), GridSearch(levels=4)]
+MIXED = {
+    "x": Float(-1.0, 1.0),
+    "C": Float(1e-3, 1e3),
+    "n": Int(1, 50),
+    "kind": Categorical(["a", "b", None]),
+    "rate": Float(0.1, 0.9, when={"kind": ["b"]}),
+    "constant": Int(7, 7),
+}
+FINITE = {"n": Int(1, 4), "kind": ["a", "b"], "sub": Categorical([0.5, "x"], when={"kind": ["a"]})}
+
+
+def mixed_loss(trial):
+    p = trial.params
+    return p["x"] ** 2 + math.log10(p["C"]) ** 2 + (p["kind"] != "b") + p.get("rate", 0.0)
+
+
+def by_name(strategy):
+    return strategy.name + ("" if getattr(strategy, "warping", True) else "-unwarped")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
+def test_suggestions_are_settings_of_the_space_and_none_repeats(strategy):
+    study = Study(MIXED, strategy=strategy, seed=0)
+    study.optimize(mixed_loss, 16)
+    for trial in study.trials:
+        assert study.space.canonical(trial.params) == trial.params
+        assert ("rate" in trial.params) == (trial.params["kind"] == "b")
+        assert trial.params["constant"] == 7
+    assert len({repr(sorted(t.params.items(), key=str)) for t in study.trials}) == 16
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
+def test_a_finite_space_is_tried_whole_and_then_exhausted(strategy):
+    study = Study(FINITE, strategy=strategy, seed=0)
+    settings = set()
+    for _ in range(12):  # 4 * (2 + 1): sub is only there for kind "a"
+        trial = study.ask()
+        settings.add(tuple(trial.params.items()))
+        study.tell(trial, trial.params["n"])
+    assert len(settings) == 12
+    with pytest.raises(SpaceExhausted, match="each of its 12 settings"):
+        study.ask()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
+def test_running_trials_are_not_suggested_again(strategy):
+    study = Study(FINITE, strategy=strategy, seed=1)
+    for _ in range(4):
+        study.tell(study.ask(), 1.0)
+    running = [study.ask() for _ in range(8)]
+    assert len({tuple(t.params.items()) for t in running}) == 8
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
+def test_a_batch_is_of_different_settings(strategy):
+    study = Study(MIXED, strategy=strategy, seed=0)
+    study.optimize(mixed_loss, 8)
+    batch = strategy.suggest(study._context(), 5)
+    units = np.array([study.space.encode(s.params) for s in batch])
+    assert len(np.unique(units, axis=0)) == 5
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
+def test_a_batch_of_a_nearly_exhausted_space_is_what_is_left(strategy):
+    study = Study({"k": [1, 2, 3, 4, 5]}, strategy=strategy, seed=0)
+    study.optimize(lambda trial: trial.params["k"], 3)
+    assert len(strategy.suggest(study._context(), 10)) == 2
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
+def test_a_space_of_constants_has_one_setting(strategy):
+    study = Study({"a": Float(2, 2), "b": ["only"]}, strategy=strategy)
+    assert study.ask().params == {"a": 2.0, "b": "only"}
+    with pytest.raises(SpaceExhausted):
+        study.ask()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
+def test_failures_alone_do_not_stop_suggestions(strategy):
+    study = Study(MIXED, strategy=strategy, seed=0)
+    for _ in range(9):
+        study.fail(study.ask(), "no luck")
+    assert {t.state for t in study.trials} == {TrialState.FAILED}
+    assert study.ask().number == 9
+
+
+# --------------------------------------------------------------------- random search
+
+
+def test_random_search_draws_exactly_from_the_declared_scales():
+    space = {"C": Float(1e-2, 1e2), "x": Float(0, 3, "linear"), "e": stats.expon(scale=5)}
+    study = Study(space, strategy=RandomSearch(), seed=0)
+    study.optimize(lambda trial: 0.0, 400)
+    for name, law in [
+        ("C", stats.loguniform(1e-2, 1e2)),
+        ("x", stats.uniform(0, 3)),
+        ("e", stats.expon(scale=5)),
+    ]:
+        values = [t.params[name] for t in study.trials]
+        assert stats.kstest(values, law.cdf).pvalue > 0.01  # one fixed seed, three laws
+
+
+def test_random_search_draws_do_not_depend_on_results():
+    first, second = (Study(MIXED, strategy="random", seed=2) for _ in range(2))
+    first.optimize(mixed_loss, 6)
+    second.optimize(lambda trial: -mixed_loss(trial), 6)
+    assert [t.params for t in first.trials] == [t.params for t in second.trials]
+
+
+def test_random_search_may_repeat_where_it_is_told_so():
+    study = Study({"k": [1, 2, 3]}, strategy=RandomSearch(allow_repeats=True), seed=0)
+    study.optimize(lambda trial: 0.0, 40)
+    counts = np.bincount([t.params["k"] for t in study.trials])[1:]
+    assert counts.sum() == 40
+    assert counts.min() > 0
+
+
+# --------------------------------------------------------------------- grid search
+
+
+def test_grid_search_goes_through_lists_in_parameter_grid_order():
+    lists = [{"b": [3, 1, 2], "a": ["x", "y"]}, {"c": [None, "z"]}]
+    study = Study(lists, strategy="grid")
+    study.optimize(lambda trial: 0.0, 8)
+    assert [t.params for t in study.trials] == list(ParameterGrid(lists))
+
+
+def test_grid_search_spreads_levels_over_a_range_on_its_scale():
+    study = Study({"C": Float(1e-2, 1e2), "n": Int(1, 3)}, strategy=GridSearch(levels=5))
+    study.optimize(lambda trial: 0.0, 15)
+    values = sorted({t.params["C"] for t in study.trials})
+    np.testing.assert_allclose(values, [1e-2, 1e-1, 1, 1e1, 1e2])
+    assert {t.params["n"] for t in study.trials} == {1, 2, 3}
+
+
+# --------------------------------------------------------------------- Bayesian search
+
+
+def test_the_design_comes_first_and_the_model_guides_at_least_half_of_ten():
+    study = Study(MIXED, seed=0)
+    study.optimize(mixed_loss, 10)
+    origins = [t.origin for t in study.trials]
+    assert origins == ["design"] * 5 + ["model"] * 5
+
+
+def test_the_design_is_spread_over_every_range():
+    study = Study({"x": Float(0, 1), "y": Float(0, 1)}, strategy=BayesianSearch(n_initial=16))
+    units = np.array([study.ask().unit for _ in range(16)])
+    for column in units.T:  # a Sobol sequence of 16 has one point in each sixteenth
+        assert sorted(np.floor(column * 16).astype(int)) == list(range(16))
+
+
+def test_every_sub_space_of_a_list_is_in_the_design():
+    branches = [{"kind": [k], "x": Float(0, 1)} for k in "abcdefg"]
+    study = Study(branches, seed=0)
+    study.optimize(lambda trial: trial.params["x"], 14)
+    design = [t for t in study.trials if t.origin == "design"]
+    assert {t.params["kind"] for t in design} == set("abcdefg")
+    assert len(design) == 7
+
+
+def test_bayesian_search_beats_random_search_on_a_mis_scaled_bowl():
+    def loss(trial):  # a bowl on a log scale, declared linear
+        return sum((math.log10(v) + 4) ** 2 for v in trial.params.values())
+
+    space = {name: Float(1e-8, 1.0, "linear") for name in "abc"}
+    finals = {}
+    for strategy in ("bayesian", "random"):
+        best = []
+        for seed in range(3):
+            study = Study(space, strategy=strategy, seed=seed)
+            study.optimize(loss, 40)
+            best.append(study.best_value)
+        finals[strategy] = np.mean(best)
+    assert finals["bayesian"] < 0.5 * finals["random"]
+
+
+def test_bayesian_search_finds_the_right_choice_and_its_conditional_parameter():
+    def loss(trial):
+        p = trial.params
+        return 1.0 if p["kind"] != "b" else abs(p["rate"] - 0.3)
+
+    study = Study({k: MIXED[k] for k in ("kind", "rate")}, seed=0)
+    study.optimize(loss, 25)
+    assert study.best_params["kind"] == "b"
+    assert study.best_value < 0.05
+
+
+def test_a_distribution_without_ends_is_searched_by_the_model_between_its_quantiles():
+    study = Study({"x": stats.norm(0, 1)}, seed=0)
+    study.optimize(lambda trial: -trial.params["x"], 15)
+    top = stats.norm.ppf(0.999)
+    assert study.best_params["x"] == pytest.approx(-top) or study.best_params["x"] <= top
+    assert max(t.params["x"] for t in study.trials) == pytest.approx(top)
+
+
+def test_a_failed_region_is_avoided():
+    def loss(trial):
+        if trial.params["x"] > 0.6:
+            raise MemoryError("too large")
+        return -trial.params["x"]
+
+    study = Study({"x": Float(0, 1)}, seed=0)
+    study.optimize(loss, 25)
+    late = study.trials[12:]
+    assert sum(t.state is TrialState.FAILED for t in late) <= len(late) / 2
+    assert study.best_value < -0.55
+
+
+def test_a_noisy_objective_may_try_a_setting_again():
+    rng = np.random.default_rng(0)
+    strategy = BayesianSearch(allow_repeats=True)
+    study = Study({"k": list(range(6))}, strategy=strategy, seed=0)
+    study.optimize(lambda trial: (trial.params["k"] - 2) ** 2 + rng.normal(), 20)
+    assert len(study.trials) == 20
+
+
+def test_equal_losses_everywhere_are_searched_on():
+    study = Study(MIXED, seed=0)
+    study.optimize(lambda trial: 1.0, 12)
+    assert len(study.trials) == 12
+
+
+def test_a_huge_loss_does_not_spoil_the_search():
+    def loss(trial):
+        return 1e30 if trial.number == 2 else (trial.params["x"] - 0.3) ** 2
+
+    study = Study({"x": Float(0, 1)}, seed=0)
+    study.optimize(loss, 20)
+    assert study.best_value < 1e-4
+
+
+def test_blas_threads_are_limited_while_suggesting_and_restored_after():
+    study = Study({"x": Float(0, 1)}, seed=0)
+    study.optimize(lambda trial: trial.params["x"], 6)
+    with threadpool_limits(2, user_api="blas"):
+        before = [pool["num_threads"] for pool in threadpool_info()]
+        study.ask()
+        assert [pool["num_threads"] for pool in threadpool_info()] == before
+
+
+def test_suggestions_are_the_same_in_another_process():
+    code = (
+        "from tuneplug import Float, Int, Study\n"
+        "s = Study({'x': Float(0, 1), 'n': Int(1, 99)}, seed=4)\n"
+        "s.optimize(lambda t: (t.params['x'] - .3) ** 2 + t.params['n'], 9)\n"
+        "print([t.params for t in s.trials])"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for hash_seed in ("1", "2")
+    ]
+    assert runs[0] == runs[1] != ""
+
+
+@pytest.mark.parametrize("d", [1, 2, 12])
+def test_the_number_of_dimensions_may_be_small_or_large(d):
+    study = Study(SearchSpace({f"x{i}": Float(0, 1) for i in range(d)}), seed=0)
+    study.optimize(lambda trial: sum(trial.params.values()), 12)
+    values = [t.value for t in study.trials]
+    assert min(values[5:]) < min(values[:5])

@@ -1,0 +1,85 @@
+"""What is public is in ``__all__``, sorted, documented and in the reference; imports stay light."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PUBLIC_MODULES = ["tuneplug", "tuneplug.plugins", "tuneplug.strategies", "tuneplug_sklearn"]
+FRAMEWORKS = ["sklearn", "joblib", "xgboost", "lightgbm", "pandas", "matplotlib", "optuna", "dask"]
+
+
+@pytest.mark.parametrize("module_name", PUBLIC_MODULES)
+def test_all_is_sorted_and_every_name_exists(module_name):
+    module = importlib.import_module(module_name)
+    assert module.__all__ == sorted(module.__all__)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+@pytest.mark.parametrize("module_name", PUBLIC_MODULES)
+def test_every_public_class_and_function_has_a_docstring(module_name):
+    module = importlib.import_module(module_name)
+    public = {name: getattr(module, name) for name in module.__all__}
+    assert [n for n, thing in public.items() if callable(thing) and not thing.__doc__] == []
+
+
+@pytest.mark.parametrize("module_name", PUBLIC_MODULES)
+def test_every_public_name_is_in_the_reference_and_nothing_else_is(module_name):
+    reference = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    section = re.search(rf"^## `{module_name}`\n(.*?)(?=^## |\Z)", reference, re.S | re.M)
+    assert section is not None
+    documented = re.findall(r"^\| `(\w+)`", section[1], re.M)
+    assert documented == importlib.import_module(module_name).__all__
+
+
+def test_every_import_package_of_the_repository_is_in_the_wheel_configuration():
+    configuration = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    packages = [p.parent for p in (ROOT / "integrations").glob("*/__init__.py")]
+    assert packages
+    for package in packages:
+        assert f'"integrations/{package.name}"' in configuration
+
+
+def test_an_unknown_attribute_is_an_attribute_error():
+    import tuneplug
+
+    with pytest.raises(AttributeError, match="no attribute 'Floaat'"):
+        _ = tuneplug.Floaat
+
+
+def test_the_version_is_the_distributions():
+    from importlib.metadata import version
+
+    import tuneplug
+
+    assert version("tuneplug") == tuneplug.__version__
+
+
+def loaded_after(statement: str) -> list[str]:
+    """Return the top-level modules that a fresh interpreter has loaded after a statement."""
+    code = f"import sys, json; {statement}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return sorted({name.partition(".")[0] for name in json.loads(done.stdout)})
+
+
+def test_import_tuneplug_loads_no_framework_and_no_scipy():
+    loaded = loaded_after("import tuneplug")
+    assert "tuneplug" in loaded
+    assert set(loaded) & {"scipy", "pluggy", "threadpoolctl", "numpy", *FRAMEWORKS} == set()
+
+
+def test_declaring_a_space_loads_no_framework_and_no_scipy():
+    loaded = loaded_after("from tuneplug import Float, Int, Categorical, SearchSpace")
+    assert set(loaded) & {"scipy", "pluggy", "threadpoolctl", *FRAMEWORKS} == set()
+
+
+def test_a_study_loads_no_framework():
+    loaded = loaded_after("from tuneplug import Study; Study({'x': [1, 2, 3]}).ask()")
+    assert set(loaded) & set(FRAMEWORKS) == set()

@@ -1,0 +1,37 @@
+"""The README's examples run as printed, and its commands are those that CI runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```python\n(.*?)^```", README, re.S | re.M)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_examples_of_a_page_run_in_order(page):
+    namespace: dict[str, object] = {"__name__": page.stem}
+    for example in re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.S | re.M):
+        exec(compile(example, f"example of {page.name}", "exec"), namespace)
+    for target in re.findall(r"\]\(([\w./-]+)\)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_has_the_drop_in_and_the_ask_tell_example():
+    assert len(EXAMPLES) >= 2
+    drop_in = next(e for e in EXAMPLES if "WarpedBayesSearchCV" in e)
+    assert len(drop_in.strip().splitlines()) <= 8
+    assert any("study.ask()" in example for example in EXAMPLES)
+
+
+def test_the_commands_of_the_readme_are_run_by_ci():
+    commands = re.findall(r"^python -m pip .*$", README, re.M)
+    assert len(commands) == 2
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for command in commands:
+        assert command in ci

@@ -1,0 +1,423 @@
+"""Study: ask and tell, running objectives, results."""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+from tuneplug import (
+    AllTrialsFailedError,
+    Categorical,
+    Float,
+    Int,
+    NoCompletedTrialError,
+    SearchSpace,
+    SpaceError,
+    SpaceExhausted,
+    Study,
+    TrialError,
+    TrialState,
+    UnknownNameError,
+)
+from tuneplug.strategies import RandomSearch, Strategy, Suggestion
+
+SPACE = {"x": Float(-2.0, 2.0), "n": Int(1, 100)}
+
+
+def bowl(trial):
+    """Smallest at x = 1, n = 10."""
+    return (trial.params["x"] - 1.0) ** 2 + math.log(trial.params["n"] / 10.0) ** 2
+
+
+def test_ask_gives_running_trials_with_python_values_inside_the_space():
+    trial = Study(SPACE, seed=0).ask()
+    assert (trial.number, trial.state) == (0, TrialState.RUNNING)
+    assert type(trial.params["x"]) is float
+    assert type(trial.params["n"]) is int
+    assert -2 <= trial.params["x"] <= 2
+    assert 1 <= trial.params["n"] <= 100
+
+
+def test_tell_completes_a_trial_once():
+    study = Study(SPACE, seed=0)
+    trial = study.ask()
+    study.tell(trial, 0.5, variance=0.1)
+    assert (trial.state, trial.value, trial.variance) == (TrialState.COMPLETE, 0.5, 0.1)
+    assert trial.duration >= 0
+    with pytest.raises(TrialError, match="already ended: it is complete"):
+        study.tell(trial, 0.4)
+
+
+def test_fail_records_the_error_and_the_trial_is_never_best():
+    study = Study(SPACE, seed=0)
+    bad, good = study.ask(), study.ask()
+    study.fail(bad, ValueError("out of memory"))
+    study.tell(good, 3.0)
+    assert bad.state is TrialState.FAILED
+    assert "out of memory" in bad.error
+    assert study.best_trial is good
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_value_that_is_not_finite_fails_the_trial(value):
+    study = Study(SPACE, seed=0)
+    trial = study.ask()
+    study.tell(trial, value)
+    assert trial.state is TrialState.FAILED
+    assert "finite" in trial.error
+
+
+@pytest.mark.parametrize("value", ["0.5", None, 1j, [0.5], True])
+def test_a_value_that_is_no_number_is_a_type_error_and_leaves_the_trial_running(value):
+    study = Study(SPACE, seed=0)
+    trial = study.ask()
+    with pytest.raises(TypeError, match="must be a real number"):
+        study.tell(trial, value)
+    assert trial.state is TrialState.RUNNING
+
+
+@pytest.mark.parametrize("value", [np.float32(0.5), np.array(0.5), np.int64(1), 1])
+def test_numpy_numbers_are_values(value):
+    study = Study(SPACE, seed=0)
+    trial = study.ask()
+    study.tell(trial, value)
+    assert type(trial.value) is float
+
+
+def test_a_trial_of_another_study_is_refused():
+    study, other = Study(SPACE, seed=0), Study({"z": [1, 2]}, seed=0)
+    study.ask()
+    with pytest.raises(TrialError, match="not of this study"):
+        study.tell(other.ask(), 1.0)
+
+
+def test_a_copy_of_a_trial_that_went_to_a_worker_can_be_told():
+    study = Study(SPACE, seed=0)
+    trial = study.ask()
+    away = pickle.loads(pickle.dumps(trial))
+    away.report(0.7, step=1)
+    study.tell(away, 0.5)
+    assert study.trials[0].value == 0.5
+    assert study.trials[0].reports == [(1, 0.7)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        ({"direction": "up"}, ValueError, "direction"),
+        ({"seed": -1}, ValueError, "seed"),
+        ({"seed": 1.5}, ValueError, "seed"),
+        ({"strategy": "bayes"}, UnknownNameError, "'bayesian', 'grid', 'random'"),
+        ({"strategy": RandomSearch}, TypeError, "a name or a Strategy"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, error, match):
+    with pytest.raises(error, match=match):
+        Study(SPACE, **arguments)
+
+
+def test_a_faulty_space_is_refused_before_anything_runs():
+    with pytest.raises(SpaceError, match=r"2 faults(.|\n)*x: (.|\n)*n: "):
+        Study({"x": Float(2, 1), "n": Int(0, 5, "log")})
+
+
+def test_maximize_prefers_larger_values():
+    study = Study(SPACE, direction="maximize", seed=0)
+    for value in (1.0, 3.0, 2.0):
+        study.tell(study.ask(), value)
+    assert study.best_value == 3.0
+    assert study.best_trial.number == 1
+
+
+def test_maximizing_and_minimizing_the_negative_are_the_same_search():
+    up, down = Study(SPACE, direction="maximize", seed=3), Study(SPACE, seed=3)
+    up.optimize(lambda trial: -bowl(trial), 12)
+    down.optimize(bowl, 12)
+    assert [t.params for t in up.trials] == [t.params for t in down.trials]
+
+
+def test_the_best_of_an_empty_study_is_a_clear_error():
+    with pytest.raises(NoCompletedTrialError, match="no trials"):
+        _ = Study(SPACE).best_params
+
+
+def test_the_same_seed_gives_the_same_trials():
+    first, second, other = (Study(SPACE, seed=seed) for seed in (5, 5, 6))
+    for study in (first, second, other):
+        study.optimize(bowl, 12)
+    assert [t.params for t in first.trials] == [t.params for t in second.trials]
+    assert [t.params for t in first.trials] != [t.params for t in other.trials]
+
+
+def test_without_a_seed_the_study_keeps_the_one_it_drew():
+    study = Study(SPACE)
+    again = Study(SPACE, seed=study.seed)
+    assert study.ask().params == again.ask().params
+
+
+def test_replaying_the_history_gives_the_same_suggestion():
+    study = Study(SPACE, seed=1)
+    study.optimize(bowl, 10)
+    replay = Study(SPACE, seed=1, n_trials=10)
+    for trial in study.trials:
+        replay.tell(replay.ask(), trial.value)
+    assert replay.ask().params == study.ask().params
+
+
+def test_enqueued_settings_come_first_in_order_and_once():
+    study = Study(SPACE, seed=0)
+    for x in (0.1, 0.25, 0.1):
+        study.enqueue({"x": x, "n": np.int64(3)})
+    trials = [study.ask() for _ in range(3)]
+    assert [t.params["x"] for t in trials[:2]] == [0.1, 0.25]
+    assert type(trials[0].params["n"]) is int
+    assert [t.origin for t in trials] == ["user", "user", "design"]
+
+
+def test_an_enqueued_setting_outside_the_space_is_refused():
+    with pytest.raises(ValueError, match=r"not in the space: x: .*\[-2.0, 2.0\]"):
+        Study(SPACE).enqueue({"x": 3.0, "n": 1})
+
+
+# --------------------------------------------------------------------- optimize
+
+
+def test_optimize_finds_a_bowl():
+    study = Study(SPACE, seed=0)
+    study.optimize(bowl, 30)
+    assert len(study.trials) == 30
+    assert study.best_value < 0.01
+    assert study.best_params == study.best_trial.params
+
+
+def test_a_failing_objective_fails_its_trial_with_the_traceback_and_the_search_goes_on():
+    def fails_below_zero(trial):
+        if trial.params["x"] < 0:
+            raise RuntimeError("negative x")
+        return trial.params["x"]
+
+    study = Study(SPACE, seed=0)
+    study.optimize(fails_below_zero, 15)
+    failed = [t for t in study.trials if t.state is TrialState.FAILED]
+    assert len(study.trials) == 15
+    assert failed
+    assert all("RuntimeError: negative x" in t.error for t in failed)
+    assert study.best_params["x"] >= 0
+
+
+def test_when_every_trial_fails_one_error_counts_them_and_shows_the_causes():
+    def fails(trial):
+        raise OSError("disk full") if trial.params["n"] < 50 else KeyError("loss")
+
+    study = Study(SPACE, strategy="random", seed=0)
+    with pytest.raises(AllTrialsFailedError, match=r"all 12 trials failed(.|\n)*disk full"):
+        study.optimize(fails, 12)
+    assert len(study.trials) == 12
+
+
+def test_an_objective_that_returns_no_number_fails_its_trial():
+    study = Study(SPACE, seed=0)
+    study.optimize(lambda trial: 1.0 if trial.number else None, 2)
+    assert study.trials[0].state is TrialState.FAILED
+    assert "real number" in study.trials[0].error
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_interrupt_keeps_what_finished_and_goes_on(interrupt, n_jobs):
+    def objective(trial):
+        if trial.number == 4:
+            raise interrupt
+        return bowl(trial)
+
+    study = Study(SPACE, seed=0)
+    with pytest.raises(interrupt):
+        study.optimize(objective, 10, n_jobs=n_jobs)
+    complete = [t for t in study.trials if t.state is TrialState.COMPLETE]
+    assert len(complete) >= 3
+    assert study.trials[4].state is TrialState.FAILED
+    assert "interrupted" in study.trials[4].error
+    assert all(t.state.ended for t in study.trials)
+    assert study.best_params in [t.params for t in complete]
+    study.optimize(bowl, 2)
+    assert study.trials[-1].state is TrialState.COMPLETE
+
+
+def test_threads_run_trials_at_the_same_time():
+    barrier = threading.Barrier(3, timeout=60)
+
+    def objective(trial):
+        if trial.number < 3:
+            barrier.wait()  # only passed if three trials are in flight
+        return bowl(trial)
+
+    study = Study(SPACE, seed=0)
+    study.optimize(objective, 9, n_jobs=3)
+    assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 9
+
+
+def test_settings_in_flight_are_not_suggested_again():
+    study = Study({"k": [1, 2, 3, 4], "j": [True, False]}, seed=0)
+    trials = [study.ask() for _ in range(8)]
+    assert len({tuple(t.params.values()) for t in trials}) == 8
+    with pytest.raises(SpaceExhausted, match="each of its 8 settings"):
+        study.ask()
+
+
+def test_processes_run_trials_and_bring_their_reports_back():
+    study = Study(SPACE, seed=0)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
+        study.optimize(reporting, 4, executor=processes, n_jobs=2)
+    assert [t.reports for t in study.trials] == [[(0, 1.0), (1, 0.5)]] * 4
+    assert [t.value for t in study.trials] == [bowl(t) for t in study.trials]
+
+
+def reporting(trial):
+    trial.report(1.0, step=0)
+    trial.report(0.5, step=1)
+    return bowl(trial)
+
+
+def test_an_executor_that_loses_a_trial_fails_that_trial():
+    study = Study(SPACE, seed=0)
+    with (
+        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes,
+        pytest.raises(AllTrialsFailedError, match=r"all 2 trials failed"),
+    ):
+        study.optimize(lambda trial: 0.0, 2, executor=processes)  # cannot be pickled
+    assert all(t.state is TrialState.FAILED for t in study.trials)
+
+
+def test_a_timeout_starts_no_trial_after_it_and_stops_those_that_ask():
+    def until_told(trial):
+        if trial.number == 0:
+            return 1.0
+        while not trial.should_stop():
+            pass
+        return 0.0
+
+    study = Study(SPACE, seed=0)
+    study.optimize(until_told, 100, timeout=0.5)
+    assert len(study.trials) == 2
+    stopped = study.trials[1]
+    assert (stopped.state, stopped.stop_reason) == (TrialState.STOPPED, "timeout")
+    assert study.best_trial.number == 0, "a stopped trial is never best"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"n_trials": 0}, "n_trials"),
+        ({"n_trials": 3, "timeout": 0}, "timeout"),
+        ({"n_trials": 3, "n_jobs": 0}, "n_jobs"),
+    ],
+)
+def test_bad_budgets_are_named_before_a_trial_starts(arguments, match):
+    study = Study(SPACE)
+    with pytest.raises(ValueError, match=match):
+        study.optimize(bowl, **arguments)
+    assert study.trials == []
+
+
+def test_an_exhausted_space_ends_the_search_with_one_message():
+    study = Study({"k": [1, 2, 3]}, seed=0)
+    with pytest.warns(UserWarning, match=r"space exhausted.* after 3 of 12 trials") as record:
+        study.optimize(lambda trial: trial.params["k"], 12)
+    assert len(record) == 1
+    assert sorted(t.params["k"] for t in study.trials) == [1, 2, 3]
+
+
+# --------------------------------------------------------------------- results
+
+
+def test_to_frame_has_a_row_a_trial_and_a_column_a_parameter():
+    space = SearchSpace(
+        {
+            "booster": Categorical(["gbtree", "dart"]),
+            "rate_drop": Float(0, 1, when={"booster": ["dart"]}),
+        }
+    )
+    study = Study(space, strategy="random", seed=0)
+    study.optimize(lambda trial: 1.0, 8)
+    frame = study.to_frame()
+    assert list(frame.index) == list(range(8))
+    assert {"state", "value", "param_booster", "param_rate_drop", "origin"} <= set(frame.columns)
+    absent = frame["param_rate_drop"].isna()
+    assert (absent == (frame["param_booster"] == "gbtree")).all()
+
+
+def test_to_frame_of_an_empty_study_is_empty():
+    assert len(Study(SPACE).to_frame()) == 0
+
+
+def test_explain_scaling_is_a_list_of_records():
+    space = {
+        "C": Float(1e-2, 1e3),
+        "momentum": Float(0.9, 0.999),
+        "drop": Float(0, 1000),
+        "n": Int(1, 10, scaling="Logarithmic"),
+        "kind": ["a", "b"],
+        "constant": Int(3, 3),
+    }
+    records = Study(space).explain_scaling()
+    assert [set(r) for r in records] == [
+        {"parameter", "scaling", "chosen_by", "reason", "advice"}
+    ] * 4
+    assert [(r["parameter"], r["scaling"], r["chosen_by"]) for r in records] == [
+        ("C", "log", "auto"),
+        ("momentum", "reverse_log", "auto"),
+        ("drop", "linear", "auto"),
+        ("n", "log", "user"),
+    ]
+    assert "1e-8" in records[2]["advice"]
+
+
+def test_learned_warps_are_curves_in_the_users_units():
+    study = Study({"C": Float(1e-2, 1e2), "kind": ["a", "b"]}, seed=0)
+    study.optimize(lambda trial: abs(math.log10(trial.params["C"])), 12)
+    warps = study.learned_warps()
+    assert list(warps) == ["C"]
+    curve = warps["C"]
+    assert curve.values[0] == 1e-2
+    assert curve.values[-1] == 1e2
+    assert np.all(np.diff(curve.values) > 0)
+    assert (curve.warped[0], curve.warped[-1]) == (0.0, 1.0)
+    assert np.all(np.diff(curve.warped) > 0)
+
+
+def test_random_search_learns_no_warps():
+    study = Study(SPACE, strategy="random", seed=0)
+    study.optimize(bowl, 6)
+    assert study.learned_warps() == {}
+
+
+def test_a_study_can_be_copied_and_pickled():
+    study = Study(SPACE, seed=0)
+    study.optimize(bowl, 8)
+    for twin in (copy.deepcopy(study), pickle.loads(pickle.dumps(study))):
+        assert twin.best_value == study.best_value
+        assert twin.ask().params == copy.deepcopy(study).ask().params
+        assert "trials=9" in repr(twin)
+
+
+class Fixed(Strategy):
+    """A strategy as an outsider would write it."""
+
+    name = "fixed"
+
+    def suggest(self, context, n):
+        return [Suggestion({"x": np.float64(0.5), "n": np.int64(len(context.history) + 1)})]
+
+
+def test_an_outsiders_strategy_is_used_and_its_values_are_made_python_ones():
+    study = Study(SPACE, strategy=Fixed(), seed=0)
+    study.optimize(bowl, 3)
+    assert [t.params for t in study.trials] == [{"x": 0.5, "n": n} for n in (1, 2, 3)]
+    assert {type(v) for t in study.trials for v in t.params.values()} == {int, float}

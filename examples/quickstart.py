@@ -117,8 +117,11 @@ def draw(results: list[dict[str, object]], path: Path) -> None:
     default = np.mean([r["default cv"] for r in results])
     left.axhline(default, color="grey", linestyle=":", label="default settings")
     left.set(xlabel="candidates", ylabel="best accuracy so far", title="Mean of all replications")
-    left.set_ylim(bottom=min(default, best_so_far(results, "random")[:, 4:].min()) - 0.005)
-    left.legend()
+    finals = [best_so_far(results, strategy)[:, -1].max() for strategy in STRATEGIES]
+    left.set_ylim(
+        min(default, best_so_far(results, "random")[:, 4:].min()) - 0.003, max(finals) + 0.003
+    )
+    left.legend(loc="lower right")
     study = results[0]["bayesian"].study_
     scales = {record["parameter"]: record["scaling"] for record in study.explain_scaling()}
     for name, curve in study.learned_warps().items():

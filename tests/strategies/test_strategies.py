@@ -246,7 +246,7 @@ def test_a_huge_loss_does_not_spoil_the_search():
 
     study = Study({"x": Float(0, 1)}, seed=0)
     study.optimize(loss, 20)
-    assert study.best_value < 1e-4
+    assert study.best_value < 1e-3  # within 0.03 of the best x
 
 
 def test_blas_threads_are_limited_while_suggesting_and_restored_after():

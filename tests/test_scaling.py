@@ -273,6 +273,15 @@ def test_auto_stays_linear_just_below_100():
     assert choose_scaling(0.03, 0.03 * 100.0 * (1.0 - 3e-9)).scaling == Linear()
 
 
+@pytest.mark.parametrize(("lead", "scaling"), [(9.5, Linear()), (10.5, Log())])
+def test_auto_needs_a_lead_of_10_where_both_ratios_qualify(lead, scaling):
+    high = 0.995
+    low = high / (lead * 200.0)
+    choice = choose_scaling(low, high)
+    assert choice.log_ratio / choice.reverse_ratio == pytest.approx(lead, rel=1e-3)
+    assert choice.scaling == scaling
+
+
 def test_auto_reports_both_ratios():
     choice = choose_scaling(0.5, 0.999)
     assert choice.log_ratio == pytest.approx(1.998)

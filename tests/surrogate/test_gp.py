@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from tuneplug import Categorical, Float, Int, SearchSpace
@@ -349,23 +350,43 @@ def test_fit_is_deterministic(name, warping):
         np.testing.assert_array_equal(first, second)
 
 
+def theta_of(hyper, warping):
+    parts = [*hyper.lengthscales, hyper.amplitude, hyper.noise]
+    shapes = [*hyper.a, *hyper.b] if warping else []
+    return np.concatenate([np.log(parts), [hyper.mean], np.log(shapes)])
+
+
+def starts(posterior):
+    near = posterior.mean.copy()
+    near[: posterior.p + len(posterior.layout.labels)] = np.log(0.5)
+    return near, posterior.mean
+
+
 @pytest.mark.parametrize("warping", [True, False])
 def test_fit_stays_in_bounds_and_improves_on_both_starts(name, warping):
     space = SPACES[name]
     U, y = data(space)
-    layout = Layout.of(space)
-    hyper = fit_map(U, y, layout, warping=warping).hyper
-    posterior = _Posterior(U, y, layout, warping)
-    theta = np.log([*hyper.lengthscales, hyper.amplitude, hyper.noise])
-    theta = np.concatenate([theta, [hyper.mean]])
-    if warping:
-        theta = np.concatenate([theta, np.log(hyper.a), np.log(hyper.b)])
-        assert np.all((hyper.a >= BOUNDS[0] - 1e-12) & (hyper.a <= BOUNDS[1] + 1e-12))
+    hyper = fit_map(U, y, Layout.of(space), warping=warping).hyper
+    posterior = _Posterior(U, y, Layout.of(space), warping)
+    theta = theta_of(hyper, warping)
     low, high = np.array(posterior.bounds).T
     assert np.all((theta >= low - 1e-12) & (theta <= high + 1e-12))
-    near = posterior.mean.copy()
-    near[: len(hyper.lengthscales)] = np.log(0.5)
-    assert posterior(theta)[0] <= min(posterior(posterior.mean)[0], posterior(near)[0])
+    assert posterior(theta)[0] <= min(posterior(start)[0] for start in starts(posterior))
+    assert BOUNDS[0] - 1e-12 <= min([1.0, *hyper.a, *hyper.b])
+    assert max([1.0, *hyper.a, *hyper.b]) <= BOUNDS[1] + 1e-12
+
+
+@pytest.mark.parametrize(("case", "seed", "better"), [("one", 6, 0), ("numeric", 7, 1)])
+def test_fit_keeps_the_better_of_its_two_starts(case, seed, better):
+    space = SPACES[case]
+    U, y = data(space, seed=seed)
+    posterior = _Posterior(U, y, Layout.of(space), warping=True)
+    options = {"jac": True, "method": "L-BFGS-B", "bounds": posterior.bounds}
+    ends = [minimize(posterior, start, **options).fun for start in starts(posterior)]
+    assert ends[better] < ends[1 - better] - 0.5
+    theta = theta_of(fit_map(U, y, Layout.of(space)).hyper, warping=True)
+    # both stop where a step gains a millionth or less
+    assert posterior(theta)[0] == pytest.approx(ends[better], abs=1e-2)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import re
@@ -45,6 +46,21 @@ def test_every_import_package_of_the_repository_is_in_the_wheel_configuration():
     assert packages
     for package in packages:
         assert f'"integrations/{package.name}"' in configuration
+
+
+SOURCES = [p for top in ("src", "integrations") for p in sorted((ROOT / top).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_all_names_every_public_class_and_function_that_a_module_defines(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    definitions = (ast.ClassDef, ast.FunctionDef)
+    defined = {n.name for n in tree.body if isinstance(n, definitions) and n.name[0] != "_"}
+    assigned = [n for n in tree.body if isinstance(n, ast.Assign) and len(n.targets) == 1]
+    named_all = [n for n in assigned if ast.unparse(n.targets[0]) == "__all__"]
+    exported = [ast.literal_eval(n.value) for n in named_all]
+    assert defined <= set(exported[0] if exported else [])
+    assert all(names == sorted(names) for names in exported)
 
 
 def test_an_unknown_attribute_is_an_attribute_error():

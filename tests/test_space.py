@@ -221,7 +221,8 @@ SIZES = [
     ({"a": Int(1, 4), "b": list("xyz")}, 12),
     ({"a": Int(1, 4), "b": Float(2, 2)}, 4),
     ({"a": Int(1, 4), "b": Float(0, 1)}, np.inf),
-    ({"a": stats.poisson(2)}, np.inf),
+    ({"a": stats.expon()}, np.inf),
+    ({"a": stats.poisson(2)}, 18),  # 0 to 17: larger ones have a probability below 1e-11
     ([{"a": [1, 2, 3]}, {"b": [1, 2], "c": [1, 2]}], 7),
     ({"a": ["x", "y"], "b": Int(1, 9, when={"a": ["y"]})}, 18),  # an upper bound: 10 in truth
 ]

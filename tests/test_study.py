@@ -98,6 +98,13 @@ def test_a_trial_of_another_study_is_refused():
         study.tell(other.ask(), 1.0)
 
 
+def test_a_trial_of_another_study_of_the_same_space_is_refused():
+    study, other = Study(SPACE, seed=0), Study(SPACE, seed=1)
+    study.ask()
+    with pytest.raises(TrialError, match="trial 0 is not of this study"):
+        study.tell(other.ask(), 1.0)
+
+
 def test_a_copy_of_a_trial_that_went_to_a_worker_can_be_told():
     study = Study(SPACE, seed=0)
     trial = study.ask()
@@ -113,6 +120,7 @@ def test_a_copy_of_a_trial_that_went_to_a_worker_can_be_told():
     [
         ({"direction": "up"}, ValueError, "direction"),
         ({"seed": -1}, ValueError, "seed"),
+        ({"n_trials": -3}, ValueError, "n_trials"),
         ({"seed": 1.5}, ValueError, "seed"),
         ({"strategy": "bayes"}, UnknownNameError, "'bayesian', 'grid', 'random'"),
         ({"strategy": RandomSearch}, TypeError, "a name or a Strategy"),
@@ -184,6 +192,11 @@ def test_enqueued_settings_come_first_in_order_and_once():
 def test_an_enqueued_setting_outside_the_space_is_refused():
     with pytest.raises(ValueError, match=r"not in the space: x: .*\[-2.0, 2.0\]"):
         Study(SPACE).enqueue({"x": 3.0, "n": 1})
+
+
+def test_an_enqueued_setting_must_be_a_mapping():
+    with pytest.raises(TypeError, match="must map names to values, but got 3"):
+        Study(SPACE).enqueue(3)
 
 
 # --------------------------------------------------------------------- optimize
@@ -315,8 +328,10 @@ def test_a_timeout_starts_no_trial_after_it_and_stops_those_that_ask():
     ("arguments", "match"),
     [
         ({"n_trials": 0}, "n_trials"),
+        ({"n_trials": 1.5}, "n_trials"),
         ({"n_trials": 3, "timeout": 0}, "timeout"),
         ({"n_trials": 3, "n_jobs": 0}, "n_jobs"),
+        ({"n_trials": 3, "n_jobs": 1.5}, "n_jobs"),
     ],
 )
 def test_bad_budgets_are_named_before_a_trial_starts(arguments, match):

@@ -32,7 +32,7 @@ from tuneplug_sklearn._compat import (
 from tuneplug_sklearn.evaluation import Evaluator, Scores
 from tuneplug_sklearn.space import as_lists, n_distinct, startup_points
 
-__all__ = ["WarpedBayesSearchCV"]
+__all__ = ["Progress", "WarpedBayesSearchCV", "most_candidates"]
 
 #: What not every fit sets: of an earlier one, it would not belong to the new ``cv_results_``.
 OF_THE_LAST_FIT = (
@@ -277,10 +277,12 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         n_listed = (
             int(min(self.n_iter, space.size)) if study.strategy.allow_repeats else self.n_iter
         )
-        points += startup_points(space, n_listed, n_startup, untouched)
+        n_drawn = max(0, n_startup - len(points))
+        points += startup_points(space, n_listed, n_drawn, untouched)
         for point in points:
             study.enqueue(point)
-        return study, max(n_startup, n_distinct(space, points))
+        n_independent = study.strategy.n_independent(space, self.n_iter)
+        return study, max(n_independent, n_distinct(space, points))
 
     def _make_splits(self, X: Any, y: Any, split_params: Mapping[str, Any]) -> list[Any]:
         """Make the folds, once for all candidates."""

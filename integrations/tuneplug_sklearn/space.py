@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from sklearn.model_selection import ParameterSampler
 
 from tuneplug import Categorical, SearchSpace
 
-__all__ = ["as_lists", "n_distinct", "startup_points"]
+__all__ = ["as_lists", "branch_of", "n_distinct", "startup_points"]
 
 
 def as_lists(space: SearchSpace) -> list[dict[str, list[Any]]] | None:
@@ -31,14 +32,30 @@ def startup_points(
     """Return the first settings of a search over lists, as ``RandomizedSearchCV`` tries them.
 
     These are all settings in ``ParameterGrid`` order where ``n_iter`` covers them, else the first
-    ``n_startup`` of ``ParameterSampler``; none where a parameter is not a list.  Where ``n_iter``
-    is more than there are settings, scikit-learn's own warning says so.
+    ``n_startup`` of ``ParameterSampler``; none where a parameter is not a list.  A sub-space that
+    is not among them gets a setting of its own, in the place of one of a sub-space that has
+    several.  Where ``n_iter`` is more than there are settings, scikit-learn's own warning says so.
     """
     lists = as_lists(space)
     if lists is None:
         return []
     sampled = list(ParameterSampler(lists, n_iter, random_state=random_state))
-    return sampled if n_iter >= space.size else sampled[:n_startup]
+    if n_iter >= space.size or n_startup >= n_iter:
+        return sampled
+    points = sampled[:n_startup]
+    for branch in range(space.n_branches):
+        count = Counter(branch_of(space, point) for point in points)
+        spare = [i for i, point in enumerate(points) if count[branch_of(space, point)] > 1]
+        if branch not in count and spare:
+            (points[spare[-1]],) = ParameterSampler([lists[branch]], 1, random_state=random_state)
+    return points
+
+
+def branch_of(space: SearchSpace, point: dict[str, Any]) -> int:
+    """Return the number of the sub-space that a setting belongs to."""
+    if space.n_branches == 1:
+        return 0
+    return int(space.encode(point)[0] * space.n_branches)
 
 
 def n_distinct(space: SearchSpace, points: Sequence[dict[str, Any]]) -> int:

@@ -15,16 +15,15 @@ import math
 from collections.abc import Collection
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import erfcx, log_ndtr, ndtr
 
+from tuneplug.arrays import FloatArray
 from tuneplug.space import SearchSpace
 from tuneplug.surrogate.gp import GaussianProcess
 
 __all__ = ["log_expected_improvement", "log_h", "maximise"]
 
-FloatArray = NDArray[np.float64]
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 #: Below this z the asymptotic series of h is exact to double precision.

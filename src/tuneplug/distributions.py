@@ -18,6 +18,7 @@ from typing import Any, final
 
 import numpy as np
 
+from tuneplug.arrays import FloatArray
 from tuneplug.parameters import (
     Categorical,
     Condition,
@@ -29,7 +30,6 @@ from tuneplug.parameters import (
     is_real,
     outside,
 )
-from tuneplug.scaling import FloatArray
 
 __all__ = ["Quantiles", "as_parameter"]
 
@@ -37,6 +37,9 @@ __all__ = ["Quantiles", "as_parameter"]
 OPEN_END = 0.001
 #: The nearest that u comes to an infinite end when settings are drawn at random.
 TINY = 2.0**-53
+#: Values of a discrete distribution that are rarer than this, taken together at each end, do not
+#: count towards the size of a space.
+RARE = 1e-11
 #: Draws that stand for a distribution that has only ``rvs``, and the seed they are made with.
 EMPIRICAL_DRAWS = 1024
 EMPIRICAL_SEED = 0
@@ -132,7 +135,16 @@ class Quantiles(Parameter):
         low, high = self._support
         if low == high:
             return 1
-        return high - low + 1 if self._discrete else math.inf
+        if not self._discrete:
+            return math.inf
+        first, last = self._likely
+        return last - first + 1
+
+    @cached_property
+    def _likely(self) -> tuple[float, float]:
+        """Ends of what a discrete distribution gives, but for values too rare to count."""
+        first, last = self._quantile(np.array([RARE, 1.0 - RARE]))
+        return float(first), float(last)
 
     def _quantile(self, u: FloatArray) -> FloatArray:
         low, high = self._support
@@ -164,8 +176,8 @@ class Quantiles(Parameter):
         return self._at(self._quantile(u)) if self._discrete else np.clip(u, 0.0, 1.0)
 
     def points(self) -> FloatArray:
-        low, high = self._support
-        return np.unique(self._at(np.arange(low, high + 1.0)))
+        first, last = self._likely
+        return np.unique(self._at(np.arange(first, last + 1.0)))
 
     def same_as(self, other: Parameter) -> bool:
         return isinstance(other, Quantiles) and self.distribution is other.distribution
@@ -225,7 +237,8 @@ def _from_draws(distribution: Any) -> Parameter:
             f"{kind} has only rvs: searched in the empirical quantiles of {EMPIRICAL_DRAWS} draws"
         )
         return Quantiles(_Empirical(draws), f"empirical({kind})", reason)
-    choices = draws[:EMPIRICAL_CHOICES]
+    plain = [draw.item() if isinstance(draw, np.generic) else draw for draw in draws]
+    choices = plain[:EMPIRICAL_CHOICES]
     warnings.warn(
         f"{kind} has only rvs, and does not draw numbers: its first {len(choices)} draws "
         "are taken as the choices.",

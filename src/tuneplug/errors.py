@@ -15,6 +15,8 @@ Each message states the rule, then the values, then the cure.
 
 from __future__ import annotations
 
+from numbers import Integral
+
 __all__ = [
     "AllTrialsFailedError",
     "MissingDependencyError",
@@ -25,6 +27,7 @@ __all__ = [
     "TrialError",
     "TuneplugError",
     "UnknownNameError",
+    "check_count",
 ]
 
 
@@ -62,3 +65,10 @@ class PluginError(TuneplugError):
 
 class MissingDependencyError(TuneplugError, ModuleNotFoundError):
     """An optional package is not installed; the message names the extra that brings it."""
+
+
+def check_count(name: str, value: object, *, at_least: int) -> None:
+    """Raise ValueError unless a value is a whole number of at least ``at_least``."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or int(value) < at_least:  # type: ignore[call-overload]
+        raise ValueError(f"{name} must be an integer of at least {at_least}, but got {value!r}")

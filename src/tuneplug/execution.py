@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Protocol
 
 from tuneplug.trial import Trial
@@ -68,12 +69,15 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     Raises
     ------
     ValueError
-        If it is 0.
+        If it is 0 or not an integer.
     """
     if n_jobs is None:
         return 1
-    if n_jobs == 0:
-        raise ValueError("n_jobs must not be 0: give a number of workers, or -1 for every core")
+    if not isinstance(n_jobs, Integral) or n_jobs == 0:
+        raise ValueError(
+            "n_jobs must be an integer other than 0, a number of workers or -1 for every core, "
+            f"but got {n_jobs!r}"
+        )
     return n_jobs if n_jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + n_jobs)
 
 

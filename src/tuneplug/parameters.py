@@ -20,15 +20,28 @@ from numbers import Integral, Real
 from typing import Any, Literal, TypedDict, final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tuneplug.arrays import FloatArray, IndexArray
 from tuneplug.scaling import Scaling, ScalingChoice, resolve_scaling
 
-__all__ = ["Categorical", "Condition", "Float", "Int", "Parameter"]
+__all__ = [
+    "Categorical",
+    "Condition",
+    "Float",
+    "Int",
+    "Parameter",
+    "ScalingRecord",
+    "is_choices",
+    "is_real",
+    "outside",
+]
 
-FloatArray = NDArray[np.float64]
 #: ``when=``: parameter names, each with the values under which the conditional one is active.
 Condition = Mapping[str, Sequence[Any]]
+
+
+#: Types whose values can be told apart by hashing type and value.
+PLAIN = frozenset({bool, int, float, str, bytes, type(None)})
 
 
 class ScalingRecord(TypedDict):
@@ -314,9 +327,9 @@ class Categorical(Parameter):
 
     Notes
     -----
-    Choices that are all numbers in rising or falling order keep that order for the model, which
-    sees them as equally spaced steps; all others are labels with no order.  Only the given choices
-    are ever tried.
+    Three or more choices that are all numbers in rising or falling order keep that order for the
+    model, which sees them as equally spaced steps; all others are labels with no order.  Only the
+    given choices are ever tried.
     """
 
     choices: Sequence[Any]
@@ -337,10 +350,29 @@ class Categorical(Parameter):
         if isinstance(given, np.ndarray) and given.ndim == 1:
             given = given.tolist()
         distinct: list[Any] = []
+        seen: set[tuple[type, Any]] = set()
         for value in given:
-            if not any(_same(known, value) for known in distinct):
+            if type(value) in PLAIN and value == value:  # NaN is not, even to itself
+                if (key := (type(value), value)) not in seen:
+                    seen.add(key)
+                    distinct.append(value)
+            elif not any(_same(known, value) for known in distinct):
                 distinct.append(value)
         return distinct
+
+    @cached_property
+    def _plain_positions(self) -> dict[tuple[type, Any], int]:
+        pairs = [(type(value), value) for value in self.values]
+        return {pair: i for i, pair in enumerate(pairs) if pair[0] in PLAIN}
+
+    def position(self, value: Any) -> int | None:
+        """Return the place of a value among the choices, None if it is not one of them."""
+        if (
+            type(value) in PLAIN
+            and (at := self._plain_positions.get((type(value), value))) is not None
+        ):
+            return at
+        return _position(self.values, value)
 
     @property
     def size(self) -> float:
@@ -355,7 +387,7 @@ class Categorical(Parameter):
         return all(a < b for a, b in pairs) or all(a > b for a, b in pairs)
 
     def to_unit(self, values: Sequence[Any]) -> FloatArray:
-        at = [_position(self.values, value) for value in values]
+        at = [self.position(value) for value in values]
         if None in at:
             raise ValueError(
                 f"values must be among the choices {self.values!r}, "
@@ -363,7 +395,7 @@ class Categorical(Parameter):
             )
         return (np.array(at, dtype=np.float64) + 0.5) / self.size
 
-    def index(self, u: FloatArray) -> NDArray[np.intp]:
+    def index(self, u: FloatArray) -> IndexArray:
         """Return the position of the choice that each u falls on."""
         return np.clip(np.floor(u * self.size), 0, self.size - 1).astype(np.intp)
 
@@ -381,7 +413,7 @@ class Categorical(Parameter):
 
     def holds(self, value: Any) -> bool:
         """Whether the value is one of the choices."""
-        return _position(self.values, value) is not None
+        return self.position(value) is not None
 
     def same_as(self, other: Parameter) -> bool:
         if not isinstance(other, Categorical) or self.size != other.size:

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from tuneplug.arrays import FloatArray
 
 __all__ = [
     "Linear",
@@ -29,7 +31,6 @@ __all__ = [
     "resolve_scaling",
 ]
 
-FloatArray = NDArray[np.float64]
 
 #: A range spans this factor, or more, before Auto leaves the linear scale.
 AUTO_RATIO = 100.0
@@ -248,7 +249,8 @@ def _advice(low: float, high: float, integer: bool) -> str:
     """Name the end of the range that ruled a logarithmic scale out, if one did."""
     advice = []
     if low == 0 and (not integer or _at_least(float(high), AUTO_RATIO)):
-        small = "low=1" if integer else "a small positive low such as 1e-8"
+        positive = "1e-8" if high > 1e-4 else f"{high * 1e-4:.0e}"
+        small = "low=1" if integer else f"a small positive low such as {positive}"
         advice.append(
             f"low=0 rules out a log scale; if orders of magnitude matter, declare {small}"
         )

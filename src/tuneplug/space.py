@@ -20,15 +20,14 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tuneplug.arrays import BoolArray, FloatArray
 from tuneplug.distributions import as_parameter
 from tuneplug.errors import SpaceError
 from tuneplug.parameters import Categorical, Parameter, ScalingRecord
 
 __all__ = ["SearchSpace"]
 
-FloatArray = NDArray[np.float64]
 #: Where the coordinate of an inactive parameter rests.
 REST = 0.5
 #: Coordinates are compared after rounding to this many digits.
@@ -218,9 +217,13 @@ class SearchSpace:
 
         Raises
         ------
+        TypeError
+            If the setting is not a mapping.
         ValueError
             If a name is missing, unknown or inactive, or a value lies outside its parameter.
         """
+        if not isinstance(params, Mapping):
+            raise TypeError(f"a setting must map names to values, but got {params!r}")
         rows, faults = [], []
         for number in range(self.n_branches):
             try:
@@ -282,11 +285,11 @@ class SearchSpace:
                     snapped[i] = first
         return snapped
 
-    def in_use(self, U: FloatArray) -> NDArray[np.bool_]:
+    def in_use(self, U: FloatArray) -> BoolArray:
         """Return which coordinates of rows, shape (n, d), bear on their settings."""
         return self._used(self._snap_columns(U))
 
-    def _used(self, snapped: FloatArray) -> NDArray[np.bool_]:
+    def _used(self, snapped: FloatArray) -> BoolArray:
         active = self._active(snapped)
         used = np.zeros(snapped.shape, dtype=bool)
         used[:, : self.n_branches > 1] = True
@@ -299,7 +302,7 @@ class SearchSpace:
         columns = [p.snap(U[:, j]) for j, p in enumerate(self._columns)]
         return np.stack(columns, axis=1) if columns else np.empty((len(U), 0))
 
-    def _active(self, snapped: FloatArray) -> NDArray[np.bool_]:
+    def _active(self, snapped: FloatArray) -> BoolArray:
         """Return which entries each row uses, shape (n, number of entries)."""
         active = np.zeros((len(snapped), len(self._entries)), dtype=bool)
         if self.n_branches > 1:

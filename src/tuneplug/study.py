@@ -18,6 +18,7 @@ from tuneplug.errors import (
     NoCompletedTrialError,
     SpaceExhausted,
     TrialError,
+    check_count,
 )
 from tuneplug.execution import Executor, Outcome, drive, pool
 from tuneplug.parameters import ScalingRecord
@@ -87,6 +88,8 @@ class Study:
         self.strategy = strategy_named(strategy) if isinstance(strategy, str) else strategy
         if not isinstance(self.strategy, Strategy):
             raise TypeError(f"strategy must be a name or a Strategy, but got {strategy!r}")
+        if n_trials is not None:
+            check_count("n_trials", n_trials, at_least=1)
         self.direction = direction
         self.seed = _checked_seed(seed)
         self.history = History(sign=1.0 if direction == "minimize" else -1.0)
@@ -100,13 +103,15 @@ class Study:
 
         Raises
         ------
+        TypeError
+            If it is not a mapping.
         ValueError
             If it is not a setting of the space.
         """
         try:
             key = self._key(params)
         except ValueError as error:
-            raise ValueError(f"{dict(params)!r} is not in the space: {error}") from None
+            raise ValueError(f"{params!r} is not in the space: {error}") from None
         if key not in self._context().taken():
             self._enqueued.setdefault(key, dict(params))
 
@@ -149,7 +154,8 @@ class Study:
         value : float
             In the user's units and direction.
         variance : float, optional
-            Variance of the value around the true objective.
+            Variance of the value around the true objective, on top of the noise that the Bayesian
+            strategy learns.
 
         Raises
         ------
@@ -182,10 +188,8 @@ class Study:
 
     def _running(self, trial: Trial) -> Trial:
         number = trial.number
-        if (
-            not 0 <= number < len(self.history)
-            or self.history[number].params.keys() != trial.params.keys()
-        ):
+        known = number < len(self.history)
+        if not known or not np.array_equal(self.history[number].unit, trial.unit):
             raise TrialError(f"trial {number} is not of this study")
         mine = self.history[number]
         if mine.state.ended:
@@ -235,8 +239,7 @@ class Study:
         AllTrialsFailedError
             If none of the trials of this call completed or was stopped and at least one failed.
         """
-        if n_trials < 1:
-            raise ValueError(f"n_trials must be at least 1, but got {n_trials!r}")
+        check_count("n_trials", n_trials, at_least=1)
         if timeout is not None and not timeout > 0:
             raise ValueError(f"timeout must be positive seconds, but got {timeout!r}")
         first = len(self.history)

@@ -9,11 +9,10 @@ from enum import Enum
 from typing import Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
+
+from tuneplug.arrays import FloatArray
 
 __all__ = ["History", "Trial", "TrialState"]
-
-FloatArray = NDArray[np.float64]
 
 
 class TrialState(Enum):

@@ -15,11 +15,11 @@ All functions are array-in, array-out; a and b broadcast against the last axis o
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from tuneplug.arrays import FloatArray
 
 __all__ = ["BOUNDS", "PRIOR_SD", "kumaraswamy", "kumaraswamy_gradients", "kumaraswamy_inverse"]
 
-FloatArray = NDArray[np.float64]
 
 #: Bounds of a and b, and the standard deviation of their logarithms' normal prior around 0
 #: (the published engine of SageMaker Automatic Model Tuning, Perrone et al., KDD 2021).

@@ -57,7 +57,7 @@ def test_a_finite_space_is_tried_whole_and_then_exhausted(strategy):
         settings.add(tuple(trial.params.items()))
         study.tell(trial, trial.params["n"])
     assert len(settings) == 12
-    with pytest.raises(SpaceExhausted, match="each of its 12 settings"):
+    with pytest.raises(SpaceExhausted, match=r"each of (its|the grid's) 12 settings"):
         study.ask()
 
 
@@ -132,6 +132,18 @@ def test_random_search_may_repeat_where_it_is_told_so():
     counts = np.bincount([t.params["k"] for t in study.trials])[1:]
     assert counts.sum() == 40
     assert counts.min() > 0
+
+
+def test_random_search_goes_on_in_a_distribution_that_concentrates_on_few_values():
+    study = Study({"k": stats.poisson(2)}, strategy="random", seed=0)
+    study.optimize(lambda trial: 0.0, 12)
+    assert len({trial.params["k"] for trial in study.trials}) == 12
+
+
+def test_a_wide_distribution_with_little_mass_is_not_listed_whole():
+    space = SearchSpace({"k": stats.binom(10**7, 1e-7)})
+    assert space.size < 20
+    assert 0 in [params["k"] for params in space.sample(50, np.random.default_rng(0))]
 
 
 # --------------------------------------------------------------------- grid search
@@ -276,6 +288,33 @@ def test_suggestions_are_the_same_in_another_process():
         for hash_seed in ("1", "2")
     ]
     assert runs[0] == runs[1] != ""
+
+
+def test_a_value_told_with_variance_is_trusted_less():
+    def suggestion(variance):
+        study = Study({"x": Float(0, 1)}, seed=0)
+        for number, x in enumerate((0.1, 0.3, 0.5, 0.7, 0.9)):
+            study.enqueue({"x": x})
+            trial = study.ask()
+            # all on a line but the one in the middle, which is either exact or hardly known
+            study.tell(trial, -2.0 if number == 2 else x, variance=variance if number == 2 else 0.0)
+        return study.ask().params["x"]
+
+    assert abs(suggestion(0.0) - 0.5) < 0.15
+    assert abs(suggestion(1e4) - 0.5) > 0.25
+
+
+@pytest.mark.parametrize(
+    ("strategy", "arguments", "match"),
+    [
+        (BayesianSearch, {"n_initial": 2.5}, "n_initial must be an integer of at least 1"),
+        (BayesianSearch, {"n_initial": 0}, "n_initial must be an integer of at least 1"),
+        (GridSearch, {"levels": 0}, "levels must be an integer of at least 1"),
+    ],
+)
+def test_bad_arguments_of_a_strategy_are_named(strategy, arguments, match):
+    with pytest.raises(ValueError, match=match):
+        strategy(**arguments)
 
 
 @pytest.mark.parametrize("d", [1, 2, 12])

@@ -323,7 +323,7 @@ def test_no_warping_leaves_the_shapes_at_one():
 
 def test_an_irrelevant_column_gets_the_longer_lengthscale():
     U = np.random.default_rng(0).random((40, 2))
-    y = standardise(np.sin(6.0 * U[:, 0]))
+    y, _ = standardise(np.sin(6.0 * U[:, 0]))
     space = SearchSpace({"x": Float(0, 1), "y": Float(0, 1)})
     relevant, irrelevant = fit_map(U, y, Layout.of(space)).hyper.lengthscales
     assert irrelevant > 10 * relevant
@@ -334,8 +334,8 @@ def test_noise_is_told_from_signal():
     U = rng.random((80, 1))
     smooth = np.sin(6.0 * U[:, 0])
     layout = Layout.of(SPACES["one"])
-    clean = fit_map(U, standardise(smooth), layout).hyper.noise
-    noisy = fit_map(U, standardise(smooth + 0.5 * rng.standard_normal(80)), layout).hyper.noise
+    clean = fit_map(U, standardise(smooth)[0], layout).hyper.noise
+    noisy = fit_map(U, standardise(smooth + 0.5 * rng.standard_normal(80))[0], layout).hyper.noise
     assert clean < 1e-3
     # variance 0.25 beside a signal of about 0.5: a third of the whole, give or take a half
     assert 0.16 < noisy < 0.5

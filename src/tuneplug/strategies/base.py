@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tuneplug.arrays import FloatArray
 from tuneplug.errors import SpaceExhausted
 from tuneplug.space import SearchSpace
 from tuneplug.trial import History, Trial
 
-__all__ = ["Context", "Strategy", "Suggestion", "WarpCurve"]
+__all__ = ["Context", "Strategy", "Suggestion", "WarpCurve", "draw_free", "fill"]
 
-FloatArray = NDArray[np.float64]
-#: Draws made before a finite space is gone through for what is left of it.
-N_DRAWS = 64
+#: Draws made before a space of at most N_LISTED settings is gone through for what is left of it;
+#: of a larger one, N_MORE times as many are made.
+N_DRAWS, N_LISTED, N_MORE = 64, 100_000, 1000
 
 
 @dataclass(frozen=True)
@@ -125,21 +125,28 @@ class Strategy(ABC):
     def n_startup(self, space: SearchSpace, budget: int | None) -> int:
         """Return how many trials at the start are drawn at random, whatever their results.
 
-        A host may draw these its own way, and run them all at once.
+        A host may draw these its own way.
         """
         return 0
+
+    def n_independent(self, space: SearchSpace, budget: int | None) -> int:
+        """Return how many trials at the start depend on no result: a host may run them at once."""
+        return self.n_startup(space, budget)
 
     def learned_warps(self, context: Context) -> Mapping[str, WarpCurve]:
         """Return the warp learned for each numeric parameter; empty if nothing is learned."""
         return {}
 
 
-def fill(suggestions: Iterator[Suggestion], context: Context, n: int) -> list[Suggestion]:
+def fill(
+    suggestions: Iterator[Suggestion], context: Context, n: int, *, whole: str = "its"
+) -> list[Suggestion]:
     """Take up to n suggestions; raise ``SpaceExhausted`` if there is none."""
     taken = [suggestion for _, suggestion in zip(range(n), suggestions, strict=False)]
     if not taken:
         raise SpaceExhausted(
-            f"space exhausted: each of its {len(context.taken())} settings was tried or is running."
+            f"space exhausted: each of {whole} {len(context.taken())} settings "
+            "was tried or is running."
         )
     return taken
 
@@ -149,13 +156,15 @@ def draw_free(
 ) -> FloatArray | None:
     """Draw a snapped row uniformly among those not taken, or return None if none is left.
 
-    In a finite space of which much is taken, the rest is listed and drawn from.
+    Where much of a space is taken that can be listed, the rest is listed and drawn from.
     """
-    for _ in range(N_DRAWS):
-        row = space.snap(rng.random((1, space.n_dimensions)))
-        if space.keys(row)[0] not in taken:
-            return np.asarray(row[0])
-    if np.isinf(space.size):
+    listed = space.size <= N_LISTED
+    for _ in range(1 if listed else N_MORE):
+        rows = space.snap(rng.random((N_DRAWS, space.n_dimensions)))
+        for row, key in zip(rows, space.keys(rows), strict=True):
+            if key not in taken:
+                return np.asarray(row)
+    if not listed:
         return None
     free = [row for row in space.rows() if space.keys(row[None, :])[0] not in taken]
     return free[rng.integers(len(free))] if free else None

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from tuneplug.acquisition import maximise
+from tuneplug.arrays import FloatArray
+from tuneplug.errors import check_count
 from tuneplug.space import SearchSpace
 from tuneplug.strategies.base import (
     Context,
@@ -29,7 +30,6 @@ from tuneplug.warping import kumaraswamy
 
 __all__ = ["BayesianSearch"]
 
-FloatArray = NDArray[np.float64]
 
 #: Trials drawn before the model guides, where the budget allows.
 DESIGN_SIZE = 5
@@ -69,6 +69,10 @@ class BayesianSearch(Strategy):
     warping: bool = True
     n_initial: int | None = None
     allow_repeats: bool = False
+
+    def __post_init__(self) -> None:
+        if self.n_initial is not None:
+            check_count("n_initial", self.n_initial, at_least=1)
 
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
         with _threadpools().limit(limits=1, user_api="blas"):
@@ -112,8 +116,10 @@ class BayesianSearch(Strategy):
         failed = history.in_state(TrialState.FAILED)
         losses = history.losses(valued)
         losses = np.concatenate([losses, np.full(len(failed), losses.max())])
+        targets, scale = standardise(losses)
+        told = np.array([t.variance or 0.0 for t in [*valued, *failed]]) * scale**2
         U = context.units([*valued, *failed])
-        return fit_map(U, standardise(losses), Layout.of(context.space), warping=self.warping)
+        return fit_map(U, targets, Layout.of(context.space), told=told, warping=self.warping)
 
     def _propose(
         self,
@@ -129,7 +135,7 @@ class BayesianSearch(Strategy):
 
     def learned_warps(self, context: Context) -> Mapping[str, WarpCurve]:
         """Fit the process to the history and return its warp of each numeric parameter."""
-        gp = self._learn(context)
+        gp = self._learn(context) if self.warping else None
         if gp is None:
             return {}
         space, curves = context.space, {}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from tuneplug.errors import check_count
+from tuneplug.space import SearchSpace
 from tuneplug.strategies.base import Context, Strategy, Suggestion, fill
 
 __all__ = ["GridSearch"]
@@ -25,6 +28,9 @@ class GridSearch(Strategy):
     name: ClassVar[str] = "grid"
     levels: int = 10
 
+    def __post_init__(self) -> None:
+        check_count("levels", self.levels, at_least=1)
+
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
         taken = context.taken()
         free = (
@@ -32,4 +38,7 @@ class GridSearch(Strategy):
             for row in context.space.rows(self.levels)
             if context.space.keys(row[None, :])[0] not in taken
         )
-        return fill(free, context, n)
+        return fill(free, context, n, whole="the grid's")
+
+    def n_independent(self, space: SearchSpace, budget: int | None) -> int:
+        return sys.maxsize if budget is None else budget

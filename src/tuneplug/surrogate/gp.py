@@ -6,7 +6,8 @@ Notation: n observations, d columns of the cube, of which p are numeric (ordered
     W (n, p)   numeric columns, warped by a, b  O (n, q) one-hot columns of the labels
     Z (n, p+q) = [W / l, O / (√2 l)]            so that r²_ij = |z_i - z_j|², and two different
                                                 choices of one label lie 1 / l² apart (Hamming)
-    K = k(r²) + v I, with amplitude s in k, noise variance v;   alpha = K⁻¹ (y - m), mean m
+    K = k(r²) + v I + diag(told), with amplitude s in k, learned noise variance v and variances
+        that were told with the values;                         alpha = K⁻¹ (y - m), mean m
 
 Everything is learned together by L-BFGS on the negative log posterior with analytic gradients,
 
@@ -19,10 +20,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import lapack, solve_triangular
 from scipy.optimize import minimize
 
+from tuneplug.arrays import FloatArray, IndexArray
 from tuneplug.space import SearchSpace
 from tuneplug.surrogate import priors
 from tuneplug.surrogate.kernels import matern52, squared_distances
@@ -30,7 +31,6 @@ from tuneplug.warping import kumaraswamy, kumaraswamy_gradients
 
 __all__ = ["GaussianProcess", "Hyperparameters", "Layout", "fit_map"]
 
-FloatArray = NDArray[np.float64]
 SQRT2 = math.sqrt(2.0)
 
 
@@ -38,7 +38,7 @@ SQRT2 = math.sqrt(2.0)
 class Layout:
     """Which columns of the cube are numeric, and which are labels with how many choices."""
 
-    numeric: NDArray[np.intp]
+    numeric: IndexArray
     labels: tuple[tuple[int, int], ...]
 
     @classmethod
@@ -48,7 +48,7 @@ class Layout:
         return cls(np.flatnonzero(ordered), tuple(labels))
 
     @property
-    def label_of(self) -> NDArray[np.intp]:
+    def label_of(self) -> IndexArray:
         """For each of the q one-hot columns, the number of its label."""
         return np.repeat(np.arange(len(self.labels)), [count for _, count in self.labels])
 
@@ -87,16 +87,26 @@ class GaussianProcess:
     U : ndarray of shape (n, d)
     y : ndarray of shape (n,)
         Standardised targets.
+    told : ndarray of shape (n,), or 0
+        Variance of each target that is known beforehand, on top of the noise learned.
     """
 
-    def __init__(self, layout: Layout, hyper: Hyperparameters, U: FloatArray, y: FloatArray):
+    def __init__(
+        self,
+        layout: Layout,
+        hyper: Hyperparameters,
+        U: FloatArray,
+        y: FloatArray,
+        told: FloatArray | float = 0.0,
+    ) -> None:
         self.layout, self.hyper, self.U, self.y = layout, hyper, U, y
+        self.told = np.broadcast_to(told, y.shape)
         p = len(layout.numeric)
         self._numeric_scale = 1.0 / hyper.lengthscales[:p]
         self._label_scale = 1.0 / (SQRT2 * hyper.lengthscales[p:][layout.label_of])
         self._Z = self._embed(U)
         K = matern52(squared_distances(self._Z, self._Z), hyper.amplitude)[0]
-        K[np.diag_indices_from(K)] = hyper.amplitude + hyper.noise
+        K[np.diag_indices_from(K)] = hyper.amplitude + hyper.noise + self.told
         self._L = _cholesky(K)
         residual = solve_triangular(self._L, y - hyper.mean, lower=True, check_finite=False)
         self._alpha = solve_triangular(self._L, residual, lower=True, trans=1, check_finite=False)
@@ -141,7 +151,11 @@ class GaussianProcess:
             return self
         believed = self.predict(U)[0]
         return GaussianProcess(
-            self.layout, self.hyper, np.vstack([self.U, U]), np.concatenate([self.y, believed])
+            self.layout,
+            self.hyper,
+            np.vstack([self.U, U]),
+            np.concatenate([self.y, believed]),
+            np.concatenate([self.told, np.zeros(len(U))]),
         )
 
 
@@ -163,8 +177,15 @@ class _Posterior:
     last two parts are absent.
     """
 
-    def __init__(self, U: FloatArray, y: FloatArray, layout: Layout, warping: bool) -> None:
-        self.U, self.y, self.layout, self.warping = U, y, layout, warping
+    def __init__(
+        self,
+        U: FloatArray,
+        y: FloatArray,
+        layout: Layout,
+        warping: bool,
+        told: FloatArray | float = 0.0,
+    ) -> None:
+        self.y, self.layout, self.told, self.warping = y, layout, told, warping
         self.X = np.ascontiguousarray(U[:, layout.numeric])
         self.O = layout.one_hot(U)
         self.p = len(layout.numeric)
@@ -199,7 +220,7 @@ class _Posterior:
         np.fill_diagonal(r2, 0.0)
         k, slope = matern52(r2, h.amplitude)
         K = k.copy()
-        K[np.diag_indices_from(K)] += h.noise
+        K[np.diag_indices_from(K)] += h.noise + self.told
         L, info = lapack.dpotrf(K, lower=1, clean=1)
         if info != 0:  # not positive definite in floating point: a wall for the line search
             return 1e25, np.zeros_like(theta)
@@ -232,7 +253,13 @@ class _Posterior:
 
 
 def fit_map(
-    U: FloatArray, y: FloatArray, layout: Layout, *, warping: bool = True, max_iter: int = 60
+    U: FloatArray,
+    y: FloatArray,
+    layout: Layout,
+    *,
+    told: FloatArray | float = 0.0,
+    warping: bool = True,
+    max_iter: int = 60,
 ) -> GaussianProcess:
     """Learn the hyperparameters and condition on the observations.
 
@@ -247,12 +274,14 @@ def fit_map(
     y : ndarray of shape (n,)
         Standardised targets.
     layout : Layout
+    told : ndarray of shape (n,), default 0
+        Variance of each target that is known beforehand.
     warping : bool, default True
         Whether to learn a Kumaraswamy warp of every numeric column.
     max_iter : int, default 60
         Limit of L-BFGS iterations of each start.
     """
-    posterior = _Posterior(U, y, layout, warping)
+    posterior = _Posterior(U, y, layout, warping, told)
     scales = len(layout.numeric) + len(layout.labels)
     near = posterior.mean.copy()
     near[:scales] = math.log(0.5)
@@ -269,4 +298,4 @@ def fit_map(
         if best is None or result.fun < best.fun:
             best = result
     assert best is not None
-    return GaussianProcess(layout, posterior.unpack(best.x), U, y)
+    return GaussianProcess(layout, posterior.unpack(best.x), U, y, told)

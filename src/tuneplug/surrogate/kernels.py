@@ -10,11 +10,10 @@ lengthscales, s the amplitude (prior variance of the latent function).
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from tuneplug.arrays import FloatArray
 
 __all__ = ["matern52", "squared_distances"]
-
-FloatArray = NDArray[np.float64]
 
 
 def squared_distances(A: FloatArray, B: FloatArray) -> FloatArray:

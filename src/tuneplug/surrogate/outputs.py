@@ -11,16 +11,19 @@ are therefore drawn in: beyond it they grow with the logarithm only.  The rest i
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from tuneplug.arrays import FloatArray
 
 __all__ = ["standardise"]
 
-FloatArray = NDArray[np.float64]
 REACH = 2.0
 
 
-def standardise(losses: FloatArray) -> FloatArray:
+def standardise(losses: FloatArray) -> tuple[FloatArray, float]:
     """Return targets with mean 0 and standard deviation 1, in the order of the losses.
+
+    The second value is the slope of the transform where it is linear: a small step in the loss,
+    times this, is a step in the target.
 
     Parameters
     ----------
@@ -30,11 +33,12 @@ def standardise(losses: FloatArray) -> FloatArray:
     drawn_in = _draw_in(losses)
     low, high = drawn_in.min(), drawn_in.max()
     if low == high:
-        return np.zeros(len(losses))
+        return np.zeros(len(losses)), 1.0
     # By way of [0, 1], so that neither the squares nor a distant zero cost digits.
     unit = (drawn_in - low) / (high - low)
     centred = unit - unit.mean()
-    return np.asarray(centred / centred.std())
+    sd = float(centred.std())
+    return centred / sd, 1.0 / (float(high - low) * sd)
 
 
 def _draw_in(losses: FloatArray) -> FloatArray:

@@ -479,7 +479,7 @@ def test_an_unknown_strategy_is_refused_before_any_fit_with_the_names_there_are(
 def test_a_strategy_may_be_an_instance_with_arguments_of_its_own():
     search = peak(strategy=BayesianSearch(warping=False, n_initial=3)).fit(ROWS, LABELS)
     assert [t.origin for t in search.study_.trials] == ["design"] * 3 + ["model"] * 5
-    assert {(c.a, c.b) for c in search.study_.learned_warps().values()} == {(1.0, 1.0)}
+    assert search.study_.learned_warps() == {}
     assert clone(search).strategy == BayesianSearch(warping=False, n_initial=3)
     drawn = peak(strategy=RandomSearch()).fit(ROWS, LABELS)
     assert tried(drawn) == tried(peak(strategy="random").fit(ROWS, LABELS))
@@ -513,7 +513,7 @@ def test_initial_points_come_before_the_start_up_settings_of_lists():
     search = tree(LISTS, n_iter=12, initial_points=[point]).fit(X, y)
     sampled = list(ParameterSampler(LISTS, 12, random_state=0))
     assert point not in sampled[:5]
-    assert tried(search)[:6] == [point, *sampled[:5]]
+    assert tried(search)[:5] == [point, *sampled[:4]]
 
 
 @pytest.mark.parametrize(
@@ -692,3 +692,38 @@ def test_scalings_can_be_explained_after_a_search():
     frame = search.study_.to_frame()
     assert frame["value"].tolist() == search.cv_results_["mean_test_score"].tolist()
     assert set(search.study_.learned_warps()) == {"alpha", "tol"}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_sub_space_of_lists_alone_is_in_the_start_up_design(seed):
+    branches = [
+        {"max_depth": list(range(1, 10))},
+        {"min_samples_leaf": list(range(1, 8))},
+        {"criterion": ["gini", "entropy"]},
+    ]
+    search = WarpedBayesSearchCV(DecisionTreeClassifier(), branches, n_iter=10, random_state=seed)
+    search.fit(*load_iris(return_X_y=True))
+    startup = search.cv_results_["params"][:5]
+    assert {next(iter(params)) for params in startup} == {name for b in branches for name in b}
+    assert len({str(p) for p in search.cv_results_["params"]}) == 10
+
+
+def test_initial_points_take_the_place_of_start_up_trials():
+    points = [{"max_depth": depth} for depth in (2, 3, 4)]
+    search = WarpedBayesSearchCV(
+        DecisionTreeClassifier(),
+        {"max_depth": list(range(1, 40))},
+        n_iter=10,
+        initial_points=points,
+        random_state=0,
+    ).fit(*load_iris(return_X_y=True))
+    origins = [t.origin for t in search.study_.trials]
+    assert origins == ["user"] * 5 + ["model"] * 5
+    assert search.cv_results_["params"][:3] == points
+
+
+def test_candidates_of_a_grid_are_evaluated_several_at_a_time():
+    search = WarpedBayesSearchCV(
+        DecisionTreeClassifier(), {"max_depth": [1, 2, 3]}, strategy="grid", n_iter=3
+    )
+    assert search._start_study()[1] == 3

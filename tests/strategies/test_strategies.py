@@ -174,6 +174,28 @@ def test_the_design_comes_first_and_the_model_guides_at_least_half_of_ten():
     assert origins == ["design"] * 5 + ["model"] * 5
 
 
+@pytest.mark.parametrize(("budget", "longest"), [(10, 5), (14, 7), (60, 11)])
+def test_the_design_goes_on_while_the_model_has_no_skill(budget, longest):
+    losses = np.random.default_rng(0).permutation(budget)
+    study = Study({name: Float(0, 1) for name in "abc"}, seed=0)
+    study.optimize(lambda trial: float(losses[trial.number]), budget)
+    origins = [t.origin for t in study.trials]
+    assert 5 <= origins.count("design") <= longest
+    assert origins.count("model") >= budget / 2
+
+
+def test_the_design_ends_where_the_model_predicts_well():
+    study = Study({"x": Float(0, 1)}, seed=0)
+    study.optimize(lambda trial: math.sin(3 * trial.params["x"]), 30)
+    assert [t.origin for t in study.trials].count("design") == 5
+
+
+def test_a_given_size_of_the_design_is_kept():
+    study = Study({"x": Float(0, 1), "y": Float(0, 1)}, strategy=BayesianSearch(n_initial=3))
+    study.optimize(lambda trial: float(trial.number % 3), 12)
+    assert [t.origin for t in study.trials] == ["design"] * 3 + ["model"] * 9
+
+
 def test_the_design_is_spread_over_every_range():
     study = Study({"x": Float(0, 1), "y": Float(0, 1)}, strategy=BayesianSearch(n_initial=16))
     units = np.array([study.ask().unit for _ in range(16)])
@@ -292,7 +314,7 @@ def test_suggestions_are_the_same_in_another_process():
 
 def test_a_value_told_with_variance_is_trusted_less():
     def suggestion(variance):
-        study = Study({"x": Float(0, 1)}, seed=0)
+        study = Study({"x": Float(0, 1)}, strategy=BayesianSearch(n_initial=5), seed=0)
         for number, x in enumerate((0.1, 0.3, 0.5, 0.7, 0.9)):
             study.enqueue({"x": x})
             trial = study.ask()

@@ -404,3 +404,28 @@ def test_fit_of_little_or_degenerate_data_is_finite(U, y):
     mean, variance = gp.predict(np.linspace(0, 1, 11)[:, None])
     assert np.all(np.isfinite(mean))
     assert np.all(variance > 0)
+
+
+def test_leave_one_out_skill_equals_leaving_each_target_out(name):
+    gp = process(name)
+    errors = []
+    for i in range(len(gp.y)):
+        rest = np.arange(len(gp.y)) != i
+        others = GaussianProcess(gp.layout, gp.hyper, gp.U[rest], gp.y[rest])
+        errors.append((gp.y[i] - others.predict(gp.U[[i]])[0][0], gp.y[i] - gp.y[rest].mean()))
+    left_out, by_mean = np.square(errors).sum(axis=0)
+    assert gp.leave_one_out_skill() == pytest.approx(1.0 - left_out / by_mean, rel=1e-8)
+
+
+def test_skill_is_high_on_a_smooth_function_and_absent_on_noise():
+    rng = np.random.default_rng(0)
+    U = rng.random((25, 1))
+    layout = Layout.of(SPACES["one"])
+    smooth, noise = np.sin(5.0 * U[:, 0]), rng.standard_normal(25)
+    assert fit_map(U, standardise(smooth)[0], layout).leave_one_out_skill() > 0.95
+    assert fit_map(U, standardise(noise)[0], layout).leave_one_out_skill() < 0.3
+
+
+def test_equal_targets_leave_no_skill():
+    gp = fit_map(np.array([[0.1], [0.5], [0.9]]), np.zeros(3), Layout.of(SPACES["one"]))
+    assert gp.leave_one_out_skill() == 0.0

@@ -35,6 +35,9 @@ __all__ = ["BayesianSearch"]
 DESIGN_SIZE = 5
 #: Fewest observations that a model is fitted to.
 MIN_OBSERVATIONS = 2
+#: Below this leave-one-out skill the model is not trusted to guide a young search: on plateaus it
+#: would visit the corners of the cube, which are merely furthest from everything.
+MIN_SKILL = 0.3
 CURVE_POINTS = 101
 
 
@@ -49,18 +52,19 @@ def _threadpools() -> ThreadpoolController:
 class BayesianSearch(Strategy):
     """Learn a Gaussian process of the loss and try where improvement is likeliest.
 
-    The first trials are a scrambled Sobol design that holds every branch of the space; from then
-    on a Matérn-5/2 process with a lengthscale and a Kumaraswamy warp for each numeric parameter is
-    fitted by maximum a posteriori, and log expected improvement is maximised.  No setting is
-    proposed that was tried or is running.
+    The first trials are a scrambled Sobol design that holds every branch of the space; it goes on
+    while the model cannot predict the trials it has seen, up to 2 d + 5 trials in d dimensions or
+    half of the budget.  From then on a Matérn-5/2 process with a lengthscale and a Kumaraswamy warp
+    for each numeric parameter is fitted by maximum a posteriori, and log expected improvement is
+    maximised.  No setting is proposed that was tried or is running.
 
     Parameters
     ----------
     warping : bool, default True
         Whether to learn a warp of every numeric parameter on top of its scaling.
     n_initial : int or None, default None
-        Trials of the initial design.  None: 5, at most half of the budget, at least one for each
-        branch of the space and at least 2.
+        Trials of the initial design, exactly.  None: 5, at most half of the budget, at least one
+        for each branch of the space and at least 2; more while the model has no skill.
     allow_repeats : bool, default False
         Whether a setting may be proposed again: for noisy objectives.
     """
@@ -84,17 +88,27 @@ class BayesianSearch(Strategy):
         half = DESIGN_SIZE if budget is None else min(DESIGN_SIZE, budget // 2)
         return max(half, space.n_branches, MIN_OBSERVATIONS)
 
+    def _longest_design(self, space: SearchSpace, budget: int | None) -> int:
+        """Return how long the design may go on while the model has no skill."""
+        startup = self.n_startup(space, budget)
+        if self.n_initial is not None:
+            return startup
+        longest = 2 * space.n_dimensions + DESIGN_SIZE
+        return max(startup, longest if budget is None else min(longest, budget // 2))
+
     def _suggestions(self, context: Context) -> Iterator[Suggestion]:
         space, history = context.space, context.history
         taken = set() if self.allow_repeats else context.taken()
         design = self.n_startup(space, context.budget)
         running = list(context.units(history.in_state(TrialState.RUNNING)))
         gp = self._learn(context) if len(history) + 1 > design else None
+        longest = self._longest_design(space, context.budget)
+        lost = gp is not None and gp.leave_one_out_skill() < MIN_SKILL
         for number in itertools.count(len(history)):
             rng = context.rng(number)
             row, origin = None, "random"
-            if number < design:
-                row, origin = _design(space, design, context.seed)[number], "design"
+            if number < design or (lost and number < longest):
+                row, origin = _design(space, longest, context.seed)[number], "design"
             elif gp is not None:
                 row, origin = self._propose(gp, space, running, taken, rng), "model"
             if row is None or space.keys(row[None, :])[0] in taken:

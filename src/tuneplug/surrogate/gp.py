@@ -145,6 +145,20 @@ class GaussianProcess:
 
         return mean, np.maximum(variance, 1e-12), gradient(self._alpha), -2.0 * gradient(solved)
 
+    def leave_one_out_skill(self) -> float:
+        """Return how much better than their mean the process predicts targets it has not seen.
+
+        1 is perfect, 0 no better than the mean of the others, negative worse.  The error at target
+        i, were it left out, is alpha_i / (K⁻¹)_ii (Rasmussen & Williams, eq. 5.12), with the
+        hyperparameters learned from all.
+        """
+        n = len(self.y)
+        root = solve_triangular(self._L, np.eye(n), lower=True, check_finite=False)
+        errors = self._alpha / (root * root).sum(axis=0)
+        by_mean = (self.y - self.y.mean()) * n / (n - 1)
+        scale = float(by_mean @ by_mean)
+        return 1.0 - float(errors @ errors) / scale if scale > 0.0 else 0.0
+
     def with_believed(self, U: FloatArray) -> GaussianProcess:
         """Condition on rows as if the posterior mean had been observed there (pending trials)."""
         if len(U) == 0:

@@ -177,7 +177,8 @@ def test_a_setting_of_which_one_fold_fails_is_never_best_and_its_nan_stays_out_o
     assert results["rank_test_score"][bad].min() > results["rank_test_score"][~bad].max()
     assert 0.5 < search.best_params_["a"] <= 0.6
     # The model went on suggesting after the failures, and was told no value of theirs.
-    assert [t.origin for t in trials[5:]] == ["model"] * 10
+    origins = [t.origin for t in trials]
+    assert origins[7:] == ["model"] * 8
     assert [t.value is None for t in trials] == bad.tolist()
     assert "ArithmeticError: no fit for a=" in next(t.error for t in trials if t.error)
 

@@ -317,7 +317,7 @@ def test_a_timeout_starts_no_trial_after_it_and_stops_those_that_ask():
         return 0.0
 
     study = Study(SPACE, seed=0)
-    study.optimize(until_told, 100, timeout=0.5)
+    study.optimize(until_told, timeout=0.5)
     assert len(study.trials) == 2
     stopped = study.trials[1]
     assert (stopped.state, stopped.stop_reason) == (TrialState.STOPPED, "timeout")
@@ -329,6 +329,7 @@ def test_a_timeout_starts_no_trial_after_it_and_stops_those_that_ask():
     [
         ({"n_trials": 0}, "n_trials"),
         ({"n_trials": 1.5}, "n_trials"),
+        ({}, "needs n_trials, a timeout, or both"),
         ({"n_trials": 3, "timeout": 0}, "timeout"),
         ({"n_trials": 3, "n_jobs": 0}, "n_jobs"),
         ({"n_trials": 3, "n_jobs": 1.5}, "n_jobs"),

@@ -206,13 +206,13 @@ class Study:
     def optimize(
         self,
         objective: Callable[[Trial], float],
-        n_trials: int,
+        n_trials: int | None = None,
         *,
         n_jobs: int | None = 1,
         executor: Executor | None = None,
         timeout: float | None = None,
     ) -> None:
-        """Run ``n_trials`` more trials of an objective.
+        """Run more trials of an objective: ``n_trials`` of them, or as many as ``timeout`` allows.
 
         A trial whose objective raises is recorded as FAILED, with its traceback, and the search
         goes on.  On an interrupt the trials that ended are kept, those running become FAILED, and
@@ -222,8 +222,8 @@ class Study:
         ----------
         objective : callable
             ``objective(trial) -> float``; settings are in ``trial.params``.
-        n_trials : int
-            How many to start, at most.
+        n_trials : int or None, default None
+            How many to start, at most; None needs a timeout.
         n_jobs : int or None, default 1
             Trials at once: on threads unless an executor is given; -1 is one for each core.
         executor : object with ``submit``, optional
@@ -235,23 +235,27 @@ class Study:
         Raises
         ------
         ValueError
-            If ``n_trials`` or ``timeout`` is not positive.
+            If ``n_trials`` or ``timeout`` is not positive, or both are None.
         AllTrialsFailedError
             If none of the trials of this call completed or was stopped and at least one failed.
         """
-        check_count("n_trials", n_trials, at_least=1)
+        if n_trials is not None:
+            check_count("n_trials", n_trials, at_least=1)
+        elif timeout is None:
+            raise ValueError("optimize needs n_trials, a timeout, or both, but got neither")
         if timeout is not None and not timeout > 0:
             raise ValueError(f"timeout must be positive seconds, but got {timeout!r}")
         first = len(self.history)
         deadline = math.inf if timeout is None else time.time() + timeout
-        if self._budget is None or self._budget < first + n_trials:
-            self._budget = first + n_trials
+        last = math.inf if n_trials is None else first + n_trials
+        if n_trials is not None:
+            self._budget = max(self._budget or 0, first + n_trials)
 
         exhausted: SpaceExhausted | None = None
 
         def ask() -> Trial | None:
             nonlocal exhausted
-            spent = len(self.history) - first >= n_trials or time.time() >= deadline
+            spent = len(self.history) >= last or time.time() >= deadline
             if spent or exhausted is not None:
                 return None
             try:
@@ -272,8 +276,9 @@ class Study:
                 raise
         if exhausted is not None:
             done = len(self.history) - first
+            planned = "" if n_trials is None else f" of {n_trials}"
             warnings.warn(
-                f"{exhausted} The search ends after {done} of {n_trials} trials.",
+                f"{exhausted} The search ends after {done}{planned} trials.",
                 UserWarning,
                 stacklevel=2,
             )

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tuneplug.categorical import Categorical
     from tuneplug.errors import (
         AllTrialsFailedError,
         MissingDependencyError,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
         TuneplugError,
         UnknownNameError,
     )
-    from tuneplug.parameters import Categorical, Float, Int
+    from tuneplug.parameters import Float, Int
     from tuneplug.scaling import Linear, Log, ReverseLog, Scaling, choose_scaling
     from tuneplug.space import SearchSpace
     from tuneplug.study import Study
@@ -30,7 +31,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AllTrialsFailedError": "errors",
-    "Categorical": "parameters",
+    "Categorical": "categorical",
     "Float": "parameters",
     "Int": "parameters",
     "Linear": "scaling",

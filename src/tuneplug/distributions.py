@@ -19,14 +19,13 @@ from typing import Any, final
 import numpy as np
 
 from tuneplug.arrays import FloatArray
+from tuneplug.categorical import Categorical, is_choices
 from tuneplug.parameters import (
-    Categorical,
     Condition,
     Float,
     Int,
     Parameter,
     ScalingRecord,
-    is_choices,
     is_real,
     outside,
 )

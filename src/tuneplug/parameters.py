@@ -1,4 +1,4 @@
-"""Parameters: what a user declares, and how it lies on the unit interval.
+"""Parameters: what a user declares, and how it lies on the unit interval; the numeric ranges.
 
 Notation: a parameter maps values to u in [0, 1] and back.  A discrete parameter owns one interval
 of u for each of its values; its values sit at one point inside, and ``snap`` moves any u to the
@@ -10,38 +10,32 @@ them at once.
 
 from __future__ import annotations
 
-import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral, Real
 from typing import Any, Literal, TypedDict, final
 
 import numpy as np
 
-from tuneplug.arrays import FloatArray, IndexArray
+from tuneplug.arrays import FloatArray
 from tuneplug.scaling import Scaling, ScalingChoice, resolve_scaling
 
 __all__ = [
-    "Categorical",
     "Condition",
     "Float",
     "Int",
     "Parameter",
     "ScalingRecord",
-    "is_choices",
+    "is_finite",
     "is_real",
     "outside",
 ]
 
 #: ``when=``: parameter names, each with the values under which the conditional one is active.
 Condition = Mapping[str, Sequence[Any]]
-
-
-#: Types whose values can be told apart by hashing type and value.
-PLAIN = frozenset({bool, int, float, str, bytes, type(None)})
 
 
 class ScalingRecord(TypedDict):
@@ -123,21 +117,11 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
 
 
-def _is_finite(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
     """Whether a number is finite as a float."""
     try:
         return math.isfinite(value)
     except OverflowError:  # an int beyond the largest float
-        return False
-
-
-def is_choices(declared: Any) -> bool:
-    """Whether a declaration is a list of choices: it has a length and an order."""
-    if isinstance(declared, (str, bytes, Mapping, set, frozenset)):
-        return False
-    try:
-        return len(declared) >= 0
-    except TypeError:  # no length: a number, a class, an array without dimensions
         return False
 
 
@@ -211,7 +195,7 @@ class Float(_Range):
         ends = (self.low, self.high)
         if not all(map(is_real, ends)):
             return [f"low and high must be numbers, but got low={self.low!r}, high={self.high!r}"]
-        if not all(map(_is_finite, ends)) or not _is_finite(self.high - self.low):
+        if not all(map(is_finite, ends)) or not is_finite(self.high - self.low):
             fault = (
                 f"low, high and their distance must be finite, but got low={self.low!r}, "
                 f"high={self.high!r}: for an unbounded range give a scipy distribution"
@@ -275,7 +259,7 @@ class Int(_Range):
         ends = (self.low, self.high)
         if not all(map(_is_integer, ends)):
             return [f"low and high must be integers, but got low={self.low!r}, high={self.high!r}"]
-        if not all(map(_is_finite, ends)):
+        if not all(map(is_finite, ends)):
             return ["low and high must be finite as floats, but one is beyond 1.8e308"]
         return []
 
@@ -310,147 +294,3 @@ class Int(_Range):
 
     def points(self) -> FloatArray:
         return self.to_unit(range(int(self.low), int(self.high) + 1))
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Categorical(Parameter):
-    """One of several choices; the very object given comes back.
-
-    Parameters
-    ----------
-    choices : sequence or one-dimensional array
-        Any Python objects.  Elements of a NumPy array come back as Python scalars; repeated
-        choices count once.
-    when : mapping of str to list, optional
-        Other parameters and the values of theirs under which this one is active.
-
-    Notes
-    -----
-    Three or more choices that are all numbers in rising or falling order keep that order for the
-    model, which sees them as equally spaced steps; all others are labels with no order.  Only the
-    given choices are ever tried.
-    """
-
-    choices: Sequence[Any]
-    when: Condition | None = field(default=None)
-
-    def faults(self) -> list[str]:
-        choices = self.choices
-        if not is_choices(choices):
-            return [f"choices must be a list, tuple or array, but got {choices!r}"]
-        if len(choices) == 0:
-            return ["choices must hold at least one value, but got none"]
-        return []
-
-    @cached_property
-    def values(self) -> list[Any]:
-        """The distinct choices, in the order given."""
-        given = self.choices
-        if isinstance(given, np.ndarray) and given.ndim == 1:
-            given = given.tolist()
-        distinct: list[Any] = []
-        seen: set[tuple[type, Any]] = set()
-        for value in given:
-            if type(value) in PLAIN and value == value:  # NaN is not, even to itself
-                if (key := (type(value), value)) not in seen:
-                    seen.add(key)
-                    distinct.append(value)
-            elif not any(_same(known, value) for known in distinct):
-                distinct.append(value)
-        return distinct
-
-    @cached_property
-    def _plain_positions(self) -> dict[tuple[type, Any], int]:
-        pairs = [(type(value), value) for value in self.values]
-        return {pair: i for i, pair in enumerate(pairs) if pair[0] in PLAIN}
-
-    def position(self, value: Any) -> int | None:
-        """Return the place of a value among the choices, None if it is not one of them."""
-        if (
-            type(value) in PLAIN
-            and (at := self._plain_positions.get((type(value), value))) is not None
-        ):
-            return at
-        return _position(self.values, value)
-
-    @property
-    def size(self) -> float:
-        return len(self.values)
-
-    @cached_property
-    def ordered(self) -> bool:
-        numbers = self.values
-        if len(numbers) < 3 or not all(is_real(v) and _is_finite(v) for v in numbers):
-            return False
-        pairs = list(itertools.pairwise(numbers))
-        return all(a < b for a, b in pairs) or all(a > b for a, b in pairs)
-
-    def to_unit(self, values: Sequence[Any]) -> FloatArray:
-        at = [self.position(value) for value in values]
-        if None in at:
-            raise ValueError(
-                f"values must be among the choices {self.values!r}, "
-                f"but got {values[at.index(None)]!r}"
-            )
-        return (np.array(at, dtype=np.float64) + 0.5) / self.size
-
-    def index(self, u: FloatArray) -> IndexArray:
-        """Return the position of the choice that each u falls on."""
-        return np.clip(np.floor(u * self.size), 0, self.size - 1).astype(np.intp)
-
-    def from_unit(self, u: FloatArray) -> list[Any]:
-        return [self.values[i] for i in self.index(np.asarray(u))]
-
-    def snap(self, u: FloatArray) -> FloatArray:
-        return np.asarray((self.index(u) + 0.5) / self.size, dtype=np.float64)
-
-    def points(self) -> FloatArray:
-        return np.asarray((np.arange(len(self.values)) + 0.5) / self.size, dtype=np.float64)
-
-    def levels(self, n: int) -> FloatArray:
-        return self.points()  # leaving choices out would be a decision of its own
-
-    def holds(self, value: Any) -> bool:
-        """Whether the value is one of the choices."""
-        return self.position(value) is not None
-
-    def same_as(self, other: Parameter) -> bool:
-        if not isinstance(other, Categorical) or self.size != other.size:
-            return False
-        return all(_same(a, b) for a, b in zip(self.values, other.values, strict=True))
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Whether two choices are one: identical, or equal and of one type (1, 1.0, True differ)."""
-    if a is b:
-        return True
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(_same, a, b))
-    if isinstance(a, np.ndarray):
-        return a.dtype == b.dtype and np.array_equal(a, b)
-    if isinstance(a, float) and math.isnan(a):
-        return math.isnan(b)
-    try:
-        return bool(a == b)
-    except (TypeError, ValueError):  # objects that refuse a truth value are told apart by identity
-        return False
-
-
-def _position(values: Sequence[Any], value: Any) -> int | None:
-    for i, known in enumerate(values):
-        if known is value:
-            return i
-    for i, known in enumerate(values):
-        if _same(known, value):
-            return i
-    # A number that went through JSON, NumPy or a data frame keeps its value, not its type.
-    if is_real(value):
-        for i, known in enumerate(values):
-            if is_real(known) and known == value:
-                return i
-    if isinstance(value, np.generic):
-        return _position(values, value.item())
-    return None

@@ -22,9 +22,10 @@ from typing import Any, final
 import numpy as np
 
 from tuneplug.arrays import BoolArray, FloatArray
+from tuneplug.categorical import Categorical
 from tuneplug.distributions import as_parameter
 from tuneplug.errors import SpaceError
-from tuneplug.parameters import Categorical, Parameter, ScalingRecord
+from tuneplug.parameters import Parameter, ScalingRecord
 
 __all__ = ["SearchSpace"]
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -23,14 +23,11 @@ import numpy as np
 
 from tuneplug.arrays import BoolArray, FloatArray
 from tuneplug.categorical import Categorical
-from tuneplug.distributions import as_parameter
-from tuneplug.errors import SpaceError
+from tuneplug.declaration import REST, checked_branches, may_overlap, parents_first, positions
 from tuneplug.parameters import Parameter, ScalingRecord
 
 __all__ = ["SearchSpace"]
 
-#: Where the coordinate of an inactive parameter rests.
-REST = 0.5
 #: Coordinates are compared after rounding to this many digits.
 KEY_DIGITS = 12
 #: Settings of a finite space are listed in blocks of this many.
@@ -89,7 +86,7 @@ class SearchSpace:
         if isinstance(parameters, SearchSpace):
             self.branches: list[dict[str, Parameter]] = parameters.branches
         else:
-            self.branches = _checked(parameters)
+            self.branches = checked_branches(parameters)
         # Names, because numbers would be taken for ordered.
         self._branch = Categorical([f"branch {i}" for i in range(len(self.branches))])
         self._entries: list[_Entry] = []
@@ -100,12 +97,12 @@ class SearchSpace:
         self._overlapping = [
             k
             for k, branch in enumerate(self.branches)
-            if any(_may_overlap(branch, earlier) for earlier in self.branches[:k])
+            if any(may_overlap(branch, earlier) for earlier in self.branches[:k])
         ]
 
     def _add_branch(self, number: int, branch: Mapping[str, Parameter]) -> None:
         placed: dict[str, int] = {}
-        for name in _parents_first(branch):
+        for name in parents_first(branch):
             parameter = branch[name]
             shared = self._shared(name, parameter)
             if shared is not None:
@@ -116,7 +113,7 @@ class SearchSpace:
                 placed[name] = shared
                 continue
             gates = tuple(
-                _Gate(placed[parent], tuple(_positions(branch[parent], values)))
+                _Gate(placed[parent], tuple(positions(branch[parent], values)))
                 for parent, values in (parameter.when or {}).items()
             )
             column = None
@@ -245,7 +242,7 @@ class SearchSpace:
         for _, entry in mine:
             if entry.name in params:
                 try:
-                    at = _positions(entry.parameter, [params[entry.name]])
+                    at = positions(entry.parameter, [params[entry.name]])
                 except ValueError as error:
                     raise ValueError(f"{entry.name}: {error}") from None
                 if not at:
@@ -368,134 +365,5 @@ class SearchSpace:
         return f"SearchSpace({self.branches[0] if self.n_branches == 1 else self.branches!r})"
 
 
-def _checked(declared: Any) -> list[dict[str, Parameter]]:
-    """Turn a declaration into branches of parameters, or raise with every fault in it."""
-    branches = [declared] if isinstance(declared, Mapping) else declared
-    if isinstance(branches, (str, bytes)) or not isinstance(branches, Sequence) or not branches:
-        raise SpaceError(
-            "a search space must be a mapping of names to parameters, or a list of them, "
-            f"but got {declared!r}"
-        )
-    faults: list[str] = []
-    result = []
-    for number, branch in enumerate(branches):
-        prefix = f"[{number}] " if len(branches) > 1 else ""
-        if not isinstance(branch, Mapping):
-            faults.append(f"{prefix}a mapping of names to parameters is needed, got {branch!r}")
-            continue
-        sound, found = _check_branch(branch)
-        faults += [prefix + fault for fault in found]
-        result.append(sound)
-    if faults:
-        count = f"{len(faults)} fault" + "s" * (len(faults) > 1)
-        raise SpaceError(f"the search space has {count}:\n" + "\n".join(f"  - {f}" for f in faults))
-    return result
-
-
-def _check_branch(branch: Mapping[str, Any]) -> tuple[dict[str, Parameter], list[str]]:
-    parsed: dict[str, Parameter] = {}
-    sound: dict[str, Parameter] = {}
-    faults: list[str] = []
-    for name, declared in branch.items():
-        if not isinstance(name, str):
-            faults.append(f"names must be strings, but got {name!r}")
-            continue
-        try:
-            parameter = as_parameter(declared)
-        except ValueError as error:
-            faults.append(f"{name}: {error}")
-            continue
-        parsed[name] = parameter
-        if found := parameter.faults():
-            faults += [f"{name}: {fault}" for fault in found]
-        else:
-            sound[name] = parameter
-    for name, parameter in parsed.items():
-        found = _condition_faults(parameter, set(branch), sound)
-        faults += [f"{name}: {fault}" for fault in found]
-    if circle := set(parsed) - set(_parents_first(parsed)):
-        faults.append(f"`when=` must not go in a circle: {sorted(circle)}")
-    return sound, faults
-
-
-def _condition_faults(
-    parameter: Parameter, names: Collection[str], sound: Mapping[str, Parameter]
-) -> list[str]:
-    when: Any = parameter.when  # as declared: not checked yet
-    if when is None:
-        return []
-    if not isinstance(when, Mapping):
-        return [f"when= must map parameter names to lists of values, but got {when!r}"]
-    faults = []
-    for parent, values in when.items():
-        if parent not in names:
-            faults.append(f"when= names {parent!r}, which is not a parameter of this space")
-        elif isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or not values:
-            faults.append(f"when[{parent!r}] must be a list of values, but got {values!r}")
-        elif parent not in sound:
-            continue  # reported by itself, and nothing can be said about its values
-        elif not sound[parent].distinct:
-            faults.append(
-                f"when= needs a parameter with distinct values, but {parent!r} is continuous"
-            )
-        else:
-            try:
-                if not _positions(sound[parent], values):
-                    faults.append(f"it is never active: {parent!r} is always another value")
-            except ValueError as error:
-                faults.append(f"when[{parent!r}]: {error}")
-    return faults
-
-
-def _positions(parent: Parameter, values: Sequence[Any]) -> list[float]:
-    """Return where the values lie on the parent's axis; one rest point for a fitting constant."""
-    if parent.size > 1:
-        points: list[float] = parent.snap(parent.to_unit(values)).tolist()
-        return points
-    constant = Categorical([parent.from_unit(np.array([REST]))[0]])
-    fitting = [value for value in values if constant.holds(value)]
-    return [REST] if fitting else []
-
-
-def _parents_first(branch: Mapping[str, Parameter]) -> list[str]:
-    """Order names so that parents come before those they switch; a circle is left out."""
-    parents = {
-        name: [p for p in parameter.when if p in branch]
-        for name, parameter in branch.items()
-        if isinstance(parameter.when, Mapping)
-    }
-    ordered: list[str] = []
-    waiting = list(branch)
-    while waiting:
-        ready = [n for n in waiting if all(p in ordered for p in parents.get(n, []))]
-        if not ready:
-            break
-        ordered += ready
-        waiting = [n for n in waiting if n not in ready]
-    return ordered
-
-
 def _same_types(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     return all(type(a[name]) is type(b[name]) for name in a)
-
-
-def _may_overlap(a: Mapping[str, Parameter], b: Mapping[str, Parameter]) -> bool:
-    """Whether two branches could hold one and the same setting; False only where they cannot."""
-    always_a, always_b = ({n for n, p in x.items() if not p.when} for x in (a, b))
-    if not (always_a <= set(b) and always_b <= set(a)):
-        return False
-    return all(_may_meet(a[n], b[n]) and _may_meet(b[n], a[n]) for n in always_a & always_b)
-
-
-def _may_meet(a: Parameter, b: Parameter) -> bool:
-    """Whether b could take one of the choices of a, or its only value."""
-    if isinstance(a, Categorical):
-        return any(_takes(b, value) for value in a.values)
-    return a.size > 1 or _takes(b, a.from_unit(np.array([REST]))[0])
-
-
-def _takes(parameter: Parameter, value: Any) -> bool:
-    try:
-        return bool(_positions(parameter, [value]))
-    except ValueError:
-        return False

@@ -404,8 +404,22 @@ def test_learned_warps_are_curves_in_the_users_units():
     assert curve.values[0] == 1e-2
     assert curve.values[-1] == 1e2
     assert np.all(np.diff(curve.values) > 0)
-    assert (curve.warped[0], curve.warped[-1]) == (0.0, 1.0)
-    assert np.all(np.diff(curve.warped) > 0)
+    for line in (curve.lower, curve.warped, curve.upper):
+        assert (line[0], line[-1]) == (0.0, 1.0)
+        assert np.all(np.diff(line) > 0)
+    assert np.all(curve.lower <= curve.upper)
+    assert curve.advice is None  # it is what was declared, as far as twelve trials tell
+
+
+def test_learned_warps_say_what_to_declare_next_time():
+    study = Study({"C": Float(1e-4, 1e4, scaling="linear")}, seed=0)
+    for exponent in np.linspace(-3.0, 3.9, 24):
+        study.enqueue({"C": 10.0**exponent})
+        trial = study.ask()
+        study.tell(trial, math.log10(trial.params["C"]) ** 2)
+    curve = study.learned_warps()["C"]
+    assert curve.verdict == "log-like"
+    assert curve.advice == "next time declare scaling='log' for C"
 
 
 def test_random_search_learns_no_warps():

@@ -11,8 +11,9 @@ EI and its gradient underflow to zero over most of a cube; their logarithms do n
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from scipy.optimize import minimize
@@ -22,7 +23,7 @@ from tuneplug.arrays import FloatArray
 from tuneplug.space import SearchSpace
 from tuneplug.surrogate.gp import GaussianProcess
 
-__all__ = ["log_expected_improvement", "log_h", "maximise"]
+__all__ = ["Acquisition", "log_expected_improvement", "log_h", "maximise"]
 
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -51,52 +52,124 @@ def log_h(z: FloatArray) -> FloatArray:
     return result
 
 
-def log_expected_improvement(mean: FloatArray, variance: FloatArray, best: float) -> FloatArray:
-    """Return log EI for posterior means and variances of shape (m,)."""
+def log_expected_improvement(
+    mean: FloatArray, variance: FloatArray, best: FloatArray | float
+) -> FloatArray:
+    """Return log EI for posterior means and variances of one shape."""
     sd = np.sqrt(variance)
     return np.log(sd) + log_h((best - mean) / sd)
 
 
-class _LogEI:
-    """log EI of a process over rows of the cube, with its gradient in the numeric columns."""
+class Acquisition:
+    """What is maximised: log EI averaged over processes, times the chance not to fail.
 
-    def __init__(self, gp: GaussianProcess, best: float) -> None:
-        self.gp, self.best = gp, best
+        ln 1/k sum_i EI_i(u)  +  ln P(no failure at u)
+
+    The k terms are the processes (one, or draws of the hyperparameters' posterior; Snoek et al.,
+    "Practical Bayesian Optimization", NIPS 2012, section 3.1) and the fantasies that each of them
+    carries for trials still running (ibid., eq. 7), each with its own incumbent: the smallest
+    posterior mean at a setting tried or imagined, as single observations may be lucky.
+
+    Parameters
+    ----------
+    processes : sequence of GaussianProcess
+    failures : GaussianProcess, optional
+        Learned from failed and finished trials, with targets that are larger where a trial failed.
+    """
+
+    def __init__(
+        self, processes: Sequence[GaussianProcess], failures: GaussianProcess | None = None
+    ) -> None:
+        self.processes, self.failures = processes, failures
+        self.best = [gp.at_observations().min(axis=0) for gp in processes]
+        if failures is not None:
+            self._limit = 0.5 * (failures.y.min() + failures.y.max())
 
     def __call__(self, U: FloatArray) -> FloatArray:
-        return log_expected_improvement(*self.gp.predict(U), self.best)
+        """Return the acquisition at rows of the cube, shape (m,)."""
+        terms = []
+        for gp, best in zip(self.processes, self.best, strict=True):
+            mean, variance = gp.predict(U)
+            mean = mean.reshape(len(U), -1)
+            terms.append(log_expected_improvement(mean, variance[:, None], best))
+        value = _log_mean_exp(np.hstack(terms))
+        if self.failures is not None:
+            value = value + self.log_success(U)
+        return value
 
     def with_gradient(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
-        mean, variance, d_mean, d_variance = self.gp.predict_gradients(U)
-        sd = np.sqrt(variance)
-        z = (self.best - mean) / sd
-        lh = log_h(z)
-        hazard = np.exp(log_ndtr(z) - lh)  # h'(z) / h(z) = Phi(z) / h(z)
-        d_sd = d_variance / (2.0 * sd[:, None])
-        gradient = (d_sd * (1.0 - z * hazard)[:, None] - hazard[:, None] * d_mean) / sd[:, None]
-        return np.log(sd) + lh, gradient
+        """Return the acquisition, (m,), and its gradient in the numeric columns, (m, p)."""
+        terms, parts = [], []
+        for gp, best in zip(self.processes, self.best, strict=True):
+            mean, variance, pullback = gp.predict_with_pullback(U)
+            mean, sd = mean.reshape(len(U), -1), np.sqrt(variance)[:, None]
+            z = (best - mean) / sd
+            lh = log_h(z)
+            hazard = np.exp(log_ndtr(z) - lh)  # h'(z) / h(z) = Phi(z) / h(z)
+            terms.append(np.log(sd) + lh)
+            parts.append((pullback, -hazard / sd, (1.0 - z * hazard) / (2.0 * sd * sd)))
+        value = _log_mean_exp(np.hstack(terms))
+        count = sum(term.shape[1] for term in terms)
+        gradient = np.zeros((len(U), len(self.processes[0].layout.numeric)))
+        for term, (pullback, by_mean, by_variance) in zip(terms, parts, strict=True):
+            weight = np.exp(term - value[:, None]) / count
+            gradient += pullback(weight * by_mean, (weight * by_variance).sum(axis=1))
+        if self.failures is not None:
+            mean, variance, pullback = self.failures.predict_with_pullback(U)
+            success, by_mean, by_variance = self._log_success(mean, variance)
+            value, gradient = value + success, gradient + pullback(by_mean, by_variance)
+        return value, gradient
+
+    def log_success(self, U: FloatArray) -> FloatArray:
+        """Return ln P(no failure) at rows of the cube, shape (m,)."""
+        assert self.failures is not None
+        return self._log_success(*self.failures.predict(U))[0]
+
+    def _log_success(
+        self, mean: FloatArray, variance: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return ln P(no failure) and its derivatives by mean and variance, all (m,).
+
+        A floor of ``LEAST_SUCCESS`` keeps a region where trials failed from being ruled out for
+        good: it is tried again when nothing else is worth trying.
+        """
+        assert self.failures is not None
+        sd = np.sqrt(variance + self.failures.hyper.noise)
+        q = (self._limit - mean) / sd
+        chance = LEAST_SUCCESS + (1.0 - LEAST_SUCCESS) * ndtr(q)
+        density = (1.0 - LEAST_SUCCESS) * np.exp(-0.5 * q * q - LOG_SQRT_2PI) / chance
+        return np.log(chance), -density / sd, -density * q / (2.0 * sd * sd)
+
+
+def _log_mean_exp(terms: FloatArray) -> FloatArray:
+    """Return the logarithm of the mean over the second axis of exp(terms)."""
+    if terms.shape[1] == 1:
+        return terms[:, 0]
+    top = terms.max(axis=1)
+    return np.asarray(top + np.log(np.exp(terms - top[:, None]).mean(axis=1)))
 
 
 #: Finite spaces up to this size are searched exhaustively.
 EXHAUSTIVE = 2048
-#: Random candidates, candidates around each incumbent, and incumbents, of a larger space.
-N_RANDOM, N_AROUND, N_INCUMBENTS = 768, 64, 5
-#: Starts of the local search.
-N_STARTS = 4
+#: Sobol candidates, candidates around each incumbent, and incumbents, of a larger space.
+N_SOBOL, N_AROUND, N_INCUMBENTS = 512, 64, 5
+#: Starts of the local search, its rounds, and L-BFGS steps in each.
+N_STARTS, N_ROUNDS, N_STEPS = 4, 4, 40
+#: Chance of success that is granted even where trials failed.
+LEAST_SUCCESS = 1e-4
 #: Values of a discrete coordinate that a line search looks at.
 N_LINE = 24
 
 
 def maximise(
-    gp: GaussianProcess,
+    score: Acquisition,
     space: SearchSpace,
-    best: float,
     taken: Collection[bytes],
     rng: np.random.Generator,
 ) -> FloatArray | None:
-    """Return the snapped row of the cube with the largest log EI that is not taken.
+    """Return the snapped row of the cube with the largest score that is not taken.
 
-    Small finite spaces are searched exhaustively.  In others, random candidates and perturbations
+    Small finite spaces are searched exhaustively.  In others, Sobol candidates and perturbations
     of the best observed rows are ranked, and the best of them improved: continuous coordinates by
     L-BFGS, discrete ones by line search.
 
@@ -104,14 +177,13 @@ def maximise(
     -------
     ndarray of shape (d,), or None if no free row was met.
     """
-    score = _LogEI(gp, best)
     if space.size <= EXHAUSTIVE:
         pool = np.array(list(space.rows())).reshape(-1, space.n_dimensions)
         return _best_free(space, [(pool, score(pool))], taken)
-    candidates = _candidates(gp, space, rng)
+    candidates = _candidates(score.processes[0], space, rng)
     values = score(candidates)
-    climbed = [_climb(score, space, start) for start in _distinct_starts(candidates, values)]
-    return _best_free(space, [(candidates, values), *climbed], taken)
+    climbed = _climb(score, space, *_distinct_starts(candidates, values))
+    return _best_free(space, [climbed, (candidates, values)], taken)
 
 
 def _best_free(
@@ -121,20 +193,27 @@ def _best_free(
 ) -> FloatArray | None:
     rows = np.vstack([rows for rows, _ in scored])
     values = np.concatenate([values for _, values in scored])
-    keys = space.keys(rows)
     for i in np.argsort(-values, kind="stable"):
-        if keys[i] not in taken:
+        if space.keys(rows[[i]])[0] not in taken:
             return np.asarray(rows[i])
     return None
 
 
+@functools.lru_cache(maxsize=8)
+def _sobol(n: int, d: int) -> FloatArray:
+    from scipy.stats import qmc  # heavy to import, needed once a study
+
+    return np.asarray(qmc.Sobol(d, scramble=True, rng=0).random(n))
+
+
 def _candidates(gp: GaussianProcess, space: SearchSpace, rng: np.random.Generator) -> FloatArray:
-    """Random rows, and perturbations of the best observed ones at many widths, snapped."""
+    """Sobol rows, and perturbations of the best observed ones at many widths, snapped."""
     low, high = space.bounds.T
     d = space.n_dimensions
-    anywhere = low + (high - low) * rng.random((N_RANDOM, d))
-    order = np.argsort(gp.y, kind="stable")[:N_INCUMBENTS]
-    centres = np.repeat(gp.U[order], N_AROUND, axis=0)
+    # One Sobol sequence, shifted on the torus: as even as another, and as random.
+    anywhere = low + (high - low) * ((_sobol(N_SOBOL, d) + rng.random(d)) % 1.0)
+    order = np.argsort(gp.at_observations().reshape(len(gp.U), -1)[:, 0], kind="stable")
+    centres = np.repeat(gp.U[order[:N_INCUMBENTS]], N_AROUND, axis=0)
     width = 10.0 ** rng.uniform(-3.0, -0.5, (len(centres), 1))
     moved = centres + width * rng.standard_normal(centres.shape)
     # A label has no neighbourhood: it is drawn anew where it is moved at all.
@@ -147,67 +226,84 @@ def _candidates(gp: GaussianProcess, space: SearchSpace, rng: np.random.Generato
     return space.snap(np.vstack([anywhere, np.clip(around, low, high)]))
 
 
-def _distinct_starts(rows: FloatArray, values: FloatArray) -> list[FloatArray]:
-    """Return the best rows that are not close to a better one."""
-    starts: list[FloatArray] = []
+def _distinct_starts(rows: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the best rows that are not close to a better one, and their values."""
+    starts: list[int] = []
     for i in np.argsort(-values, kind="stable"):
-        if all(np.abs(rows[i] - other).max() > 0.05 for other in starts):
-            starts.append(rows[i])
+        if all(np.abs(rows[i] - rows[other]).max() > 0.05 for other in starts):
+            starts.append(int(i))
         if len(starts) == N_STARTS:
             break
-    return starts
+    return rows[starts], values[starts]
 
 
-def _climb(score: _LogEI, space: SearchSpace, start: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Improve a row by turns in its continuous and its discrete coordinates until neither helps."""
+Rows = tuple[FloatArray, FloatArray]
+
+
+def _climb(score: Acquisition, space: SearchSpace, rows: FloatArray, values: FloatArray) -> Rows:
+    """Improve rows by turns in continuous and in discrete coordinates until neither helps."""
     discrete = [j for j, p in enumerate(space.dimensions) if math.isfinite(p.size)]
-    row, value = start, float(score(start[None, :])[0])
-    for _ in range(4):
-        before = value
-        for step in (_climb_continuous, _climb_discrete):
-            if step is _climb_discrete and not discrete:
-                continue
-            moved, reached = step(score, space, row)
-            if reached > value:
-                row, value = moved, reached
-        if not discrete or value - before < 1e-3:
+    for _ in range(N_ROUNDS):
+        before = values
+        rows, values = _climb_continuous(score, space, rows, values)
+        if not discrete:
             break
-    return row[None, :], np.array([value])
+        rows, values = _climb_discrete(score, space, rows, values)
+        if float((values - before).max()) < 1e-3:
+            break
+    return rows, values
+
+
+def _keep_better(score: Acquisition, old: Rows, new: FloatArray) -> Rows:
+    reached = score(new)
+    better = reached > old[1]
+    return np.where(better[:, None], new, old[0]), np.where(better, reached, old[1])
 
 
 def _climb_continuous(
-    score: _LogEI, space: SearchSpace, row: FloatArray
-) -> tuple[FloatArray, float]:
-    numeric = score.gp.layout.numeric
+    score: Acquisition, space: SearchSpace, rows: FloatArray, values: FloatArray
+) -> Rows:
+    """Improve the continuous coordinates of all rows at once: L-BFGS on the sum of their scores."""
+    numeric = score.processes[0].layout.numeric
     sizes = np.array([p.size for p in space.dimensions])[numeric]
-    used = space.in_use(row[None, :])[0, numeric]  # the others rest where they are
-    continuous = np.flatnonzero(np.isinf(sizes) & used)
-    if len(continuous) == 0:
-        return row, -math.inf
-    columns = numeric[continuous]
+    used = space.in_use(rows)[:, numeric]  # the others rest where they are
+    at, of = np.nonzero(np.isinf(sizes) & used)
+    if len(at) == 0:
+        return rows, values
+    columns = numeric[of]
 
     def loss(x: FloatArray) -> tuple[float, FloatArray]:
-        at = row.copy()
-        at[columns] = x
-        value, gradient = score.with_gradient(at[None, :])
-        return -float(value[0]), -gradient[0, continuous]
+        moved = rows.copy()
+        moved[at, columns] = x
+        value, gradient = score.with_gradient(moved)
+        return -float(value.sum()), -gradient[at, of]
 
     result = minimize(
         loss,
-        row[columns],
+        rows[at, columns],
         jac=True,
         method="L-BFGS-B",
         bounds=space.bounds[columns],
-        options={"maxiter": 25},
+        options={"maxiter": N_STEPS},
     )
-    moved = row.copy()
-    moved[columns] = result.x
-    moved = space.snap(moved[None, :])
-    return moved[0], float(score(moved)[0])
+    moved = rows.copy()
+    moved[at, columns] = result.x
+    return _keep_better(score, (rows, values), space.snap(moved))
 
 
-def _climb_discrete(score: _LogEI, space: SearchSpace, row: FloatArray) -> tuple[FloatArray, float]:
+def _climb_discrete(
+    score: Acquisition, space: SearchSpace, rows: FloatArray, values: FloatArray
+) -> Rows:
     """Try every value, or N_LINE spread ones, of one discrete coordinate at a time."""
+    best = []
+    for row in rows:
+        lines = space.snap(_lines(space, row))
+        best.append(lines[int(np.argmax(score(lines)))])
+    return _keep_better(score, (rows, values), np.array(best))
+
+
+def _lines(space: SearchSpace, row: FloatArray) -> FloatArray:
+    """Return variants of a row, each different in one discrete coordinate, not snapped."""
     variants = []
     for j, parameter in enumerate(space.dimensions):
         if math.isfinite(parameter.size):
@@ -221,7 +317,4 @@ def _climb_discrete(score: _LogEI, space: SearchSpace, row: FloatArray) -> tuple
             lines = np.repeat(row[None, :], len(points), axis=0)
             lines[:, j] = points
             variants.append(lines)
-    rows = space.snap(np.vstack(variants))
-    values = score(rows)
-    top = int(np.argmax(values))
-    return rows[top], float(values[top])
+    return np.vstack(variants)

@@ -15,6 +15,7 @@ Each message states the rule, then the values, then the cure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "TrialError",
     "TuneplugError",
     "UnknownNameError",
+    "check_choice",
     "check_count",
 ]
 
@@ -65,6 +67,12 @@ class PluginError(TuneplugError):
 
 class MissingDependencyError(TuneplugError, ModuleNotFoundError):
     """An optional package is not installed; the message names the extra that brings it."""
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Raise ValueError unless a value is one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {sorted(choices)}, but got {value!r}.")
 
 
 def check_count(name: str, value: object, *, at_least: int) -> None:

@@ -24,7 +24,8 @@ from tuneplug.execution import Executor, Outcome, drive, pool
 from tuneplug.parameters import ScalingRecord
 from tuneplug.plugins.manager import strategy_named
 from tuneplug.space import SearchSpace
-from tuneplug.strategies.base import Context, Strategy, WarpCurve
+from tuneplug.strategies.base import Context, Strategy
+from tuneplug.strategies.warps import WarpCurve
 from tuneplug.trial import History, Trial, TrialState
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import subprocess
@@ -14,9 +15,19 @@ from sklearn.model_selection import ParameterGrid
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from tuneplug import Categorical, Float, Int, SearchSpace, SpaceExhausted, Study, TrialState
-from tuneplug.strategies import BayesianSearch, GridSearch, RandomSearch
+from tuneplug.acquisition import maximise
+from tuneplug.strategies import BayesianSearch, Context, GridSearch, RandomSearch
+from tuneplug.strategies.bayesian import _model
+from tuneplug.surrogate import learning
+from tuneplug.trial import History, Trial
 
-STRATEGIES = [BayesianSearch(), BayesianSearch(warping=False), RandomSearch(), GridSearch(levels=4)]
+STRATEGIES = [
+    BayesianSearch(),
+    BayesianSearch(warping=False),
+    BayesianSearch(inference="mcmc"),
+    RandomSearch(),
+    GridSearch(levels=4),
+]
 MIXED = {
     "x": Float(-1.0, 1.0),
     "C": Float(1e-3, 1e3),
@@ -28,13 +39,34 @@ MIXED = {
 FINITE = {"n": Int(1, 4), "kind": ["a", "b"], "sub": Categorical([0.5, "x"], when={"kind": ["a"]})}
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Matrices this small only make the threads of a BLAS wait for each other."""
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _few_draws(monkeypatch):
+    """The published number of slice sampling steps takes too long for every test."""
+    few = functools.partial(learning.hyperparameter_draws, n=12, burn_in=4, thin=4)
+    monkeypatch.setattr(learning, "hyperparameter_draws", few)
+
+
+def forget():
+    learning._mode.cache_clear()
+    learning._conditioned.cache_clear()
+
+
 def mixed_loss(trial):
     p = trial.params
     return p["x"] ** 2 + math.log10(p["C"]) ** 2 + (p["kind"] != "b") + p.get("rate", 0.0)
 
 
 def by_name(strategy):
-    return strategy.name + ("" if getattr(strategy, "warping", True) else "-unwarped")
+    marks = [] if getattr(strategy, "warping", True) else ["unwarped"]
+    marks += ["mcmc"] if getattr(strategy, "inference", "map") == "mcmc" else []
+    return "-".join([strategy.name, *marks])
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
@@ -100,7 +132,10 @@ def test_failures_alone_do_not_stop_suggestions(strategy):
     for _ in range(9):
         study.fail(study.ask(), "no luck")
     assert {t.state for t in study.trials} == {TrialState.FAILED}
-    assert study.ask().number == 9
+    more = [study.ask() for _ in range(4)]
+    assert [t.number for t in more] == [9, 10, 11, 12]
+    settings = [repr(sorted(t.params.items(), key=str)) for t in study.trials]
+    assert len(set(settings)) == 13
 
 
 # --------------------------------------------------------------------- random search
@@ -256,8 +291,66 @@ def test_a_failed_region_is_avoided():
     study = Study({"x": Float(0, 1)}, seed=0)
     study.optimize(loss, 25)
     late = study.trials[12:]
-    assert sum(t.state is TrialState.FAILED for t in late) <= len(late) / 2
+    assert n_failed(late) <= len(late) / 2
     assert study.best_value < -0.55
+
+
+def n_failed(trials):
+    return sum(t.state is TrialState.FAILED for t in trials)
+
+
+@pytest.mark.parametrize(("best_x", "share"), [(0.3, 0.6), (0.55, 1.25)])
+def test_where_half_of_the_cube_fails_few_trials_fail(best_x, share):
+    """The best setting is clear of the half that fails; or beyond its edge, which must be found."""
+
+    def loss(trial):
+        p = trial.params
+        if p["x"] > 0.5:
+            raise MemoryError("too large")
+        return (p["x"] - best_x) ** 2 + (p["y"] - 0.4) ** 2
+
+    counts, finals = {}, {}
+    for strategy in ("bayesian", "random"):
+        studies = [
+            Study({"x": Float(0, 1), "y": Float(0, 1)}, strategy=strategy, seed=seed)
+            for seed in range(3)
+        ]
+        for study in studies:
+            study.optimize(loss, 40)
+        counts[strategy] = np.mean([n_failed(study.trials) for study in studies])
+        finals[strategy] = np.mean([study.best_value for study in studies])
+    assert counts["random"] == pytest.approx(20, abs=5)
+    assert counts["bayesian"] < share * counts["random"]
+    assert finals["bayesian"] < 0.5 * finals["random"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_single_failure_next_to_the_best_setting_does_not_rule_it_out(seed):
+    failed = []
+
+    def loss(trial):
+        distance = max(abs(trial.params["x"] - 0.3), abs(trial.params["y"] - 0.7))
+        if not failed and distance < 0.1:
+            failed.append(trial.number)
+            raise ConnectionError("the cluster was down")
+        return distance**2
+
+    study = Study({"x": Float(0, 1), "y": Float(0, 1)}, seed=seed)
+    study.optimize(loss, 40)
+    assert len(failed) == 1
+    assert study.best_value < 0.03**2
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES[:3], ids=by_name)
+def test_one_finished_trial_among_failures_is_no_trouble(strategy):
+    study = Study(MIXED, strategy=strategy, seed=0)
+    for number in range(9):
+        trial = study.ask()
+        if number == 4:
+            study.tell(trial, 1.0)
+        else:
+            study.fail(trial, "no luck")
+    assert study.space.canonical(study.ask().params)
 
 
 def test_a_noisy_objective_may_try_a_setting_again():
@@ -312,9 +405,11 @@ def test_suggestions_are_the_same_in_another_process():
     assert runs[0] == runs[1] != ""
 
 
-def test_a_value_told_with_variance_is_trusted_less():
+@pytest.mark.parametrize("inference", ["map", "mcmc"])
+def test_a_value_told_with_variance_is_trusted_less(inference):
     def suggestion(variance):
-        study = Study({"x": Float(0, 1)}, strategy=BayesianSearch(n_initial=5), seed=0)
+        strategy = BayesianSearch(n_initial=5, inference=inference)
+        study = Study({"x": Float(0, 1)}, strategy=strategy, seed=0)
         for number, x in enumerate((0.1, 0.3, 0.5, 0.7, 0.9)):
             study.enqueue({"x": x})
             trial = study.ask()
@@ -326,11 +421,133 @@ def test_a_value_told_with_variance_is_trusted_less():
     assert abs(suggestion(1e4) - 0.5) > 0.25
 
 
+def test_a_variance_of_zero_is_the_same_as_none():
+    studies = [Study(MIXED, seed=0) for _ in range(2)]
+    for study, variance in zip(studies, (None, 0.0), strict=True):
+        for _ in range(8):
+            trial = study.ask()
+            study.tell(trial, mixed_loss(trial), variance=variance)
+    assert studies[0].ask().params == studies[1].ask().params
+
+
+# --------------------------------------------------------------------- batches and replays
+
+
+def least_distance(rows):
+    apart = np.linalg.norm(rows[:, None] - rows[None, :], axis=2)
+    return apart[np.triu_indices(len(rows), 1)].min()
+
+
+def told_study(strategy, n, **options):
+    """A study of which n trials, spread over the square, have been told a bowl's value."""
+    study = Study({"x": Float(0, 1), "y": Float(0, 1)}, strategy=strategy, seed=0, **options)
+    for _ in range(n):
+        trial = study.ask()
+        study.tell(trial, (trial.params["x"] - 0.4) ** 2 + (trial.params["y"] - 0.7) ** 2)
+    return study
+
+
+@pytest.mark.parametrize("inference", ["map", "mcmc"])
+def test_a_batch_is_spread(inference):
+    """Eight suggestions at once lie apart; the eight best of what is known now do not."""
+    strategy = BayesianSearch(n_initial=10, inference=inference)
+    study = told_study(strategy, 10)
+    context = study._context()
+    batch = np.array([study.space.encode(s.params) for s in strategy.suggest(context, 8)])
+
+    score = _model(strategy._problem(context), context).acquisition(
+        np.empty((0, 2)), context.rng(0)
+    )
+    taken, greedy = context.taken(), []
+    for number in range(8):
+        greedy.append(maximise(score, study.space, taken, context.rng(number)))
+        taken.update(study.space.keys(greedy[-1][None, :]))
+    assert least_distance(batch) > 0.005
+    assert least_distance(batch) > 5 * least_distance(np.array(greedy))
+
+
+def test_asking_one_by_one_is_asking_for_a_batch():
+    strategy = BayesianSearch(n_initial=10)
+    study = told_study(strategy, 10)
+    batch = strategy.suggest(study._context(), 4)
+    asked = [study.ask().params for _ in range(4)]
+    assert asked == [s.params for s in batch]
+
+
+@pytest.mark.parametrize("inference", ["map", "mcmc"])
+def test_the_same_seed_gives_the_same_trials_whatever_is_running(inference):
+    def run(seed):
+        study, running = Study(MIXED, strategy=BayesianSearch(inference=inference), seed=seed), []
+        for _ in range(14):
+            running.append(study.ask())
+            if len(running) == 3:
+                trial = running.pop(1)
+                study.tell(trial, mixed_loss(trial))
+        forget()
+        return [t.params for t in study.trials]
+
+    assert run(0) == run(0) != run(1)
+
+
+@pytest.mark.parametrize(("n", "inference"), [(6, "map"), (35, "map"), (9, "mcmc")])
+def test_a_study_rebuilt_from_the_history_of_another_goes_on_alike(n, inference):
+    strategy = BayesianSearch(inference=inference)
+    study = Study(MIXED, strategy=strategy, seed=3, n_trials=n + 1)
+    for number in range(n):
+        trial = study.ask()
+        if number % 7 == 3:
+            study.fail(trial, "no luck")
+        else:
+            study.tell(trial, mixed_loss(trial), variance=0.01 * (number % 2))
+    forget()
+    replay = Study(MIXED, strategy=BayesianSearch(inference=inference), seed=3, n_trials=n + 1)
+    for trial in study.trials:
+        replay.enqueue(trial.params)
+        again = replay.ask()
+        assert again.params == trial.params
+        if trial.state is TrialState.FAILED:
+            replay.fail(again, trial.error)
+        else:
+            replay.tell(again, trial.value, variance=trial.variance)
+    assert replay.ask().params == study.ask().params
+
+
+@pytest.mark.parametrize("inference", ["map", "mcmc"])
+def test_thousands_of_trials_are_learned_from(inference):
+    space, n = SearchSpace(MIXED), 1100
+    rows = space.snap(np.random.default_rng(0).random((n, space.n_dimensions)))
+    trials = [Trial(i, space.decode(row), row) for i, row in enumerate(rows)]
+    for trial in trials:
+        trial.state, trial.value = TrialState.COMPLETE, mixed_loss(trial)
+    strategy = BayesianSearch(inference=inference)
+    (suggestion,) = strategy.suggest(Context(space, History(trials), None, 0), 1)
+    assert suggestion.origin == "model"
+    values = sorted(trial.value for trial in trials)
+    trial = Trial(n, suggestion.params, space.encode(suggestion.params))
+    assert mixed_loss(trial) < values[n // 20]
+
+
+def test_every_draw_of_the_posterior_is_used(monkeypatch):
+    """The number of draws is that of the published engine, unless a test says otherwise."""
+    monkeypatch.undo()
+    study = told_study(BayesianSearch(inference="mcmc", n_initial=6), 6)
+    score = _model(study.strategy._problem(study._context()), study._context()).acquisition(
+        np.array([[0.5, 0.5]]), np.random.default_rng(0)
+    )
+    assert len(score.processes) == (learning.SLICE_STEPS - learning.BURN_IN) / learning.THIN
+    assert len(study.strategy.suggest(study._context(), 1)) == 1
+
+
 @pytest.mark.parametrize(
     ("strategy", "arguments", "match"),
     [
         (BayesianSearch, {"n_initial": 2.5}, "n_initial must be an integer of at least 1"),
         (BayesianSearch, {"n_initial": 0}, "n_initial must be an integer of at least 1"),
+        (
+            BayesianSearch,
+            {"inference": "nuts"},
+            r"inference must be one of \['map', 'mcmc'\], but got 'nuts'",
+        ),
         (GridSearch, {"levels": 0}, "levels must be an integer of at least 1"),
     ],
 )

@@ -12,9 +12,10 @@ import numpy as np
 from tuneplug.arrays import FloatArray
 from tuneplug.errors import SpaceExhausted
 from tuneplug.space import SearchSpace
+from tuneplug.strategies.warps import WarpCurve
 from tuneplug.trial import History, Trial
 
-__all__ = ["Context", "Strategy", "Suggestion", "WarpCurve", "draw_free", "fill"]
+__all__ = ["Context", "Strategy", "Suggestion", "draw_free", "fill"]
 
 #: Draws made before a space of at most N_LISTED settings is gone through for what is left of it;
 #: of a larger one, N_MORE times as many are made.
@@ -38,31 +39,6 @@ class Suggestion:
     params: dict[str, Any]
     resource: int | None = None
     origin: str = ""
-
-
-@dataclass(frozen=True)
-class WarpCurve:
-    """The warp learned for one parameter, as a curve over its range.
-
-    Attributes
-    ----------
-    parameter : str
-    values : list
-        Points of the curve, in the user's units.
-    unit : ndarray of shape (k,)
-        The same points on the unit interval, by the declared scaling.
-    warped : ndarray of shape (k,)
-        Where the learned warp moves them: w = 1 - (1 - u^a)^b.
-    a, b : float
-        Shape of the warp; 1 and 1 leave the scaling as it is.
-    """
-
-    parameter: str
-    values: list[Any]
-    unit: FloatArray
-    warped: FloatArray
-    a: float
-    b: float
 
 
 @dataclass(frozen=True)

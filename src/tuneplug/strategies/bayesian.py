@@ -6,27 +6,21 @@ import functools
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, final, get_args
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from tuneplug.acquisition import maximise
+from tuneplug.acquisition import Acquisition, maximise
 from tuneplug.arrays import FloatArray
-from tuneplug.errors import check_count
+from tuneplug.errors import check_choice, check_count
 from tuneplug.space import SearchSpace
-from tuneplug.strategies.base import (
-    Context,
-    Strategy,
-    Suggestion,
-    WarpCurve,
-    draw_free,
-    fill,
-)
-from tuneplug.surrogate.gp import GaussianProcess, Layout, fit_map
-from tuneplug.surrogate.outputs import standardise
+from tuneplug.strategies.base import Context, Strategy, Suggestion, draw_free, fill
+from tuneplug.strategies.warps import WarpCurve, learned_curves
+from tuneplug.surrogate.failures import failure_process
+from tuneplug.surrogate.gp import GaussianProcess, Layout
+from tuneplug.surrogate.learning import Inference, Problem, learn
 from tuneplug.trial import TrialState
-from tuneplug.warping import kumaraswamy
 
 __all__ = ["BayesianSearch"]
 
@@ -38,7 +32,10 @@ MIN_OBSERVATIONS = 2
 #: Below this leave-one-out skill the model is not trusted to guide a young search: on plateaus it
 #: would visit the corners of the cube, which are merely furthest from everything.
 MIN_SKILL = 0.3
-CURVE_POINTS = 101
+#: Joint draws of what running trials will return.
+N_FANTASIES = 16
+#: The latest failures that the loss is told of, and the variance of what it is told.
+N_FAILURES, FAILURE_VARIANCE = 200, 1.0
 
 
 @functools.cache
@@ -52,29 +49,41 @@ def _threadpools() -> ThreadpoolController:
 class BayesianSearch(Strategy):
     """Learn a Gaussian process of the loss and try where improvement is likeliest.
 
-    The first trials are a scrambled Sobol design that holds every branch of the space; it goes on
-    while the model cannot predict the trials it has seen, up to 2 d + 5 trials in d dimensions or
-    half of the budget.  From then on a Matérn-5/2 process with a lengthscale and a Kumaraswamy warp
-    for each numeric parameter is fitted by maximum a posteriori, and log expected improvement is
-    maximised.  No setting is proposed that was tried or is running.
+    The first trials are a scrambled Sobol design that holds every branch of the space.  From then
+    on a Matérn-5/2 process, with a lengthscale and a Kumaraswamy warp for each numeric parameter
+    and a curve for the losses, is learned from all that finished, and its log expected improvement
+    is maximised, given what is running and where trials failed.  While the model cannot predict
+    the trials it has seen, every second trial is still one of the design, up to trial 2 d + 5 in d
+    dimensions or half of the budget.  No setting is proposed that was tried or is running.
+    ``docs/engine.md`` has the equations and their sources.
 
     Parameters
     ----------
     warping : bool, default True
         Whether to learn a warp of every numeric parameter on top of its scaling.
+    inference : {"map", "mcmc"}, default "map"
+        How the process is learned: its most probable hyperparameters, or an average over ten draws
+        of them by slice sampling, which takes about ten times as long.
     n_initial : int or None, default None
         Trials of the initial design, exactly.  None: 5, at most half of the budget, at least one
         for each branch of the space and at least 2; more while the model has no skill.
     allow_repeats : bool, default False
         Whether a setting may be proposed again: for noisy objectives.
+
+    Raises
+    ------
+    ValueError
+        If ``inference`` is neither of the two, or ``n_initial`` is not a count.
     """
 
     name: ClassVar[str] = "bayesian"
     warping: bool = True
+    inference: Inference = "map"
     n_initial: int | None = None
     allow_repeats: bool = False
 
     def __post_init__(self) -> None:
+        check_choice("inference", self.inference, get_args(Inference))
         if self.n_initial is not None:
             check_count("n_initial", self.n_initial, at_least=1)
 
@@ -100,17 +109,20 @@ class BayesianSearch(Strategy):
         space, history = context.space, context.history
         taken = set() if self.allow_repeats else context.taken()
         design = self.n_startup(space, context.budget)
-        running = list(context.units(history.in_state(TrialState.RUNNING)))
-        gp = self._learn(context) if len(history) + 1 > design else None
+        problem = self._problem(context) if len(history) + 1 > design else None
+        model = None if problem is None else _model(problem, context)
         longest = self._longest_design(space, context.budget)
-        lost = gp is not None and gp.leave_one_out_skill() < MIN_SKILL
+        lost = model is not None and len(history) < longest and model.skill < MIN_SKILL
+        running = list(context.units(history.in_state(TrialState.RUNNING)))
         for number in itertools.count(len(history)):
             rng = context.rng(number)
             row, origin = None, "random"
-            if number < design or (lost and number < longest):
+            guided = model is not None and not (lost and (number - design) % 2 == 0)
+            if number < design or (number < longest and not guided):
                 row, origin = _design(space, longest, context.seed)[number], "design"
-            elif gp is not None:
-                row, origin = self._propose(gp, space, running, taken, rng), "model"
+            elif model is not None:
+                pending = np.array(running).reshape(-1, space.n_dimensions)
+                row, origin = maximise(model.acquisition(pending, rng), space, taken, rng), "model"
             if row is None or space.keys(row[None, :])[0] in taken:
                 row, origin = draw_free(space, taken, rng), "random"
                 if row is None:
@@ -120,53 +132,66 @@ class BayesianSearch(Strategy):
             if not self.allow_repeats:
                 taken.update(space.keys(row[None, :]))
 
-    def _learn(self, context: Context) -> GaussianProcess | None:
-        """Fit the process to all that ended; None while there is too little to learn from."""
-        history = context.history
-        valued = [t for t in history if t.state.ended and t.value is not None]
+    def _problem(self, context: Context) -> Problem | None:
+        """Return what there is to learn from; None while it is too little."""
+        valued = [t for t in context.history if t.state.ended and t.value is not None]
         if len(valued) < MIN_OBSERVATIONS or context.space.n_dimensions == 0:
             return None
-        # A failed trial counts as the worst seen: it tells that its neighbourhood is no good.
-        failed = history.in_state(TrialState.FAILED)
-        losses = history.losses(valued)
-        losses = np.concatenate([losses, np.full(len(failed), losses.max())])
-        targets, scale = standardise(losses)
-        told = np.array([t.variance or 0.0 for t in [*valued, *failed]]) * scale**2
-        U = context.units([*valued, *failed])
-        return fit_map(U, targets, Layout.of(context.space), told=told, warping=self.warping)
-
-    def _propose(
-        self,
-        gp: GaussianProcess,
-        space: SearchSpace,
-        running: list[FloatArray],
-        taken: set[bytes],
-        rng: np.random.Generator,
-    ) -> FloatArray | None:
-        conditioned = gp.with_believed(np.array(running).reshape(-1, space.n_dimensions))
-        best = float(conditioned.predict(conditioned.U)[0].min())
-        return maximise(conditioned, space, best, taken, rng)
+        return Problem(
+            Layout.of(context.space),
+            context.units(valued),
+            context.history.losses(valued),
+            np.array([t.variance or 0.0 for t in valued]),
+            warping=self.warping,
+            inference=self.inference,
+            seed=context.seed,
+        )
 
     def learned_warps(self, context: Context) -> Mapping[str, WarpCurve]:
-        """Fit the process to the history and return its warp of each numeric parameter."""
-        gp = self._learn(context) if self.warping else None
-        if gp is None:
+        """Return the learned warp of each numeric parameter, with a band of the posterior."""
+        problem = self._problem(context) if self.warping else None
+        if problem is None:
             return {}
-        space, curves = context.space, {}
-        for i, column in enumerate(gp.layout.numeric):
-            parameter = space.dimensions[column]
-            low, high = parameter.unit_bounds
-            unit = np.linspace(low, high, CURVE_POINTS)
-            a, b = float(gp.hyper.a[i]), float(gp.hyper.b[i])
-            curves[space.labels[column]] = WarpCurve(
-                parameter=space.labels[column],
-                values=parameter.from_unit(unit),
-                unit=unit,
-                warped=kumaraswamy(unit, np.array(a), np.array(b)),
-                a=a,
-                b=b,
-            )
-        return curves
+        with _threadpools().limit(limits=1, user_api="blas"):
+            return learned_curves(problem, context.space)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What was learned: processes of the loss, and one of the failures where there were any."""
+
+    processes: list[GaussianProcess]
+    failures: GaussianProcess | None
+
+    @property
+    def skill(self) -> float:
+        return float(np.mean([gp.leave_one_out_skill() for gp in self.processes]))
+
+    def acquisition(self, running: FloatArray, rng: np.random.Generator) -> Acquisition:
+        draws = rng.standard_normal((len(running), max(1, N_FANTASIES // len(self.processes))))
+        processes = [gp.with_fantasies(running, draws) for gp in self.processes]
+        return Acquisition(processes, self.failures)
+
+
+def _model(problem: Problem, context: Context) -> _Model:
+    """Learn from all that ended.
+
+    Where a trial failed, the processes of the loss are told their own mean or the mean loss,
+    whichever is worse, the surer the likelier failure is there, so that one failure among successes
+    fades: they no longer promise an improvement where they only extrapolate.
+    """
+    processes = learn(problem)
+    ended = [t for t in context.history if t.state.ended]
+    failed = np.array([t.state is TrialState.FAILED for t in ended])
+    if failed.all() or not failed.any():
+        return _Model(processes, None)
+    U = context.units(ended)
+    failures = failure_process(problem.layout, U, failed)
+    V = U[failed][-N_FAILURES:]
+    success = np.exp(Acquisition(processes, failures).log_success(V))
+    variance = FAILURE_VARIANCE * success**2
+    told = [gp.extended(V, np.maximum(gp.predict(V)[0], 0.0), variance) for gp in processes]
+    return _Model(told, failures)
 
 
 @functools.lru_cache(maxsize=8)

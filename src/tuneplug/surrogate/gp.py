@@ -1,37 +1,38 @@
-"""An exact Gaussian process over the warped unit cube, learned by maximum a posteriori.
+"""An exact Gaussian process over the warped unit cube, its hyperparameters given.
 
 Notation: n observations, d columns of the cube, of which p are numeric (ordered) and c are labels.
 
-    U (n, d)   rows of the cube                 y (n,)   standardised targets
+    U (n, d)   rows of the cube                 y (n,) or (n, s)  standardised targets, s sets
     W (n, p)   numeric columns, warped by a, b  O (n, q) one-hot columns of the labels
     Z (n, p+q) = [W / l, O / (√2 l)]            so that r²_ij = |z_i - z_j|², and two different
                                                 choices of one label lie 1 / l² apart (Hamming)
-    K = k(r²) + v I + diag(told), with amplitude s in k, learned noise variance v and variances
-        that were told with the values;                         alpha = K⁻¹ (y - m), mean m
-
-Everything is learned together by L-BFGS on the negative log posterior with analytic gradients,
-
-    0.5 (y - m)ᵀ alpha + 0.5 ln|K| + n/2 ln(2 pi) - ln prior    (Rasmussen & Williams, eq. 5.8-9)
+    K = k(r²) + v I + diag(told) = L Lᵀ, with amplitude in k, learned noise variance v and
+        variances that were told with the values;               alpha = K⁻¹ (y - m), mean m
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lapack, solve_triangular
-from scipy.optimize import minimize
+from scipy.linalg import lapack
 
 from tuneplug.arrays import FloatArray, IndexArray
 from tuneplug.space import SearchSpace
-from tuneplug.surrogate import priors
 from tuneplug.surrogate.kernels import matern52, squared_distances
 from tuneplug.warping import kumaraswamy, kumaraswamy_gradients
 
-__all__ = ["GaussianProcess", "Hyperparameters", "Layout", "fit_map"]
+__all__ = ["GaussianProcess", "Hyperparameters", "Layout", "Pullback"]
 
 SQRT2 = math.sqrt(2.0)
+#: Posterior variances are kept above this, in units of the targets' variance.
+LEAST_VARIANCE = 1e-12
+
+#: Takes derivatives of any function by the means, (m,) or (m, s), and by the variances, (m,), and
+#: returns its gradients in the numeric columns of the rows, (m, p).
+Pullback = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Hyperparameters:
     """Everything a Gaussian process learns, in its natural units.
 
     ``lengthscales`` holds the p numeric ones, then one for each label; ``a`` and ``b`` have shape
-    (p,) and are 1 where nothing is warped.
+    (p,) and are 1 where nothing is warped.  ``curvature`` is that of the output transform.
     """
 
     lengthscales: FloatArray
@@ -75,18 +76,19 @@ class Hyperparameters:
     mean: float
     a: FloatArray
     b: FloatArray
+    curvature: float = 0.0
 
 
 class GaussianProcess:
-    """A Gaussian process conditioned on observations, with its hyperparameters given.
+    """A Gaussian process conditioned on observations.
 
     Parameters
     ----------
     layout : Layout
     hyper : Hyperparameters
     U : ndarray of shape (n, d)
-    y : ndarray of shape (n,)
-        Standardised targets.
+    y : ndarray of shape (n,) or (n, s)
+        Standardised targets, or s sets of them that share their places and variances.
     told : ndarray of shape (n,), or 0
         Variance of each target that is known beforehand, on top of the noise learned.
     """
@@ -98,52 +100,112 @@ class GaussianProcess:
         U: FloatArray,
         y: FloatArray,
         told: FloatArray | float = 0.0,
+        *,
+        head: GaussianProcess | None = None,
     ) -> None:
         self.layout, self.hyper, self.U, self.y = layout, hyper, U, y
-        self.told = np.broadcast_to(told, y.shape)
+        self.told = np.broadcast_to(told, len(U))
         p = len(layout.numeric)
         self._numeric_scale = 1.0 / hyper.lengthscales[:p]
         self._label_scale = 1.0 / (SQRT2 * hyper.lengthscales[p:][layout.label_of])
         self._Z = self._embed(U)
-        K = matern52(squared_distances(self._Z, self._Z), hyper.amplitude)[0]
-        K[np.diag_indices_from(K)] = hyper.amplitude + hyper.noise + self.told
-        self._L = _cholesky(K)
-        residual = solve_triangular(self._L, y - hyper.mean, lower=True, check_finite=False)
-        self._alpha = solve_triangular(self._L, residual, lower=True, trans=1, check_finite=False)
+        self._L: FloatArray = self._factor(head)
+        self._alpha = self._solve(self._solve(y - hyper.mean), transposed=True)
+
+    def _factor(self, head: GaussianProcess | None) -> FloatArray:
+        """Return L, given a process of the first rows: only the later ones cost a factorisation."""
+        done = 0 if head is None else len(head.U)
+        Z = self._Z[done:]
+        K22 = matern52(squared_distances(Z, Z), self.hyper.amplitude)[0]
+        K22[np.diag_indices_from(K22)] = self.hyper.amplitude + self.hyper.noise + self.told[done:]
+        if head is None:
+            return _cholesky(K22)
+        k = matern52(squared_distances(self._Z[:done], Z), self.hyper.amplitude)[0]
+        half = head._solve(k)
+        L = np.zeros((len(self.U), len(self.U)), order="F")
+        L[:done, :done], L[done:, :done] = head._L, half.T
+        L[done:, done:] = _cholesky(K22 - half.T @ half)
+        return L
+
+    def _solve(self, right: FloatArray, *, transposed: bool = False) -> FloatArray:
+        """Return L⁻¹ right, or L⁻ᵀ right."""
+        if len(self.U) == 0 or right.size == 0:
+            return right
+        return np.asarray(lapack.dtrtrs(self._L, right, lower=1, trans=int(transposed))[0])
 
     def _embed(self, U: FloatArray) -> FloatArray:
         W = kumaraswamy(U[:, self.layout.numeric], self.hyper.a, self.hyper.b)
         return np.hstack([W * self._numeric_scale, self.layout.one_hot(U) * self._label_scale])
 
-    def predict(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the posterior mean and variance of the latent function, each of shape (m,)."""
-        k = matern52(squared_distances(self._embed(U), self._Z), self.hyper.amplitude)[0]
-        half = solve_triangular(self._L, k.T, lower=True, check_finite=False)
-        variance = self.hyper.amplitude - (half * half).sum(axis=0)
-        return self.hyper.mean + k @ self._alpha, np.maximum(variance, 1e-12)
+    def extended(
+        self, U: FloatArray, y: FloatArray, told: FloatArray | float = 0.0
+    ) -> GaussianProcess:
+        """Observe more rows: the factor is updated by rows, at O(n² m) for m new ones."""
+        if len(U) == 0:
+            return self
+        return GaussianProcess(
+            self.layout,
+            self.hyper,
+            np.vstack([self.U, U]),
+            np.concatenate([self.y, y]),
+            np.concatenate([self.told, np.broadcast_to(told, len(U))]),
+            head=self,
+        )
 
-    def predict_gradients(
-        self, U: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Return mean (m,), variance (m,) and their gradients in the numeric columns, (m, p)."""
+    def with_fantasies(self, U: FloatArray, draws: FloatArray) -> GaussianProcess:
+        """Observe rows whose targets are not known yet, at s joint draws from the posterior.
+
+        Parameters
+        ----------
+        U : ndarray of shape (m, d)
+        draws : ndarray of shape (m, s)
+            Independent standard normal numbers; zeros put the posterior mean in the rows' place.
+        """
+        if len(U) == 0:
+            return self
+        n, s = len(self.U), draws.shape[1]
+        own = self.y[:, None] if self.y.ndim == 1 else self.y
+        known = np.repeat(own, s // own.shape[1], axis=1)
+        mean = self.predict(U)[0].reshape(len(U), -1).repeat(s // own.shape[1], axis=1)
+        y = np.vstack([known, mean])
+        told = np.concatenate([self.told, np.zeros(len(U))])
+        rows = np.vstack([self.U, U])
+        there = GaussianProcess(self.layout, self.hyper, rows, y, told, head=self)
+        # L's last block is a root of the joint covariance of what will be seen at the new rows.
+        y[n:] += there._L[n:, n:] @ draws
+        there._alpha = there._solve(there._solve(y - self.hyper.mean), transposed=True)
+        return there
+
+    def at_observations(self) -> FloatArray:
+        """Return the posterior mean at the observed rows, of the shape of y."""
+        return self.y - ((self.hyper.noise + self.told) * self._alpha.T).T
+
+    def predict(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the posterior mean of the latent function, (m,) or (m, s), and variance, (m,)."""
+        k = matern52(squared_distances(self._Z, self._embed(U)), self.hyper.amplitude)[0]
+        half = self._solve(k)
+        variance = self.hyper.amplitude - np.einsum("ij,ij->j", half, half)
+        return self.hyper.mean + k.T @ self._alpha, np.maximum(variance, LEAST_VARIANCE)
+
+    def predict_with_pullback(self, U: FloatArray) -> tuple[FloatArray, FloatArray, Pullback]:
+        """Return what ``predict`` does, and the function that leads derivatives back to U."""
         hyper, p = self.hyper, len(self.layout.numeric)
         Z = self._embed(U)
         k, slope = matern52(squared_distances(Z, self._Z), hyper.amplitude)
-        half = solve_triangular(self._L, k.T, lower=True, check_finite=False)
-        solved = solve_triangular(self._L, half, lower=True, trans=1, check_finite=False).T
-        mean = hyper.mean + k @ self._alpha
-        variance = hyper.amplitude - (half * half).sum(axis=0)
+        half = self._solve(k.T)
+        variance = hyper.amplitude - np.einsum("ij,ij->j", half, half)
         dw_du = kumaraswamy_gradients(U[:, self.layout.numeric], hyper.a, hyper.b)[0]
-        chain = self._numeric_scale * dw_du
+        chain = 2.0 * self._numeric_scale * dw_du
 
-        def gradient(weights: FloatArray) -> FloatArray:
-            # d/dz_i sum_j c_ij k(r²_ij) = sum_j c_ij slope_ij 2 (z_i - z_j)
-            pull = weights * slope
-            total = pull.sum(axis=1)[:, None] * Z[:, :p] - pull @ self._Z[:, :p]
-            along: FloatArray = 2.0 * total * chain
-            return along
+        def pullback(by_mean: FloatArray, by_variance: FloatArray) -> FloatArray:
+            solved = self._solve(half, transposed=True).T  # K⁻¹ k, one row for each of U
+            by_k = by_mean.reshape(len(U), -1) @ self._alpha.reshape(len(self.U), -1).T
+            by_k -= 2.0 * by_variance[:, None] * solved
+            by_k *= slope  # d/dz_i sum_j c_ij k(r²_ij) = sum_j c_ij slope_ij 2 (z_i - z_j)
+            total = by_k.sum(axis=1)[:, None] * Z[:, :p] - by_k @ self._Z[:, :p]
+            return np.asarray(total * chain)
 
-        return mean, np.maximum(variance, 1e-12), gradient(self._alpha), -2.0 * gradient(solved)
+        return hyper.mean + k @ self._alpha, np.maximum(variance, LEAST_VARIANCE), pullback
 
     def leave_one_out_skill(self) -> float:
         """Return how much better than their mean the process predicts targets it has not seen.
@@ -153,24 +215,11 @@ class GaussianProcess:
         hyperparameters learned from all.
         """
         n = len(self.y)
-        root = solve_triangular(self._L, np.eye(n), lower=True, check_finite=False)
-        errors = self._alpha / (root * root).sum(axis=0)
+        root = self._solve(np.eye(n))
+        errors = self._alpha / np.einsum("ij,ij->j", root, root)
         by_mean = (self.y - self.y.mean()) * n / (n - 1)
         scale = float(by_mean @ by_mean)
         return 1.0 - float(errors @ errors) / scale if scale > 0.0 else 0.0
-
-    def with_believed(self, U: FloatArray) -> GaussianProcess:
-        """Condition on rows as if the posterior mean had been observed there (pending trials)."""
-        if len(U) == 0:
-            return self
-        believed = self.predict(U)[0]
-        return GaussianProcess(
-            self.layout,
-            self.hyper,
-            np.vstack([self.U, U]),
-            np.concatenate([self.y, believed]),
-            np.concatenate([self.told, np.zeros(len(U))]),
-        )
 
 
 def _cholesky(K: FloatArray) -> FloatArray:
@@ -182,134 +231,3 @@ def _cholesky(K: FloatArray) -> FloatArray:
         if info == 0:
             return np.asarray(L)
     raise np.linalg.LinAlgError("the kernel matrix is not positive definite")
-
-
-class _Posterior:
-    """The negative log posterior of the hyperparameters, and its gradient, for L-BFGS.
-
-    The vector is theta = [ln l (p + c), ln s, ln v, m, ln a (p), ln b (p)]; without warping its
-    last two parts are absent.
-    """
-
-    def __init__(
-        self,
-        U: FloatArray,
-        y: FloatArray,
-        layout: Layout,
-        warping: bool,
-        told: FloatArray | float = 0.0,
-    ) -> None:
-        self.y, self.layout, self.told, self.warping = y, layout, told, warping
-        self.X = np.ascontiguousarray(U[:, layout.numeric])
-        self.O = layout.one_hot(U)
-        self.p = len(layout.numeric)
-        scales = self.p + len(layout.labels)
-        lengthscale = priors.lengthscale(scales)
-        self.priors = [lengthscale] * scales + [priors.amplitude, priors.noise, priors.mean]
-        if warping:
-            self.priors += [priors.warp_shape] * (2 * self.p)
-        self.mean = np.array([prior.mean for prior in self.priors])
-        self.sd = np.array([prior.sd for prior in self.priors])
-        self.bounds = [(prior.low, prior.high) for prior in self.priors]
-
-    def unpack(self, theta: FloatArray) -> Hyperparameters:
-        scales = self.p + len(self.layout.labels)
-        ones = np.ones(self.p)
-        shapes = np.exp(theta[scales + 3 :]).reshape(2, self.p) if self.warping else (ones, ones)
-        return Hyperparameters(
-            lengthscales=np.exp(theta[:scales]),
-            amplitude=math.exp(theta[scales]),
-            noise=math.exp(theta[scales + 1]),
-            mean=float(theta[scales + 2]),
-            a=shapes[0],
-            b=shapes[1],
-        )
-
-    def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
-        h, p, n = self.unpack(theta), self.p, len(self.y)
-        W = kumaraswamy(self.X, h.a, h.b) if self.warping else self.X
-        label_of = self.layout.label_of
-        Z = np.hstack([W / h.lengthscales[:p], self.O / (SQRT2 * h.lengthscales[p:][label_of])])
-        r2 = squared_distances(Z, Z)
-        np.fill_diagonal(r2, 0.0)
-        k, slope = matern52(r2, h.amplitude)
-        K = k.copy()
-        K[np.diag_indices_from(K)] += h.noise + self.told
-        L, info = lapack.dpotrf(K, lower=1, clean=1)
-        if info != 0:  # not positive definite in floating point: a wall for the line search
-            return 1e25, np.zeros_like(theta)
-        inverse = lapack.dpotri(L, lower=1)[0]
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
-        residual = self.y - h.mean
-        alpha = inverse @ residual
-        z = (theta - self.mean) / self.sd
-        value = (
-            0.5 * float(residual @ alpha)
-            + float(np.log(np.diag(L)).sum())
-            + 0.5 * n * math.log(2.0 * math.pi)
-            + 0.5 * float(z @ z)
-        )
-        G = 0.5 * (inverse - np.outer(alpha, alpha))  # d value / d K
-        M = G * slope
-        pull = 4.0 * (M.sum(axis=1)[:, None] * Z - M @ Z)  # d value / d Z
-        by_column = -(pull * Z).sum(axis=0)  # d / d ln l of each column of Z
-        grad_labels = np.bincount(label_of, by_column[p:], minlength=len(self.layout.labels))
-        parts = [
-            by_column[:p],
-            grad_labels,
-            [float((G * k).sum()), h.noise * float(np.trace(G)), -float(alpha.sum())],
-        ]
-        if self.warping:
-            _, dw_da, dw_db = kumaraswamy_gradients(self.X, h.a, h.b)
-            dW = pull[:, :p] / h.lengthscales[:p]
-            parts += [(dW * dw_da).sum(axis=0), (dW * dw_db).sum(axis=0)]
-        return value, np.concatenate(parts) + z / self.sd
-
-
-def fit_map(
-    U: FloatArray,
-    y: FloatArray,
-    layout: Layout,
-    *,
-    told: FloatArray | float = 0.0,
-    warping: bool = True,
-    max_iter: int = 60,
-) -> GaussianProcess:
-    """Learn the hyperparameters and condition on the observations.
-
-    L-BFGS runs from two starts that depend on nothing but the shape of the problem, so that the
-    same observations always give the same process: lengthscales of half the cube, and the priors'
-    own centre.
-
-    Parameters
-    ----------
-    U : ndarray of shape (n, d)
-        Snapped rows of the cube.
-    y : ndarray of shape (n,)
-        Standardised targets.
-    layout : Layout
-    told : ndarray of shape (n,), default 0
-        Variance of each target that is known beforehand.
-    warping : bool, default True
-        Whether to learn a Kumaraswamy warp of every numeric column.
-    max_iter : int, default 60
-        Limit of L-BFGS iterations of each start.
-    """
-    posterior = _Posterior(U, y, layout, warping, told)
-    scales = len(layout.numeric) + len(layout.labels)
-    near = posterior.mean.copy()
-    near[:scales] = math.log(0.5)
-    best = None
-    for start in (near, posterior.mean):
-        result = minimize(
-            posterior,
-            np.clip(start, *np.array(posterior.bounds).T),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=posterior.bounds,
-            options={"maxiter": max_iter},
-        )
-        if best is None or result.fun < best.fun:
-            best = result
-    assert best is not None
-    return GaussianProcess(layout, posterior.unpack(best.x), U, y, told)

@@ -18,12 +18,21 @@ __all__ = ["matern52", "squared_distances"]
 
 def squared_distances(A: FloatArray, B: FloatArray) -> FloatArray:
     """Return |a_i - b_j|² for rows of A, shape (n, p), and B, shape (m, p); shape (n, m)."""
-    square: FloatArray = (A * A).sum(axis=1)[:, None] + (B * B).sum(axis=1)[None, :]
-    return np.maximum(square - 2.0 * (A @ B.T), 0.0)
+    square: FloatArray = A @ (-2.0 * B.T)
+    square += (A * A).sum(axis=1)[:, None]
+    square += (B * B).sum(axis=1)[None, :]
+    return np.maximum(square, 0.0, out=square)
 
 
 def matern52(r2: FloatArray, amplitude: float) -> tuple[FloatArray, FloatArray]:
     """Return k and dk/d(r²) for squared distances of any shape."""
     r = np.sqrt(5.0 * r2)
-    decay = amplitude * np.exp(-r)
-    return decay * (1.0 + r + r * r / 3.0), (-5.0 / 6.0) * decay * (1.0 + r)
+    decay = np.exp(-r)
+    decay *= amplitude
+    slope = decay * (1.0 + r)
+    r *= r
+    r *= decay
+    r /= 3.0
+    r += slope
+    slope *= -5.0 / 6.0
+    return r, slope

@@ -1,51 +1,132 @@
 """Output transform: losses in, standardised targets for the Gaussian process out.
 
-Only the order and spacing of the good half decide where to search next, but a single divergent
-loss would set the scale for all.  Losses above the upper limit
+Notation: v are losses measured from the best, in units of the median's distance to it, so that the
+best has v = 0 and the median v = 1; c >= 0 is the curvature that is learned.
 
-    median + 2 * (median - minimum) + 2 * (interquartile range)
+    psi(v) = ln(1 + c v) / c  for v > 0,    psi(v) = v  for v <= 0
+    t = (psi(v) - mean) / sd
 
-are therefore drawn in: beyond it they grow with the logarithm only.  The rest is left as it is.
+c -> 0 leaves the losses as they are; a large c gives their logarithm.  The slope at the best is 1
+whatever c: the good end is never flattened, as Yeo and Johnson's family would for lambda > 1, and
+the bad end gives way.  c is learned with all else by the evidence of the losses, which counts the
+Jacobian of the transform:
+
+    ln p(v) = ln p(t) + sum_i ln dt_i/dv_i        (Snelson et al., "Warped Gaussian Processes",
+                                                   NIPS 2003, eq. 5)
+
+A single divergent loss would still set the scale for all.  Losses beyond the upper limit
+median + 2 (median - best) + 2 (interquartile range) are therefore drawn in first, in their order,
+to at most twice that reach.  The interquartile range counts for 100 units at most.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from tuneplug.arrays import FloatArray
 
-__all__ = ["standardise"]
+__all__ = ["Frame", "Targets", "psi", "targets"]
 
-REACH = 2.0
+REACH, WIDEST = 2.0, 100.0
+#: Losses beyond this size count as this: their differences would overflow.
+HUGE = 1e150
+#: The same for v, whose squares are summed.
+FAR = 1e100
+#: A standard deviation of this many units says as much as any larger one: nothing is known.
+UNKNOWN = 1e6
 
 
-def standardise(losses: FloatArray) -> tuple[FloatArray, float]:
-    """Return targets with mean 0 and standard deviation 1, in the order of the losses.
+@dataclass(frozen=True)
+class Frame:
+    """Where the losses lie: the units of v, and the limit from which they are drawn in.
 
-    The second value is the slope of the transform where it is linear: a small step in the loss,
-    times this, is a step in the target.
-
-    Parameters
+    Attributes
     ----------
-    losses : ndarray of shape (n,)
-        Finite, smaller is better.
+    best, unit : float
+        The loss at v = 0, and the loss between v = 0 and v = 1.
+    limit, reach : float
+        In units of v: beyond ``limit``, v is drawn in to less than ``limit + reach``.
     """
-    drawn_in = _draw_in(losses)
-    low, high = drawn_in.min(), drawn_in.max()
-    if low == high:
-        return np.zeros(len(losses)), 1.0
-    # By way of [0, 1], so that neither the squares nor a distant zero cost digits.
-    unit = (drawn_in - low) / (high - low)
-    centred = unit - unit.mean()
-    sd = float(centred.std())
-    return centred / sd, 1.0 / (float(high - low) * sd)
+
+    best: float
+    unit: float
+    limit: float
+    reach: float
+
+    @classmethod
+    def of(cls, losses: FloatArray) -> Frame:
+        """Return the frame of finite losses, shape (n,), of which smaller is better."""
+        losses = np.clip(losses, -HUGE, HUGE)
+        best, q25, median, q75, worst = np.quantile(losses, [0.0, 0.25, 0.5, 0.75, 1.0])
+        gaps = [float(gap) for gap in (median - best, q75 - best, worst - best, 1.0) if gap > 0.0]
+        unit = gaps[0]
+        with np.errstate(over="ignore"):
+            reach = REACH * ((median - best) / unit + min((q75 - q25) / unit, WIDEST))
+        if reach == 0.0:  # half of the losses are the best: nothing to measure the others by
+            return cls(float(best), unit, np.inf, 1.0)
+        return cls(float(best), unit, float(median - best) / unit + reach, reach)
+
+    def __call__(self, losses: FloatArray) -> FloatArray:
+        """Return v for losses of shape (n,)."""
+        with np.errstate(over="ignore"):
+            v = (np.clip(losses, -HUGE, HUGE) - self.best) / self.unit
+        v = np.clip(v, -FAR, FAR)
+        excess = np.maximum(v - self.limit, 0.0)
+        drawn_in: FloatArray = np.minimum(v, self.limit) + self.reach * (
+            excess / (self.reach + excess)
+        )
+        return drawn_in
+
+    def variances(self, variances: FloatArray) -> FloatArray:
+        """Return variances of losses as variances of v; beyond ``UNKNOWN``, as that."""
+        return np.asarray(np.minimum(np.sqrt(variances) / self.unit, UNKNOWN) ** 2)
 
 
-def _draw_in(losses: FloatArray) -> FloatArray:
-    low, q25, median, q75 = np.quantile(losses, [0.0, 0.25, 0.5, 0.75])
-    spread = REACH * ((median - low) + (q75 - q25))
-    if spread <= 0.0:
-        return losses
-    excess = np.maximum(losses - (median + spread), 0.0)
-    beyond = spread * (np.log(spread + excess) - np.log(spread))
-    return np.asarray(np.minimum(losses, median + spread) + beyond)
+@dataclass(frozen=True)
+class Targets:
+    """The targets of one curvature, shape (n,), and what learning the curvature needs.
+
+    Attributes
+    ----------
+    t : ndarray of shape (n,)
+    slope : ndarray of shape (n,)
+        dt/dv.
+    dt, dslope : ndarray of shape (n,)
+        Derivatives of t and of the slope by ln c.
+    mean, sd : float
+        Of psi(v).
+    """
+
+    t: FloatArray
+    slope: FloatArray
+    dt: FloatArray
+    dslope: FloatArray
+    mean: float
+    sd: float
+
+
+def psi(v: FloatArray, curvature: float) -> FloatArray:
+    """Return psi(v), elementwise."""
+    if curvature == 0.0:
+        return v
+    return np.where(v > 0.0, np.log1p(curvature * np.maximum(v, 0.0)) / curvature, v)
+
+
+def targets(v: FloatArray, curvature: float) -> Targets:
+    """Transform and standardise; equal losses give zeros."""
+    above = np.maximum(v, 0.0)
+    transformed, slope = psi(v, curvature), 1.0 / (1.0 + curvature * above)
+    # by ln c: psi' = v / (1 + c v) - psi, and slope' = -c v / (1 + c v)²
+    dpsi = np.where(v > 0.0, above * slope - transformed, 0.0)
+    mean, sd = float(transformed.mean()), float(transformed.std())
+    if sd == 0.0:
+        zero = np.zeros(len(v))
+        return Targets(zero, np.ones(len(v)), zero, zero, mean, 1.0)
+    t = (transformed - mean) / sd
+    growth = float(t @ dpsi) / (len(v) * sd)  # d ln sd / d ln c
+    dt = (dpsi - dpsi.mean()) / sd - t * growth
+    slope = slope / sd
+    dslope = -slope * (curvature * above / (1.0 + curvature * above) + growth)
+    return Targets(t, slope, dt, dslope, mean, sd)

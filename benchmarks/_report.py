@@ -1,0 +1,224 @@
+"""From finished runs to tables and pictures: regret, bootstrap intervals, markdown, matplotlib.
+
+Regret is kept in cubes of shape (tasks, seeds, jobs), the best so far at every job.  Only pairs of
+task and seed that every optimiser has finished count, the others are NaN in all cubes, so that all
+means are over the same runs; intervals resample tasks, and seeds within tasks, alike for all.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from _runs import Cell, Record
+from _tasks import FloatArray, Task, Yardstick
+
+Cubes = Mapping[str, FloatArray]
+Records = Mapping[Cell, Record]
+
+DRAWS = 2000
+CHECKPOINTS = (10, 20, 30, 60)
+#: Means of normalised regret that differ by less are a draw.
+DRAW = 1e-3
+#: The lowest regret that a logarithmic axis shows.
+FLOOR = 1e-4
+PACKAGES = (
+    "tuneplug optuna torch scikit-optimize botorch smac numpy scipy scikit-learn xgboost lightgbm"
+)
+
+
+# ---------------------------------------------------------------- regret
+
+
+def yardstick(task: Task, records: Records) -> Yardstick:
+    """Return what is known of a task: beforehand, or else from all runs on it.
+
+    From runs, the optimum is the best loss that any optimiser has found, and random settings are
+    those that random search has tried.
+    """
+    if task.yardstick is not None:
+        return task.yardstick()
+    runs = [record for cell, record in records.items() if cell.task == task.name]
+    random = [loss for r in runs if r.cell.optimiser == "random" for loss in r.losses]
+    if not random:
+        raise ValueError(f"{task.name!r} has no known optimum: it needs runs of random search")
+    return Yardstick(min(min(r.losses) for r in runs), np.sort(np.array(random)))
+
+
+def collect(
+    records: Records, tasks: Sequence[Task], optimisers: Sequence[str], like: Iterable[Cell]
+) -> dict[str, FloatArray]:
+    """Return the cube of each optimiser, over the tasks, seeds and jobs of the cells ``like``."""
+    cells = [cell for cell in like if cell in records]
+    seeds = sorted({cell.seed for cell in cells})
+    place = {task.name: i for i, task in enumerate(tasks)}
+    rules = {task.name: yardstick(task, records) for task in tasks}
+    jobs = max((cell.jobs for cell in cells), default=0)
+    cubes = {name: np.full((len(tasks), len(seeds), jobs), np.nan) for name in optimisers}
+    for cell in cells:
+        if cell.task in place and cell.optimiser in cubes:
+            losses = tasks[place[cell.task]].judged(np.array(records[cell].losses))
+            regret = np.minimum.accumulate(rules[cell.task].regret(losses))
+            cubes[cell.optimiser][place[cell.task], seeds.index(cell.seed)] = regret
+    kept = {name: cube for name, cube in cubes.items() if not np.isnan(cube).all()}
+    missing = np.any([np.isnan(cube) for cube in kept.values()], axis=0)
+    return {name: np.where(missing, np.nan, cube) for name, cube in kept.items()}
+
+
+def seconds(records: Records, cells: Iterable[Cell], optimiser: str) -> float:
+    """Return the median over runs of the mean seconds of a run's last ten suggestions.
+
+    The mean, because some optimisers fit their model only at every few suggestions.
+    """
+    mine = [records[c].seconds[-10:] for c in cells if c.optimiser == optimiser and c in records]
+    return float(np.median([np.mean(run) for run in mine]))
+
+
+# ---------------------------------------------------------------- bootstrap
+
+
+def resampled(values: FloatArray, draws: int = DRAWS, seed: int = 0) -> FloatArray:
+    """Return bootstrap means of values, shape (groups, members, ...), without NaN.
+
+    Groups are drawn with replacement, and members with replacement within each group drawn.  Values
+    of one shape with NaN in the same places are drawn alike, which pairs them.
+    """
+    groups, members = values.shape[:2]
+    rng = np.random.default_rng(seed)
+    group = rng.integers(groups, size=(draws, groups, 1))
+    member = rng.integers(members, size=(draws, groups, members))
+    counts = np.zeros((draws, groups, members))
+    np.add.at(counts, (np.arange(draws)[:, None, None], group, member), 1.0)
+    present = ~np.isnan(values.reshape(groups, members, -1)).any(axis=2)
+    counts *= present
+    total = counts.sum(axis=(1, 2))
+    sums = np.tensordot(counts[total > 0], np.nan_to_num(values), 2)
+    return np.asarray((sums.T / total[total > 0]).T)
+
+
+def interval(values: FloatArray) -> FloatArray:
+    """Return the ends of the 95 % bootstrap interval of a mean, shape (2, ...)."""
+    return np.asarray(np.quantile(resampled(values), [0.025, 0.975], axis=0))
+
+
+def shown(values: FloatArray, sign: bool = False) -> str:
+    """Return a mean and its interval as text."""
+    low, high = interval(values)
+    form = "{:+.4f}" if sign else "{:.4f}"
+    return f"{form} [{form}, {form}]".format(np.nanmean(values), low, high)
+
+
+# ---------------------------------------------------------------- tables
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table; all columns but the first are aligned to the right."""
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def order(cubes: Cubes) -> list[str]:
+    """Return the optimisers by their mean regret at the end, the best first."""
+    return sorted(cubes, key=lambda name: float(np.nanmean(cubes[name][..., -1])))
+
+
+def checkpoints(jobs: int) -> list[int]:
+    """Return after how many jobs regret is shown: the usual ones, and the end."""
+    return [*(n for n in CHECKPOINTS if n < jobs), jobs]
+
+
+def jobs_to_match(cube: FloatArray, target: float) -> str:
+    """Return after how many jobs the mean regret is down to a target."""
+    reached = np.flatnonzero(np.nanmean(cube, axis=(0, 1)) <= target)
+    return str(reached[0] + 1) if len(reached) else "-"
+
+
+def won_and_lost(cube: FloatArray, against: FloatArray) -> str:
+    """Return on how many tasks the mean final regret is lower, and on how many higher."""
+    there = ~np.isnan(cube[..., -1]).all(axis=1)
+    ahead = np.nanmean((against - cube)[there][..., -1], axis=1)
+    return f"{np.sum(ahead > DRAW)} / {np.sum(ahead < -DRAW)}"
+
+
+def summary(cubes: Cubes, cost: Mapping[str, float], baseline: str) -> str:
+    """Return the table of all optimisers, one a row."""
+    jobs = next(iter(cubes.values())).shape[2]
+    *early, last = checkpoints(jobs)
+    header = ["optimiser", *(f"regret at {n}" for n in early), f"at {last} [95 %]"]
+    header += ["jobs to match random", "s / suggestion"]
+    header += [f"tasks better / worse than {baseline}"] if baseline in cubes else []
+    target = float(np.nanmean(cubes["random"][..., -1])) if "random" in cubes else -1.0
+    rows = []
+    for name in order(cubes):
+        cube = cubes[name]
+        row = [name, *(f"{np.nanmean(cube[..., n - 1]):.4f}" for n in early), shown(cube[..., -1])]
+        row += [jobs_to_match(cube, target), f"{cost[name]:.3f}"]
+        if baseline in cubes:
+            row.append("" if name == baseline else won_and_lost(cube, cubes[baseline]))
+        rows.append(row)
+    return markdown(header, rows)
+
+
+def by_task(cubes: Cubes, tasks: Sequence[Task]) -> str:
+    """Return the mean final regret of every optimiser on every task, the lowest in bold."""
+    rows = []
+    for i, task in enumerate(tasks):
+        finals = {name: cube[i, :, -1] for name, cube in cubes.items()}
+        if all(np.isnan(values).all() for values in finals.values()):
+            continue
+        means = {name: float(np.nanmean(values)) for name, values in finals.items()}
+        best = min(means.values())
+        text = {name: f"{mean:.4f}" for name, mean in means.items()}
+        bold = [f"**{text[n]}**" if m <= best + DRAW else text[n] for n, m in means.items()]
+        rows.append([task.name, *bold])
+    return markdown(["task", *cubes], rows)
+
+
+def provenance() -> str:
+    """Return the command and the versions behind a result, in markdown."""
+    versions = []
+    for package in PACKAGES.split():
+        try:
+            versions.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            continue
+    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    system = f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores"
+    return f"    {command}\n\n{system}; {', '.join(versions)}.\n"
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a figure and forget it."""
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def draw_regret(panels: Mapping[str, Cubes], path: Path) -> None:
+    """Draw mean regret against jobs, with 95 % bands, one panel for each group of tasks."""
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(4.5 * len(panels), 4), squeeze=False, layout="constrained"
+    )
+    for axis, (title, cubes) in zip(axes[0], panels.items(), strict=True):
+        for number, (name, cube) in enumerate(cubes.items()):
+            steps = np.arange(1, cube.shape[2] + 1)
+            low, high = np.maximum(interval(cube), FLOOR)
+            mean = np.maximum(np.nanmean(cube, axis=(0, 1)), FLOOR)
+            axis.plot(steps, mean, color=f"C{number}", label=name)
+            axis.fill_between(steps, low, high, color=f"C{number}", alpha=0.12, linewidth=0)
+        axis.set(title=title, xlabel="jobs", ylabel="mean normalised regret", yscale="log")
+    axes[0][0].legend(fontsize="small")
+    save(figure, path)

@@ -1,0 +1,226 @@
+"""Which choices of the engine earn their place: its variants on the same tasks, paired by run.
+
+    python benchmarks/ablation.py --seeds 5
+    python benchmarks/ablation.py --variants default "no warping" --arena DIRECTORY
+
+A variant is arguments of ``BayesianSearch``, or constants of tuneplug's modules that are replaced
+while it runs, or both.  (A constant that a function took as a default argument stays as it was.)
+Add one by adding a line to ``VARIANTS``; a choice that no difference here speaks for should go.
+
+Tasks are the functions, or those of an arena: a directory with ``tasks.py`` (``reference(task)``
+gives sorted losses of random settings and the best loss known) and ``suites.py`` (``SUITES`` maps
+names to functions that list tasks).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import functions
+import numpy as np
+from _optimisers import Random, TunePlug
+from _report import (
+    Cubes,
+    by_task,
+    checkpoints,
+    collect,
+    draw_regret,
+    jobs_to_match,
+    markdown,
+    order,
+    provenance,
+    shown,
+    yardstick,
+)
+from _runs import Cell, Record, Store, run, run_all
+from _tasks import Task, Yardstick
+
+from tuneplug import Categorical, Float, Int, SearchSpace
+from tuneplug.surrogate.priors import Prior
+
+RESULTS = Path(__file__).parent / "results"
+DEFAULT, RANDOM = "default", "random"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Arguments of BayesianSearch, and values of module constants by their dotted names."""
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
+
+    def run(self, cell: Cell, task: Task) -> Record:
+        """Make one run with the constants replaced."""
+        with ExitStack() as replaced:
+            for name, value in self.constants.items():
+                replaced.enter_context(mock.patch(name, value))
+            return run(cell, task, partial(TunePlug, **self.arguments))
+
+
+def _vanilla(n_dimensions: int) -> Prior:
+    """LogNormal(√2 + ln(d) / 2, √3) (Hvarfner et al., ICML 2024)."""
+    centre = math.sqrt(2.0) + 0.5 * math.log(max(n_dimensions, 1))
+    return Prior(centre, math.sqrt(3.0), math.log(0.01), math.log(1e3))
+
+
+#: So narrow that the losses stay as they are.
+_STRAIGHT = Prior(math.log(0.05), 1.0, math.log(0.05), math.log(0.05) + 1e-9)
+
+VARIANTS = {
+    DEFAULT: Variant(),
+    "mcmc": Variant({"inference": "mcmc"}),
+    "no warping": Variant({"warping": False}),
+    "no output curve": Variant(constants={"tuneplug.surrogate.priors.curvature": _STRAIGHT}),
+    "mean learned freely": Variant(
+        constants={"tuneplug.surrogate.priors.mean": Prior(0.0, 1.0, -5.0, 5.0)}
+    ),
+    "longer lengthscales": Variant(constants={"tuneplug.surrogate.priors.lengthscale": _vanilla}),
+    "no longer design": Variant(constants={"tuneplug.strategies.bayesian.MIN_SKILL": -np.inf}),
+    "n_initial=10": Variant({"n_initial": 10}),
+    "no local search": Variant(constants={"tuneplug.acquisition.N_ROUNDS": 0}),
+}
+
+
+# ---------------------------------------------------------------- tasks
+
+
+def _arena_space(parameters: Sequence[Mapping[str, Any]]) -> SearchSpace:
+    def parameter(p: Mapping[str, Any]) -> Categorical | Float | Int:
+        if p["kind"] == "cat":
+            return Categorical(p["choices"])
+        kind = Int if p["kind"] == "int" else Float
+        return kind(p["low"], p["high"], scaling="log" if p["log"] else "linear")
+
+    return SearchSpace({p["name"]: parameter(p) for p in parameters})
+
+
+def _arena_yardstick(arena_tasks: Any, task: Any, plain: Any) -> Yardstick:
+    """Return what the arena knows; a mis-scaled task is judged as its plain version."""
+    _, own = arena_tasks.reference(task)
+    random, best = arena_tasks.reference(plain)
+    return Yardstick(min(float(own), float(best)), random)
+
+
+def _arena_tasks(path: Path, suite: str) -> list[Task]:
+    sys.path.insert(0, str(path))
+    arena, suites = importlib.import_module("tasks"), importlib.import_module("suites")
+    every = {task.name: task for tasks in suites.SUITES.values() for task in tasks()}
+
+    def as_task(task: Any) -> Task:
+        plain = every.get(task.name.removesuffix(":linear"), task)
+        known = partial(_arena_yardstick, arena, task, plain)
+        return Task(task.name, suite, _arena_space(task.space), task, known)
+
+    return [as_task(task) for task in suites.SUITES[suite]()]
+
+
+@cache
+def all_tasks(arena: Path | None, suite: str) -> dict[str, Task]:
+    """Return the tasks of an arena, or without one the functions, by name."""
+    tasks = functions.tasks() if arena is None else _arena_tasks(arena, suite)
+    return {task.name: task for task in tasks}
+
+
+def run_cell(cell: Cell, arena: Path | None, suite: str) -> Record:
+    """Make one run of a variant, or of random search."""
+    task = all_tasks(arena, suite)[cell.task]
+    if cell.optimiser == RANDOM:
+        return run(cell, task, Random)
+    return VARIANTS[cell.optimiser].run(cell, task)
+
+
+# ---------------------------------------------------------------- the report
+
+
+def table(cubes: Cubes, equivalents: Mapping[str, float]) -> str:
+    """Return one row a variant; below zero in the last column is better than the default."""
+    jobs = next(iter(cubes.values())).shape[2]
+    shown_at = checkpoints(jobs)
+    header = ["variant", *(f"regret at {n}" for n in shown_at)]
+    header += ["random equivalents", "jobs to match random", f"difference to {DEFAULT} [95 %]"]
+    target = float(np.nanmean(cubes[RANDOM][..., -1]))
+    rows = []
+    for name in order(cubes):
+        cube = cubes[name]
+        row = [name, *(f"{np.nanmean(cube[..., n - 1]):.4f}" for n in shown_at)]
+        row += [f"{equivalents[name]:.0f}", jobs_to_match(cube, target)]
+        difference = cube[..., -1] - cubes[DEFAULT][..., -1]
+        rows.append([*row, "" if name == DEFAULT else shown(difference, sign=True)])
+    return markdown(header, rows)
+
+
+def random_equivalents(
+    records: Mapping[Cell, Record], tasks: Mapping[str, Task], name: str
+) -> float:
+    """Return the geometric mean of how many random settings each run's best is worth."""
+    rules = {task.name: yardstick(task, records) for task in tasks.values()}
+    logs = []
+    for cell, record in records.items():
+        if cell.optimiser == name and cell.task in tasks:
+            best = tasks[cell.task].judged(np.array([min(record.losses)]))[0]
+            logs.append(np.log(rules[cell.task].random_equivalents(float(best))))
+    return float(np.exp(np.mean(logs)))
+
+
+def report(out: Path, tasks: Mapping[str, Task], cells: Sequence[Cell]) -> None:
+    """Write tables.md and a picture."""
+    stored = Store(out / "runs.jsonl").records()
+    records = {cell: stored[cell] for cell in cells if cell in stored}
+    done = [task for name, task in tasks.items() if any(cell.task == name for cell in records)]
+    names = list(dict.fromkeys(cell.optimiser for cell in cells))
+    cubes = collect(records, done, names, records)
+    if missing := {DEFAULT, RANDOM} - set(cubes):
+        raise SystemExit(f"no finished runs of {sorted(missing)} to compare with")
+    equivalents = {name: random_equivalents(records, tasks, name) for name in cubes}
+    there = ~np.isnan(cubes[DEFAULT][..., -1])
+    parts = [f"## Ablation\n\n{provenance()}"]
+    parts.append(
+        f"{int(there.any(axis=1).sum())} tasks, {int(there.sum())} runs of each variant.\n"
+    )
+    parts += [table(cubes, equivalents), f"### Regret at the end\n\n{by_task(cubes, done)}"]
+    text = "\n".join(parts)
+    (out / "tables.md").write_text(text, encoding="utf-8")
+    draw_regret({"variants": cubes}, out / "regret.png")
+    print(f"\n{text}\nWritten to {out}")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Make the missing runs, then the report."""
+    parser = argparse.ArgumentParser(description="Variants of the engine, paired run by run.")
+    parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
+    parser.add_argument("--arena", type=Path, help="directory of other tasks than the functions")
+    parser.add_argument("--suite", default="open", help="suite of the arena")
+    parser.add_argument("--tasks", nargs="+", help="only these tasks, by name")
+    parser.add_argument("--jobs", type=int, default=60)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--processes", type=int, default=1, help="runs at once on this machine")
+    parser.add_argument("--out", type=Path, default=RESULTS / "ablation")
+    parser.add_argument("--report-only", action="store_true", help="tables of what is there")
+    args = parser.parse_args(argv)
+    tasks = all_tasks(args.arena, args.suite)
+    wanted = args.tasks or list(tasks)
+    names = dict.fromkeys([DEFAULT, *args.variants, RANDOM])
+    cells = [
+        Cell(task, name, seed, args.jobs)
+        for seed in range(args.seeds)
+        for task in wanted
+        for name in names
+    ]
+    if not args.report_only:
+        make = partial(run_cell, arena=args.arena, suite=args.suite)
+        run_all(cells, make, Store(args.out / "runs.jsonl"), args.processes)
+    report(args.out, {name: tasks[name] for name in wanted}, cells)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""The optimisers that are compared, each behind the same ask and tell, with its own defaults.
+
+``catalogue`` says which can run here, and of the others why not.  Peers get one thread, as tuneplug
+does, and no settings of ours beyond the seed, and ten initial trials where they ask for a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
+from typing import Any, ClassVar
+
+from _optimisers import (
+    N_INITIAL,
+    Optimiser,
+    Proposal,
+    Random,
+    TunePlug,
+    active,
+    declared,
+    is_log,
+    one_torch_thread,
+    plain,
+)
+from _optional_peers import BoTorch, Smac
+from _tasks import Setting
+
+from tuneplug import Categorical, Int, SearchSpace
+from tuneplug.strategies import BayesianSearch
+
+
+class Optuna(Optimiser):
+    """Optuna's study; a subclass picks the sampler."""
+
+    sampler: ClassVar[str]
+
+    def __init__(self, space: SearchSpace, seed: int) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.optuna, self.parameters = optuna, declared(space)
+        self.study = optuna.create_study(sampler=getattr(optuna.samplers, self.sampler)(seed=seed))
+
+    def ask(self) -> Proposal:
+        trial = self.study.ask()
+
+        def suggest(name: str, parameter: Any) -> Any:
+            if isinstance(parameter, Categorical):
+                return trial.suggest_categorical(name, parameter.values)
+            whole = isinstance(parameter, Int)
+            draw = trial.suggest_int if whole else trial.suggest_float
+            return draw(name, parameter.low, parameter.high, log=is_log(parameter))
+
+        return Proposal(active(self.parameters, suggest), trial)
+
+    def tell(self, proposal: Proposal, loss: float) -> None:
+        self.study.tell(proposal.handle, loss)
+
+    def observe(self, settings: Sequence[Setting], losses: Sequence[float]) -> None:
+        ranges = {name: self._distribution(p) for name, p in self.parameters.items()}
+        for setting, loss in zip(settings, losses, strict=True):
+            own = {name: ranges[name] for name in setting}
+            trial = self.optuna.trial.create_trial(params=setting, distributions=own, value=loss)
+            self.study.add_trial(trial)
+
+    def _distribution(self, parameter: Any) -> Any:
+        kinds = self.optuna.distributions
+        if isinstance(parameter, Categorical):
+            return kinds.CategoricalDistribution(parameter.values)
+        whole = isinstance(parameter, Int)
+        kind = kinds.IntDistribution if whole else kinds.FloatDistribution
+        return kind(parameter.low, parameter.high, log=is_log(parameter))
+
+
+class OptunaTPE(Optuna):
+    """Optuna's default: tree-structured Parzen estimators."""
+
+    sampler = "TPESampler"
+
+
+class OptunaGP(Optuna):
+    """Optuna's Gaussian process."""
+
+    sampler = "GPSampler"
+
+    def __init__(self, space: SearchSpace, seed: int) -> None:
+        one_torch_thread(seed)
+        super().__init__(space, seed)
+
+
+class Skopt(Optimiser):
+    """scikit-optimize's Gaussian process; blind to open proposals, so for one worker only."""
+
+    parallel = False
+
+    def __init__(self, space: SearchSpace, seed: int) -> None:
+        import skopt
+
+        self.dimensions, self.parameters = skopt.space, declared(space)
+        self.optimizer = skopt.Optimizer(
+            [self._dimension(p) for p in self.parameters.values()],
+            base_estimator="GP",
+            n_initial_points=N_INITIAL,
+            random_state=seed,
+        )
+
+    def _dimension(self, parameter: Any) -> Any:
+        if isinstance(parameter, Categorical):
+            return self.dimensions.Categorical(parameter.values)
+        kind = self.dimensions.Integer if isinstance(parameter, Int) else self.dimensions.Real
+        prior = "log-uniform" if is_log(parameter) else "uniform"
+        return kind(parameter.low, parameter.high, prior=prior)
+
+    def ask(self) -> Proposal:
+        point = [plain(value) for value in self.optimizer.ask()]
+        by_name = dict(zip(self.parameters, point, strict=True))
+        return Proposal(active(self.parameters, lambda name, _: by_name[name]), point)
+
+    def tell(self, proposal: Proposal, loss: float) -> None:
+        self.optimizer.tell(proposal.handle, loss)
+
+    def observe(self, settings: Sequence[Setting], losses: Sequence[float]) -> None:
+        points = [[setting[name] for name in self.parameters] for setting in settings]
+        self.optimizer.tell(points, list(losses))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How to make an optimiser, and what has to be installed for it."""
+
+    kind: type[Optimiser]
+    needs: tuple[str, ...] = ()
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def make(self, space: SearchSpace, seed: int) -> Optimiser:
+        """Return a fresh optimiser."""
+        return self.kind(space, seed, **self.arguments)
+
+    def obstacle(self, workers: int = 1) -> str | None:
+        """Say why the optimiser cannot run here with so many workers; None if it can."""
+        if missing := [module for module in self.needs if find_spec(module) is None]:
+            return f"not installed: {', '.join(missing)}"
+        known = {f.name for f in fields(BayesianSearch)}
+        if self.kind is TunePlug and (unknown := sorted(set(self.arguments) - known)):
+            return f"this tuneplug has no {', '.join(unknown)}"
+        if workers > 1 and not self.kind.parallel:
+            return "blind to running trials"
+        return None
+
+
+OPTIMISERS = {
+    "tuneplug": Entry(TunePlug),
+    "tuneplug-nowarp": Entry(TunePlug, arguments={"warping": False}),
+    "tuneplug-mcmc": Entry(TunePlug, arguments={"inference": "mcmc"}),
+    "random": Entry(Random),
+    "optuna-tpe": Entry(OptunaTPE, ("optuna",)),
+    "optuna-gp": Entry(OptunaGP, ("optuna", "torch", "scipy")),
+    "skopt-gp": Entry(Skopt, ("skopt",)),
+    "botorch": Entry(BoTorch, ("botorch",)),
+    "smac": Entry(Smac, ("smac",)),
+}
+
+
+def catalogue(names: Iterable[str], workers: int = 1) -> tuple[list[str], dict[str, str]]:
+    """Return which of the named optimisers can run, and why the others are skipped.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, listing those that are not.
+    """
+    names = list(names)
+    if unknown := [name for name in names if name not in OPTIMISERS]:
+        raise ValueError(f"no optimiser is called {unknown}; there are {list(OPTIMISERS)}")
+    obstacles = {name: OPTIMISERS[name].obstacle(workers) for name in names}
+    skipped = {name: reason for name, reason in obstacles.items() if reason is not None}
+    return [name for name in names if name not in skipped], skipped

@@ -1,0 +1,191 @@
+"""Learned warps say in the user's units what the declared scaling should have been."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+from scipy import stats
+from threadpoolctl import threadpool_limits
+
+from tuneplug import Categorical, Float, Int, Study
+from tuneplug.strategies import BayesianSearch
+from tuneplug.strategies.warps import BENT, CURVE_POINTS
+from tuneplug.warping import kumaraswamy
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Matrices this small only make the threads of a BLAS wait for each other."""
+    with threadpool_limits(1):
+        yield
+
+
+def log_like(x):
+    return (np.log10(x) + 2.0) ** 2
+
+
+def study_of(parameter, f, n=26, **options):
+    """A study of n trials spread over a parameter's range, beside one that does not matter."""
+    study = Study({"p": parameter, "q": Float(0, 1)}, seed=0, **options)
+    rng = np.random.default_rng(0)
+    units = (rng.permutation(n) + 0.5) / n
+    for p, q in zip(parameter.from_unit(units), rng.random(n), strict=True):
+        study.enqueue({"p": p, "q": float(q)})
+        trial = study.ask()
+        study.tell(trial, float(f(trial.params["p"])))
+    return study
+
+
+CASES = {
+    "log, declared linear": (Float(1e-3, 1, "linear"), log_like),
+    "log, declared log": (Float(1e-3, 1, "log"), log_like),
+    "log, from 0": (Float(0, 1, "linear"), lambda x: log_like(x + 1e-3)),
+    "log, of integers": (Int(1, 1000, "linear"), lambda n: (np.log10(n) - 1.0) ** 2),
+    "reverse, declared linear": (Float(0, 0.999, "linear"), lambda x: log_like(1.0 - x)),
+    "reverse, declared reverse": (Float(0, 0.999, "reverse_log"), lambda x: log_like(1.0 - x)),
+    "reverse, of integers": (Int(1, 1000, "linear"), lambda n: log_like((1001 - n) / 1000)),
+    "linear, declared linear": (Float(0, 1, "linear"), lambda x: np.sin(9.0 * x)),
+    "linear, declared log": (Float(1e-3, 1, "log"), lambda x: np.sin(9.0 * x)),
+    "steep in the middle": (
+        Float(0, 1, "linear"),
+        lambda x: np.sin(4.0 * np.tanh(8.0 * (x - 0.5))),
+    ),
+}
+cases = pytest.mark.parametrize("case", list(CASES))
+
+
+@functools.cache
+def curve_of(case):
+    parameter, f = CASES[case]
+    return parameter, study_of(parameter, f).learned_warps()["p"]
+
+
+@pytest.mark.parametrize(
+    ("case", "verdict", "advice"),
+    [
+        ("log, declared linear", "log-like", "scaling='log'"),
+        ("log, declared log", "log-like", None),
+        ("log, from 0", "log-like", "low above 0"),
+        ("log, of integers", "log-like", "scaling='log'"),
+        ("reverse, declared linear", "reverse-log-like", "scaling='reverse_log'"),
+        ("reverse, declared reverse", "reverse-log-like", None),
+        ("reverse, of integers", "reverse-log-like", None),
+        ("linear, declared linear", "linear-like", None),
+        ("linear, declared log", "linear-like", "scaling='linear'"),
+        ("steep in the middle", "S-shaped", "narrow its range"),
+    ],
+)
+def test_verdict_and_advice(case, verdict, advice):
+    _, curve = curve_of(case)
+    assert curve.verdict == verdict
+    if advice is None:
+        assert curve.advice is None
+    else:
+        assert advice in curve.advice
+        assert " p" in curve.advice
+
+
+@cases
+def test_curve_and_band_lead_from_0_to_1(case):
+    _, curve = curve_of(case)
+    for line in (curve.unit, curve.lower, curve.warped, curve.upper):
+        assert line.shape == (CURVE_POINTS,)
+        assert (line[0], line[-1]) == (0.0, 1.0)
+        assert np.all(np.diff(line) >= 0.0)
+    assert np.all(curve.lower <= curve.upper)
+    assert np.all(curve.lower[1:-1] < curve.upper[1:-1])
+
+
+@cases
+def test_the_band_is_about_the_curve(case):
+    """The most probable warp may lie at the bound of its shape, next to the band but no further."""
+    _, curve = curve_of(case)
+    assert np.all(curve.lower < curve.warped + BENT)
+    assert np.all(curve.upper > curve.warped - BENT)
+    assert np.ptp(curve.upper - curve.lower) < 0.7
+
+
+@cases
+def test_the_curve_is_that_of_its_shape_in_the_users_units(case):
+    parameter, curve = curve_of(case)
+    expected = kumaraswamy(curve.unit, np.array(curve.a), np.array(curve.b))
+    np.testing.assert_array_equal(curve.warped, expected)
+    assert curve.parameter == "p"
+    assert curve.values == parameter.from_unit(curve.unit)
+    assert curve.values[0] == pytest.approx(parameter.low)
+    assert curve.values[-1] == pytest.approx(parameter.high)
+
+
+def test_advice_is_followed_by_none():
+    """What the advice says is declared: the objective is what it was, the advice is gone."""
+    _, before = curve_of("log, declared linear")
+    _, after = curve_of("log, declared log")
+    assert before.advice is not None
+    assert after.advice is None
+    # and there is less for the warp to do
+    bends = [np.abs(curve.warped - curve.unit).max() for curve in (before, after)]
+    assert bends[1] < 0.3 * bends[0]
+
+
+@pytest.mark.parametrize("case", ["log, declared linear", "linear, declared linear"])
+def test_a_parameter_that_does_not_matter_gets_no_advice(case):
+    """No scaling of it is better than another."""
+    assert study_of(*CASES[case]).learned_warps()["q"].advice is None
+
+
+def test_curves_are_the_same_each_time():
+    first, again = (study_of(*CASES["log, declared linear"]).learned_warps()["p"] for _ in "ab")
+    for line in ("warped", "lower", "upper"):
+        np.testing.assert_array_equal(getattr(first, line), getattr(again, line))
+    assert first.advice == again.advice
+
+
+@pytest.mark.parametrize("inference", ["map", "mcmc"])
+def test_every_inference_has_curves(inference):
+    strategy = BayesianSearch(inference=inference)
+    study = study_of(*CASES["log, declared linear"], n=12, strategy=strategy)
+    assert study.learned_warps()["p"].verdict == "log-like"
+
+
+ORDERED = {
+    "rising choices": Categorical([1, 2, 4, 8, 16]),
+    "falling choices": Categorical([16, 8, 4, 2]),
+    "falling to 0": Categorical([4, 2, 1, 0]),
+    "falling below 0": Categorical([1.0, 0.5, 0.25, -0.5]),
+    "falling from 1": Categorical([1.0, 0.75, 0.5]),
+    "rising to 1": Categorical([0.5, 0.75, 1.0]),
+    "normal": stats.norm(),
+    "poisson": stats.poisson(4),
+    "three integers": Int(1, 3),
+    "both signs": Float(-5, 5),
+    "not in the unit interval": Float(0.5, 2, "linear"),
+}
+
+
+@pytest.mark.parametrize("name", list(ORDERED))
+def test_every_ordered_parameter_has_a_curve(name):
+    study = Study({"p": ORDERED[name]}, seed=0)
+    for _ in range(3):
+        trial = study.ask()
+        study.tell(trial, float(trial.params["p"]))
+    curve = study.learned_warps()["p"]
+    assert curve.verdict in ("linear-like", "log-like", "reverse-log-like", "S-shaped")
+    assert curve.advice is None  # three trials say nothing
+    assert np.all(np.isfinite(curve.warped))
+
+
+def test_labels_have_no_curve():
+    study = Study({"c": ["p", "q"], "x": Float(0, 1)}, seed=0)
+    study.optimize(lambda trial: trial.params["x"], 3)
+    assert list(study.learned_warps()) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "n"), [(BayesianSearch(warping=False), 6), (BayesianSearch(), 1)]
+)
+def test_where_nothing_is_learned_there_is_no_curve(strategy, n):
+    study = Study({"x": Float(0, 1)}, strategy=strategy, seed=0)
+    study.optimize(lambda trial: trial.params["x"], n)
+    assert study.learned_warps() == {}

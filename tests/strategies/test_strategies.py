@@ -290,9 +290,10 @@ def test_a_failed_region_is_avoided():
 
     study = Study({"x": Float(0, 1)}, seed=0)
     study.optimize(loss, 25)
-    late = study.trials[12:]
-    assert n_failed(late) <= len(late) / 2
-    assert study.best_value < -0.55
+    # The best setting is the last before the edge: late failures are probes of the edge itself.
+    far = [trial for trial in study.trials[12:] if trial.params["x"] > 0.65]
+    assert len(far) <= 2
+    assert study.best_value < -0.59
 
 
 def n_failed(trials):

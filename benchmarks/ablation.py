@@ -27,6 +27,7 @@ from typing import Any
 from unittest import mock
 
 import functions
+import models
 import numpy as np
 from _optimisers import Random, TunePlug
 from _report import (
@@ -126,8 +127,11 @@ def _arena_tasks(path: Path, suite: str) -> list[Task]:
 
 @cache
 def all_tasks(arena: Path | None, suite: str) -> dict[str, Task]:
-    """Return the tasks of an arena, or without one the functions, by name."""
-    tasks = functions.tasks() if arena is None else _arena_tasks(arena, suite)
+    """Return the tasks of a suite of an arena, or without one the functions or models, by name."""
+    if arena is not None:
+        tasks = _arena_tasks(arena, suite)
+    else:
+        tasks = models.tasks() if suite == "models" else functions.tasks()
     return {task.name: task for task in tasks}
 
 
@@ -199,7 +203,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Variants of the engine, paired run by run.")
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--arena", type=Path, help="directory of other tasks than the functions")
-    parser.add_argument("--suite", default="open", help="suite of the arena")
+    parser.add_argument("--suite", default="open", help="of the arena, or: models")
     parser.add_argument("--tasks", nargs="+", help="only these tasks, by name")
     parser.add_argument("--jobs", type=int, default=60)
     parser.add_argument("--seeds", type=int, default=5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 
@@ -12,11 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from threadpoolctl import threadpool_limits
 
 from tuneplug import Categorical, Float, Int, SearchSpace
 from tuneplug.acquisition import (
-    LEAST_SUCCESS,
     TAIL,
     Acquisition,
     _candidates,
@@ -26,18 +23,14 @@ from tuneplug.acquisition import (
     log_h,
     maximise,
 )
-from tuneplug.surrogate.failures import failure_process
+from tuneplug.surrogate.failures import LEAST_SUCCESS, Failures
 from tuneplug.surrogate.gp import GaussianProcess, Hyperparameters, Layout
 from tuneplug.surrogate.learning import Problem, hyperparameter_draws, learn
 
 SETTINGS = settings(deadline=None, derandomize=True)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Matrices this small only make the threads of a BLAS wait for each other."""
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def exact_log_h(z):
@@ -157,7 +150,7 @@ def observed(name, kind="one process", n=12, seed=0):
     failures = None
     if kind in ("failures", "all at once"):
         failed = losses > np.quantile(losses, 0.7)
-        failures = failure_process(Layout.of(space), U, failed)
+        failures = Failures(Layout.of(space), U, failed)
     return space, Acquisition(processes, failures)
 
 
@@ -271,7 +264,7 @@ def test_the_acquisition_is_lower_near_failures_than_near_successes():
     processes = learn_rows(space, U[~failed], U[~failed].sum(axis=1))
     score, without = (
         Acquisition(processes, failures)
-        for failures in (failure_process(Layout.of(space), U, failed), None)
+        for failures in (Failures(Layout.of(space), U, failed), None)
     )
     lowered = score(U) - without(U)
     assert lowered[failed].max() < lowered[~failed].min()
@@ -281,14 +274,12 @@ def test_the_acquisition_is_lower_near_failures_than_near_successes():
 
 
 def test_a_certain_failure_costs_the_floor():
-    layout = Layout(np.array([0]), ())
-    hyper = Hyperparameters(np.array([0.2]), 1.0, 1e-6, 0.0, np.ones(1), np.ones(1))
-    U, y = np.array([[0.1], [0.9]]), np.array([-1.0, 1.0])
-    gp = GaussianProcess(layout, dataclasses.replace(hyper, noise=0.1), U, y)
-    at = U[[1]]
-    lowered = Acquisition([gp], GaussianProcess(layout, hyper, U, y))(at) - Acquisition([gp])(at)
-    # the limit is 0, hundreds of standard deviations away
-    assert lowered[0] == pytest.approx(math.log(LEAST_SUCCESS), rel=1e-9)
+    failed = np.arange(100) % 2 == 1
+    failures = Failures(Layout(np.array([0]), ()), np.where(failed, 0.9, 0.1)[:, None], failed)
+    # the chance of success is some 1e-8 before the floor is added, which is 1e-4
+    assert failures.log_success(np.array([[0.9]]))[0] == pytest.approx(
+        math.log(LEAST_SUCCESS), abs=1e-3
+    )
 
 
 # ------------------------------------------------------------------------------------- maximise

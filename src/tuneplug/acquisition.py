@@ -21,14 +21,22 @@ from scipy.special import erfcx, log_ndtr, ndtr
 
 from tuneplug.arrays import FloatArray
 from tuneplug.space import SearchSpace
+from tuneplug.surrogate.failures import Failures
 from tuneplug.surrogate.gp import GaussianProcess
 
 __all__ = ["Acquisition", "log_expected_improvement", "log_h", "maximise"]
 
-
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 #: Below this z the asymptotic series of h is exact to double precision.
 TAIL = -25.0
+#: Finite spaces up to this size are searched exhaustively.
+EXHAUSTIVE = 2048
+#: Sobol candidates, candidates around each incumbent, and incumbents, of a larger space.
+N_SOBOL, N_AROUND, N_INCUMBENTS = 512, 64, 5
+#: Starts of the local search, its rounds, and L-BFGS steps in each.
+N_STARTS, N_ROUNDS, N_STEPS = 4, 4, 40
+#: Values of a discrete coordinate that a line search looks at.
+N_LINE = 24
 
 
 def log_h(z: FloatArray) -> FloatArray:
@@ -73,17 +81,15 @@ class Acquisition:
     Parameters
     ----------
     processes : sequence of GaussianProcess
-    failures : GaussianProcess, optional
-        Learned from failed and finished trials, with targets that are larger where a trial failed.
+    failures : Failures, optional
+        The chance of a failure, where any trial failed.
     """
 
     def __init__(
-        self, processes: Sequence[GaussianProcess], failures: GaussianProcess | None = None
+        self, processes: Sequence[GaussianProcess], failures: Failures | None = None
     ) -> None:
         self.processes, self.failures = processes, failures
         self.best = [gp.at_observations().min(axis=0) for gp in processes]
-        if failures is not None:
-            self._limit = 0.5 * (failures.y.min() + failures.y.max())
 
     def __call__(self, U: FloatArray) -> FloatArray:
         """Return the acquisition at rows of the cube, shape (m,)."""
@@ -94,7 +100,7 @@ class Acquisition:
             terms.append(log_expected_improvement(mean, variance[:, None], best))
         value = _log_mean_exp(np.hstack(terms))
         if self.failures is not None:
-            value = value + self.log_success(U)
+            value = value + self.failures.log_success(U)
         return value
 
     def with_gradient(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -115,30 +121,9 @@ class Acquisition:
             weight = np.exp(term - value[:, None]) / count
             gradient += pullback(weight * by_mean, (weight * by_variance).sum(axis=1))
         if self.failures is not None:
-            mean, variance, pullback = self.failures.predict_with_pullback(U)
-            success, by_mean, by_variance = self._log_success(mean, variance)
-            value, gradient = value + success, gradient + pullback(by_mean, by_variance)
+            success, slope = self.failures.log_success_with_gradient(U)
+            value, gradient = value + success, gradient + slope
         return value, gradient
-
-    def log_success(self, U: FloatArray) -> FloatArray:
-        """Return ln P(no failure) at rows of the cube, shape (m,)."""
-        assert self.failures is not None
-        return self._log_success(*self.failures.predict(U))[0]
-
-    def _log_success(
-        self, mean: FloatArray, variance: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return ln P(no failure) and its derivatives by mean and variance, all (m,).
-
-        A floor of ``LEAST_SUCCESS`` keeps a region where trials failed from being ruled out for
-        good: it is tried again when nothing else is worth trying.
-        """
-        assert self.failures is not None
-        sd = np.sqrt(variance + self.failures.hyper.noise)
-        q = (self._limit - mean) / sd
-        chance = LEAST_SUCCESS + (1.0 - LEAST_SUCCESS) * ndtr(q)
-        density = (1.0 - LEAST_SUCCESS) * np.exp(-0.5 * q * q - LOG_SQRT_2PI) / chance
-        return np.log(chance), -density / sd, -density * q / (2.0 * sd * sd)
 
 
 def _log_mean_exp(terms: FloatArray) -> FloatArray:
@@ -147,18 +132,6 @@ def _log_mean_exp(terms: FloatArray) -> FloatArray:
         return terms[:, 0]
     top = terms.max(axis=1)
     return np.asarray(top + np.log(np.exp(terms - top[:, None]).mean(axis=1)))
-
-
-#: Finite spaces up to this size are searched exhaustively.
-EXHAUSTIVE = 2048
-#: Sobol candidates, candidates around each incumbent, and incumbents, of a larger space.
-N_SOBOL, N_AROUND, N_INCUMBENTS = 512, 64, 5
-#: Starts of the local search, its rounds, and L-BFGS steps in each.
-N_STARTS, N_ROUNDS, N_STEPS = 4, 4, 40
-#: Chance of success that is granted even where trials failed.
-LEAST_SUCCESS = 1e-4
-#: Values of a discrete coordinate that a line search looks at.
-N_LINE = 24
 
 
 def maximise(
@@ -242,11 +215,11 @@ Rows = tuple[FloatArray, FloatArray]
 
 def _climb(score: Acquisition, space: SearchSpace, rows: FloatArray, values: FloatArray) -> Rows:
     """Improve rows by turns in continuous and in discrete coordinates until neither helps."""
-    discrete = [j for j, p in enumerate(space.dimensions) if math.isfinite(p.size)]
+    has_discrete = any(math.isfinite(p.size) for p in space.dimensions)
     for _ in range(N_ROUNDS):
         before = values
         rows, values = _climb_continuous(score, space, rows, values)
-        if not discrete:
+        if not has_discrete:
             break
         rows, values = _climb_discrete(score, space, rows, values)
         if float((values - before).max()) < 1e-3:

@@ -106,8 +106,12 @@ def test_an_optimiser_handles_conditions_and_open_trials(name):
     optimiser = peers.OPTIMISERS[name].make(space, 0)
     proposals = [optimiser.ask() for _ in range(2 if optimiser.parallel else 1)]
     for proposal in reversed(proposals):
-        space.encode(proposal.setting)  # raises if it is not one
+        assert space.decode(space.encode(proposal.setting)) == pytest.approx(proposal.setting)
+        assert ("rate" in proposal.setting) == (proposal.setting["kind"] == "a")
         optimiser.tell(proposal, 1.0)
+    assert len({space.keys(space.encode(p.setting)[None, :])[0] for p in proposals}) == len(
+        proposals
+    )
 
 
 @pytest.mark.parametrize("name", ["tuneplug", "random"])

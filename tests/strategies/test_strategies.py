@@ -39,11 +39,7 @@ MIXED = {
 FINITE = {"n": Int(1, 4), "kind": ["a", "b"], "sub": Categorical([0.5, "x"], when={"kind": ["a"]})}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Matrices this small only make the threads of a BLAS wait for each other."""
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(autouse=True)

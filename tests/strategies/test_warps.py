@@ -7,19 +7,13 @@ import functools
 import numpy as np
 import pytest
 from scipy import stats
-from threadpoolctl import threadpool_limits
 
 from tuneplug import Categorical, Float, Int, Study
 from tuneplug.strategies import BayesianSearch
 from tuneplug.strategies.warps import BENT, CURVE_POINTS
 from tuneplug.warping import kumaraswamy
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Matrices this small only make the threads of a BLAS wait for each other."""
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def log_like(x):

@@ -6,18 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from tuneplug import Categorical, Float, Int, SearchSpace
 from tuneplug.surrogate import priors
 from tuneplug.surrogate.gp import GaussianProcess, Hyperparameters, Layout
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Matrices this small only make the threads of a BLAS wait for each other."""
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 NUMERIC = {"x": Float(0, 1), "n": Int(1, 50), "t": Float(1e-4, 1)}
@@ -390,13 +384,6 @@ def test_fantasies_have_the_joint_posterior_covariance_of_what_will_be_seen():
     assert np.abs(np.cov(seen) - expected).max() < 0.03 * scale.max()
     sd = np.sqrt(np.diag(expected))
     assert np.all(np.abs(seen.mean(axis=1) - gp.predict(pending)[0]) < 0.02 * sd)
-
-
-def test_fantasies_of_several_sets_of_targets_stay_with_their_set():
-    gp, pending, at = with_sets(process("mixed"), s=2), somewhere("mixed", 3), somewhere("mixed", 4)
-    there = gp.with_fantasies(pending, np.zeros((3, 4)))
-    mean = gp.predict(at)[0]
-    np.testing.assert_allclose(there.predict(at)[0], mean[:, [0, 0, 1, 1]], atol=1e-9)
 
 
 def test_no_pending_rows_change_nothing():

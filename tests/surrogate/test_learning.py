@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_limits
 
 from tuneplug import Categorical, Float, Int, SearchSpace
 from tuneplug.surrogate import learning
@@ -35,11 +34,7 @@ SPACES = {
 spaces = pytest.mark.parametrize("name", list(SPACES))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Matrices this small only make the threads of a BLAS wait for each other."""
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def forget():

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.optimize import minimize
-from threadpoolctl import threadpool_limits
 
 from tuneplug import Categorical, Float, Int, SearchSpace
 from tuneplug.surrogate import priors
@@ -16,12 +15,7 @@ from tuneplug.surrogate.gp import Layout
 from tuneplug.surrogate.outputs import psi
 from tuneplug.surrogate.posterior import WALL, Posterior
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Matrices this small only make the threads of a BLAS wait for each other."""
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 NUMERIC = {"x": Float(0, 1), "n": Int(1, 50), "t": Float(1e-4, 1)}

@@ -17,7 +17,7 @@ from tuneplug.errors import check_choice, check_count
 from tuneplug.space import SearchSpace
 from tuneplug.strategies.base import Context, Strategy, Suggestion, draw_free, fill
 from tuneplug.strategies.warps import WarpCurve, learned_curves
-from tuneplug.surrogate.failures import failure_process
+from tuneplug.surrogate.failures import Failures
 from tuneplug.surrogate.gp import GaussianProcess, Layout
 from tuneplug.surrogate.learning import Inference, Problem, learn
 from tuneplug.trial import TrialState
@@ -161,7 +161,7 @@ class _Model:
     """What was learned: processes of the loss, and one of the failures where there were any."""
 
     processes: list[GaussianProcess]
-    failures: GaussianProcess | None
+    failures: Failures | None
 
     @property
     def skill(self) -> float:
@@ -186,10 +186,9 @@ def _model(problem: Problem, context: Context) -> _Model:
     if failed.all() or not failed.any():
         return _Model(processes, None)
     U = context.units(ended)
-    failures = failure_process(problem.layout, U, failed)
+    failures = Failures(problem.layout, U, failed)
     V = U[failed][-N_FAILURES:]
-    success = np.exp(Acquisition(processes, failures).log_success(V))
-    variance = FAILURE_VARIANCE * success**2
+    variance = FAILURE_VARIANCE * np.exp(2.0 * failures.log_success(V))
     told = [gp.extended(V, np.maximum(gp.predict(V)[0], 0.0), variance) for gp in processes]
     return _Model(told, failures)
 

@@ -12,6 +12,7 @@ Notation: n observations, d columns of the cube, of which p are numeric (ordered
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,14 +104,18 @@ class GaussianProcess:
         *,
         head: GaussianProcess | None = None,
     ) -> None:
-        self.layout, self.hyper, self.U, self.y = layout, hyper, U, y
+        self.layout, self.hyper, self.U = layout, hyper, U
         self.told = np.broadcast_to(told, len(U))
         p = len(layout.numeric)
         self._numeric_scale = 1.0 / hyper.lengthscales[:p]
         self._label_scale = 1.0 / (SQRT2 * hyper.lengthscales[p:][layout.label_of])
         self._Z = self._embed(U)
         self._L: FloatArray = self._factor(head)
-        self._alpha = self._solve(self._solve(y - hyper.mean), transposed=True)
+        self._observe(y)
+
+    def _observe(self, y: FloatArray) -> None:
+        self.y = y
+        self._alpha = self._solve(self._solve(y - self.hyper.mean), transposed=True)
 
     def _factor(self, head: GaussianProcess | None) -> FloatArray:
         """Return L, given a process of the first rows: only the later ones cost a factorisation."""
@@ -163,17 +168,11 @@ class GaussianProcess:
         """
         if len(U) == 0:
             return self
-        n, s = len(self.U), draws.shape[1]
-        own = self.y[:, None] if self.y.ndim == 1 else self.y
-        known = np.repeat(own, s // own.shape[1], axis=1)
-        mean = self.predict(U)[0].reshape(len(U), -1).repeat(s // own.shape[1], axis=1)
-        y = np.vstack([known, mean])
-        told = np.concatenate([self.told, np.zeros(len(U))])
-        rows = np.vstack([self.U, U])
-        there = GaussianProcess(self.layout, self.hyper, rows, y, told, head=self)
+        n = len(self.U)
+        there = copy.copy(self.extended(U, self.predict(U)[0]))
         # L's last block is a root of the joint covariance of what will be seen at the new rows.
-        y[n:] += there._L[n:, n:] @ draws
-        there._alpha = there._solve(there._solve(y - self.hyper.mean), transposed=True)
+        imagined = there.y[n:, None] + there._L[n:, n:] @ draws
+        there._observe(np.vstack([np.repeat(self.y[:, None], draws.shape[1], axis=1), imagined]))
         return there
 
     def at_observations(self) -> FloatArray:

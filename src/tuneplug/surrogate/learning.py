@@ -24,7 +24,7 @@ import numpy as np
 
 from tuneplug.arrays import FloatArray, IndexArray
 from tuneplug.surrogate.gp import GaussianProcess, Hyperparameters, Layout
-from tuneplug.surrogate.outputs import Frame, psi, targets
+from tuneplug.surrogate.outputs import Frame, OutputTransform, targets
 from tuneplug.surrogate.posterior import Posterior
 
 __all__ = ["Inference", "Problem", "checkpoint", "hyperparameter_draws", "learn"]
@@ -125,19 +125,15 @@ def learn(problem: Problem) -> list[GaussianProcess]:
     """
     at = checkpoint(len(problem))
     rest = problem.part(slice(at, None))
-    processes = []
-    for gp, frame, mean, sd in _conditioned(problem.part(slice(at))):
-        c = gp.hyper.curvature
-        v = frame(rest.losses)
-        slope = 1.0 / ((1.0 + c * np.maximum(v, 0.0)) * sd)
-        told = frame.variances(rest.variances) * slope**2
-        processes.append(gp.extended(rest.U, (psi(v, c) - mean) / sd, told))
-    return processes
+    return [
+        gp.extended(rest.U, *transform(rest.losses, rest.variances))
+        for gp, transform in _conditioned(problem.part(slice(at)))
+    ]
 
 
 @functools.lru_cache(maxsize=4)
-def _conditioned(problem: Problem) -> list[tuple[GaussianProcess, Frame, float, float]]:
-    """Condition on the observations up to a checkpoint."""
+def _conditioned(problem: Problem) -> list[tuple[GaussianProcess, OutputTransform]]:
+    """Condition on the observations up to a checkpoint; later ones enter through the transform."""
     frame = Frame.of(problem.losses)
     kept = problem.subset(N_CONDITION)
     posterior = _posterior(kept, frame)
@@ -146,9 +142,9 @@ def _conditioned(problem: Problem) -> list[tuple[GaussianProcess, Frame, float, 
     processes = []
     for hyper in learned:
         out = targets(posterior.v, hyper.curvature)
-        told = posterior.told * out.slope**2
-        gp = GaussianProcess(problem.layout, hyper, kept.U, out.t, told)
-        processes.append((gp, frame, out.mean, out.sd))
+        transform = OutputTransform(frame, hyper.curvature, out.mean, out.sd)
+        observed = transform(kept.losses, kept.variances)
+        processes.append((GaussianProcess(problem.layout, hyper, kept.U, *observed), transform))
     return processes
 
 

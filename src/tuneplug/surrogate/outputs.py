@@ -27,7 +27,7 @@ import numpy as np
 
 from tuneplug.arrays import FloatArray
 
-__all__ = ["Frame", "Targets", "psi", "targets"]
+__all__ = ["Frame", "OutputTransform", "Targets", "psi", "targets"]
 
 REACH, WIDEST = 2.0, 100.0
 #: Losses beyond this size count as this: their differences would overflow.
@@ -107,6 +107,23 @@ class Targets:
     sd: float
 
 
+@dataclass(frozen=True)
+class OutputTransform:
+    """What turns losses into targets once its frame, curvature, mean and scale are known."""
+
+    frame: Frame
+    curvature: float
+    mean: float
+    sd: float
+
+    def __call__(self, losses: FloatArray, variances: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return targets, and the variances of losses as variances of targets; all (n,)."""
+        v = self.frame(losses)
+        slope = psi_slope(v, self.curvature) / self.sd
+        t = (psi(v, self.curvature) - self.mean) / self.sd
+        return t, self.frame.variances(variances) * slope**2
+
+
 def psi(v: FloatArray, curvature: float) -> FloatArray:
     """Return psi(v), elementwise."""
     if curvature == 0.0:
@@ -114,10 +131,15 @@ def psi(v: FloatArray, curvature: float) -> FloatArray:
     return np.where(v > 0.0, np.log1p(curvature * np.maximum(v, 0.0)) / curvature, v)
 
 
+def psi_slope(v: FloatArray, curvature: float) -> FloatArray:
+    """Return the derivative of psi by v, elementwise."""
+    return np.asarray(1.0 / (1.0 + curvature * np.maximum(v, 0.0)))
+
+
 def targets(v: FloatArray, curvature: float) -> Targets:
     """Transform and standardise; equal losses give zeros."""
     above = np.maximum(v, 0.0)
-    transformed, slope = psi(v, curvature), 1.0 / (1.0 + curvature * above)
+    transformed, slope = psi(v, curvature), psi_slope(v, curvature)
     # by ln c: psi' = v / (1 + c v) - psi, and slope' = -c v / (1 + c v)²
     dpsi = np.where(v > 0.0, above * slope - transformed, 0.0)
     mean, sd = float(transformed.mean()), float(transformed.std())

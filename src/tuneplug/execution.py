@@ -1,25 +1,41 @@
-"""The driver: keeps an executor busy with trials until the budget is spent.
+"""The driver: keeps an executor busy until there is nothing left to run.
 
 An executor is anything with ``submit(fn, *args)`` whose futures have ``add_done_callback`` and
-``result``.  No worker waits for another: as one trial ends, the next is asked for.
+``result``: concurrent.futures, loky, Dask, Ray, MPI, ipyparallel.  No worker waits for another: as
+one job ends, the next is submitted.
+
+A worker that dies (killed, out of memory) takes a whole process pool with it.  The pool is then
+made anew, and the jobs that were in flight run again, one at a time, so that the one at fault shows
+itself: the job that the executor loses again while it runs alone is given up.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Hashable
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Protocol
 
 from tuneplug.trial import Trial
 
-__all__ = ["Executor", "Future", "Outcome", "drive", "evaluate", "pool", "resolve_n_jobs"]
+__all__ = [
+    "Executor",
+    "Future",
+    "Inline",
+    "Job",
+    "Outcome",
+    "Workers",
+    "drive",
+    "evaluate",
+    "resolve_n_jobs",
+    "workers",
+]
 
 
 class Future(Protocol):
@@ -33,6 +49,177 @@ class Executor(Protocol):
     """Runs functions somewhere else: threads, processes, a cluster."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """A call to make on some worker; ``key`` says what it is for."""
+
+    key: Hashable
+    call: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+
+
+class Inline:
+    """Runs each call at once in the calling thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any) -> _Done:
+        return _Done(fn(*args))
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """There is nothing to wait for."""
+
+
+@dataclass(frozen=True)
+class _Done:
+    value: Any
+
+    def add_done_callback(self, fn: Callable[[Any], object], /) -> None:
+        fn(self)
+
+    def result(self) -> Any:
+        return self.value
+
+
+class Workers:
+    """An executor, how many jobs to keep on it, and how to come by another when it broke.
+
+    Leaving the context shuts down an executor that was made here, never one that was given.
+
+    Parameters
+    ----------
+    slots : int
+        Jobs in flight at once.
+    make : callable
+        Returns an executor; those that it made are shut down here, and replaced when they break.
+    given : Executor, optional
+        One that belongs to the caller, instead.
+    """
+
+    def __init__(
+        self, slots: int, make: Callable[[], Any] = Inline, *, given: Executor | None = None
+    ) -> None:
+        self.slots, self._given = slots, given
+        self._make = make
+        self._executor: Any = make() if given is None else given
+
+    def submit(self, job: Job) -> Any:
+        """Return the future of a job."""
+        return self._executor.submit(job.call, *job.args)
+
+    def replace(self, error: BaseException) -> None:
+        """Make a new executor in the place of a broken one.
+
+        Raises
+        ------
+        BaseException
+            The error, if the executor was given by the caller, who alone can make another.
+        """
+        if self._given is not None:
+            raise error
+        self._close(cancel=True)
+        self._executor = self._make()
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self._given is None:
+            self._close(cancel=kind is not None)
+
+    def _close(self, *, cancel: bool) -> None:
+        if cancel and hasattr(self._executor, "terminate"):
+            self._executor.terminate()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def drive(
+    workers: Workers,
+    next_job: Callable[[], Job | None],
+    done: Callable[[Job, Any], None],
+    lost: Callable[[Job, str], None],
+) -> None:
+    """Run jobs until ``next_job`` returns None and none is in flight.
+
+    Parameters
+    ----------
+    workers : Workers
+    next_job : callable
+        Returns the next job, or None when there is none to start before another ends.
+    done : callable
+        Takes a job and what its call returned.
+    lost : callable
+        Takes a job that the executor lost twice, the second time while it ran alone, and the
+        traceback: a dead worker, something that cannot be pickled.
+    """
+    flight = _Flight(workers)
+    suspects: deque[Job] = deque()  # lost once
+    try:
+        while True:
+            while not suspects and len(flight.running) < workers.slots and (job := next_job()):
+                flight.submit(job)
+            if suspects and not flight.running:
+                flight.submit(suspects.popleft(), alone=True)
+            if not flight.running:
+                return
+            job, alone, future = flight.landed()
+            try:
+                result = future.result()
+            except Exception as error:  # noqa: BLE001  a dead worker, an unpicklable result
+                flight.mend(error)
+                if alone:
+                    lost(job, traceback.format_exc())
+                else:
+                    suspects.append(job)
+            else:
+                done(job, result)
+    finally:
+        flight.cancel()
+
+
+class _Flight:
+    """Jobs in flight."""
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+        self._landed: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._count = 0
+        self._first = 0  # of those on the executor that is in use now
+        self.running: dict[int, tuple[Job, bool, Any]] = {}
+        self._at = 0
+
+    def submit(self, job: Job, *, alone: bool = False) -> None:
+        try:
+            future = self._workers.submit(job)
+        except BrokenExecutor as error:  # it broke while idle, or has not told its jobs yet
+            self._replace(error)
+            future = self._workers.submit(job)
+        number, self._count = self._count, self._count + 1
+        self.running[number] = (job, alone, future)
+        future.add_done_callback(lambda _: self._landed.put(number))
+
+    def landed(self) -> tuple[Job, bool, Any]:
+        """Wait for the next job to end; return it, whether it ran alone, and its future."""
+        self._at = self._landed.get()
+        return self.running.pop(self._at)
+
+    def mend(self, error: Exception) -> None:
+        """Replace the executor if the job that landed last found it broken, once for all jobs."""
+        if isinstance(error, BrokenExecutor) and self._at >= self._first:
+            self._replace(error)
+
+    def _replace(self, error: Exception) -> None:
+        self._workers.replace(error)
+        self._first = self._count
+
+    def cancel(self) -> None:
+        """Call off what has not begun."""
+        for _, _, future in self.running.values():
+            if hasattr(future, "cancel"):
+                future.cancel()
+
+
+# ---------------------------------------------------------------- objectives of a study
 
 
 @dataclass(frozen=True)
@@ -81,83 +268,11 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     return n_jobs if n_jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + n_jobs)
 
 
-class _Inline:
-    """Runs each call at once in the calling thread."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any) -> _Done:
-        return _Done(fn(*args))
-
-
-@dataclass(frozen=True)
-class _Done:
-    value: Any
-
-    def add_done_callback(self, fn: Callable[[Any], object], /) -> None:
-        fn(self)
-
-    def result(self) -> Any:
-        return self.value
-
-
-@contextlib.contextmanager
-def pool(executor: Executor | None, n_jobs: int | None) -> Iterator[tuple[Executor, int]]:
-    """Yield an executor and how many trials to keep on it: the given one, threads, or none."""
-    workers = resolve_n_jobs(n_jobs)
+def workers(executor: Executor | None, n_jobs: int | None) -> Workers:
+    """Return workers on a given executor, on threads, or with one job on the calling thread."""
+    slots = resolve_n_jobs(n_jobs)
     if executor is not None:
-        yield executor, workers
-    elif workers == 1:
-        yield _Inline(), 1
-    else:
-        threads = ThreadPoolExecutor(workers, thread_name_prefix="tuneplug")
-        try:
-            yield threads, workers
-        finally:
-            threads.shutdown(wait=True, cancel_futures=True)
-
-
-def drive(
-    executor: Executor,
-    slots: int,
-    objective: Callable[[Trial], Any],
-    ask: Callable[[], Trial | None],
-    tell: Callable[[Outcome], None],
-    lose: Callable[[int, str], None],
-) -> None:
-    """Run trials until ``ask`` returns None and none is in flight.
-
-    Parameters
-    ----------
-    executor : Executor
-    slots : int
-        Trials in flight at once.
-    objective : callable
-        Called with a Trial; shipped to the executor.
-    ask : callable
-        Returns the next trial, or None when there is none to start.
-    tell : callable
-        Takes the outcome of a trial that ran.
-    lose : callable
-        Takes the number of a trial that the executor lost, and why.
-    """
-    done: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    running: dict[int, Any] = {}  # the future of each trial in flight, by number
-    try:
-        while True:
-            while len(running) < slots and (trial := ask()) is not None:
-                future = executor.submit(evaluate, objective, trial)
-                running[trial.number] = future
-                future.add_done_callback(lambda f, n=trial.number: done.put((n, f)))
-            if not running:
-                return
-            number, future = done.get()
-            del running[number]
-            try:
-                outcome = future.result()
-            except Exception:  # noqa: BLE001  a dead worker, something that cannot be pickled
-                lose(number, traceback.format_exc())
-            else:
-                tell(outcome)
-    finally:
-        for future in running.values():  # after an interrupt: what has not begun need not
-            if hasattr(future, "cancel"):
-                future.cancel()
+        return Workers(slots, given=executor)
+    if slots == 1:
+        return Workers(1)
+    return Workers(slots, lambda: ThreadPoolExecutor(slots, thread_name_prefix="tuneplug"))

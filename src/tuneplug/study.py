@@ -20,13 +20,13 @@ from tuneplug.errors import (
     TrialError,
     check_count,
 )
-from tuneplug.execution import Executor, Outcome, drive, pool
+from tuneplug.execution import Executor, Job, Outcome, drive, evaluate, workers
 from tuneplug.parameters import ScalingRecord
 from tuneplug.plugins.manager import strategy_named
 from tuneplug.space import SearchSpace
 from tuneplug.strategies.base import Context, Strategy
 from tuneplug.strategies.warps import WarpCurve
-from tuneplug.trial import History, Trial, TrialState
+from tuneplug.trial import History, Observation, Trial, TrialState
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +96,7 @@ class Study:
         self.history = History(sign=1.0 if direction == "minimize" else -1.0)
         self._budget = n_trials
         self._enqueued: dict[bytes, dict[str, Any]] = {}
+        self._prior: tuple[Observation, ...] = ()
 
     # ------------------------------------------------------------------ ask and tell
 
@@ -119,8 +120,14 @@ class Study:
     def _key(self, params: Mapping[str, Any]) -> bytes:
         return self.space.keys(self.space.snap(self.space.encode(params)[None, :]))[0]
 
-    def ask(self) -> Trial:
+    def ask(self, *, lag: int = 0) -> Trial:
         """Start the next trial.
+
+        Parameters
+        ----------
+        lag : int, default 0
+            How many of the latest trials count as running, whether or not they have ended: where
+            the others have ended, the setting does not depend on the order in which they did.
 
         Raises
         ------
@@ -129,8 +136,11 @@ class Study:
         """
         if self._enqueued:
             return self._start(self._enqueued.pop(next(iter(self._enqueued))), "user")
-        suggestion = self.strategy.suggest(self._context(), 1)[0]
-        return self._start(suggestion.params, suggestion.origin)
+        seen = self.history.until(len(self.history) - lag) if lag else self.history
+        suggestion = self.strategy.suggest(self._context(seen), 1)[0]
+        trial = self._start(suggestion.params, suggestion.origin)
+        trial.expected_gain = suggestion.expected_gain
+        return trial
 
     def _start(self, params: Mapping[str, Any], origin: str) -> Trial:
         unit = self.space.snap(self.space.encode(params)[None, :])[0]
@@ -139,8 +149,32 @@ class Study:
         self.history.append(trial)
         return trial
 
-    def _context(self) -> Context:
-        return Context(self.space, self.history, self._budget, self.seed)
+    def _context(self, history: History | None = None) -> Context:
+        return Context(
+            self.space,
+            self.history if history is None else history,
+            self._budget,
+            self.seed,
+            self._prior,
+        )
+
+    def add_prior(self, params: Mapping[str, Any], value: float) -> None:
+        """Have the strategy learn from a result of an earlier search, in the same units.
+
+        It is no trial of this study: not counted, never best, and its setting may be tried again.
+
+        Raises
+        ------
+        ValueError
+            If it is not a setting of the space, or the value is not finite.
+        TypeError
+            If the value is not a real number.
+        """
+        number = _as_float(value)
+        if not math.isfinite(number):
+            raise ValueError(f"the value of an earlier result must be finite, but got {value!r}")
+        unit = self.space.snap(self.space.encode(params)[None, :])[0]
+        self._prior += (Observation(unit, self.history.sign * number),)
 
     def tell(self, trial: Trial, value: float, *, variance: float | None = None) -> None:
         """Record the value of the objective; the trial ends COMPLETE.
@@ -254,7 +288,7 @@ class Study:
 
         exhausted: SpaceExhausted | None = None
 
-        def ask() -> Trial | None:
+        def next_job() -> Job | None:
             nonlocal exhausted
             spent = len(self.history) >= last or time.time() >= deadline
             if spent or exhausted is not None:
@@ -265,11 +299,11 @@ class Study:
                 exhausted = error
                 return None
             trial.deadline = None if timeout is None else deadline
-            return trial
+            return Job(trial.number, evaluate, (objective, trial))
 
-        with pool(executor, n_jobs) as (submit_to, slots):
+        with workers(executor, n_jobs) as crew:
             try:
-                drive(submit_to, slots, objective, ask, self._record, self._lose)
+                drive(crew, next_job, self._record, self._lose)
             except BaseException:
                 for trial in self.history[first:]:
                     if not trial.state.ended:
@@ -285,7 +319,7 @@ class Study:
             )
         self._raise_if_all_failed(first)
 
-    def _record(self, outcome: Outcome) -> None:
+    def _record(self, _: Job, outcome: Outcome) -> None:
         trial = self.history[outcome.number]
         trial.started, trial.finished = outcome.started, outcome.finished
         trial.reports, trial.stop_reason = outcome.reports, outcome.stop_reason
@@ -297,8 +331,8 @@ class Study:
         except TypeError as error:
             self.fail(trial, str(error))
 
-    def _lose(self, number: int, why: str) -> None:
-        self.fail(self.history[number], why)
+    def _lose(self, job: Job, why: str) -> None:
+        self.fail(job.args[1], why)
 
     def _raise_if_all_failed(self, first: int) -> None:
         trials = self.history[first:]
@@ -367,6 +401,7 @@ class Study:
                 "value": trial.value,
                 **{f"param_{name}": trial.params.get(name) for name in names},
                 "origin": trial.origin,
+                "expected_gain": trial.expected_gain,
                 "stop_reason": trial.stop_reason,
                 "error": trial.error,
                 "started": trial.started,

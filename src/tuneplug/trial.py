@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
 from tuneplug.arrays import FloatArray
 
-__all__ = ["History", "Trial", "TrialState"]
+__all__ = ["History", "Observation", "Trial", "TrialState"]
 
 
 class TrialState(Enum):
@@ -59,6 +59,8 @@ class Trial:
         Seconds since the epoch.
     deadline : float or None
         Seconds since the epoch after which ``should_stop`` tells the objective to end.
+    expected_gain : float or None
+        What the strategy expected of the setting, if it says: see ``Suggestion``.
     """
 
     number: int
@@ -74,6 +76,7 @@ class Trial:
     started: float | None = None
     finished: float | None = None
     deadline: float | None = None
+    expected_gain: float | None = None
 
     def report(self, value: float, step: int) -> None:
         """Record an intermediate value of the objective, in the user's units."""
@@ -91,6 +94,13 @@ class Trial:
         if self.started is None or self.finished is None:
             return None
         return self.finished - self.started
+
+
+class Observation(NamedTuple):
+    """A result of an earlier search: its place in the unit cube, and its loss."""
+
+    unit: FloatArray
+    loss: float
 
 
 class History(Sequence[Trial]):
@@ -120,6 +130,14 @@ class History(Sequence[Trial]):
         """Add the next trial; its number must be the length of the history."""
         assert trial.number == len(self._trials)
         self._trials.append(trial)
+
+    def until(self, number: int) -> History:
+        """Return the history as it was before any trial from ``number`` on had ended."""
+        later = [
+            replace(trial, state=TrialState.RUNNING, value=None, variance=None)
+            for trial in self._trials[max(number, 0) :]
+        ]
+        return History([*self._trials[: max(number, 0)], *later], self.sign)
 
     def in_state(self, *states: TrialState) -> list[Trial]:
         """Return the trials in any of the states, in trial order."""

@@ -13,7 +13,7 @@ from tuneplug.arrays import FloatArray
 from tuneplug.errors import SpaceExhausted
 from tuneplug.space import SearchSpace
 from tuneplug.strategies.warps import WarpCurve
-from tuneplug.trial import History, Trial
+from tuneplug.trial import History, Observation, Trial
 
 __all__ = ["Context", "Strategy", "Suggestion", "draw_free", "fill"]
 
@@ -34,11 +34,15 @@ class Suggestion:
         How much of a resource (boosting rounds, epochs) to spend on it; None leaves it open.
     origin : str
         Where it came from: ``"design"``, ``"model"``, ``"random"``, ``"grid"``, ...
+    expected_gain : float or None
+        By how much it is expected to beat the best, in units of the distance between the median
+        and the best loss seen; None where the strategy does not know.
     """
 
     params: dict[str, Any]
     resource: int | None = None
     origin: str = ""
+    expected_gain: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,21 @@ class Context:
         Trials planned in all, None if not known.
     seed : int
         Seed of the study.
+    prior : tuple of Observation
+        Results of earlier searches to learn from; no trials of this one.
     """
 
     space: SearchSpace
     history: History
     budget: int | None
     seed: int
+    prior: tuple[Observation, ...] = ()
 
     def rng(self, number: int) -> np.random.Generator:
         """Return the generator of trial ``number``: the same in every replay."""
         return np.random.default_rng([self.seed, number])
 
-    def units(self, trials: Sequence[Trial]) -> FloatArray:
+    def units(self, trials: Sequence[Trial | Observation]) -> FloatArray:
         """Return the places of trials in the unit cube, shape (n, d)."""
         rows = [trial.unit for trial in trials]
         return np.array(rows, dtype=np.float64).reshape(len(rows), self.space.n_dimensions)

@@ -109,25 +109,27 @@ class BayesianSearch(Strategy):
         space, history = context.space, context.history
         taken = set() if self.allow_repeats else context.taken()
         design = self.n_startup(space, context.budget)
-        problem = self._problem(context) if len(history) + 1 > design else None
+        known = len(history) + len(context.prior)
+        problem = self._problem(context) if known + 1 > design else None
         model = None if problem is None else _model(problem, context)
         longest = self._longest_design(space, context.budget)
         lost = model is not None and len(history) < longest and model.skill < MIN_SKILL
         running = list(context.units(history.in_state(TrialState.RUNNING)))
         for number in itertools.count(len(history)):
             rng = context.rng(number)
-            row, origin = None, "random"
-            guided = model is not None and not (lost and (number - design) % 2 == 0)
-            if number < design or (number < longest and not guided):
+            row, origin, gain = None, "random", None
+            unguided = model is None or (lost and (number - design) % 2 == 0)
+            if unguided and number < longest:
                 row, origin = _design(space, longest, context.seed)[number], "design"
             elif model is not None:
-                pending = np.array(running).reshape(-1, space.n_dimensions)
-                row, origin = maximise(model.acquisition(pending, rng), space, taken, rng), "model"
+                acquisition = model.acquisition(running, rng)
+                row, origin = maximise(acquisition, space, taken, rng), "model"
+                gain = None if row is None else model.gain(acquisition, row)
             if row is None or space.keys(row[None, :])[0] in taken:
-                row, origin = draw_free(space, taken, rng), "random"
+                row, origin, gain = draw_free(space, taken, rng), "random", None
                 if row is None:
                     return
-            yield Suggestion(space.decode(row), origin=origin)
+            yield Suggestion(space.decode(row), origin=origin, expected_gain=gain)
             running.append(row)
             if not self.allow_repeats:
                 taken.update(space.keys(row[None, :]))
@@ -135,13 +137,14 @@ class BayesianSearch(Strategy):
     def _problem(self, context: Context) -> Problem | None:
         """Return what there is to learn from; None while it is too little."""
         valued = [t for t in context.history if t.state.ended and t.value is not None]
-        if len(valued) < MIN_OBSERVATIONS or context.space.n_dimensions == 0:
+        prior = context.prior
+        if len(prior) + len(valued) < MIN_OBSERVATIONS or context.space.n_dimensions == 0:
             return None
         return Problem(
             Layout.of(context.space),
-            context.units(valued),
-            context.history.losses(valued),
-            np.array([t.variance or 0.0 for t in valued]),
+            context.units([*prior, *valued]),
+            np.append([known.loss for known in prior], context.history.losses(valued)),
+            np.array([0.0] * len(prior) + [t.variance or 0.0 for t in valued]),
             warping=self.warping,
             inference=self.inference,
             seed=context.seed,
@@ -167,9 +170,18 @@ class _Model:
     def skill(self) -> float:
         return float(np.mean([gp.leave_one_out_skill() for gp in self.processes]))
 
-    def acquisition(self, running: FloatArray, rng: np.random.Generator) -> Acquisition:
+    def gain(self, acquisition: Acquisition, row: FloatArray) -> float | None:
+        """Return the improvement expected of a row, in units of the median's distance to the best.
+
+        The distance is that of the transformed losses.
+        """
+        spread = float(np.mean([np.median(gp.y) - gp.y.min() for gp in self.processes]))
+        return float(np.exp(acquisition(row[None, :])[0])) / spread if spread > 0.0 else None
+
+    def acquisition(self, running: list[FloatArray], rng: np.random.Generator) -> Acquisition:
+        rows = np.array(running).reshape(len(running), self.processes[0].U.shape[1])
         draws = rng.standard_normal((len(running), max(1, N_FANTASIES // len(self.processes))))
-        processes = [gp.with_fantasies(running, draws) for gp in self.processes]
+        processes = [gp.with_fantasies(rows, draws) for gp in self.processes]
         return Acquisition(processes, self.failures)
 
 

@@ -84,12 +84,12 @@ def test_a_checkpoint_is_near_and_not_ahead(n):
     assert at <= checkpoint(n + 1)
 
 
-def test_every_number_up_to_32_is_a_checkpoint_and_16_of_every_doubling():
+def test_every_number_up_to_64_is_a_checkpoint_and_32_of_every_doubling():
     at = {checkpoint(n) for n in range(1025)}
-    assert sorted(at)[:34] == [*range(33), 34]
+    assert sorted(at)[:66] == [*range(65), 66]
     assert at >= {1 << k for k in range(11)}
-    for k in range(5, 10):
-        assert sum(1 << k <= n < 2 << k for n in at) == 16
+    for k in range(6, 10):
+        assert sum(1 << k <= n < 2 << k for n in at) == 32
 
 
 # ------------------------------------------------------------------------------------- problems
@@ -149,7 +149,7 @@ def test_a_subset_changes_slowly():
 
 @pytest.mark.parametrize(
     ("inference", "last", "some"),
-    [("map", 70, (1, 2, 5, 16, 31, 33, 63, 69, 70)), ("mcmc", 36, (1, 15, 31, 35))],
+    [("map", 70, (1, 2, 5, 16, 31, 63, 65, 67, 70)), ("mcmc", 66, (1, 31, 65))],
 )
 def test_what_is_learned_is_the_same_on_cold_caches(inference, last, some, monkeypatch):
     few_draws(monkeypatch)
@@ -177,11 +177,11 @@ def test_what_is_learned_does_not_depend_on_what_was_learned_before():
 
 
 def test_learning_twice_takes_what_is_kept():
-    problem = problem_of("mixed", 33)
+    problem = problem_of("mixed", 65)
     learn(problem)
     misses = learning._mode.cache_info().misses
-    learn(problem_of("mixed", 33))
-    assert learning._mode.cache_info().misses == misses == 1  # 32 is learned afresh
+    learn(problem_of("mixed", 65))
+    assert learning._mode.cache_info().misses == misses == 1  # 64 is learned afresh
 
 
 @pytest.mark.parametrize("n", [3, 31, 47, 66])
@@ -191,14 +191,14 @@ def test_only_a_short_chain_of_checkpoints_is_ever_learned_again(n):
 
 
 def test_what_was_learned_is_left_alone_by_extending_it():
-    problem = problem_of("mixed", 35)
-    (at_checkpoint,) = learn(first(problem, 34))
+    problem = problem_of("mixed", 67)
+    (at_checkpoint,) = learn(first(problem, 66))
     before = predictions([at_checkpoint], 3)
     learn(problem)
-    np.testing.assert_array_equal(predictions(learn(first(problem, 34)), 3), before)
+    np.testing.assert_array_equal(predictions(learn(first(problem, 66)), 3), before)
 
 
-@pytest.mark.parametrize("n", [33, 35, 47])
+@pytest.mark.parametrize("n", [65, 67, 95])
 def test_between_checkpoints_hyperparameters_are_kept_and_all_rows_observed(n):
     problem = problem_of("mixed", n)
     (gp,), (before,) = learn(problem), learn(first(problem, checkpoint(n)))
@@ -211,26 +211,26 @@ def test_between_checkpoints_hyperparameters_are_kept_and_all_rows_observed(n):
 @spaces
 def test_targets_after_the_checkpoint_are_in_the_units_of_those_before(name):
     """The same losses have the same targets, and the order is kept across the checkpoint."""
-    problem = problem_of(name, 35)
+    problem = problem_of(name, 67)
     losses = problem.losses.copy()
-    losses[34], losses[33] = losses[3], losses.min() - 1.0
+    losses[66], losses[65] = losses[3], losses.min() - 1.0
     (gp,) = learn(dataclasses.replace(problem, losses=losses))
-    assert gp.y[34] == pytest.approx(gp.y[3], rel=1e-12)
-    assert gp.y[33] == gp.y.min()
-    np.testing.assert_array_equal(np.argsort(gp.y[:34]), np.argsort(losses[:34]))
+    assert gp.y[66] == pytest.approx(gp.y[3], rel=1e-12)
+    assert gp.y[65] == gp.y.min()
+    np.testing.assert_array_equal(np.argsort(gp.y[:66]), np.argsort(losses[:66]))
 
 
 def test_told_variances_after_the_checkpoint_are_in_the_units_of_those_before():
-    problem = problem_of("one", 35)
-    losses, variances = problem.losses.copy(), np.zeros(35)
-    losses[34], variances[[3, 34]] = losses[3], 0.04
+    problem = problem_of("one", 67)
+    losses, variances = problem.losses.copy(), np.zeros(67)
+    losses[66], variances[[3, 66]] = losses[3], 0.04
     (gp,) = learn(dataclasses.replace(problem, losses=losses, variances=variances))
-    assert gp.told[34] == pytest.approx(gp.told[3], rel=1e-12)
+    assert gp.told[66] == pytest.approx(gp.told[3], rel=1e-12)
     # in units of the targets, at their slope there
     by_loss = dataclasses.replace(problem, losses=losses, variances=variances)
-    (moved,) = learn(dataclasses.replace(by_loss, losses=np.append(losses[:34], losses[3] + 1e-6)))
-    slope = (moved.y[34] - gp.y[34]) / 1e-6
-    assert gp.told[34] == pytest.approx(0.04 * slope**2, rel=1e-4)  # second order in 1e-6
+    (moved,) = learn(dataclasses.replace(by_loss, losses=np.append(losses[:66], losses[3] + 1e-6)))
+    slope = (moved.y[66] - gp.y[66]) / 1e-6
+    assert gp.told[66] == pytest.approx(0.04 * slope**2, rel=1e-4)  # second order in 1e-6
 
 
 # ------------------------------------------------------------------------------- what is learned
@@ -496,7 +496,7 @@ def test_a_part_is_a_pure_function_too(monkeypatch):
 def test_targets_of_a_part_are_in_order_across_the_checkpoint(monkeypatch):
     monkeypatch.setattr(learning, "N_LEARN", 10)
     monkeypatch.setattr(learning, "N_CONDITION", 20)
-    problem = problem_of("one", 43)
+    problem = problem_of("one", 67)
     (gp,) = learn(problem)
     loss_of = dict(zip(problem.U[:, 0], problem.losses, strict=True))
     losses = np.array([loss_of[u] for u in gp.U[:, 0]])

@@ -1,7 +1,7 @@
 """From observations to Gaussian processes: what is learned when, and kept until then.
 
 Learning all hyperparameters anew for each suggestion would cost O(n³) many times over.  They are
-learned at checkpoints, sixteen in every doubling of n, and kept between two of them while new
+learned at checkpoints, thirty-two in every doubling of n, and kept between two of them while new
 observations enter by row updates of the factor.  A checkpoint starts from the values of the one
 before it; every fourth starts afresh.  So whatever is kept from earlier calls is a pure function of
 the first observations, and comes out the same, bit for bit, when the history is replayed: at most
@@ -106,16 +106,16 @@ class Problem:
 
 
 def checkpoint(n: int) -> int:
-    """Return the last checkpoint at or before n: every n up to 32, then 16 in each doubling.
+    """Return the last checkpoint at or before n: every n up to 64, then 32 in each doubling.
 
-    >>> [checkpoint(n) for n in (5, 31, 33, 100, 1000)]
-    [5, 31, 32, 100, 992]
+    >>> [checkpoint(n) for n in (5, 63, 65, 101, 1000)]
+    [5, 63, 64, 100, 992]
     """
     return n - n % _step(n)
 
 
 def _step(n: int) -> int:
-    return 1 << max(0, n.bit_length() - 5)
+    return 1 << max(0, n.bit_length() - 6)
 
 
 def learn(problem: Problem) -> list[GaussianProcess]:

@@ -1,14 +1,17 @@
-"""Every private name of scikit-learn that the adapter needs, and what differs by version.
+"""Private names of scikit-learn and joblib that the adapter needs, and what differs by version.
 
-Nothing else in this package imports a name that scikit-learn does not document.
+Nothing else in this package imports a name that they do not document.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from joblib.externals.loky import ProcessPoolExecutor as LokyExecutor
+from joblib.parallel import get_active_backend as active_backend
 from sklearn.base import _fit_context
 from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection._search import BaseSearchCV
@@ -17,19 +20,24 @@ from sklearn.model_selection._validation import (
     _insert_error_scores,
     _warn_or_raise_about_fit_failures,
 )
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_method_params as check_method_params
 
 __all__ = [
     "BaseSearchCV",
     "FitTask",
+    "HasMethods",
     "Interval",
+    "LokyExecutor",
+    "StrOptions",
+    "active_backend",
     "check_method_params",
     "fit_and_score",
     "fit_context",
     "insert_error_scores",
     "metric_names",
     "public_scorers",
+    "use_warning_filters",
     "warn_or_raise_about_fit_failures",
 ]
 
@@ -64,6 +72,22 @@ def metric_names(scorers: Any) -> list[str] | None:
 def public_scorers(scorers: Any) -> Any:
     """Return what ``scorer_`` holds: a scorer, or a dict of them by name."""
     return scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
+
+
+def use_warning_filters(filters: Iterable[Any]) -> None:
+    """Put the warning filters of another process in force."""
+    warnings.resetwarnings()
+    for action, message, category, module, line in filters:
+        texts = {"message": message, "module": module}
+        patterns = {
+            key: text if isinstance(text, str) else text.pattern
+            for key, text in texts.items()
+            if text is not None
+        }
+        if patterns:
+            warnings.filterwarnings(action, category=category, lineno=line, append=True, **patterns)
+        else:
+            warnings.simplefilter(action, category, line, append=True)
 
 
 class FitTask:

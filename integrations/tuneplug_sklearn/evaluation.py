@@ -1,61 +1,32 @@
-"""Cross-validation of candidates: the folds are made once and shared by all of them."""
+"""Cross-validation of candidates, one fold at a time, on whichever worker.
+
+The folds are made once and shared by all candidates.
+"""
 
 from __future__ import annotations
 
+import traceback
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
+import cloudpickle
 import numpy as np
-from joblib import effective_n_jobs
+from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.base import clone
-from sklearn.utils.parallel import delayed
 
-from tuneplug_sklearn._compat import FitTask, fit_and_score
+from tuneplug_sklearn._compat import fit_and_score, use_warning_filters
+from tuneplug_sklearn.executors import worker_context
 
-__all__ = ["Evaluator", "Scores"]
-
-#: Fits that each worker is given in one go, at least: so many cover the wait for the slowest.
-FITS_PER_WORKER = 4
+__all__ = ["Evaluation", "Raised", "blank", "run_fold", "test_scores"]
 
 
-class Scores:
-    """What the folds of one candidate gave: one scikit-learn result dict a fold."""
-
-    def __init__(self, folds: Sequence[dict[str, Any]]) -> None:
-        self.folds = list(folds)
-
-    @property
-    def error(self) -> str | None:
-        """The traceback of the first fold that failed to fit, None if all were fitted."""
-        return next((f["fit_error"] for f in self.folds if f["fit_error"] is not None), None)
-
-    @property
-    def names(self) -> list[str]:
-        """The metrics that were computed, empty where there is one without a name."""
-        first = self.folds[0]["test_scores"]
-        return list(first) if isinstance(first, Mapping) else []
-
-    def mean(self, metric: str | None) -> float:
-        """Return the mean test score over the folds.
-
-        ``metric`` names it where there are several; None takes the first of several.
-
-        Raises
-        ------
-        ValueError
-            If there is no such metric.
-        """
-        scores = [fold["test_scores"] for fold in self.folds]
-        if self.names:
-            name = self.names[0] if metric is None else metric
-            if name not in self.names:
-                raise ValueError(f"optimize must be one of {self.names}, but got {name!r}")
-            scores = [score[name] for score in scores]
-        return float(np.mean(scores))
-
-
-class Evaluator:
-    """Fits and scores candidates on all folds.
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that fits have in common; it is shipped to the workers once.
 
     Parameters
     ----------
@@ -63,71 +34,124 @@ class Evaluator:
         Cloned for each fit.
     X, y : array-like
     splits : list of (train, test)
-        The folds, made once.
-    parallel : sklearn.utils.parallel.Parallel
-        An entered one; it is reused for every batch.
-    task : FitTask
+    search : estimator
         What scikit-learn's callbacks are told the fits belong to.
     n_candidates : int
         How many are expected in all, for messages.
     options : dict
         Passed on to scikit-learn's ``_fit_and_score``.
+    config : dict
+        scikit-learn's configuration where the search was called.
+    filters : list
+        The warning filters there.
     """
 
-    def __init__(
-        self,
-        estimator: Any,
-        X: Any,
-        y: Any,
-        splits: Sequence[tuple[Any, Any]],
-        *,
-        parallel: Any,
-        task: FitTask,
-        n_candidates: int,
-        options: Mapping[str, Any],
-    ) -> None:
-        self._estimator, self._X, self._y, self._splits = estimator, X, y, splits
-        self._parallel, self._task, self._options = parallel, task, options
-        self.n_candidates = n_candidates
-        self.results: list[dict[str, Any]] = []
-        self.params: list[dict[str, Any]] = []
+    estimator: Any
+    X: Any
+    y: Any
+    splits: Sequence[tuple[Any, Any]]
+    search: Any
+    n_candidates: int
+    options: Mapping[str, Any]
+    config: Mapping[str, Any]
+    filters: Sequence[Any]
 
-    @property
-    def batch_size(self) -> int:
-        """How many candidates to give at once, where they do not depend on each other."""
-        wanted = FITS_PER_WORKER * effective_n_jobs(self._parallel.n_jobs)
-        return 1 if wanted == FITS_PER_WORKER else -(-wanted // len(self._splits))
-
-    @property
-    def any_fitted(self) -> bool:
-        """Whether at least one fit of one candidate succeeded."""
-        return any(result["fit_error"] is None for result in self.results)
-
-    def __call__(self, candidates: Sequence[dict[str, Any]]) -> list[Scores]:
-        """Return the scores of each candidate, in order; ``results`` and ``params`` keep them."""
-        n_splits, first = len(self._splits), len(self.params)
-        # Made ahead of the parallel loop: not while another thread pickles the search.
-        tasks = [
-            self._task.child("candidate-split-evaluation", task_id=first * n_splits + i)
-            for i in range(len(candidates) * n_splits)
-        ]
-        out = self._parallel(
-            delayed(fit_and_score)(
-                clone(self._estimator),
-                self._X,
-                self._y,
-                train=train,
-                test=test,
-                parameters=params,
-                split_progress=(fold, n_splits),
-                candidate_progress=(first + k, self.n_candidates),
-                caller=self._task.search,
-                callback_ctx=tasks[k * n_splits + fold].context,
-                **self._options,
-            )
-            for k, params in enumerate(candidates)
-            for fold, (train, test) in enumerate(self._splits)
+    def __call__(
+        self, params: dict[str, Any], candidate: int, fold: int, context: Any
+    ) -> dict[str, Any]:
+        """Return scikit-learn's result of one fit."""
+        train, test = self.splits[fold]
+        return fit_and_score(
+            clone(self.estimator),
+            self.X,
+            self.y,
+            train=train,
+            test=test,
+            parameters=params,
+            split_progress=(fold, len(self.splits)),
+            candidate_progress=(candidate, self.n_candidates),
+            caller=self.search,
+            callback_ctx=context,
+            **self.options,
         )
-        self.params += candidates
-        self.results += out
-        return [Scores(out[k : k + n_splits]) for k in range(0, len(out), n_splits)]
+
+
+@dataclass(frozen=True)
+class Raised:
+    """An exception that a fit raised, on its way back from a worker."""
+
+    error: BaseException
+
+    @classmethod
+    def of(cls, error: Exception, *, travels: bool) -> Raised:
+        text = traceback.format_exc()
+        if travels:
+            error.add_note(f"on a worker:\n{text}")
+            try:
+                cloudpickle.loads(cloudpickle.dumps(error))
+            except Exception:  # noqa: BLE001  whatever its __reduce__ does
+                return cls(RuntimeError(f"a fit raised what cannot be pickled:\n{text}"))
+        return cls(error)
+
+
+def run_fold(
+    shipment: Any,
+    params: dict[str, Any],
+    candidate: int,
+    fold: int,
+    context: Any,
+    n_threads: int | None,
+    local: bool,
+) -> dict[str, Any] | Raised:
+    """Fit and score on a worker; what raises there comes back as ``Raised``.
+
+    ``local`` says that the worker is a thread of the process that searches.
+    """
+    try:
+        evaluation: Evaluation = shipment.open()
+        with ExitStack() as stack:
+            stack.enter_context(worker_context(n_threads))
+            stack.enter_context(config_context(**evaluation.config))
+            if not local:
+                stack.enter_context(warnings.catch_warnings())
+                use_warning_filters(evaluation.filters)
+            return evaluation(params, candidate, fold, context)
+    except Exception as error:  # noqa: BLE001  the search decides what becomes of it
+        return Raised.of(error, travels=not local)
+
+
+def test_scores(
+    results: Sequence[dict[str, Any] | None], metric: str | None
+) -> NDArray[np.float64]:
+    """Return the test score of each fold, shape (F,); NaN where there is none.
+
+    ``metric`` names it where there are several; None takes the first of several.
+
+    Raises
+    ------
+    ValueError
+        If there is no such metric.
+    """
+    scores = []
+    for result in results:
+        score = np.nan if result is None else result["test_scores"]
+        if isinstance(score, Mapping):
+            name = next(iter(score)) if metric is None else metric
+            if name not in score:
+                raise ValueError(f"optimize must be one of {list(score)}, but got {name!r}")
+            score = score[name]
+        scores.append(score)
+    return np.array(scores, dtype=np.float64)
+
+
+def blank(like: Mapping[str, Any], value: float, error: str | None = None) -> dict[str, Any]:
+    """Return a result of the form of another one for a fit that gave none: its score is a value."""
+
+    def scores(given: Any) -> Any:
+        return dict.fromkeys(given, value) if isinstance(given, Mapping) else value
+
+    filled = {"fit_time": np.nan, "score_time": np.nan, "fit_error": error}
+    return {
+        **{key: scores(given) if key.endswith("_scores") else given for key, given in like.items()},
+        **filled,
+    }

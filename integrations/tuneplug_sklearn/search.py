@@ -3,36 +3,48 @@
 from __future__ import annotations
 
 import copy
+import functools
 import numbers
-import sys
+import pickle
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import BrokenExecutor
 from typing import Any, ClassVar, final
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, indexable
-from sklearn.utils.parallel import Parallel
 
-from tuneplug import SearchSpace, SpaceExhausted, Study, Trial
+from tuneplug import SearchSpace, SpaceExhausted, Study
+from tuneplug.execution import drive
+from tuneplug.stopping import CompletionRule, Convergence, Patience, Target
 from tuneplug.strategies import Strategy
 from tuneplug_sklearn._compat import (
     BaseSearchCV,
     FitTask,
+    HasMethods,
     Interval,
+    StrOptions,
     check_method_params,
     fit_context,
-    insert_error_scores,
     metric_names,
     public_scorers,
-    warn_or_raise_about_fit_failures,
 )
-from tuneplug_sklearn.evaluation import Evaluator, Scores
-from tuneplug_sklearn.space import as_lists, n_distinct, startup_points
+from tuneplug_sklearn.evaluation import Evaluation
+from tuneplug_sklearn.executors import crew
+from tuneplug_sklearn.progress import Progress, call_all, print_line
+from tuneplug_sklearn.results import search_results
+from tuneplug_sklearn.schedule import Limits, Schedule
+from tuneplug_sklearn.shipping import Shipment
+from tuneplug_sklearn.space import add_earlier, as_lists, default_point, n_distinct, startup_points
 
-__all__ = ["Progress", "WarpedBayesSearchCV", "most_candidates"]
+__all__ = ["WarpedBayesSearchCV", "most_candidates"]
+
+#: Fits in flight that the default lag makes room for, whatever the number of workers.
+IN_FLIGHT = 8
 
 #: What not every fit sets: of an earlier one, it would not belong to the new ``cv_results_``.
 OF_THE_LAST_FIT = (
@@ -64,7 +76,9 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
     scoring : str, callable, list, tuple or dict, default None
         As in scikit-learn; None is the estimator's ``score``.
     n_jobs : int or None, default None
-        Fits at once.  The candidates do not depend on it.
+        Fits at once, on workers of joblib's backend: processes, or what
+        ``joblib.parallel_config`` names.  As one fit ends the next begins, of the same candidate or
+        of another one.
     refit : bool, str or callable, default True
         As in scikit-learn.
     cv : int, cross-validation generator or iterable, default None
@@ -72,7 +86,7 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
     verbose : int, default 0
         From 1, a line for each candidate goes to stderr; from 2, scikit-learn's own messages.
     pre_dispatch : int or str, default "2*n_jobs"
-        As in scikit-learn.
+        Has no effect: a fit is dispatched when a worker is free.
     random_state : int, RandomState or None, default None
         The same int gives the same candidates, whatever ``n_jobs`` is.
     error_score : "raise" or number, default nan
@@ -87,6 +101,40 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         name, else the first metric.
     initial_points : list of dict or None, default None
         Settings to try first, in this order; they count towards ``n_iter``.
+    include_default : bool, default False
+        Whether to try the estimator's own values before anything else.
+    prior_results : dict or None, default None
+        ``cv_results_`` of an earlier search, to learn from: its rows are not counted, not ranked
+        and not part of ``cv_results_``.  Rows outside of the space are left out, with a warning.
+    executor : object with ``submit``, default None
+        Where to fit, in the place of ``n_jobs`` workers of joblib: an executor of
+        concurrent.futures, Dask, MPI or ipyparallel.  ``n_jobs`` is then the number of fits in
+        flight; None takes the executor's number of workers if it tells, else that of cores.
+    deterministic : bool or "auto", default "auto"
+        Whether a candidate depends on no result but those of the candidates up to the
+        ``lag + 1``-th before it, so that any ``n_jobs`` gives the same search.  Otherwise it
+        depends on every result that has arrived.  "auto": where ``random_state`` is an int.
+    lag : int or "auto", default "auto"
+        How many of the latest candidates a new one does not wait for, in a deterministic search:
+        (lag + 1) x folds fits can be in flight.  0 is the sequential search.  "auto": the least
+        that makes room for 8 fits.
+    racing : bool, default False
+        Whether a candidate ends after its first folds when those, compared with the same folds of
+        the best, say that it cannot win.
+    timeout : float or None, default None
+        Seconds after which no fit begins.  One candidate is always let through to its end.
+    trial_timeout : float or None, default None
+        Seconds after which no more folds of a candidate begin.
+    target : float or None, default None
+        The search ends once a candidate has this mean score.
+    patience : int or None, default None
+        The search ends once so many candidates in a row were no better than the best.
+    convergence : bool, default False
+        Whether the search ends once the strategy expects next to nothing of what it suggests; see
+        ``tuneplug.stopping.Convergence``.
+    callbacks : list of callable or None, default None
+        Each is called in this process as ``f(progress)`` after each candidate, with a
+        ``tuneplug_sklearn.Progress``; one that returns True ends the search.
 
     Attributes
     ----------
@@ -95,7 +143,11 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         ``study_.learned_warps()``.
     cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, \
 refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
-        As in scikit-learn.  Rows of ``cv_results_`` are in the order of suggestion.
+        As in scikit-learn.  Rows of ``cv_results_`` are in the order of suggestion.  With
+        ``racing`` or a time limit there are also ``trial_state``, ``suggested_by`` and
+        ``stop_reason``; folds left out are NaN.
+    completion_reason_ : str or None
+        Why the search ended before ``n_iter`` candidates.
 
     Examples
     --------
@@ -118,6 +170,18 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "strategy": [str, Strategy],
         "optimize": [str, None],
         "initial_points": [list, tuple, None],
+        "include_default": ["boolean"],
+        "prior_results": [Mapping, None],
+        "executor": [HasMethods("submit"), None],
+        "deterministic": ["boolean", StrOptions({"auto"})],
+        "lag": [Interval(numbers.Integral, 0, None, closed="left"), StrOptions({"auto"})],
+        "racing": ["boolean"],
+        "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "target": [numbers.Real, None],
+        "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "convergence": ["boolean"],
+        "callbacks": [list, tuple, None],
     }
 
     def __init__(
@@ -138,6 +202,18 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         strategy: str | Strategy = "bayesian",
         optimize: str | None = None,
         initial_points: Any = None,
+        include_default: bool = False,
+        prior_results: Any = None,
+        executor: Any = None,
+        deterministic: bool | str = "auto",
+        lag: int | str = "auto",
+        racing: bool = False,
+        timeout: float | None = None,
+        trial_timeout: float | None = None,
+        target: float | None = None,
+        patience: int | None = None,
+        convergence: bool = False,
+        callbacks: Any = None,
     ) -> None:
         self.param_distributions = param_distributions
         self.n_iter = n_iter
@@ -145,6 +221,18 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.strategy = strategy
         self.optimize = optimize
         self.initial_points = initial_points
+        self.include_default = include_default
+        self.prior_results = prior_results
+        self.executor = executor
+        self.deterministic = deterministic
+        self.lag = lag
+        self.racing = racing
+        self.timeout = timeout
+        self.trial_timeout = trial_timeout
+        self.target = target
+        self.patience = patience
+        self.convergence = convergence
+        self.callbacks = callbacks
         super().__init__(
             estimator=estimator,
             scoring=scoring,
@@ -156,6 +244,22 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             error_score=error_score,
             return_train_score=return_train_score,
         )
+
+    def __sklearn_clone__(self) -> WarpedBayesSearchCV:
+        """Clone; the executor and the callbacks are shared, as they stand for things outside."""
+        shadow = object.__new__(type(self))
+        shadow.__dict__.update(self.__dict__, executor=None, callbacks=None)
+        copied: WarpedBayesSearchCV = super(WarpedBayesSearchCV, shadow).__sklearn_clone__()
+        copied.executor, copied.callbacks = self.executor, self.callbacks
+        return copied
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to this process: the executor, and callbacks like lambdas."""
+        state: dict[str, Any] = dict(super().__getstate__())
+        state["executor"] = None
+        if self.callbacks is not None:
+            state["callbacks"] = [f for f in self.callbacks if _picklable(f)]
+        return state
 
     @fit_context
     def fit(self, X: Any, y: Any = None, **params: Any) -> WarpedBayesSearchCV:
@@ -187,7 +291,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         """
         scorers, refit_metric = self._get_scorers()
         metric = self._driving_metric(scorers)
-        study, n_independent = self._start_study()
+        limits = self._limits()
+        study, n_independent = self._start_study(metric)
         X, y = indexable(X, y)
         params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
@@ -200,45 +305,73 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             metadata=None if weight is None else {"sample_weight": weight},
         ).begin()
         splits = self._make_splits(X, y, routed.splitter.split)
-        n_candidates = most_candidates(study, self.n_iter)
+        n_folds, n_candidates = len(splits), most_candidates(study, self.n_iter)
         if self.verbose > 0:
             print(
-                f"Fitting {len(splits)} folds for each of {n_candidates} candidates,"
-                f" totalling {len(splits) * n_candidates} fits"
+                f"Fitting {n_folds} folds for each of {n_candidates} candidates,"
+                f" totalling {n_folds * n_candidates} fits"
             )
         task = root.child(
-            "search", max_subtasks=n_candidates * len(splits), sequential_subtasks=False
+            "search", max_subtasks=n_candidates * n_folds, sequential_subtasks=False
         ).begin()
+        evaluation = Evaluation(
+            self.estimator,
+            X,
+            y,
+            splits,
+            search=self,
+            n_candidates=n_candidates,
+            options={
+                "scorer": scorers,
+                "fit_params": routed.estimator.fit,
+                "score_params": routed.scorer.score,
+                "return_train_score": self.return_train_score,
+                "return_n_test_samples": True,
+                "return_times": True,
+                "return_parameters": False,
+                "error_score": self.error_score,
+                "verbose": self.verbose,
+            },
+            config=get_config(),
+            filters=list(warnings.filters),
+        )
+
         self.study_ = study
-        with Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch) as parallel:
-            evaluator = Evaluator(
-                clone(self.estimator),
-                X,
-                y,
-                splits,
-                parallel=parallel,
-                task=task,
+
+        def context(candidate: int, fold: int) -> Any:
+            child = task.child("candidate-split-evaluation", task_id=candidate * n_folds + fold)
+            return child.context
+
+        with crew(
+            Shipment(evaluation), self.n_jobs, self.executor, n_folds * n_candidates
+        ) as workers:
+            schedule = Schedule(
+                study,
+                workers,
+                limits,
+                n_folds=n_folds,
                 n_candidates=n_candidates,
-                options={
-                    "scorer": scorers,
-                    "fit_params": routed.estimator.fit,
-                    "score_params": routed.scorer.score,
-                    "return_train_score": self.return_train_score,
-                    "return_n_test_samples": True,
-                    "return_times": True,
-                    "return_parameters": False,
-                    "error_score": self.error_score,
-                    "verbose": self.verbose,
-                },
+                n_independent=n_independent,
+                lag=self._lag(n_folds),
+                metric=metric,
+                error_score=self.error_score,
+                check=self._check_scores,
+                context=context,
+                report=self._report,
             )
+            conclude = functools.partial(self._conclude, schedule, scorers, refit_metric)
             try:
-                self._search(study, evaluator, metric, n_independent)
-            except KeyboardInterrupt:
-                if evaluator.any_fitted:
-                    self._conclude(evaluator, scorers, refit_metric)
+                drive(workers.workers, schedule.next_job, schedule.done, schedule.lost)
+            except BaseException as error:
+                schedule.abandon(f"interrupted: the search ended while this trial ran: {error!r}")
+                outside = isinstance(error, KeyboardInterrupt | SystemExit | BrokenExecutor)
+                if outside and schedule.any_fitted:
+                    conclude()
                 raise
+        if schedule.exhausted is not None:
+            self._say_exhausted(study, schedule.exhausted)
         task.end()
-        self._conclude(evaluator, scorers, refit_metric)
+        conclude()
         if self.refit:
             self._refit(X, y, routed.estimator.fit, root)
         root.end()
@@ -251,13 +384,37 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         names = metric_names(scorers)
         if names is None and not callable(self.scoring):
             names = ["score", *([self.scoring] if isinstance(self.scoring, str) else [])]
-        if self.optimize is not None and names is not None and self.optimize not in names:
-            raise ValueError(
-                f"optimize must be one of the metrics {names}, but got {self.optimize!r}"
-            )
+        if names is not None:
+            _check_metric(self.optimize, names)
         return self.optimize or (self.refit if isinstance(self.refit, str) else None)
 
-    def _start_study(self) -> tuple[Study, int]:
+    def _limits(self) -> Limits:
+        """Return what ends the search, or a candidate, early."""
+        rules: list[CompletionRule] = []
+        if self.target is not None:
+            rules.append(Target(self.target))
+        if self.patience is not None:
+            rules.append(Patience(self.patience))
+        if self.convergence:
+            rules.append(Convergence())
+        return Limits(self.n_iter, self.timeout, self.trial_timeout, rules, self.racing)
+
+    def _lag(self, n_folds: int) -> int | None:
+        """Return the lag, None where the search is not deterministic."""
+        deterministic = self.deterministic
+        if deterministic == "auto":
+            deterministic = isinstance(self.random_state, numbers.Integral)
+        if not deterministic:
+            if self.lag != "auto":
+                raise ValueError(
+                    "lag needs a deterministic search, but got "
+                    f"lag={self.lag}, deterministic={self.deterministic!r}, "
+                    f"random_state={self.random_state!r}: set deterministic=True"
+                )
+            return None
+        return -(-IN_FLIGHT // n_folds) - 1 if self.lag == "auto" else int(self.lag)
+
+    def _start_study(self, metric: str | None) -> tuple[Study, int]:
         """Return a fresh study, and how many of its first trials depend on no result."""
         space = SearchSpace(self.param_distributions)
         rng = check_random_state(self.random_state)
@@ -272,12 +429,16 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             n_trials=self.n_iter,
         )
         n_startup = study.strategy.n_startup(space, self.n_iter)
-        points = list(self.initial_points or ())
+        n_earlier = 0
+        if self.prior_results is not None:
+            n_earlier = add_earlier(study, self.prior_results, metric)
+        points = [default_point(space, self.estimator)] if self.include_default else []
+        points += list(self.initial_points or ())
         # Where settings may repeat, a space smaller than n_iter is nothing to warn of.
         n_listed = (
             int(min(self.n_iter, space.size)) if study.strategy.allow_repeats else self.n_iter
         )
-        n_drawn = max(0, n_startup - len(points))
+        n_drawn = max(0, n_startup - n_earlier - len(points))
         points += startup_points(space, n_listed, n_drawn, untouched)
         for point in points:
             study.enqueue(point)
@@ -302,54 +463,18 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
     # ------------------------------------------------------------------ the search
 
-    def _search(
-        self, study: Study, evaluator: Evaluator, metric: str | None, n_independent: int
-    ) -> None:
-        """Ask, evaluate and tell until the budget is spent or the space exhausted.
+    def _check_scores(self, result: Mapping[str, Any]) -> None:
+        """Check ``refit`` and ``optimize`` where a result says what ``scoring`` returns."""
+        scores = result["test_scores"]
+        if callable(self.scoring) and isinstance(scores, Mapping):
+            self._check_refit_for_multimetric(scores)
+            _check_metric(self.optimize, list(scores))
 
-        The start-up trials depend on no result and are evaluated several at a time; from then on
-        each candidate is suggested from the results of all before it, so that the candidates are
-        the same for every ``n_jobs``.
-        """
-        progress = Progress(evaluator.n_candidates) if self.verbose > 0 else None
-        while (done := len(study.history)) < self.n_iter:
-            wanted = min(evaluator.batch_size, n_independent - done, self.n_iter - done)
-            trials = []
-            exhausted = None
-            for _ in range(max(1, wanted)):
-                try:
-                    trials.append(study.ask())
-                except SpaceExhausted as error:
-                    exhausted = error
-                    break
-            scores = self._evaluate(study, evaluator, trials)
-            for trial, score in zip(trials, scores, strict=True):
-                self._tell(study, trial, score, metric)
-                if progress is not None:
-                    progress.show(study, trial)
-            if exhausted is not None:
-                self._say_exhausted(study, exhausted)
-                break
-
-    def _evaluate(self, study: Study, evaluator: Evaluator, trials: list[Trial]) -> list[Scores]:
-        """Score trials; where that does not come to its end, they are failed."""
-        if not trials:
-            return []
-        try:
-            return evaluator([trial.params for trial in trials])
-        except BaseException as error:
-            for trial in trials:
-                study.fail(trial, error)
-            raise
-
-    def _tell(self, study: Study, trial: Trial, scores: Scores, metric: str | None) -> None:
-        if scores.error is not None:
-            study.fail(trial, scores.error)
-            return
-        if callable(self.scoring) and scores.names:
-            # What a callable returns is known only now.
-            self._check_refit_for_multimetric(dict.fromkeys(scores.names))
-        study.tell(trial, scores.mean(metric))
+    def _report(self, progress: Progress) -> bool:
+        """Tell of a candidate that ended; return whether the search is to end."""
+        if self.verbose > 0:
+            print_line(progress)
+        return call_all(self.callbacks or (), progress)
 
     def _say_exhausted(self, study: Study, error: SpaceExhausted) -> None:
         done = len(study.history)
@@ -359,22 +484,19 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         warnings.warn(
             f"{error} The search ends after {done} of n_iter={self.n_iter} candidates.",
             UserWarning,
-            stacklevel=5,  # the line that calls fit: scikit-learn's decorator lies between
+            stacklevel=4,  # the line that calls fit: scikit-learn's decorator lies between
         )
 
     # ------------------------------------------------------------------ after the last fit
 
-    def _conclude(self, evaluator: Evaluator, scorers: Any, refit_metric: Any) -> None:
+    def _conclude(self, schedule: Schedule, scorers: Any, refit_metric: Any) -> None:
         """Set ``cv_results_`` and ``best_*`` from all results."""
-        out = evaluator.results
-        warn_or_raise_about_fit_failures(out, self.error_score)
-        if callable(self.scoring):
-            insert_error_scores(out, self.error_score)
-        results = self._format_results(evaluator.params, self.n_splits_, out, {})
+        rows = [candidate for candidate in schedule.candidates if candidate.scored]
+        results = search_results(self, rows, with_states=schedule.limits.cut_short)
         for name in OF_THE_LAST_FIT:
             self.__dict__.pop(name, None)
-        first = out[0]["test_scores"]
-        self.multimetric_ = isinstance(first, dict)
+        first = next(r for r in rows[0].results if r is not None)["test_scores"]
+        self.multimetric_ = isinstance(first, Mapping)
         if callable(self.scoring) and self.multimetric_:
             self._check_refit_for_multimetric(first)
             refit_metric = self.refit
@@ -384,6 +506,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
             self.best_params_ = results["params"][self.best_index_]
         self.scorer_ = public_scorers(scorers)
+        self.completion_reason_ = schedule.completion
         self.cv_results_ = results
 
     def _refit(self, X: Any, y: Any, fit_params: Mapping[str, Any], root: FitTask) -> None:
@@ -405,22 +528,14 @@ def most_candidates(study: Study, n_iter: int) -> int:
     return n_iter if study.strategy.allow_repeats else int(min(n_iter, study.space.size))
 
 
-class Progress:
-    """One line for each finished candidate, on stderr."""
+def _check_metric(name: str | None, names: list[str]) -> None:
+    if name is not None and name not in names:
+        raise ValueError(f"optimize must be one of the metrics {names}, but got {name!r}")
 
-    def __init__(self, n_iter: int) -> None:
-        self._n_iter, self._start = n_iter, time.monotonic()
 
-    def show(self, study: Study, trial: Trial) -> None:
-        done = trial.number + 1
-        elapsed = time.monotonic() - self._start
-        left = elapsed / done * (self._n_iter - done)
-        width = len(str(self._n_iter))
-        score = "failed" if trial.value is None else f"{trial.value:.6g}"
-        best = study.history.best()
-        at_best = "none yet" if best is None else f"{best.value:.6g} (candidate {best.number})"
-        print(
-            f"[{done:>{width}}/{self._n_iter}] score {score:<12} best {at_best:<28} "
-            f"{elapsed:.0f} s, {left:.0f} s left",
-            file=sys.stderr,
-        )
+def _picklable(function: Callable[..., Any]) -> bool:
+    try:
+        pickle.dumps(function)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return False
+    return True

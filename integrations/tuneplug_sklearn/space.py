@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import ParameterSampler
 
-from tuneplug import Categorical, SearchSpace
+from tuneplug import Categorical, SearchSpace, Study
 
-__all__ = ["as_lists", "branch_of", "n_distinct", "startup_points"]
+__all__ = [
+    "add_earlier",
+    "as_lists",
+    "branch_of",
+    "default_point",
+    "n_distinct",
+    "startup_points",
+]
 
 
 def as_lists(space: SearchSpace) -> list[dict[str, list[Any]]] | None:
@@ -62,3 +71,62 @@ def n_distinct(space: SearchSpace, points: Sequence[dict[str, Any]]) -> int:
     """Return how many different settings the points are."""
     rows = np.array([space.encode(point) for point in points], dtype=np.float64)
     return len(set(space.keys(space.snap(rows.reshape(len(points), space.n_dimensions)))))
+
+
+def default_point(space: SearchSpace, estimator: Any) -> dict[str, Any]:
+    """Return the setting that the estimator itself has, in the first sub-space that holds it.
+
+    Raises
+    ------
+    ValueError
+        If none of them does.
+    """
+    own = estimator.get_params()
+    faults = []
+    for branch in space.branches:
+        point = {name: own[name] for name in branch if name in own}
+        try:
+            return space.canonical(point)
+        except ValueError as error:
+            faults.append(str(error))
+    raise ValueError(
+        "include_default needs the estimator's own values to be in the space, but "
+        + "; ".join(faults)
+        + ": widen the space, or set the estimator's parameters"
+    )
+
+
+def add_earlier(study: Study, results: Mapping[str, Any], metric: str | None) -> int:
+    """Have a study learn from an earlier ``cv_results_``; return from how many of its rows.
+
+    Raises
+    ------
+    ValueError
+        If it has no settings, or no mean test score of the metric.
+    """
+    names = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
+    name = metric if metric in names else names[0] if len(names) == 1 else metric
+    if "params" not in results or name not in names:
+        raise ValueError(
+            "prior_results must be the cv_results_ of a search, with 'params' and "
+            f"'mean_test_{metric or 'score'}', but got the keys {sorted(results)}"
+        )
+    outside: list[str] = []
+    n_used = 0
+    for params, score in zip(results["params"], results[f"mean_test_{name}"], strict=True):
+        if not math.isfinite(score):
+            continue
+        try:
+            study.add_prior(params, float(score))
+        except ValueError as error:
+            outside.append(str(error))
+        else:
+            n_used += 1
+    if outside:
+        warnings.warn(
+            f"{len(outside)} of {len(results['params'])} earlier settings are not in the space "
+            f"and are left out; the first: {outside[0]}",
+            UserWarning,
+            stacklevel=2,
+        )
+    return n_used

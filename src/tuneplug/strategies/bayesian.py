@@ -118,10 +118,11 @@ class BayesianSearch(Strategy):
         for number in itertools.count(len(history)):
             rng = context.rng(number)
             row, origin, gain = None, "random", None
-            unguided = model is None or (lost and (number - design) % 2 == 0)
-            if unguided and number < longest:
-                row, origin = _design(space, longest, context.seed)[number], "design"
-            elif model is not None:
+            by_turns = lost and number < longest and (number - design) % 2 == 0
+            if model is None or by_turns:
+                n_rows = max(longest, number + 1)
+                row, origin = _design(space, n_rows, context.seed)[number], "design"
+            else:
                 acquisition = model.acquisition(running, rng)
                 row, origin = maximise(acquisition, space, taken, rng), "model"
                 gain = None if row is None else model.gain(acquisition, row)

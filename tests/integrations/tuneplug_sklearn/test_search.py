@@ -112,9 +112,24 @@ def test_the_signature_is_that_of_randomized_search_with_keyword_only_extras():
         assert ours[name].kind is parameter.kind
         assert repr(ours[name].default) == repr(parameter.default)  # nan equals nan by its name
     extras = [ours[name] for name in list(ours)[len(theirs) :]]
-    assert [extra.name for extra in extras] == ["strategy", "optimize", "initial_points"]
     assert {extra.kind for extra in extras} == {inspect.Parameter.KEYWORD_ONLY}
-    assert [extra.default for extra in extras] == ["bayesian", None, None]
+    assert {extra.name: extra.default for extra in extras} == {
+        "strategy": "bayesian",
+        "optimize": None,
+        "initial_points": None,
+        "include_default": False,
+        "prior_results": None,
+        "executor": None,
+        "deterministic": "auto",
+        "lag": "auto",
+        "racing": False,
+        "timeout": None,
+        "trial_timeout": None,
+        "target": None,
+        "patience": None,
+        "convergence": False,
+        "callbacks": None,
+    }
     fit = inspect.signature(WarpedBayesSearchCV.fit).parameters
     assert list(fit) == list(inspect.signature(RandomizedSearchCV.fit).parameters)
 
@@ -151,7 +166,8 @@ def test_fitted_attributes_are_those_of_randomized_search_and_the_study(refit):
     ours = WarpedBayesSearchCV(model, LISTS, **options).fit(frame, y)
     theirs = RandomizedSearchCV(model, LISTS, **options).fit(frame, y)
     fitted = [name for name in vars(theirs) if name.endswith("_")]
-    assert {name for name in vars(ours) if name.endswith("_")} == {*fitted, "study_"}
+    own = {"study_", "completion_reason_"}
+    assert {name for name in vars(ours) if name.endswith("_")} == {*fitted, *own}
     assert ours.n_splits_ == 3
     assert ours.multimetric_ is False
     assert ours.best_params_ == tried(ours)[ours.best_index_]
@@ -411,7 +427,8 @@ def test_every_space_of_a_list_is_tried_in_the_start_up_design(seed):
         {"kernel": ["rbf"], "C": Float(0.01, 10.0), "gamma": Float(0.01, 1.0)},
         {"kernel": ["poly"], "degree": Int(2, 3), "gamma": Float(0.01, 0.1)},
     ]
-    search = WarpedBayesSearchCV(SVC(), spaces, n_iter=7, cv=2, random_state=seed).fit(X, y)
+    search = WarpedBayesSearchCV(SVC(), spaces, n_iter=7, cv=2, lag=0, random_state=seed)
+    search.fit(X, y)
     design = [trial for trial in search.study_.trials if trial.origin == "design"]
     assert len(design) == 3
     assert {trial.params["kernel"] for trial in design} == {"linear", "rbf", "poly"}
@@ -477,7 +494,7 @@ def test_an_unknown_strategy_is_refused_before_any_fit_with_the_names_there_are(
 
 
 def test_a_strategy_may_be_an_instance_with_arguments_of_its_own():
-    search = peak(strategy=BayesianSearch(warping=False, n_initial=3)).fit(ROWS, LABELS)
+    search = peak(strategy=BayesianSearch(warping=False, n_initial=3), lag=0).fit(ROWS, LABELS)
     assert [t.origin for t in search.study_.trials] == ["design"] * 3 + ["model"] * 5
     assert search.study_.learned_warps() == {}
     assert clone(search).strategy == BayesianSearch(warping=False, n_initial=3)
@@ -726,4 +743,4 @@ def test_candidates_of_a_grid_are_evaluated_several_at_a_time():
     search = WarpedBayesSearchCV(
         DecisionTreeClassifier(), {"max_depth": [1, 2, 3]}, strategy="grid", n_iter=3
     )
-    assert search._start_study()[1] == 3
+    assert search._start_study(None)[1] == 3

@@ -1,0 +1,185 @@
+"""From ``n_jobs``, ``joblib.parallel_config`` and ``executor=`` to workers for the driver."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import cloudpickle
+import joblib
+from threadpoolctl import threadpool_limits
+
+from tuneplug.execution import Executor, Workers
+from tuneplug_sklearn._compat import LokyExecutor, active_backend
+from tuneplug_sklearn.shipping import Shipment
+
+__all__ = ["Crew", "crew", "in_worker", "worker_context"]
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+_this_thread = threading.local()
+
+
+def in_worker() -> bool:
+    """Whether the caller runs inside a fit of another search, here or under joblib."""
+    backend, _ = active_backend()
+    return getattr(_this_thread, "busy", False) or (getattr(backend, "nesting_level", 0) or 0) > 0
+
+
+@contextmanager
+def worker_context(n_threads: int | None) -> Iterator[None]:
+    """Within it, nested searches run sequentially and native threads are limited."""
+    _this_thread.busy = True
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(joblib.parallel_config(backend="threading"))
+            if n_threads is not None:
+                # OpenMP keeps its limit for each thread, so that threads are in no one's way.
+                stack.enter_context(threadpool_limits(n_threads, user_api="openmp"))
+            yield
+    finally:
+        _this_thread.busy = False
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Workers, and how a job comes to them.
+
+    Attributes
+    ----------
+    workers : Workers
+    shipment : object
+        Stands for what was shipped in the arguments of a job.
+    n_threads : int or None
+        Native threads that each job may use; None leaves them alone.
+    inline, local : bool
+        Whether jobs run in the calling thread, or in this process.
+    """
+
+    workers: Workers
+    shipment: Any
+    n_threads: int | None
+    inline: bool
+    local: bool
+
+
+@contextmanager
+def crew(
+    shipment: Shipment, n_jobs: int | None, executor: Executor | None, n_tasks: int
+) -> Iterator[Crew]:
+    """Yield the workers that the arguments and the surroundings ask for.
+
+    Raises
+    ------
+    ValueError
+        If joblib's backend is one that is not known here.
+    """
+    with shipment, ExitStack() as stack:
+        if executor is not None and not in_worker():
+            yield stack.enter_context(_given(shipment, executor, n_jobs))
+            return
+        backend, _ = active_backend()
+        slots = 1 if in_worker() else min(joblib.effective_n_jobs(n_jobs), n_tasks)
+        name = type(backend).__name__
+        if slots <= 1 or name == "SequentialBackend":
+            yield Crew(stack.enter_context(Workers(1)), shipment, None, inline=True, local=True)
+        elif name == "ThreadingBackend":
+            threads = _n_threads(backend, slots)
+            stack.enter_context(threadpool_limits(threads, user_api="blas"))
+            workers = Workers(slots, lambda: ThreadPoolExecutor(slots))
+            yield Crew(stack.enter_context(workers), shipment, threads, inline=False, local=True)
+        elif name in ("LokyBackend", "MultiprocessingBackend"):
+            shipment.write()
+            threads = _n_threads(backend, slots)
+            workers = Workers(slots, lambda: _Processes(slots, threads))
+            yield Crew(stack.enter_context(workers), shipment, None, inline=False, local=False)
+        elif name == "DaskDistributedBackend":
+            given = backend.client.get_executor(pure=False)
+            yield stack.enter_context(_given(shipment, given, slots))
+        elif name == "RayBackend":
+            yield stack.enter_context(_given(shipment, _Ray(), slots))
+        else:
+            raise ValueError(
+                f"n_jobs={n_jobs} asks for workers of joblib's backend {name}, which is not known: "
+                "pass executor=, anything with submit, instead"
+            )
+
+
+@contextmanager
+def _given(shipment: Shipment, executor: Executor, n_jobs: int | None) -> Iterator[Crew]:
+    """Find out where the jobs of an executor run, and ship accordingly."""
+    known = getattr(executor, "_max_workers", None) or os.cpu_count() or 1
+    slots = known if n_jobs is None else joblib.effective_n_jobs(n_jobs)
+    threads = max(1, (os.cpu_count() or 1) // slots)
+    with Workers(slots, given=executor) as workers:
+        if executor.submit(os.getpid).result() == os.getpid():
+            with threadpool_limits(threads, user_api="blas"):
+                yield Crew(workers, shipment, threads, inline=False, local=True)
+            return
+        client: Any = getattr(executor, "_client", None)  # of Dask
+        if hasattr(client, "scatter"):
+            sent = client.scatter(shipment, broadcast=True, hash=False)
+            yield Crew(workers, sent, threads, inline=False, local=False)
+            return
+        path = shipment.write()
+        if not executor.submit(os.path.exists, str(path)).result():
+            shipment.path = None  # another machine: it goes with each job
+        yield Crew(workers, shipment, threads, inline=False, local=False)
+
+
+def _n_threads(backend: Any, slots: int) -> int:
+    asked: int | None = backend.inner_max_num_threads
+    return asked or max(1, joblib.cpu_count() // slots)
+
+
+class _Processes:
+    """A pool of processes; each job is pickled while it is submitted, whatever its functions."""
+
+    def __init__(self, slots: int, n_threads: int) -> None:
+        limits = {name: os.environ.get(name, str(n_threads)) for name in THREAD_VARIABLES}
+        self._pool = LokyExecutor(max_workers=slots, env=limits, initializer=_ignore_interrupts)
+
+    def submit(self, fn: Any, /, *args: Any) -> Any:
+        return self._pool.submit(_unpacked, cloudpickle.dumps((fn, args)))
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._pool.shutdown(wait=wait)
+
+    def terminate(self) -> None:
+        """Kill the workers, whatever they are doing."""
+        self._pool.shutdown(wait=True, kill_workers=True)
+
+
+def _ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search hears it, and ends its workers
+
+
+def _unpacked(job: bytes) -> Any:
+    fn, args = cloudpickle.loads(job)
+    return fn(*args)
+
+
+class _Ray:
+    """The running Ray as an executor."""
+
+    def __init__(self) -> None:
+        import ray
+
+        self._call = ray.remote(lambda fn, args: fn(*args))
+
+    def submit(self, fn: Any, /, *args: Any) -> Any:
+        return self._call.remote(fn, args).future()

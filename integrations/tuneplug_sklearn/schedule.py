@@ -1,0 +1,369 @@
+"""What runs next: candidates, their folds, and when to end them.
+
+Where the search is deterministic, candidate k is suggested from the results of the candidates up to
+k - 1 - lag and from nothing else, whatever else has ended by then; racing and completion rules see
+no more.  So the same candidates come out in whatever order results arrive.  Otherwise a candidate
+is suggested when a worker is free, from every result there is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+
+from tuneplug import SpaceExhausted, Study, Trial, TrialState
+from tuneplug.execution import Job
+from tuneplug.stopping import CompletionRule
+from tuneplug_sklearn.evaluation import Raised, blank, run_fold, test_scores
+from tuneplug_sklearn.executors import Crew
+from tuneplug_sklearn.folds import FoldModel
+from tuneplug_sklearn.progress import Progress
+
+__all__ = ["Candidate", "Limits", "Schedule"]
+
+
+@dataclass
+class Candidate:
+    """A setting on its way through the folds.
+
+    Attributes
+    ----------
+    trial : Trial
+    results : list of dict or None
+        scikit-learn's result of each fold that has come back.
+    todo : list of int
+        Folds not yet begun, in order.
+    running : set of int
+        Folds on a worker.
+    over : bool
+        Whether the search is done with it.
+    cut : int or None
+        Number of folds after which it was stopped by racing: what came back later is not counted.
+    """
+
+    trial: Trial
+    results: list[dict[str, Any] | None]
+    todo: list[int]
+    running: set[int] = field(default_factory=set)
+    over: bool = False
+    cut: int | None = None
+
+    @property
+    def counted(self) -> list[dict[str, Any] | None]:
+        """The results that count."""
+        return [
+            result if self.cut is None or fold < self.cut else None
+            for fold, result in enumerate(self.results)
+        ]
+
+    @property
+    def scored(self) -> bool:
+        """Whether the candidate came to its end with at least one result that counts."""
+        return self.over and any(result is not None for result in self.counted)
+
+    @property
+    def error(self) -> str | None:
+        """The traceback of the first fold that failed to fit, None if none did."""
+        errors = (result["fit_error"] for result in self.counted if result is not None)
+        return next((error for error in errors if error is not None), None)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a search, or a candidate, ends early.
+
+    Attributes
+    ----------
+    n_iter : int
+        Candidates at most.
+    timeout, trial_timeout : float or None
+        Seconds of the search, and of one candidate, after which no more of its fits begin.
+    rules : list of CompletionRule
+    racing : bool
+        Whether a candidate ends once its first folds say that it cannot win.
+    """
+
+    n_iter: int
+    timeout: float | None = None
+    trial_timeout: float | None = None
+    rules: Sequence[CompletionRule] = ()
+    racing: bool = False
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether candidates may end with folds left out."""
+        return self.racing or self.timeout is not None or self.trial_timeout is not None
+
+
+class Schedule:
+    """One search: asks for candidates, hands out their folds, and tells the study what came back.
+
+    Parameters
+    ----------
+    study : Study
+    crew : Crew
+    limits : Limits
+    n_folds : int
+    n_candidates : int
+        How many are expected, at most ``n_iter``.
+    n_independent : int
+        How many of the first candidates depend on no result.
+    lag : int or None
+        None where the search is not deterministic.
+    metric : str or None
+        The one that drives the search, where there are several.
+    error_score : "raise" or float
+        The score of a fold that no worker could bring home.
+    check : callable
+        Takes each result; raises what is wrong with the scores in it.
+    context : callable
+        Takes the number of a candidate and of a fold; returns scikit-learn's context for the fit.
+    report : callable
+        Takes a ``Progress`` for each candidate that ends; returns whether the search is to end.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        crew: Crew,
+        limits: Limits,
+        *,
+        n_folds: int,
+        n_candidates: int,
+        n_independent: int,
+        lag: int | None,
+        metric: str | None,
+        error_score: Any,
+        check: Callable[[dict[str, Any]], None],
+        context: Callable[[int, int], Any],
+        report: Callable[[Progress], bool],
+    ) -> None:
+        self.study, self.limits = study, limits
+        self.candidates: list[Candidate] = []
+        self.completion: str | None = None
+        self.exhausted: SpaceExhausted | None = None
+        self._crew, self._n_folds, self._metric = crew, n_folds, metric
+        self._n_candidates = n_candidates
+        self._lag, self._error_score = lag, error_score
+        self._check, self._context, self._report = check, context, report
+        # What looks at results has to wait for them, also where the strategy does not.
+        waits = bool(limits.rules) or limits.racing
+        self._n_independent = 0 if waits else n_independent
+        self._start, self._suggesting = time.monotonic(), 0.0
+
+    # ------------------------------------------------------------------ what the driver calls
+
+    def next_job(self) -> Job | None:
+        """Return the next fit, or None where there is none to begin before another ends."""
+        self._watch_the_clock()
+        while True:
+            for candidate in self._open():
+                if candidate.todo:
+                    return self._job(candidate, candidate.todo.pop(0))
+            if not self._ask():
+                return None
+
+    def done(self, job: Job, result: dict[str, Any] | Raised) -> None:
+        """Take what came back from a fit.
+
+        Raises
+        ------
+        Exception
+            What the fit raised, if it did not end up as an error score.
+        """
+        if isinstance(result, Raised):
+            raise result.error
+        candidate, fold = self._of(job)
+        candidate.running.discard(fold)
+        self._check(result)
+        candidate.results[fold] = result
+        if not candidate.trial.state.ended:
+            if self.limits.racing:
+                self._race(candidate)
+            self._end_if_over(candidate)
+
+    def lost(self, job: Job, error: str) -> None:
+        """Take note of a fit that no worker brought home: a failed one."""
+        candidate, fold = self._of(job)
+        text = f"candidate {candidate.trial.number}, fold {fold}: the worker died, twice.\n{error}"
+        if self._error_score == "raise":
+            raise RuntimeError(text)
+        known = (result for other in self.candidates for result in other.results)
+        some = next((result for result in known if result is not None), NO_RESULT)
+        self.done(job, blank(some, self._error_score, text))
+
+    # ------------------------------------------------------------------ candidates
+
+    def _of(self, job: Job) -> tuple[Candidate, int]:
+        number, fold = cast("tuple[int, int]", job.key)
+        return self.candidates[number], fold
+
+    def _open(self) -> list[Candidate]:
+        return [candidate for candidate in self.candidates if not candidate.trial.state.ended]
+
+    def _ask(self) -> bool:
+        """Ask for one more candidate; return whether there is one."""
+        number = len(self.study.history)
+        if self.completion is not None or self.exhausted is not None:
+            return False
+        if number >= self.limits.n_iter:
+            return False
+        seen = self._seen_by(number)
+        if (
+            any(not trial.state.ended for trial in self.study.history[:seen])
+            and self._lag is not None
+        ):
+            return False
+        if number > 0 and self.limits.rules:
+            history = self.study.history.until(seen)
+            reasons = (rule.reason(history) for rule in self.limits.rules)
+            self.completion = next((reason for reason in reasons if reason is not None), None)
+            if self.completion is not None:
+                return False
+        start = time.monotonic()
+        try:
+            trial = self.study.ask(lag=number - seen)
+        except SpaceExhausted as error:
+            self.exhausted = error
+            return False
+        finally:
+            self._suggesting += time.monotonic() - start
+        folds = list(range(self._n_folds))
+        self.candidates.append(Candidate(trial, [None] * self._n_folds, folds))
+        return True
+
+    def _seen_by(self, number: int) -> int:
+        """Return how many of the first candidates' results count for a candidate."""
+        if self._lag is None:
+            return number
+        return 0 if number < self._n_independent else max(0, number - self._lag)
+
+    def _job(self, candidate: Candidate, fold: int) -> Job:
+        trial = candidate.trial
+        if not candidate.running and not any(candidate.results):
+            trial.started = time.time()
+        candidate.running.add(fold)
+        crew = self._crew
+        arguments = (
+            crew.shipment,
+            trial.params,
+            trial.number,
+            fold,
+            self._context(trial.number, fold),
+        )
+        if crew.inline:
+            return Job((trial.number, fold), _fit_here, arguments)
+        return Job((trial.number, fold), run_fold, (*arguments, crew.n_threads, crew.local))
+
+    # ------------------------------------------------------------------ ends
+
+    def _watch_the_clock(self) -> None:
+        """Stop what has had its time; one candidate is always let through to its end."""
+        timeout, trial_timeout = self.limits.timeout, self.limits.trial_timeout
+        late = timeout is not None and time.monotonic() - self._start >= timeout
+        if late and self.study.history.best() is not None:
+            self.completion = self.completion or f"timeout: {timeout:g} s have passed"
+            for candidate in self._open():
+                self._stop(candidate, "timeout")
+        if trial_timeout is not None:
+            for candidate in self._open():
+                started = candidate.trial.started
+                begun = candidate.running or any(candidate.results)
+                if begun and started is not None and time.time() - started >= trial_timeout:
+                    self._stop(candidate, "trial_timeout")
+
+    def _stop(self, candidate: Candidate, reason: str) -> None:
+        """Begin no more folds of a candidate; those that run are waited for."""
+        if candidate.todo:
+            candidate.todo.clear()
+            candidate.trial.stop_reason = reason
+        self._end_if_over(candidate)
+
+    def _race(self, candidate: Candidate) -> None:
+        """Stop a candidate whose folds so far, in their order, say that it cannot win."""
+        scores = test_scores(candidate.results, self._metric)
+        seen = np.isfinite(scores)
+        leading = self._n_folds if seen.all() else int(np.argmin(seen))
+        model = self._fold_model(self._seen_by(candidate.trial.number))
+        for count in range(1, leading):
+            if model.hopeless(np.where(np.arange(self._n_folds) < count, scores, np.nan)):
+                candidate.cut = count
+                candidate.todo.clear()
+                candidate.trial.stop_reason = "racing"
+                return
+
+    def _end_if_over(self, candidate: Candidate) -> None:
+        trial = candidate.trial
+        if candidate.cut is None and (candidate.todo or candidate.running):
+            return
+        candidate.over, trial.finished = True, time.time()
+        scores = test_scores(candidate.counted, self._metric)
+        if candidate.error is not None:
+            self.study.fail(trial, candidate.error)
+        elif trial.stop_reason is None:
+            self.study.tell(trial, float(scores.mean()))
+        elif not np.isfinite(scores).any():
+            self.study.fail(trial, f"stopped before it had a score: {trial.stop_reason}")
+        else:
+            mean, variance = self._fold_model(self._seen_by(trial.number)).whole(scores)
+            self.study.tell(trial, mean, variance=variance)
+        if self._report(self._progress(trial)):
+            self.completion = self.completion or "callback"
+            for other in self._open():
+                self._stop(other, "callback")
+
+    def _fold_model(self, seen: int) -> FoldModel:
+        """Learn fold effects from the complete ones of the first so many candidates."""
+        rows = [
+            test_scores(candidate.results, self._metric)
+            for candidate in self.candidates[:seen]
+            if candidate.trial.state is TrialState.COMPLETE
+        ]
+        return FoldModel(np.array(rows, dtype=np.float64).reshape(len(rows), self._n_folds))
+
+    @property
+    def any_fitted(self) -> bool:
+        """Whether a fit succeeded of a candidate that came to its end."""
+        results = (r for c in self.candidates if c.over for r in c.counted)
+        return any(result is not None and result["fit_error"] is None for result in results)
+
+    def abandon(self, why: str) -> None:
+        """Fail what is still open."""
+        for candidate in self._open():
+            self.study.fail(candidate.trial, why)
+
+    def _progress(self, trial: Trial) -> Progress:
+        history = self.study.history
+        best = history.best()
+        return Progress(
+            number=trial.number,
+            params=dict(trial.params),
+            score=trial.value,
+            state=trial.state.value,
+            stop_reason=trial.stop_reason,
+            n_done=sum(trial.state.ended for trial in history),
+            n_iter=self._n_candidates,
+            best_number=None if best is None else best.number,
+            best_params=None if best is None else dict(best.params),
+            best_score=None if best is None else best.value,
+            elapsed=time.monotonic() - self._start,
+            suggesting=self._suggesting,
+        )
+
+
+#: The form of a result where no fit has given one.
+NO_RESULT: dict[str, Any] = {
+    "test_scores": np.nan,
+    "train_scores": np.nan,
+    "n_test_samples": 0,
+    "fit_error": None,
+}
+
+
+def _fit_here(shipment: Any, *args: Any) -> Any:
+    """Fit in the calling thread, as it is."""
+    return shipment.open()(*args)

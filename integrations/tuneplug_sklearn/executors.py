@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import cloudpickle
 import joblib
@@ -30,6 +30,9 @@ THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+
+#: Processes that have had nothing to do for so long end themselves.
+IDLE_SECONDS = 60
 
 _this_thread = threading.local()
 
@@ -147,17 +150,32 @@ def _n_threads(backend: Any, slots: int) -> int:
 
 
 class _Processes:
-    """A pool of processes; each job is pickled while it is submitted, whatever its functions."""
+    """A pool of processes; each job is pickled while it is submitted, whatever its functions.
+
+    The processes outlive the search for a minute, as starting them and importing scikit-learn takes
+    seconds: the next search of this process finds them ready.
+    """
+
+    _idle: ClassVar[dict[tuple[int, int], LokyExecutor]] = {}
 
     def __init__(self, slots: int, n_threads: int) -> None:
-        limits = {name: os.environ.get(name, str(n_threads)) for name in THREAD_VARIABLES}
-        self._pool = LokyExecutor(max_workers=slots, env=limits, initializer=_ignore_interrupts)
+        self._kind = (slots, n_threads)
+        self._pool = self._idle.pop(self._kind, None) or LokyExecutor(
+            max_workers=slots,
+            timeout=IDLE_SECONDS,
+            env={name: os.environ.get(name, str(n_threads)) for name in THREAD_VARIABLES},
+            initializer=_ignore_interrupts,
+        )
 
     def submit(self, fn: Any, /, *args: Any) -> Any:
         return self._pool.submit(_unpacked, cloudpickle.dumps((fn, args)))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        self._pool.shutdown(wait=wait)
+        """Leave the processes to the next search; those of another kind are ended."""
+        for pool in [self._idle.pop(kind) for kind in list(self._idle)]:
+            pool.shutdown(wait=False)
+        if not cancel_futures:
+            self._idle[self._kind] = self._pool
 
     def terminate(self) -> None:
         """Kill the workers, whatever they are doing."""

@@ -144,7 +144,6 @@ class Schedule:
     ) -> None:
         self.study, self.limits = study, limits
         self.candidates: list[Candidate] = []
-        self.completion: str | None = None
         self.exhausted: SpaceExhausted | None = None
         self._crew, self._n_folds, self._metric = crew, n_folds, metric
         self._n_candidates = n_candidates
@@ -192,8 +191,12 @@ class Schedule:
         text = f"candidate {candidate.trial.number}, fold {fold}: the worker died, twice.\n{error}"
         if self._error_score == "raise":
             raise RuntimeError(text)
+        # Each of the other folds would kill workers as well: they count as failed, like this one.
+        left, candidate.todo = candidate.todo, []
         known = (result for other in self.candidates for result in other.results)
         some = next((result for result in known if result is not None), NO_RESULT)
+        for other in left:
+            candidate.results[other] = blank(some, self._error_score, text)
         self.done(job, blank(some, self._error_score, text))
 
     # ------------------------------------------------------------------ candidates
@@ -208,7 +211,7 @@ class Schedule:
     def _ask(self) -> bool:
         """Ask for one more candidate; return whether there is one."""
         number = len(self.study.history)
-        if self.completion is not None or self.exhausted is not None:
+        if self.study.completion_reason is not None or self.exhausted is not None:
             return False
         if number >= self.limits.n_iter:
             return False
@@ -221,8 +224,9 @@ class Schedule:
         if number > 0 and self.limits.rules:
             history = self.study.history.until(seen)
             reasons = (rule.reason(history) for rule in self.limits.rules)
-            self.completion = next((reason for reason in reasons if reason is not None), None)
-            if self.completion is not None:
+            reason = next((reason for reason in reasons if reason is not None), None)
+            if reason is not None:
+                self._complete(reason)
                 return False
         start = time.monotonic()
         try:
@@ -266,7 +270,7 @@ class Schedule:
         timeout, trial_timeout = self.limits.timeout, self.limits.trial_timeout
         late = timeout is not None and time.monotonic() - self._start >= timeout
         if late and self.study.history.best() is not None:
-            self.completion = self.completion or f"timeout: {timeout:g} s have passed"
+            self._complete(f"timeout: {timeout:g} s have passed")
             for candidate in self._open():
                 self._stop(candidate, "timeout")
         if trial_timeout is not None:
@@ -275,6 +279,10 @@ class Schedule:
                 begun = candidate.running or any(candidate.results)
                 if begun and started is not None and time.time() - started >= trial_timeout:
                     self._stop(candidate, "trial_timeout")
+
+    def _complete(self, reason: str) -> None:
+        """Ask for no more candidates; the first reason is the one that is kept."""
+        self.study.completion_reason = self.study.completion_reason or reason
 
     def _stop(self, candidate: Candidate, reason: str) -> None:
         """Begin no more folds of a candidate; those that run are waited for."""
@@ -312,7 +320,7 @@ class Schedule:
             mean, variance = self._fold_model(self._seen_by(trial.number)).whole(scores)
             self.study.tell(trial, mean, variance=variance)
         if self._report(self._progress(trial)):
-            self.completion = self.completion or "callback"
+            self._complete("callback")
             for other in self._open():
                 self._stop(other, "callback")
 

@@ -140,14 +140,13 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
     ----------
     study_ : tuneplug.Study
         The trials behind ``cv_results_``: ``study_.explain_scaling()``, ``study_.to_frame()``,
-        ``study_.learned_warps()``.
+        ``study_.learned_warps()``; ``study_.completion_reason`` says why the search ended before
+        ``n_iter`` candidates.
     cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, \
 refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         As in scikit-learn.  Rows of ``cv_results_`` are in the order of suggestion.  With
         ``racing`` or a time limit there are also ``trial_state``, ``suggested_by`` and
         ``stop_reason``; folds left out are NaN.
-    completion_reason_ : str or None
-        Why the search ended before ``n_iter`` candidates.
 
     Examples
     --------
@@ -439,7 +438,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             int(min(self.n_iter, space.size)) if study.strategy.allow_repeats else self.n_iter
         )
         n_drawn = max(0, n_startup - n_earlier - len(points))
-        points += startup_points(space, n_listed, n_drawn, untouched)
+        if n_startup > 0:
+            points += startup_points(space, n_listed, n_drawn, untouched)
         for point in points:
             study.enqueue(point)
         n_independent = study.strategy.n_independent(space, self.n_iter)
@@ -506,7 +506,6 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
             self.best_params_ = results["params"][self.best_index_]
         self.scorer_ = public_scorers(scorers)
-        self.completion_reason_ = schedule.completion
         self.cv_results_ = results
 
     def _refit(self, X: Any, y: Any, fit_params: Mapping[str, Any], root: FitTask) -> None:

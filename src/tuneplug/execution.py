@@ -130,7 +130,7 @@ class Workers:
     def _close(self, *, cancel: bool) -> None:
         if cancel and hasattr(self._executor, "terminate"):
             self._executor.terminate()
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._executor.shutdown(wait=True, cancel_futures=cancel)
 
 
 def drive(

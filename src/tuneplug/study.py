@@ -94,6 +94,8 @@ class Study:
         self.direction = direction
         self.seed = _checked_seed(seed)
         self.history = History(sign=1.0 if direction == "minimize" else -1.0)
+        #: Why the search ended before its budget was spent; None if it did not.
+        self.completion_reason: str | None = None
         self._budget = n_trials
         self._enqueued: dict[bytes, dict[str, Any]] = {}
         self._prior: tuple[Observation, ...] = ()

@@ -35,6 +35,7 @@ from tuneplug_sklearn._compat import (
 )
 from tuneplug_sklearn.evaluation import Evaluation
 from tuneplug_sklearn.executors import crew
+from tuneplug_sklearn.foreign import translated
 from tuneplug_sklearn.progress import Progress, call_all, print_line
 from tuneplug_sklearn.results import search_results
 from tuneplug_sklearn.schedule import Limits, Schedule
@@ -415,7 +416,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
     def _start_study(self, metric: str | None) -> tuple[Study, int]:
         """Return a fresh study, and how many of its first trials depend on no result."""
-        space = SearchSpace(self.param_distributions)
+        space = SearchSpace(translated(self.param_distributions))
         rng = check_random_state(self.random_state)
         # Start-up settings come from the state in which RandomizedSearchCV would find it.
         untouched = copy.deepcopy(rng)
@@ -438,7 +439,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             int(min(self.n_iter, space.size)) if study.strategy.allow_repeats else self.n_iter
         )
         n_drawn = max(0, n_startup - n_earlier - len(points))
-        if n_startup > 0:
+        if n_startup > 0 or not study.strategy.allow_repeats:
             points += startup_points(space, n_listed, n_drawn, untouched)
         for point in points:
             study.enqueue(point)

@@ -1,10 +1,12 @@
-"""A pytest plugin: another class in the place of ``RandomizedSearchCV``, for scikit-learn's tests.
+"""A pytest plugin: other classes in the place of scikit-learn's searches, for its own tests.
 
-    STANDIN=tuneplug_sklearn:WarpedBayesSearchCV STANDIN_REPORT=report.json \\
+    STANDIN_RANDOMIZED=tuneplug_sklearn:WarpedBayesSearchCV STANDIN_REPORT=report.json \\
         python -m pytest --pyargs sklearn.model_selection.tests.test_search -p standin_plugin
 
-The class is replaced before a test module is imported, so importing this file does nothing.  The
-report tells, for each test that ran, whether it passed and whether it built the stand-in.
+``STANDIN_GRID`` replaces ``GridSearchCV``; ``STANDIN_BACKEND`` runs every test with two workers of
+that backend of joblib.  Classes are replaced before a test module is imported, so importing this
+file does nothing.  The report tells, for each test that ran, whether it passed and whether it built
+a stand-in.
 """
 
 from __future__ import annotations
@@ -13,17 +15,21 @@ import functools
 import importlib
 import json
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
+import joblib
 import pytest
+import sklearn.model_selection
 
 
 class StandIn:
-    """Counts, test by test, how often the class was built."""
+    """Counts, test by test, how often one of the classes was built."""
 
-    def __init__(self, cls, report):
-        self.cls, self.report, self.built = cls, report, 0
-        self.tests = {}
+    def __init__(self, report):
+        self.report, self.built, self.names, self.tests = report, 0, {}, {}
+
+    def replace(self, name, cls):
         init = cls.__init__
 
         @functools.wraps(init)
@@ -32,12 +38,16 @@ class StandIn:
             init(instance, *args, **kwargs)
 
         cls.__init__ = counting_init
+        self.names[cls.__name__] = name
+        setattr(sklearn.model_selection, name, cls)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item, call):
         report = yield
         # Some names hold that of the class: they are to be the same for every class.
-        name = item.nodeid.split("::", 1)[1].replace(self.cls.__name__, "RandomizedSearchCV")
+        name = item.nodeid.split("::", 1)[1]
+        for ours, theirs in self.names.items():
+            name = name.replace(f"[{ours}-", f"[{theirs}-")
         test = self.tests.setdefault(name, {"failed": False})
         test["failed"] |= report.failed
         if call.when == "call":
@@ -45,18 +55,22 @@ class StandIn:
             test["built"] = self.built > 0
         return report
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self):
         self.built = 0
+        backend = os.environ.get("STANDIN_BACKEND")
+        with joblib.parallel_config(backend, n_jobs=2) if backend else nullcontext():
+            return (yield)
 
     def pytest_sessionfinish(self):
         Path(self.report).write_text(json.dumps(self.tests), encoding="utf-8")
 
 
 def pytest_configure(config):
-    import sklearn.model_selection
-
-    module, name = os.environ["STANDIN"].split(":")
-    cls = getattr(importlib.import_module(module), name)
-    sklearn.model_selection.RandomizedSearchCV = cls
-    config.pluginmanager.register(StandIn(cls, os.environ["STANDIN_REPORT"]))
+    stand_in = StandIn(os.environ["STANDIN_REPORT"])
+    for name in ("RandomizedSearchCV", "GridSearchCV"):
+        variable = f"STANDIN_{name.removesuffix('SearchCV').upper()}"
+        if variable in os.environ:
+            module, cls = os.environ[variable].split(":")
+            stand_in.replace(name, getattr(importlib.import_module(module), cls))
+    config.pluginmanager.register(stand_in)

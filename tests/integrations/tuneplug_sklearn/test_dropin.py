@@ -20,8 +20,12 @@ from threadpoolctl import threadpool_limits
 from tuneplug_sklearn import WarpedBayesSearchCV
 
 HERE = Path(__file__).parent
-OURS = "tuneplug_sklearn:WarpedBayesSearchCV"
-THEIRS = "sklearn.model_selection:RandomizedSearchCV"
+RANDOMIZED = {"STANDIN_RANDOMIZED": "tuneplug_sklearn:WarpedBayesSearchCV"}
+BOTH = RANDOMIZED | {"STANDIN_GRID": "standins:Grid"}
+THEIRS = {
+    "STANDIN_RANDOMIZED": "sklearn.model_selection:RandomizedSearchCV",
+    "STANDIN_GRID": "sklearn.model_selection:GridSearchCV",
+}
 PYTEST = (
     "-m pytest -q -W ignore --tb=short -c empty.ini -p no:cacheprovider -p standin_plugin "
     "--pyargs sklearn.model_selection.tests.test_search"
@@ -29,8 +33,8 @@ PYTEST = (
 SKLEARN = parse_version(sklearn.__version__)
 
 
-def sklearn_search_tests(folder, class_path):
-    """Run scikit-learn's search tests with a class standing in; return tests and output."""
+def sklearn_search_tests(folder, classes):
+    """Run scikit-learn's search tests with classes standing in; return tests and output."""
     folder.mkdir()
     (folder / "empty.ini").write_text("[pytest]\n", encoding="utf-8")
     report = folder / "report.json"
@@ -43,7 +47,7 @@ def sklearn_search_tests(folder, class_path):
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
             "PYTHONPATH": os.pathsep.join(search_path),
-            "STANDIN": class_path,
+            **classes,
             "STANDIN_REPORT": str(report),
         },
         capture_output=True,
@@ -55,16 +59,26 @@ def sklearn_search_tests(folder, class_path):
     return json.loads(report.read_text(encoding="utf-8")), output
 
 
-def test_scikit_learns_own_search_tests_pass_with_the_class_in_their_place(tmp_path):
-    tests, output = sklearn_search_tests(tmp_path / "ours", OURS)
+@pytest.mark.parametrize(
+    ("classes", "n_building"), [(RANDOMIZED, 32), (BOTH, 113)], ids=["randomized", "grid too"]
+)
+@pytest.mark.parametrize("backend", [None, "threading", "loky"])
+def test_scikit_learns_own_search_tests_pass_with_ours_in_their_place(
+    classes, n_building, backend, tmp_path
+):
+    """With workers, a test may fail only if it does so with scikit-learn's own classes."""
+    if backend is not None and classes is RANDOMIZED:
+        pytest.skip("the tests with both classes hold these")
+    forced = {} if backend is None else {"STANDIN_BACKEND": backend}
+    tests, output = sklearn_search_tests(tmp_path / "ours", classes | forced)
     building = [name for name, test in tests.items() if test.get("built") and not test["skipped"]]
     failed = sorted(name for name in building if tests[name]["failed"])
-    if failed:
-        theirs, _ = sklearn_search_tests(tmp_path / "theirs", THEIRS)
+    if failed and (forced or SKLEARN.release[:2] != (1, 9)):
+        theirs, _ = sklearn_search_tests(tmp_path / "theirs", THEIRS | forced)
         failed = [name for name in failed if not theirs[name]["failed"]]
-    assert not failed, f"RandomizedSearchCV passes these, ours does not: {failed}\n{output}"
+    assert not failed, f"scikit-learn's classes pass these, ours do not: {failed}\n{output}"
     if SKLEARN.release[:2] == (1, 9):
-        assert len(building) == 32, building
+        assert len(building) == n_building, building
     else:
         assert len(building) >= 20, building
 

@@ -1,0 +1,56 @@
+"""What displays need of matplotlib, which is imported when something is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneplug import MissingDependencyError
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+__all__ = ["GREY", "FloatArray", "Keywords", "add_legend", "axes_of", "pyplot_for", "whole_ticks"]
+
+FloatArray = NDArray[np.float64]
+Keywords = Mapping[str, Any]
+#: Of what stands back: candidates without a score, references.
+GREY = "0.6"
+
+
+def pyplot_for(display: object) -> Any:
+    """Import pyplot.  Raises MissingDependencyError if matplotlib is not installed."""
+    try:
+        import matplotlib.pyplot as plt
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"{type(display).__name__}.plot() needs matplotlib: pip install 'tuneplug[plot]'"
+        ) from error
+    return plt
+
+
+def axes_of(ax: Axes | None, display: object) -> Axes:
+    """Return the axes given, or those of a new figure."""
+    if ax is None:
+        _, ax = pyplot_for(display).subplots()
+        assert ax is not None
+    return ax
+
+
+def whole_ticks(ax: Axes, which: str) -> None:
+    """Have the axis of x or y, whichever, ticks at whole numbers only."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis = {"x": ax.xaxis, "y": ax.yaxis}[which]
+    axis.set_major_locator(MaxNLocator(integer=True))
+
+
+def add_legend(ax: Axes) -> None:
+    """Draw the legend where there is something to tell apart."""
+    labelled: Sequence[Artist] = ax.get_legend_handles_labels()[0]
+    if labelled:
+        ax.legend()

@@ -1,0 +1,208 @@
+"""All parameters of all candidates at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tuneplug import SearchSpace
+from tuneplug_sklearn.displays.axes import labels_of
+from tuneplug_sklearn.displays.drawing import GREY, FloatArray, Keywords, axes_of
+from tuneplug_sklearn.displays.reading import Results, finite, space_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["ParallelCoordinatesDisplay"]
+
+#: Labels along a numeric axis; a small axes has room for fewer, a list of choices for more.
+N_TICKS, N_TICKS_SMALL, N_CHOICES = 5, 3, 12
+#: Between an upright axis and its labels; upright axes are 1 apart.
+TEXT_GAP = 0.05
+
+
+@final
+class ParallelCoordinatesDisplay:
+    """All parameters of the settings tried: a line for each candidate, coloured by score.
+
+    Each parameter has an upright axis, the unit interval of the space with labels in the user's
+    units; the last axis is the score.  A line has a gap where a setting lacks a parameter.  Lines
+    of candidates without a score are grey and end before the last axis.  It is recommended to use
+    ``from_estimator``.
+
+    Parameters
+    ----------
+    settings : list of dict
+        n settings of the space, as in ``cv_results_["params"]``.
+    scores : array-like of shape (n,)
+        Larger is better, NaN where there is none.
+    space : SearchSpace
+        Of d columns.
+    score_name : str, default "score"
+
+    Attributes
+    ----------
+    heights : ndarray of shape (n, d + 1)
+        Where the lines run, in [0, 1]; NaN in gaps.
+    ax_, figure_ : matplotlib Axes and Figure
+    lines_ : list of n Line2D
+    tick_labels_ : list of d + 1 lists of Text
+    colorbar_ : Colorbar or None
+        None where no candidate has a score.
+
+    Raises
+    ------
+    ValueError
+        If one of the settings is not of the space.
+
+    Examples
+    --------
+    >>> from tuneplug import Float, SearchSpace
+    >>> space = SearchSpace({"eta": Float(1e-3, 1.0), "booster": ["gbtree", "dart"]})
+    >>> settings = [{"eta": 1.0, "booster": "dart"}, {"eta": 0.001, "booster": "gbtree"}]
+    >>> display = ParallelCoordinatesDisplay(settings=settings, scores=[0.8, 0.9], space=space)
+    >>> display.plot().heights
+    array([[1.  , 0.75, 0.  ],
+           [0.  , 0.25, 1.  ]])
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Sequence[Mapping[str, Any]],
+        scores: ArrayLike,
+        space: SearchSpace,
+        score_name: str = "score",
+    ) -> None:
+        self.settings = settings
+        self.scores = finite(scores)
+        self.space = space
+        self.score_name = score_name
+        rows = [space.encode(setting) for setting in settings]
+        U = np.reshape(rows, (len(settings), space.n_dimensions))
+        U = np.where(space.in_use(U), U, np.nan)
+        self.heights: FloatArray = np.column_stack([U, self._score_heights(self.scores)])
+
+    @classmethod
+    def from_estimator(
+        cls,
+        search: Any,
+        *,
+        metric: str | None = None,
+        ax: Axes | None = None,
+        cmap: Any = None,
+        line_kw: Keywords | None = None,
+    ) -> ParallelCoordinatesDisplay:
+        """Draw a fitted search.
+
+        Parameters
+        ----------
+        search : fitted search
+        metric : str, default None
+            None: the only one, or the one that ``refit`` names.
+        ax, cmap, line_kw
+            As in ``plot``.
+
+        Raises
+        ------
+        NotFittedError
+            If the search has no ``cv_results_``.
+        ValueError
+            If ``metric`` is not one of the search's, or None where it has to be given.
+        MissingDependencyError
+            If matplotlib is not installed.
+        """
+        found = Results.of(search, metric)
+        space = space_of(search)
+        names = set(space.names)  # scikit-learn's halving adds its resource to the settings
+        settings = [{k: v for k, v in s.items() if k in names} for s in found.settings]
+        display = cls(
+            settings=settings, scores=found.scores, space=space, score_name=found.score_name
+        )
+        return display.plot(ax, cmap=cmap, line_kw=line_kw)
+
+    def plot(
+        self, ax: Axes | None = None, *, cmap: Any = None, line_kw: Keywords | None = None
+    ) -> ParallelCoordinatesDisplay:
+        """Draw, and return the display.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default None
+            None makes a new figure.
+        cmap : str or Colormap, default None
+            None is matplotlib's own.
+        line_kw : dict, default None
+            Passed to ``Axes.plot`` for all lines.
+
+        Raises
+        ------
+        MissingDependencyError
+            If matplotlib is not installed.
+        """
+        ax = axes_of(ax, self)
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import Normalize
+
+        low, high = self._score_ends(self.scores)
+        colors = ScalarMappable(Normalize(low, high), cmap)
+        heights = self.heights[:, -1]
+        self.lines_ = []
+        for row, score, height in zip(self.heights, self.scores, heights, strict=True):
+            lost = np.isnan(score)
+            options = {
+                "color": GREY if lost else colors.to_rgba(score),
+                "zorder": 2.0 if lost else 2.1 + 0.8 * height,  # the best on top
+                "marker": ".",
+                "linewidth": 1.0,
+                **(line_kw or {}),
+            }
+            self.lines_ += ax.plot(np.arange(len(row)), row, **options)
+        self._draw_axes(ax)
+        self.colorbar_ = None
+        if not np.isnan(self.scores).all():
+            self.colorbar_ = ax.figure.colorbar(colors, ax=ax, label=self.score_name)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _draw_axes(self, ax: Axes) -> None:
+        labels = [*self.space.labels, self.score_name]
+        ax.vlines(range(len(labels)), 0.0, 1.0, color="black", linewidth=0.8, zorder=1.5)
+        at = [self._parameter_ticks(parameter) for parameter in self.space.dimensions]
+        style: dict[str, Any] = {"ha": "right", "va": "center", "size": "x-small", "zorder": 3}
+        style["bbox"] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5}
+        self.tick_labels_ = [
+            [ax.text(j - TEXT_GAP, u, text, **style) for u, text in axis]
+            for j, axis in enumerate([*at, self._score_ticks()])
+        ]
+        ax.set_xticks(range(len(labels)), labels=labels)
+        ax.set(xlim=(-0.5, len(labels) - 0.5), ylim=(-0.05, 1.05), yticks=[])
+        for side in ("left", "right", "top"):
+            ax.spines[side].set_visible(False)
+
+    @staticmethod
+    def _parameter_ticks(parameter: Any) -> list[tuple[float, str]]:
+        u = parameter.levels(N_TICKS)
+        u = u[:: 1 + len(u) // N_CHOICES]
+        return list(zip(u.tolist(), labels_of(parameter.from_unit(u)), strict=True))
+
+    def _score_ticks(self) -> list[tuple[float, str]]:
+        if np.isnan(self.scores).all():
+            return []
+        scores = np.unique(np.linspace(*self._score_ends(self.scores), N_TICKS))
+        heights = self._score_heights(scores)
+        return list(zip(heights.tolist(), labels_of(scores.tolist()), strict=True))
+
+    @staticmethod
+    def _score_ends(scores: FloatArray) -> tuple[float, float]:
+        known = scores[~np.isnan(scores)]
+        return (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+
+    @classmethod
+    def _score_heights(cls, scores: FloatArray) -> FloatArray:
+        """Return scores on the unit interval, from the worst to the best; in the middle if one."""
+        low, high = cls._score_ends(scores)
+        return (scores - low) / (high - low) if low < high else scores - low + 0.5

@@ -1,0 +1,169 @@
+"""Which settings were tried, in two of the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tuneplug import SearchSpace
+from tuneplug_sklearn.displays.axes import axis_of
+from tuneplug_sklearn.displays.drawing import GREY, Keywords, add_legend, axes_of
+from tuneplug_sklearn.displays.reading import Results, finite, pair_of, space_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["TriedSettingsDisplay"]
+
+
+@final
+class TriedSettingsDisplay:
+    """Two parameters of the settings tried, coloured by score.
+
+    An axis has the scaling of its parameter: log where the space says so.  Choices stand at whole
+    numbers, in the order of the space.  Settings that lack one of the two parameters are left out.
+    It is recommended to use ``from_estimator``.
+
+    Parameters
+    ----------
+    settings : list of dict
+        n settings, as in ``cv_results_["params"]``.
+    scores : array-like of shape (n,)
+        Larger is better, NaN where there is none.
+    space : SearchSpace
+    params : pair of str, default None
+        The parameters on the axes; None where the space has two.
+    score_name : str, default "score"
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    scatter_ : PathCollection
+        A dot for each setting with a score.
+    no_score_ : PathCollection or None
+        Grey crosses for settings without a score.
+    best_ : PathCollection or None
+        A ring around the best setting shown.
+    colorbar_ : Colorbar or None
+        None, as the one before, where no setting has a score.
+
+    Raises
+    ------
+    ValueError
+        If ``params`` are not two parameters of the space, or no setting has both.
+
+    Examples
+    --------
+    >>> from tuneplug import Float, Int, SearchSpace
+    >>> space = SearchSpace({"eta": Float(1e-3, 1.0), "depth": Int(1, 8)})
+    >>> settings = [{"eta": 0.1, "depth": 3}, {"eta": 0.01, "depth": 6}]
+    >>> display = TriedSettingsDisplay(settings=settings, scores=[0.8, 0.9], space=space).plot()
+    >>> display.ax_.get_xscale(), display.ax_.get_yscale()
+    ('log', 'linear')
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Sequence[Mapping[str, Any]],
+        scores: ArrayLike,
+        space: SearchSpace,
+        params: Sequence[str] | None = None,
+        score_name: str = "score",
+    ) -> None:
+        self.params = pair_of(params, space.names)
+        self.settings = settings
+        self.scores = finite(scores)
+        self.space = space
+        self.score_name = score_name
+        first, second = self.params
+        self._shown = [i for i, s in enumerate(settings) if first in s and second in s]
+        if not self._shown:
+            raise ValueError(
+                f"params must be active together in some candidate, but none of {len(settings)} "
+                f"has both {first!r} and {second!r}"
+            )
+
+    @classmethod
+    def from_estimator(
+        cls,
+        search: Any,
+        *,
+        params: Sequence[str] | None = None,
+        metric: str | None = None,
+        ax: Axes | None = None,
+        scatter_kw: Keywords | None = None,
+    ) -> TriedSettingsDisplay:
+        """Draw a fitted search.
+
+        Parameters
+        ----------
+        search : fitted search
+        params : pair of str, default None
+            The parameters on the axes; None where the search has two.
+        metric : str, default None
+            None: the only one, or the one that ``refit`` names.
+        ax, scatter_kw
+            As in ``plot``.
+
+        Raises
+        ------
+        NotFittedError
+            If the search has no ``cv_results_``.
+        ValueError
+            If ``params`` or ``metric`` are not of the search, or None where they have to be given.
+        MissingDependencyError
+            If matplotlib is not installed.
+        """
+        found = Results.of(search, metric)
+        display = cls(
+            settings=found.settings,
+            scores=found.scores,
+            space=space_of(search),
+            params=params,
+            score_name=found.score_name,
+        )
+        return display.plot(ax, scatter_kw=scatter_kw)
+
+    def plot(
+        self, ax: Axes | None = None, *, scatter_kw: Keywords | None = None
+    ) -> TriedSettingsDisplay:
+        """Draw, and return the display.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default None
+            None makes a new figure.
+        scatter_kw : dict, default None
+            Passed to ``Axes.scatter`` for the settings with a score.
+
+        Raises
+        ------
+        MissingDependencyError
+            If matplotlib is not installed.
+        """
+        ax = axes_of(ax, self)
+        places = []
+        for which, name in zip("xy", self.params, strict=True):
+            values = [self.settings[i][name] for i in self._shown]
+            axis = axis_of(self.space, name, values)
+            axis.dress(ax, which)
+            places.append(axis.positions(values))
+        (x, y), scores = places, self.scores[self._shown]
+        has = ~np.isnan(scores)
+        self.scatter_ = ax.scatter(x[has], y[has], c=scores[has], **(scatter_kw or {}))
+        self.no_score_, self.best_, self.colorbar_ = None, None, None
+        if not has.all():
+            self.no_score_ = ax.scatter(x[~has], y[~has], marker="x", c=GREY, label="no score")
+        if has.any():
+            best = [int(np.nanargmax(scores))]
+            ring = {"s": 120, "facecolors": "none", "edgecolors": "red", "label": "best"}
+            self.best_ = ax.scatter(x[best], y[best], **ring)  # type: ignore[arg-type]
+            self.colorbar_ = ax.figure.colorbar(self.scatter_, ax=ax, label=self.score_name)
+        ax.set(xlabel=self.params[0], ylabel=self.params[1])
+        add_legend(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

@@ -352,7 +352,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 n_folds=n_folds,
                 n_candidates=n_candidates,
                 n_independent=n_independent,
-                lag=self._lag(n_folds),
+                lag=self._lag_for(n_folds),
                 metric=metric,
                 error_score=self.error_score,
                 check=self._check_scores,
@@ -399,7 +399,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             rules.append(Convergence())
         return Limits(self.n_iter, self.timeout, self.trial_timeout, rules, self.racing)
 
-    def _lag(self, n_folds: int) -> int | None:
+    def _lag_for(self, n_folds: int) -> int | None:
         """Return the lag, None where the search is not deterministic."""
         deterministic = self.deterministic
         if deterministic == "auto":

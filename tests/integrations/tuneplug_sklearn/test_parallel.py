@@ -1,0 +1,374 @@
+"""Many workers: the same search whatever their number, wherever they are, whatever befalls them.
+
+Estimators that run in other processes are defined in functions, so that they travel by value.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import time
+import warnings
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import ClassVar
+
+import joblib
+import numpy as np
+import pytest
+from sklearn import config_context, get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.datasets import load_iris
+from sklearn.exceptions import FitFailedWarning
+from sklearn.model_selection import ShuffleSplit, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC
+from threadpoolctl import threadpool_info
+
+from tuneplug import Float, Int, TrialState
+from tuneplug_sklearn import WarpedBayesSearchCV
+from tuneplug_sklearn.executors import in_worker
+
+X, y = load_iris(return_X_y=True)
+ROWS = np.arange(30.0).reshape(-1, 1)
+LABELS = np.arange(30) % 2
+SPACE = {"C": Float(1e-2, 1e3), "gamma": Float(1e-4, 10.0)}
+PEAK = {"a": Float(0.0, 1.0), "b": Int(0, 12)}
+
+
+class Peak(ClassifierMixin, BaseEstimator):
+    """Fits nothing; its score is best at a = 0.3, b = 7 and does not look at data."""
+
+    def __init__(self, a=0.5, b=1):
+        self.a, self.b = a, b
+
+    def fit(self, X, y=None):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
+    def score(self, X, y=None):
+        return -((self.a - 0.3) ** 2) - 0.01 * (self.b - 7) ** 2
+
+
+def svm(**options):
+    return WarpedBayesSearchCV(
+        SVC(), SPACE, **({"n_iter": 9, "cv": 3, "random_state": 0} | options)
+    )
+
+
+def peak(model=None, **options):
+    options = {"n_iter": 12, "cv": 2, "random_state": 0} | options
+    return WarpedBayesSearchCV(Peak() if model is None else model, PEAK, **options)
+
+
+def outcome(search):
+    """Everything about a search that must not depend on its workers; NaN equals NaN in writing."""
+    results = search.cv_results_.items()
+    return {name: str(list(column)) for name, column in results if not name.endswith("_time")}
+
+
+class Shuffled:
+    """An executor that runs what it was given in an order of its own, when it is asked to."""
+
+    _max_workers = 4
+
+    def __init__(self, seed):
+        self.rng, self.waiting, self.most = np.random.default_rng(seed), [], 0
+
+    def submit(self, fn, *args):
+        if fn is os.getpid:
+            (done := Future()).set_result(os.getpid())
+            return done
+        future = Future()
+        self.waiting.append((future, fn, args))
+        self.most = max(self.most, len(self.waiting))
+        if len(self.waiting) == self._max_workers:
+            self.run_one()
+        else:  # the search waits for a result as soon as it has nothing more to submit
+            threading.Timer(0.02, self.run_one).start()
+        return future
+
+    def run_one(self):
+        if self.waiting:
+            future, fn, args = self.waiting.pop(self.rng.integers(len(self.waiting)))
+            future.set_result(fn(*args))
+
+
+# --------------------------------------------------------------------------- S8: deterministic
+
+
+@pytest.mark.parametrize("lag", ["auto", 0, 2])
+def test_candidates_and_results_do_not_depend_on_the_number_of_workers(lag):
+    """S8: the same int seed, with 1, 2 or 16 workers."""
+    one = svm(lag=lag).fit(X, y)
+    with joblib.parallel_config("threading"):
+        for n_jobs in (2, 16):
+            several = svm(lag=lag, n_jobs=n_jobs).fit(X, y)
+            assert outcome(several) == outcome(one)
+            assert several.best_params_ == one.best_params_
+
+
+@pytest.mark.parametrize("options", [{}, {"racing": True}, {"patience": 4}, {"target": -0.02}])
+def test_candidates_and_results_do_not_depend_on_the_order_in_which_fits_end(options):
+    one = peak(n_iter=20, cv=4, **options).fit(ROWS, LABELS)
+    for seed in range(3):
+        several = peak(n_iter=20, cv=4, executor=Shuffled(seed), **options).fit(ROWS, LABELS)
+        assert outcome(several) == outcome(one)
+
+
+@pytest.mark.parametrize(("lag", "most"), [(0, 2), (1, 4), (3, 8)])
+def test_lag_is_the_room_there_is_for_fits_in_flight(lag, most):
+    executor = Shuffled(0)
+    executor._max_workers = 100
+    peak(executor=executor, lag=lag, strategy="grid", n_iter=12, target=1.0).fit(ROWS, LABELS)
+    assert executor.most == most
+
+
+def test_the_default_lag_depends_on_the_number_of_folds_alone():
+    lags = {folds: svm()._lag_for(folds) for folds in (1, 2, 3, 5, 8, 10)}
+    assert lags == {1: 7, 2: 3, 3: 2, 5: 1, 8: 0, 10: 0}
+    assert svm(n_jobs=16)._lag_for(5) == 1
+    assert svm(random_state=None)._lag_for(5) is None
+    assert svm(random_state=None, deterministic=True)._lag_for(5) == 1
+
+
+def test_a_lag_without_a_deterministic_search_is_refused():
+    with pytest.raises(ValueError, match="lag needs a deterministic search"):
+        svm(random_state=None, lag=2).fit(X, y)
+
+
+# --------------------------------------------------------------------------- S7: no idle workers
+
+
+def test_other_workers_go_on_while_one_setting_takes_its_time():
+    """S7: ten candidates on four workers, the first of which ends last."""
+
+    class Slow(Peak):
+        others: ClassVar[threading.Semaphore] = threading.Semaphore(0)
+        first = threading.Lock()
+
+        def fit(self, X, y=None):
+            if self.first.acquire(blocking=False):
+                for _ in range(9):  # until each of the others has been fitted
+                    assert self.others.acquire(timeout=60)
+            else:
+                self.others.release()
+            return super().fit(X, y)
+
+    search = peak(Slow(), n_iter=10, cv=ShuffleSplit(1), n_jobs=4, random_state=None, refit=False)
+    with joblib.parallel_config("threading"):
+        search.fit(ROWS, LABELS)
+    assert len(search.cv_results_["params"]) == 10
+    slow, *others = search.study_.trials
+    # the last of them releases the slow one while it is still to be scored
+    assert sum(other.finished < slow.finished for other in others) >= 8
+
+
+# --------------------------------------------------------------------------- S9: native threads
+
+
+def probe():
+    class Probe(Peak):
+        """Its score is the largest number of native threads that it could use."""
+
+        def score(self, X, y=None):
+            from threadpoolctl import threadpool_info
+
+            np.ones((2, 2)) @ np.ones((2, 2))
+            return -max(pool["num_threads"] for pool in threadpool_info())
+
+    return Probe()
+
+
+def most_threads():
+    return {pool["filepath"]: pool["num_threads"] for pool in threadpool_info()}
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_fits_side_by_side_share_the_cores_and_limits_are_restored(backend):
+    """S9: as many workers as cores, each with one native thread."""
+    before = most_threads()
+    with joblib.parallel_config(backend):
+        search = peak(probe(), n_iter=4, n_jobs=2 * joblib.cpu_count(), refit=False)
+        search.fit(ROWS, LABELS)
+    assert set(search.cv_results_["mean_test_score"]) == {-1.0}
+    assert most_threads() == before
+
+
+# --------------------------------------------------------------------------- where fits run
+
+
+def test_any_executor_will_do():
+    one = svm().fit(X, y)
+    with ThreadPoolExecutor(3) as threads:
+        assert outcome(svm(executor=threads).fit(X, y)) == outcome(one)
+        assert threads.submit(int).result() == 0  # it is still open
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as processes:
+        assert outcome(svm(executor=processes, n_jobs=2).fit(X, y)) == outcome(one)
+        assert processes.submit(int).result() == 0
+
+
+def test_processes_are_given_functions_and_classes_of_any_module_and_read_only_data():
+    class Strict(Peak):
+        def fit(self, X, y=None):
+            # training rows are copies; the data they come from are memory that all workers share
+            assert X.flags.owndata
+            return super().fit(X, y)
+
+    model = make_pipeline(FunctionTransformer(lambda X: X + 1.0), Strict())
+    space = {"strict__a": Float(0.0, 1.0)}
+    search = WarpedBayesSearchCV(model, space, n_iter=3, cv=2, n_jobs=2, error_score="raise")
+    search.fit(ROWS, LABELS)
+    assert len(search.cv_results_["params"]) == 3
+
+
+def test_configuration_and_warning_filters_reach_the_workers():
+    class Curious(Peak):
+        def fit(self, X, y=None):
+            warnings.warn("heard of", FutureWarning, stacklevel=2)
+            assert get_config()["assume_finite"]
+            return super().fit(X, y)
+
+    search = peak(Curious(), n_iter=3, n_jobs=2, error_score="raise", refit=False)
+    with config_context(assume_finite=True):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            search.fit(ROWS, LABELS)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)
+            with pytest.raises(FutureWarning, match="heard of"):
+                search.fit(ROWS, LABELS)
+
+
+def test_what_a_fit_raises_on_a_worker_is_raised_with_its_traceback():
+    class Picky(Peak):
+        def fit(self, X, y=None):
+            raise LookupError("nothing of the kind")
+
+    with pytest.raises(LookupError, match="nothing of the kind") as caught:
+        peak(Picky(), n_jobs=2, error_score="raise").fit(ROWS, LABELS)
+    assert "in fit" in "".join(caught.value.__notes__)
+
+
+def test_a_search_within_a_parallel_search_is_sequential_there():
+    class Nested(Peak):
+        def score(self, X, y=None):
+            from tuneplug_sklearn.executors import in_worker
+
+            return float(in_worker())
+
+    assert not in_worker()
+    inner = peak(Nested(), n_iter=3, n_jobs=2)
+    scores = cross_val_score(inner, ROWS, LABELS, cv=2, n_jobs=2)
+    assert scores.tolist() == [1.0, 1.0]
+    outer = WarpedBayesSearchCV(inner, {"n_iter": [2, 3]}, n_iter=2, cv=2, n_jobs=2)
+    assert outer.fit(ROWS, LABELS).cv_results_["mean_test_score"].tolist() == [1.0, 1.0]
+
+
+def test_an_unknown_backend_is_refused_with_a_way_out():
+    class Unheard(joblib.parallel.ThreadingBackend):
+        pass
+
+    joblib.register_parallel_backend("unheard", Unheard)
+    with (
+        joblib.parallel_config("unheard", n_jobs=2),
+        pytest.raises(ValueError, match="pass executor="),
+    ):
+        peak().fit(ROWS, LABELS)
+
+
+def test_clones_share_the_executor_and_copies_that_are_pickled_drop_it():
+    with ThreadPoolExecutor(2) as threads:
+        search = svm(executor=threads)
+        assert clone(search).executor is threads
+        assert clone(search).get_params()["estimator"] is not search.estimator
+        scores = cross_val_score(search, X, y, cv=2)
+        assert np.isfinite(scores).all()
+        assert pickle.loads(pickle.dumps(search)).executor is None
+
+
+# --------------------------------------------------------------------------- killed workers
+
+
+def deadly(deadly_b):
+    class Deadly(Peak):
+        def fit(self, X, y=None):
+            if self.b == deadly_b:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().fit(X, y)
+
+    return Deadly()
+
+
+def test_a_killed_worker_costs_its_candidate_at_most():
+    space = {"b": [0, 3, 5, 7, 9, 11]}
+    options = {"n_iter": 6, "cv": 3, "random_state": 0, "n_jobs": 2, "refit": False}
+    search = WarpedBayesSearchCV(deadly(7), space, **options)
+    with (
+        pytest.warns(FitFailedWarning, match="candidate 3, fold .: the worker died"),
+        pytest.warns(UserWarning, match="non-finite"),
+    ):
+        search.fit(ROWS, LABELS)
+    scores = dict(zip(space["b"], search.cv_results_["mean_test_score"], strict=True))
+    assert np.isnan(scores.pop(7))
+    assert np.isfinite(list(scores.values())).all()
+    assert search.best_params_["b"] in (5, 9)
+    states = [trial.state for trial in search.study_.trials]
+    assert states.count(TrialState.FAILED) == 1
+
+
+def test_a_broken_executor_of_ones_own_ends_the_search_and_what_was_finished_is_kept():
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as processes:
+        search = WarpedBayesSearchCV(
+            Peak(), {"b": [1, 2, 3]}, n_iter=3, cv=2, executor=Breaking(processes, after=5)
+        )
+        with pytest.raises(BrokenExecutor):
+            search.fit(ROWS, LABELS)
+    assert search.cv_results_["params"] == [{"b": 1}, {"b": 2}]
+    assert search.best_params_ == {"b": 2}
+
+
+class Breaking:
+    """An executor whose pool has broken after a number of fits."""
+
+    _max_workers = 1
+
+    def __init__(self, pool, after):
+        self.pool, self.left = pool, after
+
+    def submit(self, fn, *args):
+        if fn is os.getpid or fn is os.path.exists:
+            return ThreadPoolExecutor(1).submit(fn, *args)
+        self.left -= 1
+        if self.left < 0:
+            raise BrokenExecutor("a child process terminated abruptly")
+        (done := Future()).set_result(fn(*args))
+        return done
+
+
+def test_processes_are_ready_for_the_next_search():
+    pids = []
+
+    class Numbered(Peak):
+        def score(self, X, y=None):
+            return float(os.getpid())
+
+    for _ in range(2):
+        search = peak(Numbered(), n_iter=6, n_jobs=2, refit=False).fit(ROWS, LABELS)
+        pids.append({*search.cv_results_["split0_test_score"]})
+    assert len(pids[0] | pids[1]) <= 2
+    assert os.getpid() not in pids[0]
+
+
+def test_time_is_told_apart_from_the_time_spent_suggesting():
+    seen = []
+    start = time.monotonic()
+    peak(callbacks=[seen.append]).fit(ROWS, LABELS)
+    assert 0.0 < seen[-1].suggesting < seen[-1].elapsed < time.monotonic() - start

@@ -1,0 +1,292 @@
+"""The driver: slots kept busy, and executors that break."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+
+from tuneplug.execution import Job, Workers, drive, resolve_n_jobs, workers
+
+SECONDS = 60  # nothing here waits so long unless it is wrong
+
+#: What worker processes run; they import it from a file.
+TASKS = '''
+import os
+import threading
+from pathlib import Path
+
+folder = barrier = None
+
+
+def prepare(*shared):
+    """Take what all workers share, which only comes to them as they start."""
+    global folder, barrier
+    folder, barrier = Path(shared[0]), shared[1]
+
+
+def attempt(key):
+    """Return how often the task was begun, this time included."""
+    with (folder / key).open("a") as file:
+        file.write("x")
+    return (folder / key).stat().st_size
+
+
+def innocent(key):
+    """Wait to be killed the first time, in company; end the second time."""
+    if attempt(key) == 1:
+        barrier.wait()
+        threading.Event().wait()
+    return key
+
+
+def culprit(key):
+    """Kill the worker, the first time when the others have begun."""
+    if attempt(key) == 1:
+        barrier.wait()
+    os._exit(1)
+
+
+def plain(key):
+    attempt(key)
+    return key
+
+
+class Unreadable:
+    """Can be pickled, but not read back."""
+
+    def __reduce__(self):
+        return int, ("no number",)
+
+
+def unreadable(key):
+    attempt(key)
+    return Unreadable()
+
+
+def unsendable(key):
+    attempt(key)
+    return lambda: key
+
+
+def dies_at_2(trial):
+    if trial.number == 2:
+        os._exit(1)
+    return trial.params["x"]
+'''
+
+
+@pytest.fixture
+def tasks(tmp_path, monkeypatch):
+    """A module that this process and its workers import."""
+    name = "tasks_of_workers"
+    (tmp_path / f"{name}.py").write_text(TASKS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    yield importlib.import_module(name)
+    del sys.modules[name]
+
+
+class Log(Workers):
+    """Workers that log what happens to them."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.log = []
+
+    def submit(self, job):
+        self.log.append(("submit", job.key))
+        return super().submit(job)
+
+    def replace(self, error):
+        self.log.append("replace")
+        super().replace(error)
+
+    def run(self, jobs):
+        """Drive the jobs, and return what was done and what was lost, by key."""
+        ended, lost = {}, {}
+
+        def done(job, result):
+            assert job.key not in ended
+            self.log.append(("done", job.key))
+            ended[job.key] = result
+
+        def give_up(job, why):
+            assert job.key not in lost
+            self.log.append(("lost", job.key))
+            lost[job.key] = why
+
+        drive(self, iter([*jobs, None, None, None]).__next__, done, give_up)
+        return ended, lost
+
+
+def feed(jobs):
+    """Return a ``next_job`` that runs dry."""
+    left = list(jobs)
+    return lambda: left.pop(0) if left else None
+
+
+def ignore(*_):
+    """Take anything."""
+
+
+def forbidden(job, why):
+    raise AssertionError(f"{job.key} was lost: {why}")
+
+
+# --------------------------------------------------------------------- slots
+
+
+def test_no_more_jobs_than_slots_are_in_flight():
+    begun, ended, in_flight = [], [], []
+
+    def next_job():
+        in_flight.append(len(begun) - len(ended))
+        if len(begun) == 12:
+            return None
+        begun.append(len(begun))
+        return Job(begun[-1], pow, (begun[-1], 2))
+
+    with ThreadPoolExecutor(8) as threads:
+        crew = Workers(3, given=threads)
+        drive(crew, next_job, lambda job, result: ended.append((job.key, result)), forbidden)
+    assert sorted(ended) == [(k, k * k) for k in range(12)]
+    assert max(in_flight) == 2, "asked for a third job at most"
+
+
+def test_all_slots_are_in_flight_at_once():
+    barrier = threading.Barrier(3, timeout=SECONDS)
+    ended = []
+    with Workers(3, lambda: ThreadPoolExecutor(3)) as crew:
+        drive(
+            crew, feed(Job(k, barrier.wait) for k in range(3)), lambda *d: ended.append(d), ignore
+        )
+    assert len(ended) == 3
+
+
+def test_a_slot_is_refilled_as_its_job_ends_whatever_the_others_do():
+    last_begun = threading.Event()
+    calls = [lambda: last_begun.wait(SECONDS), str, str, last_begun.set]
+    order = []
+    with Workers(2, lambda: ThreadPoolExecutor(2)) as crew:
+        jobs = feed(Job(k, call) for k, call in enumerate(calls))
+        drive(crew, jobs, lambda job, result: order.append((job.key, result)), forbidden)
+    assert (0, True) in order, "the first job has seen the last one begin"
+    assert [key for key, _ in order if key in (1, 2)] == [1, 2]
+
+
+def test_who_has_no_job_is_asked_again_when_the_next_one_ends():
+    asked, ended = [], []
+
+    def next_job():
+        asked.append(len(ended))
+        follows = {0: "first", 1: "second", 2: "third"}.get(len(ended))
+        return (
+            None
+            if follows in given or follows is None
+            else given.setdefault(follows, make(follows))
+        )
+
+    def make(key):
+        return Job(key, str, (key,))
+
+    given = {}
+    with Workers(2, lambda: ThreadPoolExecutor(2)) as crew:
+        drive(crew, next_job, lambda job, _: ended.append(job.key), forbidden)
+    assert ended == ["first", "second", "third"]
+    assert asked == [0, 0, 1, 1, 2, 2, 3]
+
+
+def test_nothing_to_do_is_done_at_once():
+    with Workers(2) as crew:
+        drive(crew, lambda: None, forbidden, forbidden)
+
+
+def test_without_an_executor_jobs_run_one_by_one_in_the_calling_thread():
+    seen = []
+    with workers(None, 1) as crew:
+        jobs = feed(Job(k, threading.get_ident) for k in range(3))
+        drive(crew, jobs, lambda job, thread: seen.append((job.key, thread)), forbidden)
+    assert seen == [(k, threading.get_ident()) for k in range(3)]
+
+
+def test_an_error_in_done_cancels_what_has_not_begun():
+    release, begun = threading.Event(), []
+    calls = [str, lambda: release.wait(SECONDS), lambda: begun.append(2), lambda: begun.append(3)]
+
+    def refuse(job, result):
+        raise ArithmeticError("refused")
+
+    with ThreadPoolExecutor(1) as one:
+        with pytest.raises(ArithmeticError, match="refused"):
+            jobs = feed(Job(k, call) for k, call in enumerate(calls))
+            drive(Workers(4, given=one), jobs, refuse, ignore)
+        release.set()
+    assert begun == []
+
+
+def test_an_interrupt_of_a_job_passes_through():
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(1) as one, pytest.raises(KeyboardInterrupt):
+        drive(Workers(1, given=one), feed([Job(0, interrupt)]), ignore, ignore)
+
+
+@pytest.mark.parametrize("error", [None, ZeroDivisionError])
+def test_an_executor_of_ones_own_is_shut_down_and_a_given_one_is_not(error):
+    def leave(crew):
+        with crew:
+            if error is not None:
+                raise error
+
+    def closed(executor):
+        try:
+            return executor.submit(str).result() != ""
+        except RuntimeError:
+            return True
+
+    own, given = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+    for crew in (Workers(1, lambda: own), Workers(1, given=given)):
+        try:
+            leave(crew)
+        except ZeroDivisionError:
+            assert error is not None
+    assert closed(own)
+    assert not closed(given)
+    given.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("n_jobs", "slots"), [(None, 1), (1, 1), (3, 3), (-1, 4), (-2, 3), (-4, 1), (-9, 1)]
+)
+def test_n_jobs_counts_workers_or_cores_from_the_end(n_jobs, slots, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    assert resolve_n_jobs(n_jobs) == slots
+
+
+@pytest.mark.parametrize("n_jobs", [0, 1.5, "2"])
+def test_a_wrong_n_jobs_is_named(n_jobs):
+    with pytest.raises(ValueError, match=f"other than 0.*but got {n_jobs!r}"):
+        resolve_n_jobs(n_jobs)
+
+
+# --------------------------------------------------------------------- executors that break
+
+
+class Processes:
+    """Pools of either kind, whose workers share a folder and a barrier."""
+
+    def __init__(self, kind, tasks, folder, parties):
+        self.kind, self.tasks, self.folder = kind, tasks, folder
+        context = get_context("spawn") if kind is ProcessPoolExecutor else "loky"
+        self.context = context
+        maker = get_context(context) if isinstance(context, str) else context
+        self.barrier = maker.Barrier(parties)
+
+    def __call__(self):
+        raise NotImplementedError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -18,41 +19,33 @@ SECONDS = 60  # nothing here waits so long unless it is wrong
 TASKS = '''
 import os
 import threading
-from pathlib import Path
-
-folder = barrier = None
 
 
-def prepare(*shared):
-    """Take what all workers share, which only comes to them as they start."""
-    global folder, barrier
-    folder, barrier = Path(shared[0]), shared[1]
-
-
-def attempt(key):
+def attempt(folder, key):
     """Return how often the task was begun, this time included."""
     with (folder / key).open("a") as file:
         file.write("x")
     return (folder / key).stat().st_size
 
 
-def innocent(key):
-    """Wait to be killed the first time, in company; end the second time."""
-    if attempt(key) == 1:
-        barrier.wait()
+def innocent(folder, key):
+    """The first time, say so and wait to be killed; end the second time."""
+    if attempt(folder, key) == 1:
+        (folder / f"{key}.pipe").write_text("begun")
         threading.Event().wait()
     return key
 
 
-def culprit(key):
+def culprit(folder, key, *others):
     """Kill the worker, the first time when the others have begun."""
-    if attempt(key) == 1:
-        barrier.wait()
+    if attempt(folder, key) == 1:
+        for other in others:
+            (folder / f"{other}.pipe").read_text()
     os._exit(1)
 
 
-def plain(key):
-    attempt(key)
+def plain(folder, key):
+    attempt(folder, key)
     return key
 
 
@@ -63,14 +56,14 @@ class Unreadable:
         return int, ("no number",)
 
 
-def unreadable(key):
-    attempt(key)
+def unreadable(folder, key):
+    attempt(folder, key)
     return Unreadable()
 
 
-def unsendable(key):
-    attempt(key)
-    return lambda: key
+def unsendable(folder, key):
+    attempt(folder, key)
+    return threading.Lock()
 
 
 def dies_at_2(trial):
@@ -86,7 +79,6 @@ def tasks(tmp_path, monkeypatch):
     name = "tasks_of_workers"
     (tmp_path / f"{name}.py").write_text(TASKS)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     yield importlib.import_module(name)
     del sys.modules[name]
 
@@ -278,15 +270,131 @@ def test_a_wrong_n_jobs_is_named(n_jobs):
 # --------------------------------------------------------------------- executors that break
 
 
-class Processes:
-    """Pools of either kind, whose workers share a folder and a barrier."""
+class Loky(LokyExecutor):
+    """Loky's pool, shut down like that of the standard library."""
 
-    def __init__(self, kind, tasks, folder, parties):
-        self.kind, self.tasks, self.folder = kind, tasks, folder
-        context = get_context("spawn") if kind is ProcessPoolExecutor else "loky"
-        self.context = context
-        maker = get_context(context) if isinstance(context, str) else context
-        self.barrier = maker.Barrier(parties)
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        super().shutdown(wait=wait, kill_workers=cancel_futures)
 
-    def __call__(self):
-        raise NotImplementedError
+
+def spawning(n):
+    return ProcessPoolExecutor(n, mp_context=get_context("spawn"))
+
+
+def attempts(folder, *keys):
+    """Return how often each task was begun."""
+    return [len((folder / key).read_text()) for key in keys]
+
+
+pools = pytest.mark.parametrize("pool", [spawning, Loky])
+with_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="tasks wait for named pipes")
+
+
+@with_pipes
+@pools
+def test_the_job_that_kills_its_worker_is_lost_alone_and_the_others_end_once(pool, tasks, tmp_path):
+    for key in ("one", "two"):
+        os.mkfifo(tmp_path / f"{key}.pipe")
+    jobs = [
+        Job("one", tasks.innocent, (tmp_path, "one")),
+        Job("bad", tasks.culprit, (tmp_path, "bad", "one", "two")),
+        Job("two", tasks.innocent, (tmp_path, "two")),
+        Job("later", tasks.plain, (tmp_path, "later")),
+    ]
+    with Log(3, lambda: pool(3)) as crew:
+        done, lost = crew.run(jobs)
+    assert done == {"one": "one", "two": "two", "later": "later"}
+    assert list(lost) == ["bad"]
+    assert (
+        "BrokenExecutor" in lost["bad"]
+        or "BrokenProcessPool" in lost["bad"]
+        or "Terminated" in lost["bad"]
+    )
+    assert attempts(tmp_path, "one", "bad", "two", "later") == [2, 2, 2, 1]
+    assert crew.log[:3] == [("submit", "one"), ("submit", "bad"), ("submit", "two")]
+    assert crew.log.count("replace") == 2, "once for all three, once for the culprit alone"
+    again = [entry for entry in crew.log[3:] if entry != "replace"]
+    assert sorted(zip(again[::2], again[1::2], strict=True)) == [
+        (("submit", "bad"), ("lost", "bad")),
+        (("submit", "later"), ("done", "later")),
+        (("submit", "one"), ("done", "one")),
+        (("submit", "two"), ("done", "two")),
+    ], "each ran alone"
+    assert again[-1] == ("done", "later"), "nothing new begins while there are suspects"
+
+
+def test_a_pool_that_broke_while_idle_is_replaced_and_nobody_is_blamed():
+    broken = spawning(1)
+    assert isinstance(broken.submit(os._exit, 1).exception(SECONDS), BrokenExecutor)
+    pools = iter([broken, ThreadPoolExecutor(1)])
+    with Log(1, lambda: next(pools)) as crew:
+        assert crew.run([Job("a", str, ("a",)), Job("b", str, ("b",))]) == (
+            {"a": "a", "b": "b"},
+            {},
+        )
+    assert crew.log.count("replace") == 1
+
+
+@pools
+def test_a_given_pool_that_breaks_raises_its_error(pool):
+    with pool(1) as given, pytest.raises(BrokenExecutor):
+        drive(Workers(1, given=given), feed([Job("bad", os._exit, (1,))]), ignore, ignore)
+
+
+@pools
+def test_a_result_that_cannot_be_read_back_is_lost_after_a_second_try(pool, tasks, tmp_path):
+    with Log(1, lambda: pool(1)) as crew:
+        done, lost = crew.run(
+            [
+                Job("before", tasks.plain, (tmp_path, "before")),
+                Job("bad", tasks.unreadable, (tmp_path, "bad")),
+                Job("after", tasks.plain, (tmp_path, "after")),
+            ]
+        )
+    assert done == {"before": "before", "after": "after"}
+    assert list(lost) == ["bad"]
+    assert "no number" in lost["bad"]
+    assert attempts(tmp_path, "before", "bad", "after") == [1, 2, 1]
+
+
+@pools
+def test_a_result_that_cannot_be_sent_is_lost_and_the_pool_stays(pool, tasks, tmp_path):
+    with Log(2, lambda: pool(2)) as crew:
+        done, lost = crew.run(
+            [
+                Job("bad", tasks.unsendable, (tmp_path, "bad")),
+                *(Job(key, tasks.plain, (tmp_path, key)) for key in "abc"),
+            ]
+        )
+    assert done == {"a": "a", "b": "b", "c": "c"}
+    assert list(lost) == ["bad"]
+    assert "pickle" in lost["bad"]
+    assert attempts(tmp_path, "bad", *"abc") == [2, 1, 1, 1]
+    assert "replace" not in crew.log
+
+
+# --------------------------------------------------------------------- studies
+
+
+@pools
+def test_a_study_whose_given_pool_breaks_keeps_what_had_ended(pool, tasks):
+    study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
+    with pool(1) as given, pytest.raises(BrokenExecutor):
+        study.optimize(tasks.dies_at_2, 5, executor=given)
+    assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 2 + [TrialState.FAILED]
+    assert "interrupted" in study.trials[2].error
+    study.optimize(lambda trial: trial.params["x"], 2, n_jobs=2)
+    assert [t.state for t in study.trials[3:]] == [TrialState.COMPLETE] * 2
+
+
+def test_a_study_on_threads_records_what_cannot_be_called_as_failed():
+    study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
+
+    def fails_once(trial):
+        if trial.number == 2:
+            raise BrokenExecutor("a pool inside of the objective")
+        return trial.params["x"]
+
+    study.optimize(fails_once, 5, n_jobs=2)
+    assert [t.number for t in study.trials if t.state is TrialState.FAILED] == [2]
+    assert "a pool inside of the objective" in study.trials[2].error

@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PUBLIC_MODULES = ["tuneplug", "tuneplug.plugins", "tuneplug.strategies", "tuneplug_sklearn"]
+PUBLIC_MODULES = [
+    "tuneplug",
+    "tuneplug.plugins",
+    "tuneplug.strategies",
+    "tuneplug_sklearn",
+    "tuneplug.execution",
+    "tuneplug.stopping",
+]
 FRAMEWORKS = ["sklearn", "joblib", "xgboost", "lightgbm", "pandas", "matplotlib", "optuna", "dask"]
 
 

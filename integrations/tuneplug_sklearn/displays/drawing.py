@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-__all__ = ["GREY", "FloatArray", "Keywords", "add_legend", "axes_of", "pyplot_for", "whole_ticks"]
+__all__ = ["FloatArray", "Keywords", "add_legend", "axes_of", "pyplot_for", "whole_ticks"]
 
 FloatArray = NDArray[np.float64]
 Keywords = Mapping[str, Any]

@@ -18,7 +18,7 @@ from tuneplug.arrays import FloatArray
 from tuneplug.surrogate import priors
 from tuneplug.surrogate.gp import GaussianProcess, Hyperparameters, Layout
 
-__all__ = ["LEAST_SUCCESS", "Failures"]
+__all__ = ["Failures"]
 
 SQRT_2PI = math.sqrt(2.0 * math.pi)
 NOISE = 0.03

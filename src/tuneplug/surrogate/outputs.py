@@ -27,7 +27,7 @@ import numpy as np
 
 from tuneplug.arrays import FloatArray
 
-__all__ = ["Frame", "OutputTransform", "Targets", "psi", "targets"]
+__all__ = ["Frame", "OutputTransform", "Targets", "psi", "psi_slope", "targets"]
 
 REACH, WIDEST = 2.0, 100.0
 #: Losses beyond this size count as this: their differences would overflow.

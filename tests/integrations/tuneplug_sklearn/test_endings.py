@@ -1,0 +1,448 @@
+"""Budgets, endings, progress, racing and earlier results: each docstring opens with its scenario.
+
+Scores are made up from the settings, so that the best setting is known.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from typing import ClassVar
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.datasets import load_breast_cancer
+from sklearn.model_selection import KFold, cross_val_score
+from sklearn.svm import SVC
+
+from tuneplug import Float, Int, TrialState
+from tuneplug_sklearn import Progress, WarpedBayesSearchCV
+from tuneplug_sklearn import schedule as schedule_module
+
+ROWS = np.arange(40.0).reshape(-1, 1)
+LABELS = np.arange(40) % 2
+SPACE = {"a": Float(0.0, 1.0), "b": Int(0, 12)}
+
+
+class Peak(ClassifierMixin, BaseEstimator):
+    """Its score is best at a = 0.3, b = 7, and lower on folds with larger row numbers."""
+
+    n_fits: ClassVar[list] = []
+
+    def __init__(self, a=0.5, b=1, hard=0.0):
+        self.a, self.b, self.hard = a, b, hard
+
+    def fit(self, X, y=None):
+        self.n_fits.append((self.a, self.b))
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
+    def score(self, X, y=None):
+        quirk = 0.01 * np.sin(1e3 * self.a + X[0, 0])
+        own = -((self.a - 0.3) ** 2) - 0.01 * (self.b - 7) ** 2
+        return own + quirk - self.hard * X[0, 0]
+
+
+@pytest.fixture(autouse=True)
+def _start_counting():
+    Peak.n_fits.clear()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that goes on by one second whenever a fit begins."""
+
+    class Clock:
+        def monotonic(self):
+            return float(len(Peak.n_fits))
+
+        time = monotonic
+
+    monkeypatch.setattr(schedule_module, "time", Clock())
+
+
+def peak(model=None, space=None, **options):
+    options = {"n_iter": 12, "cv": 4, "random_state": 0} | options
+    model = Peak() if model is None else model
+    return WarpedBayesSearchCV(model, SPACE if space is None else space, **options)
+
+
+def fitted(**options):
+    return peak(**options).fit(ROWS, LABELS)
+
+
+# --------------------------------------------------------------------------- S19: callbacks
+
+
+@pytest.mark.parametrize("random_state", [0, None])
+def test_a_callback_sees_the_best_so_far_and_ends_the_whole_search(random_state):
+    """S19: it returns True after the first trial of a search over two spaces."""
+    seen = []
+
+    def stop(progress):
+        seen.append(progress)
+        return True
+
+    space = [{"a": Float(0.0, 1.0)}, {"b": Int(0, 12)}]
+    search = fitted(space=space, callbacks=[stop], random_state=random_state)
+    assert len(search.cv_results_["params"]) == len(seen) == 1
+    assert seen[0].best_score == seen[0].score == search.best_score_
+    assert seen[0].best_params == search.best_params_
+    assert search.best_estimator_.predict(ROWS).shape == (40,)
+    assert search.study_.completion_reason == "callback"
+
+
+def test_a_callback_is_given_a_view_that_does_not_change():
+    seen = []
+    search = fitted(callbacks=[seen.append])
+    assert all(isinstance(progress, Progress) for progress in seen)
+    assert [p.number for p in seen] == list(range(12))
+    assert [p.n_done for p in seen] == list(range(1, 13))
+    scores = [p.score for p in seen]
+    assert scores == search.cv_results_["mean_test_score"].tolist()
+    assert [p.best_score for p in seen] == list(itertools.accumulate(scores, max))
+    assert {p.n_iter for p in seen} == {12}
+    assert seen[-1].left == 0.0
+    with pytest.raises(AttributeError):
+        seen[0].score = 1.0
+    seen[0].params["a"] = 5.0
+    assert search.cv_results_["params"][0]["a"] != 5.0
+
+
+def test_a_callback_that_fails_is_warned_of_and_does_not_end_the_search():
+    """S25: a hook runs in the parent; its failure warns."""
+    seen = []
+
+    def broken(progress):
+        raise ConnectionError("no tracking server")
+
+    with pytest.warns(UserWarning, match="no tracking server") as caught:
+        search = fitted(n_iter=3, callbacks=[broken, lambda p: seen.append(os.getpid())])
+    assert len(caught) == 3
+    assert seen == [os.getpid()] * 3
+    assert len(search.cv_results_["params"]) == 3
+
+
+@pytest.mark.parametrize("truthy", [1, "yes", np.bool_(True)])
+def test_only_true_itself_ends_a_search(truthy):
+    assert len(fitted(n_iter=3, callbacks=[lambda p: truthy]).cv_results_["params"]) == 3
+
+
+def test_progress_is_one_line_a_trial_in_the_parent(capsys):
+    """S25: k/N, score, best, seconds left and seconds suggesting; four workers."""
+    with joblib.parallel_config("threading"):
+        fitted(verbose=1, n_jobs=4)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split("]")[0] for line in lines] == [f"[{k:2}/12" for k in range(1, 13)]
+    for line in lines:
+        assert all(word in line for word in ("score", "best", "suggesting", "left", "candidate"))
+
+
+def test_callbacks_are_shared_by_clones_and_left_out_of_pickles_if_they_must():
+    """S28: a search with a lambda as callback can be saved."""
+    seen = []
+    search = peak(n_iter=3, callbacks=[seen.append, lambda progress: None, print])
+    assert clone(search).callbacks is search.callbacks
+    cross_val_score(search, ROWS, LABELS, cv=2)
+    assert len(seen) == 6
+    restored = pickle.loads(pickle.dumps(search.fit(ROWS, LABELS)))
+    assert print in restored.callbacks
+    assert len(restored.callbacks) == 2
+    np.testing.assert_array_equal(restored.predict(ROWS), search.predict(ROWS))
+
+
+# --------------------------------------------------------------------------- S20: time
+
+
+@pytest.mark.usefixtures("clock")
+def test_after_the_timeout_no_fit_begins_and_the_best_of_what_finished_is_kept():
+    """S20: ten seconds for fits of one second each; the third trial is half done by then."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        search = fitted(timeout=10)
+    assert len(Peak.n_fits) == 10 + 1  # and the refit
+    results = search.cv_results_
+    assert results["trial_state"].tolist() == ["complete", "complete", "stopped"]
+    assert results["stop_reason"].tolist() == [None, None, "timeout"]
+    assert np.isnan(results["split2_test_score"]).tolist() == [False, False, True]
+    assert np.isfinite(results["split1_test_score"]).all()
+    assert results["rank_test_score"].tolist()[2] == 3
+    assert np.isfinite(results["mean_fit_time"]).all()
+    assert search.best_index_ in (0, 1)
+    assert search.study_.completion_reason.startswith("timeout")
+    last = search.study_.trials[-1]
+    assert (last.state, last.stop_reason) == (TrialState.STOPPED, "timeout")
+    assert last.variance >= 0.0
+
+
+@pytest.mark.usefixtures("clock")
+def test_one_trial_is_let_through_whatever_the_timeout():
+    search = fitted(timeout=0.5)
+    assert search.cv_results_["trial_state"].tolist() == ["complete"]
+    assert search.best_index_ == 0
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_trial_that_takes_too_long_is_stopped_and_the_search_goes_on(monkeypatch):
+    def slow_fit(self, X, y=None):
+        Peak.n_fits.extend([(self.a, self.b)] * (5 if self.b == 3 else 1))
+        self.classes_ = np.unique(y)
+        return self
+
+    monkeypatch.setattr(Peak, "fit", slow_fit)
+    search = fitted(space={"b": [1, 3, 7]}, n_iter=3, trial_timeout=5)
+    assert search.cv_results_["trial_state"].tolist() == ["complete", "stopped", "complete"]
+    assert search.cv_results_["stop_reason"].tolist() == [None, "trial_timeout", None]
+    assert search.best_params_ == {"b": 7}
+    assert search.study_.completion_reason is None
+
+
+# --------------------------------------------------------------------------- target, patience
+
+
+def test_a_target_ends_the_search():
+    search = fitted(n_iter=60, target=-0.02)
+    n_tried = len(search.cv_results_["params"])
+    assert search.best_score_ >= -0.02
+    assert n_tried < 60
+    # what was suggested before the result was in view is still evaluated
+    assert n_tried <= search.best_index_ + 1 + search._lag_for(4) + 1
+    assert search.study_.completion_reason.startswith("target")
+
+
+def test_without_lag_the_target_is_the_last_trial():
+    search = fitted(n_iter=60, target=-0.02, lag=0)
+    scores = search.cv_results_["mean_test_score"]
+    assert scores[-1] >= -0.02 > scores[:-1].max()
+
+
+def test_patience_ends_the_search():
+    search = fitted(n_iter=60, patience=6, lag=0)
+    best = int(np.argmax(search.cv_results_["mean_test_score"]))
+    assert len(search.cv_results_["params"]) == best + 1 + 6
+    assert search.study_.completion_reason.startswith("patience")
+
+
+def test_convergence_ends_the_search_near_the_best():
+    search = fitted(n_iter=80, space={"a": Float(0.0, 1.0)}, convergence=True)
+    assert len(search.cv_results_["params"]) < 80
+    assert search.study_.completion_reason.startswith("convergence")
+    assert search.best_params_["a"] == pytest.approx(0.3, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"timeout": 0},
+        {"trial_timeout": -1},
+        {"patience": 0},
+        {"target": "high"},
+        {"lag": -1},
+        {"racing": "yes"},
+        {"callbacks": print},
+        {"executor": 3},
+        {"deterministic": "maybe"},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_wrong_arguments_are_refused_before_any_fit(wrong):
+    with pytest.raises(ValueError, match=f"'{next(iter(wrong))}' parameter"):
+        fitted(**wrong)
+    assert Peak.n_fits == []
+
+
+# --------------------------------------------------------------------------- S21: interrupts
+
+
+def test_ctrl_c_keeps_every_trial_that_was_finished_and_goes_on():
+    """S21: in the last of 30 trials."""
+
+    class Impatient(Peak):
+        def fit(self, X, y=None):
+            super().fit(X, y)
+            if len(self.n_fits) == 29 * 4 + 2:
+                raise KeyboardInterrupt
+            return self
+
+    search = peak(Impatient(), n_iter=30)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(ROWS, LABELS)
+    assert len(search.cv_results_["params"]) == 29
+    assert search.best_params_ == search.cv_results_["params"][search.best_index_]
+    assert not hasattr(search, "best_estimator_")
+    assert search.study_.trials[-1].state is TrialState.FAILED
+
+
+SCRIPT = """
+import sys, numpy as np
+from sklearn.tree import DecisionTreeClassifier
+from tuneplug import Int
+from tuneplug_sklearn import WarpedBayesSearchCV
+
+class Slow(DecisionTreeClassifier):
+    def fit(self, X, y, **kwargs):
+        import time
+        time.sleep(0.05)
+        return super().fit(X, y, **kwargs)
+
+X = np.arange(60.0).reshape(-1, 2)
+search = WarpedBayesSearchCV(
+    Slow(), {"max_depth": Int(1, 400)}, n_iter=300, cv=2, n_jobs=2, random_state=0,
+    callbacks=[lambda p: print(p.n_done, flush=True)],
+)
+try:
+    search.fit(X, np.arange(30) % 2)
+except KeyboardInterrupt:
+    print("kept", len(search.cv_results_["params"]), search.best_params_["max_depth"])
+    raise
+"""
+
+
+def test_ctrl_c_while_processes_work_keeps_what_was_finished(tmp_path):
+    """S21: SIGINT goes to the whole group of processes, as from a terminal."""
+    (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "script.py")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stdout:
+        if int(line) == 4:
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    out, err = process.communicate(timeout=60)
+    kept = next(line.split() for line in out.splitlines() if line.startswith("kept"))
+    assert int(kept[1]) >= 4
+    assert process.returncode != 0
+    assert err.rstrip().endswith("KeyboardInterrupt")
+    assert err.count("Traceback") == 1
+
+
+# --------------------------------------------------------------------------- racing
+
+
+def test_racing_saves_fits_and_finds_the_same_best():
+    full = fitted(n_iter=30, cv=8)
+    n_full = len(Peak.n_fits)
+    Peak.n_fits.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        raced = fitted(n_iter=30, cv=8, racing=True)
+    assert len(Peak.n_fits) < 0.85 * n_full
+    assert raced.best_score_ >= full.best_score_ - 0.01
+    results = raced.cv_results_
+    stopped = results["trial_state"] == "stopped"
+    assert stopped.any()
+    assert set(results["stop_reason"][stopped]) == {"racing"}
+    assert np.isnan(results["mean_test_score"][stopped]).all()
+    assert np.isfinite(results["mean_test_score"][~stopped]).all()
+    assert not stopped[raced.best_index_]
+    assert results["rank_test_score"][stopped].min() > results["rank_test_score"][~stopped].max()
+    assert raced.score(ROWS, LABELS) is not None
+
+
+def test_a_stopped_candidate_is_judged_on_the_folds_that_it_shares_with_the_others():
+    """Later folds are much harder: partial means are told with that taken out."""
+    search = fitted(model=Peak(hard=0.05), n_iter=30, cv=KFold(8), racing=True)
+    trials = [t for t in search.study_.trials if t.state is TrialState.STOPPED]
+    assert trials
+    offset = -0.05 * np.mean([test[0] for _, test in KFold(8).split(ROWS)])
+    for trial in trials:
+        own = -((trial.params["a"] - 0.3) ** 2) - 0.01 * (trial.params["b"] - 7) ** 2
+        assert trial.value == pytest.approx(own + offset, abs=0.02)
+        assert trial.variance > 0.0
+    assert search.study_.best_trial.state is TrialState.COMPLETE
+
+
+def test_columns_of_states_are_there_only_where_trials_can_be_stopped():
+    extra = {"trial_state", "suggested_by", "stop_reason"}
+    assert not extra & set(fitted(n_iter=3).cv_results_)
+    for options in ({"racing": True}, {"timeout": 1e6}, {"trial_timeout": 1e6}):
+        assert extra <= set(fitted(n_iter=3, **options).cv_results_)
+
+
+def test_nan_scores_are_still_warned_of_where_candidates_are_stopped():
+    class Odd(Peak):
+        def score(self, X, y=None):
+            return np.nan if self.b == 2 else super().score(X, y)
+
+    search = peak(Odd(), space={"b": list(range(13))}, n_iter=13, cv=8, racing=True)
+    with pytest.warns(UserWarning, match="non-finite"):
+        search.fit(ROWS, LABELS)
+    assert (search.cv_results_["trial_state"] == "stopped").any()
+
+
+# --------------------------------------------------------------------------- S24: warm starts
+
+
+def test_a_known_point_is_first_and_earlier_rows_inform_but_are_not_counted_or_ranked():
+    """S24: initial points and the ``cv_results_`` of an earlier search."""
+    earlier = fitted(n_iter=20, random_state=1)
+    known = {"a": 0.31, "b": 7}
+    search = fitted(n_iter=8, initial_points=[known], prior_results=earlier.cv_results_)
+    assert search.cv_results_["params"][0] == known
+    assert len(search.cv_results_["params"]) == 8
+    origins = [trial.origin for trial in search.study_.trials]
+    assert origins == ["user"] + ["model"] * 7
+    cold = fitted(n_iter=8)
+    assert np.mean(search.cv_results_["mean_test_score"][1:]) > np.mean(
+        cold.cv_results_["mean_test_score"][1:]
+    )
+
+
+def test_earlier_rows_outside_of_the_space_are_left_out_with_one_warning():
+    earlier = fitted(n_iter=10, random_state=1)
+    with pytest.warns(UserWarning, match="of 10 earlier settings are not in the space"):
+        search = fitted(space=SPACE | {"b": Int(5, 9)}, n_iter=3, prior_results=earlier.cv_results_)
+    assert len(search.cv_results_["params"]) == 3
+
+
+def test_earlier_results_without_the_metric_are_refused():
+    with pytest.raises(ValueError, match="prior_results must be the cv_results_"):
+        fitted(prior_results={"params": [{}], "mean_test_f1": [1.0], "mean_test_f2": [1.0]})
+    assert Peak.n_fits == []
+
+
+def test_the_estimators_own_values_are_tried_first():
+    search = fitted(
+        model=Peak(a=0.25, b=4), include_default=True, initial_points=[{"a": 1, "b": 0}]
+    )
+    assert search.cv_results_["params"][:2] == [{"a": 0.25, "b": 4}, {"a": 1.0, "b": 0}]
+
+
+def test_own_values_outside_of_the_space_are_refused_before_any_fit():
+    with pytest.raises(ValueError, match=r"include_default needs.* widen the space"):
+        fitted(model=Peak(a=2.0), include_default=True)
+    assert Peak.n_fits == []
+
+
+# --------------------------------------------------------------------------- on real data
+
+
+def test_everything_at_once_on_real_data():
+    X, y = load_breast_cancer(return_X_y=True)
+    space = {"C": Float(1e-3, 1e3), "gamma": Float(1e-6, 1.0)}
+    options = {"n_iter": 25, "random_state": 0, "racing": True, "patience": 12, "timeout": 600}
+    seen = threading.Event()
+    search = WarpedBayesSearchCV(
+        SVC(), space, n_jobs=2, callbacks=[lambda p: seen.set()], include_default=False, **options
+    ).fit(X, y)
+    assert seen.is_set()
+    assert search.best_score_ > 0.94
+    again = WarpedBayesSearchCV(SVC(), space, **options).fit(X, y)
+    assert again.cv_results_["params"] == search.cv_results_["params"]
+    assert time.time() > search.study_.trials[-1].finished

@@ -216,6 +216,20 @@ def test_any_executor_will_do():
         assert processes.submit(int).result() == 0
 
 
+def test_a_dask_cluster_of_processes_will_do():
+    distributed = pytest.importorskip("distributed")
+    one = svm().fit(X, y)
+    with (
+        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        executor = client.get_executor(pure=False)
+        assert outcome(svm(executor=executor, n_jobs=2).fit(X, y)) == outcome(one)
+        with joblib.parallel_config("dask"):
+            assert outcome(svm(n_jobs=-1).fit(X, y)) == outcome(one)
+        assert client.status == "running"
+
+
 def test_processes_are_given_functions_and_classes_of_any_module_and_read_only_data():
     class Strict(Peak):
         def fit(self, X, y=None):

@@ -6,11 +6,13 @@ import importlib
 import os
 import sys
 import threading
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import pytest
+from joblib.externals.loky import ProcessPoolExecutor as LokyExecutor
 
+from tuneplug import Float, Study, TrialState
 from tuneplug.execution import Job, Workers, drive, resolve_n_jobs, workers
 
 SECONDS = 60  # nothing here waits so long unless it is wrong

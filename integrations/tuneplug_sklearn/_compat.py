@@ -34,6 +34,7 @@ __all__ = [
     "check_method_params",
     "fit_and_score",
     "fit_context",
+    "has_callbacks",
     "insert_error_scores",
     "metric_names",
     "public_scorers",
@@ -88,6 +89,11 @@ def use_warning_filters(filters: Iterable[Any]) -> None:
             warnings.filterwarnings(action, category=category, lineno=line, append=True, **patterns)
         else:
             warnings.simplefilter(action, category, line, append=True)
+
+
+def has_callbacks(estimator: Any) -> bool:
+    """Whether callbacks of scikit-learn 1.9 are set on an estimator."""
+    return bool(getattr(estimator, "_skl_callbacks", ()))
 
 
 class FitTask:

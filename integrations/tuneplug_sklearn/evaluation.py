@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.base import clone
 
-from tuneplug_sklearn._compat import fit_and_score, use_warning_filters
+from tuneplug_sklearn._compat import fit_and_score, has_callbacks, use_warning_filters
 from tuneplug_sklearn.executors import worker_context
 
 __all__ = ["Evaluation", "Raised", "blank", "run_fold", "test_scores"]
@@ -55,6 +55,11 @@ class Evaluation:
     options: Mapping[str, Any]
     config: Mapping[str, Any]
     filters: Sequence[Any]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the search at home, with all that an earlier fit left in it, if nobody asks."""
+        search = self.search if has_callbacks(self.search) else None
+        return {**self.__dict__, "search": search}
 
     def __call__(
         self, params: dict[str, Any], candidate: int, fold: int, context: Any

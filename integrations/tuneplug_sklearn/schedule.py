@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuneplug import SpaceExhausted, Study, Trial, TrialState
 from tuneplug.execution import Job
@@ -39,8 +40,8 @@ class Candidate:
         Folds not yet begun, in order.
     running : set of int
         Folds on a worker.
-    over : bool
-        Whether the search is done with it.
+    scores : ndarray of shape (F,) or None
+        Test scores of the folds that count, once the search is done with it.
     cut : int or None
         Number of folds after which it was stopped by racing: what came back later is not counted.
     """
@@ -49,7 +50,7 @@ class Candidate:
     results: list[dict[str, Any] | None]
     todo: list[int]
     running: set[int] = field(default_factory=set)
-    over: bool = False
+    scores: NDArray[np.float64] | None = None
     cut: int | None = None
 
     @property
@@ -63,7 +64,7 @@ class Candidate:
     @property
     def scored(self) -> bool:
         """Whether the candidate came to its end with at least one result that counts."""
-        return self.over and any(result is not None for result in self.counted)
+        return self.scores is not None and any(result is not None for result in self.counted)
 
     @property
     def error(self) -> str | None:
@@ -92,6 +93,11 @@ class Limits:
     trial_timeout: float | None = None
     rules: Sequence[CompletionRule] = ()
     racing: bool = False
+
+    @property
+    def may_end(self) -> bool:
+        """Whether there may be fewer fits than candidates times folds."""
+        return bool(self.rules) or self.cut_short
 
     @property
     def cut_short(self) -> bool:
@@ -308,8 +314,8 @@ class Schedule:
         trial = candidate.trial
         if candidate.cut is None and (candidate.todo or candidate.running):
             return
-        candidate.over, trial.finished = True, time.time()
-        scores = test_scores(candidate.counted, self._metric)
+        trial.finished = time.time()
+        scores = candidate.scores = test_scores(candidate.counted, self._metric)
         if candidate.error is not None:
             self.study.fail(trial, candidate.error)
         elif trial.stop_reason is None:
@@ -327,7 +333,7 @@ class Schedule:
     def _fold_model(self, seen: int) -> FoldModel:
         """Learn fold effects from the complete ones of the first so many candidates."""
         rows = [
-            test_scores(candidate.results, self._metric)
+            candidate.scores
             for candidate in self.candidates[:seen]
             if candidate.trial.state is TrialState.COMPLETE
         ]
@@ -336,7 +342,7 @@ class Schedule:
     @property
     def any_fitted(self) -> bool:
         """Whether a fit succeeded of a candidate that came to its end."""
-        results = (r for c in self.candidates if c.over for r in c.counted)
+        results = (r for c in self.candidates if c.scored for r in c.counted)
         return any(result is not None and result["fit_error"] is None for result in results)
 
     def abandon(self, why: str) -> None:

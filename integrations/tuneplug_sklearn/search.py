@@ -311,9 +311,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 f"Fitting {n_folds} folds for each of {n_candidates} candidates,"
                 f" totalling {n_folds * n_candidates} fits"
             )
-        task = root.child(
-            "search", max_subtasks=n_candidates * n_folds, sequential_subtasks=False
-        ).begin()
+        n_tasks = None if self.callbacks or limits.may_end else n_candidates * n_folds
+        task = root.child("search", max_subtasks=n_tasks, sequential_subtasks=False).begin()
         evaluation = Evaluation(
             self.estimator,
             X,

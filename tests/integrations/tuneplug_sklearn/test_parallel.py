@@ -30,6 +30,7 @@ from threadpoolctl import threadpool_info
 
 from tuneplug import Float, Int, TrialState
 from tuneplug_sklearn import WarpedBayesSearchCV
+from tuneplug_sklearn import search as search_module
 from tuneplug_sklearn.executors import in_worker
 
 X, y = load_iris(return_X_y=True)
@@ -73,31 +74,28 @@ def outcome(search):
     return {name: str(list(column)) for name, column in results if not name.endswith("_time")}
 
 
-class Shuffled:
-    """An executor that runs what it was given in an order of its own, when it is asked to."""
+@pytest.fixture
+def shuffled(monkeypatch):
+    """Replaces the driver by one whose fits end in an order of their own; tells how many fly."""
 
-    _max_workers = 4
+    def replace(seed, slots):
+        in_flight = []
 
-    def __init__(self, seed):
-        self.rng, self.waiting, self.most = np.random.default_rng(seed), [], 0
+        def drive(workers, next_job, done, lost):
+            rng, flying = np.random.default_rng(seed), []
+            while True:
+                while len(flying) < slots and (job := next_job()) is not None:
+                    flying.append(job)
+                in_flight.append(len(flying))
+                if not flying:
+                    return
+                job = flying.pop(rng.integers(len(flying)))
+                done(job, job.call(*job.args))
 
-    def submit(self, fn, *args):
-        if fn is os.getpid:
-            (done := Future()).set_result(os.getpid())
-            return done
-        future = Future()
-        self.waiting.append((future, fn, args))
-        self.most = max(self.most, len(self.waiting))
-        if len(self.waiting) == self._max_workers:
-            self.run_one()
-        else:  # the search waits for a result as soon as it has nothing more to submit
-            threading.Timer(0.02, self.run_one).start()
-        return future
+        monkeypatch.setattr(search_module, "drive", drive)
+        return in_flight
 
-    def run_one(self):
-        if self.waiting:
-            future, fn, args = self.waiting.pop(self.rng.integers(len(self.waiting)))
-            future.set_result(fn(*args))
+    return replace
 
 
 # --------------------------------------------------------------------------- S8: deterministic
@@ -115,19 +113,24 @@ def test_candidates_and_results_do_not_depend_on_the_number_of_workers(lag):
 
 
 @pytest.mark.parametrize("options", [{}, {"racing": True}, {"patience": 4}, {"target": -0.02}])
-def test_candidates_and_results_do_not_depend_on_the_order_in_which_fits_end(options):
-    one = peak(n_iter=20, cv=4, **options).fit(ROWS, LABELS)
+def test_candidates_and_results_do_not_depend_on_the_order_in_which_fits_end(options, shuffled):
+    one = outcome(peak(n_iter=20, cv=4, **options).fit(ROWS, LABELS))
     for seed in range(3):
-        several = peak(n_iter=20, cv=4, executor=Shuffled(seed), **options).fit(ROWS, LABELS)
-        assert outcome(several) == outcome(one)
+        shuffled(seed, slots=7)
+        assert outcome(peak(n_iter=20, cv=4, **options).fit(ROWS, LABELS)) == one
 
 
 @pytest.mark.parametrize(("lag", "most"), [(0, 2), (1, 4), (3, 8)])
-def test_lag_is_the_room_there_is_for_fits_in_flight(lag, most):
-    executor = Shuffled(0)
-    executor._max_workers = 100
-    peak(executor=executor, lag=lag, strategy="grid", n_iter=12, target=1.0).fit(ROWS, LABELS)
-    assert executor.most == most
+def test_lag_is_the_room_there_is_for_fits_in_flight(lag, most, shuffled):
+    in_flight = shuffled(0, slots=100)
+    peak(lag=lag, strategy="random", target=1.0).fit(ROWS, LABELS)
+    assert max(in_flight) == most
+
+
+def test_start_up_trials_fly_together_as_they_wait_for_nothing(shuffled):
+    in_flight = shuffled(0, slots=100)
+    peak(lag=0).fit(ROWS, LABELS)
+    assert in_flight[0] == 5 * 2
 
 
 def test_the_default_lag_depends_on_the_number_of_folds_alone():

@@ -82,9 +82,20 @@ class Crew:
 
 @contextmanager
 def crew(
-    shipment: Shipment, n_jobs: int | None, executor: Executor | None, n_tasks: int
+    shipment: Shipment, n_jobs: int | None, executor: Executor | None, n_tasks: int, ahead: int
 ) -> Iterator[Crew]:
     """Yield the workers that the arguments and the surroundings ask for.
+
+    Parameters
+    ----------
+    shipment : Shipment
+    n_jobs : int or None
+    executor : Executor or None
+    n_tasks : int
+        Jobs there will be at most.
+    ahead : int
+        Jobs that wait at a pool of our own beyond those that run, so that a worker need not wait
+        for the next candidate to be suggested.
 
     Raises
     ------
@@ -103,12 +114,12 @@ def crew(
         elif name == "ThreadingBackend":
             threads = _n_threads(backend, slots)
             stack.enter_context(threadpool_limits(threads, user_api="blas"))
-            workers = Workers(slots, lambda: ThreadPoolExecutor(slots))
+            workers = Workers(slots + ahead, lambda: ThreadPoolExecutor(slots))
             yield Crew(stack.enter_context(workers), shipment, threads, inline=False, local=True)
         elif name in ("LokyBackend", "MultiprocessingBackend"):
             shipment.write()
             threads = _n_threads(backend, slots)
-            workers = Workers(slots, lambda: _Processes(slots, threads))
+            workers = Workers(slots + ahead, lambda: _Processes(slots, threads))
             yield Crew(stack.enter_context(workers), shipment, None, inline=False, local=False)
         elif name == "DaskDistributedBackend":
             given = backend.client.get_executor(pure=False)

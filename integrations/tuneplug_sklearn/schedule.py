@@ -100,9 +100,14 @@ class Limits:
         return bool(self.rules) or self.cut_short
 
     @property
+    def timed(self) -> bool:
+        """Whether time is short."""
+        return self.timeout is not None or self.trial_timeout is not None
+
+    @property
     def cut_short(self) -> bool:
         """Whether candidates may end with folds left out."""
-        return self.racing or self.timeout is not None or self.trial_timeout is not None
+        return self.racing or self.timed
 
 
 class Schedule:

@@ -342,7 +342,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             return child.context
 
         with crew(
-            Shipment(evaluation), self.n_jobs, self.executor, n_folds * n_candidates
+            Shipment(evaluation),
+            self.n_jobs,
+            self.executor,
+            n_tasks=n_folds * n_candidates,
+            ahead=0 if limits.timed else 1,
         ) as workers:
             schedule = Schedule(
                 study,

@@ -1,0 +1,272 @@
+"""What a strategy is shown of a history: lagged views, and results of earlier searches."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from tuneplug import Float, Int, Study, TrialState
+from tuneplug.strategies import BayesianSearch, Strategy, Suggestion
+from tuneplug.trial import History, Trial
+
+SPACE = {"x": Float(-2.0, 2.0), "n": Int(1, 100)}
+LINE = {"x": Float(0.0, 1.0)}
+
+
+def bowl(params):
+    """Smallest at x = 1, n = 10."""
+    return (params["x"] - 1.0) ** 2 + math.log(params["n"] / 10.0) ** 2
+
+
+def parabola(params):
+    """Smallest at x = 0.3."""
+    return (params["x"] - 0.3) ** 2
+
+
+def run(study, objective, n):
+    for _ in range(n):
+        trial = study.ask()
+        study.tell(trial, objective(trial.params))
+    return study
+
+
+# --------------------------------------------------------------------- views of a history
+
+
+@pytest.fixture
+def whole():
+    told = History(sign=-1.0)
+    for number in range(4):
+        told.append(
+            Trial(
+                number,
+                {"k": number},
+                np.array([number / 4]),
+                "model",
+                TrialState.COMPLETE,
+                value=float(number),
+                variance=0.1,
+                expected_gain=0.5,
+            )
+        )
+    told[3].state, told[3].value = TrialState.FAILED, None
+    return told
+
+
+def test_later_trials_look_as_if_they_ran(whole):
+    view = whole.until(2)
+    assert [t.state for t in view] == [TrialState.COMPLETE] * 2 + [TrialState.RUNNING] * 2
+    assert [(t.value, t.variance) for t in view[2:]] == [(None, None)] * 2
+    assert [(t.value, t.variance) for t in view[:2]] == [(0.0, 0.1), (1.0, 0.1)]
+    assert view.best().number == 1
+
+
+def test_a_view_keeps_numbers_settings_and_the_direction(whole):
+    view = whole.until(2)
+    assert view.sign == -1.0
+    assert [(t.number, t.params, t.origin) for t in view] == [
+        (t.number, t.params, t.origin) for t in whole
+    ]
+    assert all(np.array_equal(a.unit, b.unit) for a, b in zip(view, whole, strict=True))
+
+
+def test_a_view_leaves_the_history_as_it_is(whole):
+    before = [(t.state, t.value, t.variance) for t in whole]
+    view = whole.until(1)
+    view.append(Trial(4, {}, np.zeros(1)))
+    view[2].value = 7.0
+    assert [(t.state, t.value, t.variance) for t in whole] == before
+
+
+@pytest.mark.parametrize(("number", "ended"), [(-3, 0), (0, 0), (3, 3), (4, 4), (9, 4)])
+def test_any_number_is_a_time(whole, number, ended):
+    view = whole.until(number)
+    assert len(view) == 4
+    assert sum(t.state.ended for t in view) == ended
+
+
+# --------------------------------------------------------------------- asking with a lag
+
+
+def lagging(ends, *, n=12, lag=3, failing=False):
+    """Ask for one more setting after n trials, of which the latest have ended in this order."""
+    study = Study(SPACE, seed=2, n_trials=30)
+    run(study, bowl, n - lag)
+    latest = [study.ask(lag=k) for k in range(lag)]
+    for k in ends:
+        if failing:
+            study.fail(latest[k], "no luck")
+        else:
+            study.tell(latest[k], bowl(latest[k].params), variance=0.5)
+    return study.ask(lag=lag)
+
+
+def test_a_lagged_setting_does_not_depend_on_the_latest_trials():
+    asked = lagging([])
+    assert asked.origin == "model"
+    for ends in ([0], [2, 0], [0, 1, 2], [2, 1, 0]):
+        assert lagging(ends).params == asked.params
+        assert lagging(ends, failing=True).params == asked.params
+
+
+def test_a_lagged_setting_is_none_of_the_latest():
+    study = Study({"k": [1, 2, 3, 4]}, strategy="random", seed=0)
+    asked = [study.ask(lag=k).params["k"] for k in range(4)]
+    assert sorted(asked) == [1, 2, 3, 4]
+
+
+def test_without_a_lag_the_latest_trials_count():
+    study, twin, late = (run(Study(SPACE, seed=2, n_trials=30), bowl, 12) for _ in range(3))
+    assert study.ask(lag=0).params == twin.ask().params
+    assert late.ask(lag=3).params != study.trials[-1].params
+
+
+def test_a_lag_beyond_the_first_trial_hides_all():
+    study = run(Study(SPACE, seed=2), bowl, 8)
+    assert study.ask(lag=50).origin == "design"
+
+
+def test_an_enqueued_setting_comes_first_whatever_the_lag():
+    study = run(Study(SPACE, seed=2), bowl, 3)
+    study.enqueue({"x": 0.5, "n": 7})
+    assert study.ask(lag=2).params == {"x": 0.5, "n": 7}
+
+
+# --------------------------------------------------------------------- earlier results
+
+
+def with_prior(n, direction="minimize", seed=0, n_trials=10):
+    """Return a study that knows n earlier results of the bowl."""
+    sign = 1.0 if direction == "minimize" else -1.0
+    study = Study(SPACE, direction=direction, seed=seed, n_trials=n_trials)
+    for trial in run(Study(SPACE, strategy="random", seed=9), bowl, n).trials:
+        study.add_prior(trial.params, sign * trial.value)
+    return study
+
+
+def test_with_enough_earlier_results_the_model_guides_from_the_first_trial_on():
+    assert with_prior(20).ask().origin == "model"
+    assert with_prior(2).ask().origin == "design"
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_earlier_results_lead_to_better_first_trials(direction):
+    guided = [bowl(with_prior(30, direction, seed).ask().params) for seed in range(3)]
+    plain = [bowl(Study(SPACE, seed=seed, n_trials=10).ask().params) for seed in range(3)]
+    assert max(guided) < 0.5, "among the best few percent of the space"
+    assert max(guided) < max(plain)
+
+
+def test_maximizing_with_earlier_results_and_minimizing_their_negatives_are_the_same_search():
+    down, up = with_prior(20), with_prior(20, "maximize")
+    run(down, bowl, 3)
+    run(up, lambda params: -bowl(params), 3)
+    assert [t.params for t in up.trials] == [t.params for t in down.trials]
+
+
+def test_earlier_results_are_no_trials():
+    study = with_prior(6, n_trials=2)
+    assert study.trials == []
+    assert study.history.best() is None
+    study.add_prior({"x": 1.0, "n": 10}, -1e6)
+    study.optimize(lambda trial: bowl(trial.params), 2)
+    assert [t.number for t in study.trials] == [0, 1]
+    assert study.best_value >= 0.0
+
+
+def test_settings_of_earlier_results_may_be_tried_again():
+    study = Study({"k": [1, 2, 3]}, seed=0)
+    for k in (1, 2, 3):
+        study.add_prior({"k": k}, float(k))
+    asked = [study.ask() for _ in range(3)]
+    assert sorted(t.params["k"] for t in asked) == [1, 2, 3]
+    study = Study(SPACE, seed=0)
+    study.add_prior({"x": 1.0, "n": 10}, 0.0)
+    study.enqueue({"x": 1.0, "n": 10})
+    assert study.ask().params == {"x": 1.0, "n": 10}
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_a_strategy_is_given_earlier_results_as_losses_in_the_unit_cube(direction):
+    contexts = []
+
+    class Spy(Strategy):
+        name = "spy"
+
+        def suggest(self, context, n):
+            contexts.append(context)
+            return [Suggestion({"x": 0.5})]
+
+    study = Study(LINE, strategy=Spy(), direction=direction, seed=0)
+    study.add_prior({"x": 0.25}, np.float32(3.0))
+    study.ask(lag=1)
+    (known,) = contexts[0].prior
+    assert known.loss == (3.0 if direction == "minimize" else -3.0)
+    assert known.unit == pytest.approx([0.25])
+
+
+@pytest.mark.parametrize(
+    ("params", "value", "error", "match"),
+    [
+        ({"x": 0.5}, math.nan, ValueError, "must be finite, but got nan"),
+        ({"x": 0.5}, math.inf, ValueError, "must be finite, but got inf"),
+        ({"x": 0.5}, "0.5", TypeError, "must be a real number"),
+        ({"x": 0.5}, None, TypeError, "must be a real number"),
+        ({"x": 1.5}, 0.5, ValueError, "x: "),
+        ({"y": 0.5}, 0.5, ValueError, "y"),
+        ({}, 0.5, ValueError, "x"),
+    ],
+)
+def test_a_wrong_earlier_result_is_refused(params, value, error, match):
+    study = Study(LINE, seed=0)
+    with pytest.raises(error, match=match):
+        study.add_prior(params, value)
+    assert study.ask().params == Study(LINE, seed=0).ask().params
+
+
+# --------------------------------------------------------------------- expected gains
+
+
+def test_model_guided_trials_alone_say_what_was_expected_of_them():
+    study = Study(SPACE, seed=0, n_trials=15)
+    study.enqueue({"x": 0.0, "n": 3})
+    run(study, bowl, 15)
+    assert {t.origin for t in study.trials} == {"user", "design", "model"}
+    for trial in study.trials:
+        assert (trial.expected_gain is not None) == (trial.origin == "model")
+        assert trial.expected_gain is None or trial.expected_gain > 0.0
+
+
+@pytest.mark.parametrize("strategy", ["random", "grid"])
+def test_strategies_without_a_model_expect_nothing(strategy):
+    study = run(Study({"k": [1, 2, 3]}, strategy=strategy, seed=0), lambda params: params["k"], 3)
+    assert [t.expected_gain for t in study.trials] == [None] * 3
+
+
+@pytest.mark.parametrize("inference", ["map", "mcmc"])
+def test_less_and_less_is_expected_of_a_smooth_function(inference):
+    study = Study(LINE, strategy=BayesianSearch(inference=inference), seed=0, n_trials=16)
+    run(study, parabola, 16)
+    gains = [t.expected_gain for t in study.trials if t.expected_gain is not None]
+    assert len(gains) >= 8
+    assert max(gains[-3:]) < 0.1 * max(gains[:3])
+
+
+def test_the_expected_gain_does_not_depend_on_the_unit_of_the_objective():
+    plain = run(Study(SPACE, seed=0, n_trials=9), bowl, 9)
+    scaled = Study(SPACE, seed=0, n_trials=9)
+    for trial in plain.trials:
+        scaled.enqueue(trial.params)
+    run(scaled, lambda params: 1000.0 * bowl(params) + 5.0, 9)
+    # The losses are standardised: the same to rounding, which learning may enlarge.
+    assert scaled.ask().expected_gain == pytest.approx(plain.ask().expected_gain, rel=0.01)
+
+
+def test_expectations_are_in_the_frame():
+    pytest.importorskip("pandas")
+    frame = run(Study(SPACE, seed=0, n_trials=8), bowl, 8).to_frame()
+    guided = frame["origin"] == "model"
+    assert guided.any()
+    assert (frame["expected_gain"].notna() == guided).all()

@@ -24,6 +24,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_method_params as check_method_params
 
 __all__ = [
+    "RETURN",
     "BaseSearchCV",
     "FitTask",
     "HasMethods",
@@ -50,6 +51,8 @@ warn_or_raise_about_fit_failures = _warn_or_raise_about_fit_failures
 _FIT_AND_SCORE_NAMES = frozenset(inspect.signature(_fit_and_score).parameters)
 #: scikit-learn 1.9 added callbacks; before it, fits take no ``callback_ctx``.
 HAS_CALLBACKS = "callback_ctx" in _FIT_AND_SCORE_NAMES
+#: Its wording of an error changed in the same version.
+RETURN = "return" if HAS_CALLBACKS else "returned"
 
 
 def fit_context(fit: Fit) -> Fit:

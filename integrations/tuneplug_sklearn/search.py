@@ -23,6 +23,7 @@ from tuneplug.execution import drive
 from tuneplug.stopping import CompletionRule, Convergence, Patience, Target
 from tuneplug.strategies import Strategy
 from tuneplug_sklearn._compat import (
+    RETURN,
     BaseSearchCV,
     FitTask,
     HasMethods,
@@ -456,7 +457,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         splits = list(cv.split(X, y, **split_params))
         if len(splits) != self.n_splits_:
             raise ValueError(
-                "cv.split and cv.get_n_splits return inconsistent results. "
+                f"cv.split and cv.get_n_splits {RETURN} inconsistent results. "
                 f"Expected {self.n_splits_} splits, got {len(splits)}"
             )
         if not splits:

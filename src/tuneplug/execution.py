@@ -89,7 +89,7 @@ class Workers:
     Parameters
     ----------
     slots : int
-        Jobs in flight at once.
+        Jobs in flight at once.  ``given`` says whether the executor is the caller's.
     make : callable
         Returns an executor; those that it made are shut down here, and replaced when they break.
     given : Executor, optional
@@ -99,7 +99,7 @@ class Workers:
     def __init__(
         self, slots: int, make: Callable[[], Any] = Inline, *, given: Executor | None = None
     ) -> None:
-        self.slots, self._given = slots, given
+        self.slots, self.given = slots, given is not None
         self._make = make
         self._executor: Any = make() if given is None else given
 
@@ -115,7 +115,7 @@ class Workers:
         BaseException
             The error, if the executor was given by the caller, who alone can make another.
         """
-        if self._given is not None:
+        if self.given:
             raise error
         self._close(cancel=True)
         self._executor = self._make()
@@ -124,7 +124,7 @@ class Workers:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if self._given is None:
+        if not self.given:
             self._close(cancel=kind is not None)
 
     def _close(self, *, cancel: bool) -> None:
@@ -213,9 +213,9 @@ class _Flight:
         self._first = self._count
 
     def cancel(self) -> None:
-        """Call off what has not begun."""
+        """Call off what has not begun; executors made here are shut down anyway."""
         for _, _, future in self.running.values():
-            if hasattr(future, "cancel"):
+            if self._workers.given and hasattr(future, "cancel"):
                 future.cancel()
 
 

@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tuneplug import Categorical, Float, Int, SearchSpace
+from tuneplug import Categorical, Float, Int, SearchSpace, Study
 from tuneplug.acquisition import (
     TAIL,
     Acquisition,
     _candidates,
     _climb_continuous,
     _climb_discrete,
+    log_discount,
     log_expected_improvement,
     log_h,
     maximise,
@@ -216,20 +217,57 @@ def expected_improvement(mean, sd, best):
 
 @pytest.mark.parametrize("kind", ["one process", "several", "fantasies"])
 @pytest.mark.parametrize("name", ["floats", "mixed"])
-def test_the_acquisition_is_the_logarithm_of_the_mean_improvement(name, kind):
+def test_the_acquisition_is_the_logarithm_of_the_mean_discounted_improvement(name, kind):
     space, score = observed(name, kind)
     U = space.snap(np.random.default_rng(2).random((40, space.n_dimensions)))
     improvements = []
     for gp in score.processes:
         mean, variance = gp.predict(U)
         seen = gp.predict(gp.U)[0].reshape(len(gp.U), -1)
+        worth = 1.0 - np.sqrt(gp.hyper.noise / (variance + gp.hyper.noise))
         for i, column in enumerate(mean.reshape(40, -1).T):
-            improvements.append(expected_improvement(column, np.sqrt(variance), seen[:, i].min()))
+            improvement = expected_improvement(column, np.sqrt(variance), seen[:, i].min())
+            improvements.append(improvement * worth)
     assert len(improvements) == {"one process": 1, "several": 3, "fantasies": 4}[kind]
     mean = np.mean(improvements, axis=0)
     far = mean > 1e-6 * mean.max()  # elsewhere h(z) loses digits without its logarithm
     assert far.sum() > 3
     np.testing.assert_allclose(score(U)[far], np.log(mean[far]), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("noise", [1e-9, 1e-3, 1.0])
+def test_the_discount_and_its_slope_match_60_digits(noise):
+    variance = 10.0 ** np.arange(-12.0, 3.0)
+    value, slope = log_discount(variance, noise)
+    with mpmath.workdps(60):
+        v, n = [mpmath.mpf(x) for x in variance], mpmath.mpf(noise)
+        exact = [mpmath.log(1 - mpmath.sqrt(n) / mpmath.sqrt(x + n)) for x in v]
+        slopes = [mpmath.diff(lambda x: mpmath.log(1 - mpmath.sqrt(n / (x + n))), x) for x in v]
+    np.testing.assert_allclose(value, np.array(exact, dtype=float), rtol=1e-12, atol=1e-15)
+    # both fall to differences of nearly equal numbers where hardly anything is discounted
+    np.testing.assert_allclose(slope, np.array(slopes, dtype=float), rtol=1e-6)
+
+
+def test_without_noise_nothing_is_discounted_and_with_it_what_is_known_is():
+    variance = np.array([1e-6, 1e-2, 1.0])
+    assert np.abs(log_discount(variance, 1e-20)[0]).max() < 1e-6
+    assert (np.diff(log_discount(variance, 0.1)[0]) > 0.0).all()
+    assert log_discount(variance[:1], 0.1)[0][0] < math.log(1e-5)
+
+
+def test_a_search_does_not_settle_on_one_step_of_a_staircase():
+    """Losses in steps look like noise to a process: its best place is not all that is tried."""
+    study = Study({"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}, seed=0, n_trials=40)
+    for _ in range(40):
+        trial = study.ask()
+        x, y = trial.params["x"], trial.params["y"]
+        study.tell(
+            trial, round(10.0 * ((x - 0.7) ** 2 + (y - 0.2) ** 2) + 0.3 * math.sin(40.0 * x))
+        )
+    late = np.array([trial.unit for trial in study.trials[20:]])
+    gaps = np.abs(late[:, None] - late[None, :]).max(axis=2)
+    close = (gaps < 1e-3).sum() - len(late)
+    assert close / 2 < len(late) / 2
 
 
 def test_a_pending_trial_is_not_worth_trying_again():

@@ -20,7 +20,7 @@ from scipy.stats import t as student
 
 __all__ = ["FoldModel"]
 
-#: How sure it has to be that a candidate cannot win.
+#: How sure it has to be, each time that another fold is in, that a candidate cannot win.
 CONFIDENCE = 0.99
 #: Fewest degrees of freedom to judge by.
 LEAST_FREEDOM = 4
@@ -59,8 +59,8 @@ class FoldModel:
         adjusted = (scores - self.effects)[np.isfinite(scores)]
         seen = len(adjusted)
         variance = self.variance
-        if variance is None:  # its own folds have to do, then
-            variance = float(adjusted.var(ddof=1)) if seen > 1 else 0.0
+        if variance is None:  # its own folds have to do; one alone may be anywhere
+            variance = float(adjusted.var(ddof=1) if seen > 1 else adjusted[0] ** 2 or 1.0)
         return float(adjusted.mean()), variance * (1.0 / seen - 1.0 / self.n_folds)
 
     def hopeless(self, scores: NDArray[np.float64]) -> bool:
@@ -74,7 +74,7 @@ class FoldModel:
             return False
         seen = np.isfinite(scores)
         count = int(seen.sum())
-        if count == self.n_folds:
+        if count in (0, self.n_folds):
             return False
         difference = float((scores - self.best)[seen].mean())
         spread = 2.0 * self.variance * (1.0 / count - 1.0 / self.n_folds)

@@ -53,13 +53,14 @@ class Shipment:
         OSError
             If there is no room for it; ``JOBLIB_TEMP_FOLDER`` names another place.
         """
-        folder = os.environ.get("JOBLIB_TEMP_FOLDER")
+        folder = os.environ.get("JOBLIB_TEMP_FOLDER") or None
         self._folder = tempfile.TemporaryDirectory(
             prefix="tuneplug-", dir=folder, ignore_cleanup_errors=True
         )
-        self.path = Path(self._folder.name) / "shipment"
-        _write(self.path, self._value)
-        return self.path
+        path = Path(self._folder.name).resolve() / "shipment"
+        _write(path, self._value)
+        self.path = path
+        return path
 
     def __enter__(self) -> Shipment:
         return self
@@ -67,6 +68,7 @@ class Shipment:
     def __exit__(self, *_: object) -> None:
         if self._folder is not None:
             self._folder.cleanup()
+            self.path = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.path is None:

@@ -24,7 +24,7 @@ from tuneplug.space import SearchSpace
 from tuneplug.surrogate.failures import Failures
 from tuneplug.surrogate.gp import GaussianProcess
 
-__all__ = ["Acquisition", "log_expected_improvement", "log_h", "maximise"]
+__all__ = ["Acquisition", "log_discount", "log_expected_improvement", "log_h", "maximise"]
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 #: Below this z the asymptotic series of h is exact to double precision.
@@ -68,10 +68,29 @@ def log_expected_improvement(
     return np.log(sd) + log_h((best - mean) / sd)
 
 
-class Acquisition:
-    """What is maximised: log EI averaged over processes, times the chance not to fail.
+def log_discount(variance: FloatArray, noise: float) -> tuple[FloatArray, FloatArray]:
+    """Return the logarithm of what an observation with noise is worth, and its slope; both (m,).
 
-        ln 1/k sum_i EI_i(u)  +  ln P(no failure at u)
+        1 - tau / sqrt(variance + tau²),  tau² the noise    (Huang et al., "Global optimization of
+                                                            stochastic black-box systems", 2006)
+
+    Near 1 where the noise is far smaller than what is unknown, near 0 where looking again at a
+    place well known would tell little that is not noise.
+    """
+    tau = math.sqrt(noise)
+    total = np.sqrt(variance + noise)
+    value = np.log(variance) - np.log(total) - np.log(total + tau)
+    slope = 1.0 / variance - 0.5 / total**2 - 0.5 / (total * (total + tau))
+    return value, slope
+
+
+class Acquisition:
+    """What is maximised: EI averaged over processes, times the chance not to fail; its logarithm.
+
+        ln 1/k sum_i EI_i(u) discount_i(u)  +  ln P(no failure at u)
+
+    The discount (``log_discount``) keeps the search from looking at one place over and over, where
+    the losses have steps or noise.
 
     The k terms are the processes (one, or draws of the hyperparameters' posterior; Snoek et al.,
     "Practical Bayesian Optimization", NIPS 2012, section 3.1) and the fantasies that each of them
@@ -97,7 +116,10 @@ class Acquisition:
         for gp, best in zip(self.processes, self.best, strict=True):
             mean, variance = gp.predict(U)
             mean = mean.reshape(len(U), -1)
-            terms.append(log_expected_improvement(mean, variance[:, None], best))
+            discount = log_discount(variance, gp.hyper.noise)[0]
+            terms.append(
+                log_expected_improvement(mean, variance[:, None], best) + discount[:, None]
+            )
         value = _log_mean_exp(np.hstack(terms))
         if self.failures is not None:
             value = value + self.failures.log_success(U)
@@ -112,8 +134,10 @@ class Acquisition:
             z = (best - mean) / sd
             lh = log_h(z)
             hazard = np.exp(log_ndtr(z) - lh)  # h'(z) / h(z) = Phi(z) / h(z)
-            terms.append(np.log(sd) + lh)
-            parts.append((pullback, -hazard / sd, (1.0 - z * hazard) / (2.0 * sd * sd)))
+            discount, slope = log_discount(variance, gp.hyper.noise)
+            terms.append(np.log(sd) + lh + discount[:, None])
+            by_variance = (1.0 - z * hazard) / (2.0 * sd * sd) + slope[:, None]
+            parts.append((pullback, -hazard / sd, by_variance))
         value = _log_mean_exp(np.hstack(terms))
         count = sum(term.shape[1] for term in terms)
         gradient = np.zeros((len(U), len(self.processes[0].layout.numeric)))

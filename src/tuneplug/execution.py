@@ -53,7 +53,11 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """A call to make on some worker; ``key`` says what it is for."""
+    """A call to make on some worker; ``key`` says what it is for.
+
+    The call must not raise, but return its errors: what a future raises counts as the executor's
+    own failure.
+    """
 
     key: Hashable
     call: Callable[..., Any]
@@ -89,11 +93,12 @@ class Workers:
     Parameters
     ----------
     slots : int
-        Jobs in flight at once.  ``given`` says whether the executor is the caller's.
+        Jobs in flight at once.
     make : callable
-        Returns an executor; those that it made are shut down here, and replaced when they break.
+        Returns an executor with the ``shutdown`` of concurrent.futures.  Those that it made are
+        shut down here, and replaced when they break.
     given : Executor, optional
-        One that belongs to the caller, instead.
+        One that belongs to the caller, instead; the attribute says whether there is one.
     """
 
     def __init__(

@@ -134,7 +134,16 @@ class History(Sequence[Trial]):
     def until(self, number: int) -> History:
         """Return the history as it was before any trial from ``number`` on had ended."""
         later = [
-            replace(trial, state=TrialState.RUNNING, value=None, variance=None)
+            replace(
+                trial,
+                state=TrialState.RUNNING,
+                value=None,
+                variance=None,
+                reports=[],
+                error=None,
+                stop_reason=None,
+                finished=None,
+            )
             for trial in self._trials[max(number, 0) :]
         ]
         return History([*self._trials[: max(number, 0)], *later], self.sign)

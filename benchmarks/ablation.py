@@ -44,7 +44,7 @@ from _report import (
     yardstick,
 )
 from _runs import Cell, Record, Store, run, run_all
-from _tasks import Task, Yardstick
+from _tasks import FloatArray, Task, Yardstick
 
 from tuneplug import Categorical, Float, Int, SearchSpace
 from tuneplug.surrogate.priors import Prior
@@ -77,6 +77,11 @@ def _vanilla(n_dimensions: int) -> Prior:
 #: So narrow that the losses stay as they are.
 _STRAIGHT = Prior(math.log(0.05), 1.0, math.log(0.05), math.log(0.05) + 1e-9)
 
+
+def _undiscounted(variance: FloatArray, _: float) -> tuple[FloatArray, FloatArray]:
+    return np.zeros_like(variance), np.zeros_like(variance)
+
+
 VARIANTS = {
     DEFAULT: Variant(),
     "mcmc": Variant({"inference": "mcmc"}),
@@ -86,7 +91,7 @@ VARIANTS = {
         constants={"tuneplug.surrogate.priors.mean": Prior(0.0, 1.0, -5.0, 5.0)}
     ),
     "longer lengthscales": Variant(constants={"tuneplug.surrogate.priors.lengthscale": _vanilla}),
-    "no longer design": Variant(constants={"tuneplug.strategies.bayesian.MIN_SKILL": -np.inf}),
+    "no discount": Variant(constants={"tuneplug.acquisition.log_discount": _undiscounted}),
     "n_initial=10": Variant({"n_initial": 10}),
     "no local search": Variant(constants={"tuneplug.acquisition.N_ROUNDS": 0}),
 }

@@ -205,16 +205,6 @@ def test_the_design_comes_first_and_the_model_guides_at_least_half_of_ten():
     assert origins == ["design"] * 5 + ["model"] * 5
 
 
-@pytest.mark.parametrize(("budget", "longest"), [(10, 5), (14, 7), (60, 11)])
-def test_the_design_goes_on_while_the_model_has_no_skill(budget, longest):
-    losses = np.random.default_rng(0).permutation(budget)
-    study = Study({name: Float(0, 1) for name in "abc"}, seed=0)
-    study.optimize(lambda trial: float(losses[trial.number]), budget)
-    origins = [t.origin for t in study.trials]
-    assert 5 <= origins.count("design") <= longest
-    assert origins.count("model") >= budget / 2
-
-
 def test_the_design_ends_where_the_model_predicts_well():
     study = Study({"x": Float(0, 1)}, seed=0)
     study.optimize(lambda trial: math.sin(3 * trial.params["x"]), 30)
@@ -284,12 +274,14 @@ def test_a_failed_region_is_avoided():
             raise MemoryError("too large")
         return -trial.params["x"]
 
-    study = Study({"x": Float(0, 1)}, seed=0)
-    study.optimize(loss, 25)
-    # The best setting is the last before the edge: late failures are probes of the edge itself.
-    far = [trial for trial in study.trials[12:] if trial.params["x"] > 0.65]
-    assert len(far) <= 2
-    assert study.best_value < -0.59
+    far = 0
+    for seed in range(5):
+        study = Study({"x": Float(0, 1)}, seed=seed)
+        study.optimize(loss, 25)
+        # The best setting is the last before the edge: failures close by are probes of the edge.
+        far += sum(trial.params["x"] > 0.65 for trial in study.trials[5:])
+        assert study.best_value < -0.59
+    assert far <= 20  # of 100; 35 at random, and some once nothing else is worth trying
 
 
 def n_failed(trials):

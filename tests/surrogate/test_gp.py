@@ -277,7 +277,6 @@ def test_extending_equals_conditioning_at_once(name, first):
     np.testing.assert_allclose(grown.at_observations(), whole.at_observations(), atol=1e-10)
     np.testing.assert_array_equal(grown.U, whole.U)
     np.testing.assert_array_equal(grown.told, told)
-    assert grown.leave_one_out_skill() == pytest.approx(whole.leave_one_out_skill(), abs=1e-9)
 
 
 def test_extending_row_by_row_equals_extending_at_once():
@@ -389,23 +388,3 @@ def test_fantasies_have_the_joint_posterior_covariance_of_what_will_be_seen():
 def test_no_pending_rows_change_nothing():
     gp = process("mixed")
     assert gp.with_fantasies(np.empty((0, 4)), np.empty((0, 16))) is gp
-
-
-# ---------------------------------------------------------------------------------------- skill
-
-
-def test_leave_one_out_skill_equals_leaving_each_target_out(name):
-    gp = process(name)
-    errors = []
-    for i in range(len(gp.y)):
-        rest = np.arange(len(gp.y)) != i
-        others = GaussianProcess(gp.layout, gp.hyper, gp.U[rest], gp.y[rest])
-        errors.append((gp.y[i] - others.predict(gp.U[[i]])[0][0], gp.y[i] - gp.y[rest].mean()))
-    left_out, by_mean = np.square(errors).sum(axis=0)
-    assert gp.leave_one_out_skill() == pytest.approx(1.0 - left_out / by_mean, rel=1e-8)
-
-
-def test_equal_targets_leave_no_skill():
-    gp = process("numeric")
-    flat = GaussianProcess(gp.layout, gp.hyper, gp.U, np.zeros(len(gp.U)))
-    assert flat.leave_one_out_skill() == 0.0

@@ -29,9 +29,6 @@ __all__ = ["BayesianSearch"]
 DESIGN_SIZE = 5
 #: Fewest observations that a model is fitted to.
 MIN_OBSERVATIONS = 2
-#: Below this leave-one-out skill the model is not trusted to guide a young search: on plateaus it
-#: would visit the corners of the cube, which are merely furthest from everything.
-MIN_SKILL = 0.3
 #: Joint draws of what running trials will return.
 N_FANTASIES = 16
 #: The latest failures that the loss is told of, and the variance of what it is told.
@@ -52,10 +49,8 @@ class BayesianSearch(Strategy):
     The first trials are a scrambled Sobol design that holds every branch of the space.  From then
     on a Matérn-5/2 process, with a lengthscale and a Kumaraswamy warp for each numeric parameter
     and a curve for the losses, is learned from all that finished, and its log expected improvement
-    is maximised, given what is running and where trials failed.  While the model cannot predict
-    the trials it has seen, every second trial is still one of the design, up to trial 2 d + 5 in d
-    dimensions or half of the budget.  No setting is proposed that was tried or is running.
-    ``docs/engine.md`` has the equations and their sources.
+    is maximised, given what is running and where trials failed.  No setting is proposed that was
+    tried or is running.  ``docs/engine.md`` has the equations and their sources.
 
     Parameters
     ----------
@@ -66,7 +61,7 @@ class BayesianSearch(Strategy):
         of them by slice sampling, which takes about ten times as long.
     n_initial : int or None, default None
         Trials of the initial design, exactly.  None: 5, at most half of the budget, at least one
-        for each branch of the space and at least 2; more while the model has no skill.
+        for each branch of the space and at least 2.
     allow_repeats : bool, default False
         Whether a setting may be proposed again: for noisy objectives.
 
@@ -97,14 +92,6 @@ class BayesianSearch(Strategy):
         half = DESIGN_SIZE if budget is None else min(DESIGN_SIZE, budget // 2)
         return max(half, space.n_branches, MIN_OBSERVATIONS)
 
-    def _longest_design(self, space: SearchSpace, budget: int | None) -> int:
-        """Return how long the design may go on while the model has no skill."""
-        startup = self.n_startup(space, budget)
-        if self.n_initial is not None:
-            return startup
-        longest = 2 * space.n_dimensions + DESIGN_SIZE
-        return max(startup, longest if budget is None else min(longest, budget // 2))
-
     def _suggestions(self, context: Context) -> Iterator[Suggestion]:
         space, history = context.space, context.history
         taken = set() if self.allow_repeats else context.taken()
@@ -112,15 +99,12 @@ class BayesianSearch(Strategy):
         known = len(history) + len(context.prior)
         problem = self._problem(context) if known + 1 > design else None
         model = None if problem is None else _model(problem, context)
-        longest = self._longest_design(space, context.budget)
-        lost = model is not None and len(history) < longest and model.skill < MIN_SKILL
         running = list(context.units(history.in_state(TrialState.RUNNING)))
         for number in itertools.count(len(history)):
             rng = context.rng(number)
             row, origin, gain = None, "random", None
-            by_turns = lost and number < longest and (number - design) % 2 == 0
-            if model is None or by_turns:
-                n_rows = max(longest, number + 1)
+            if model is None:
+                n_rows = max(design, number + 1)
                 row, origin = _design(space, n_rows, context.seed)[number], "design"
             else:
                 acquisition = model.acquisition(running, rng)
@@ -166,10 +150,6 @@ class _Model:
 
     processes: list[GaussianProcess]
     failures: Failures | None
-
-    @property
-    def skill(self) -> float:
-        return float(np.mean([gp.leave_one_out_skill() for gp in self.processes]))
 
     def gain(self, acquisition: Acquisition, row: FloatArray) -> float | None:
         """Return the improvement expected of a row, in units of the median's distance to the best.

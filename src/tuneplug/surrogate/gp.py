@@ -206,20 +206,6 @@ class GaussianProcess:
 
         return hyper.mean + k @ self._alpha, np.maximum(variance, LEAST_VARIANCE), pullback
 
-    def leave_one_out_skill(self) -> float:
-        """Return how much better than their mean the process predicts targets it has not seen.
-
-        1 is perfect, 0 no better than the mean of the others, negative worse.  The error at target
-        i, were it left out, is alpha_i / (K⁻¹)_ii (Rasmussen & Williams, eq. 5.12), with the
-        hyperparameters learned from all.
-        """
-        n = len(self.y)
-        root = self._solve(np.eye(n))
-        errors = self._alpha / np.einsum("ij,ij->j", root, root)
-        by_mean = (self.y - self.y.mean()) * n / (n - 1)
-        scale = float(by_mean @ by_mean)
-        return 1.0 - float(errors @ errors) / scale if scale > 0.0 else 0.0
-
 
 def _cholesky(K: FloatArray) -> FloatArray:
     """Return the lower Cholesky factor, with the smallest jitter that makes it work."""

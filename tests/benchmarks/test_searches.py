@@ -1,0 +1,260 @@
+"""Stamps become a curve, curves become shares of time, spans become a share of busy workers."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from itertools import product
+
+import numpy as np
+import pytest
+import searches
+import workers
+from _runs import Cell as LagCell
+from _runs import Store
+from scipy import stats
+from searches import Cell, Results, Run, Stamp, curve, time_to
+from sklearn.dummy import DummyClassifier
+from sklearn.model_selection import KFold
+
+from tuneplug import Categorical, Float, Int
+
+TASK = "svm, digits"
+
+
+def stamps(*fields):
+    return [Stamp(*f) for f in fields]
+
+
+# ---------------------------------------------------------------- the curve
+
+
+def test_a_candidate_counts_when_its_last_fold_is_scored():
+    mixed = stamps(
+        (11.0, "a", 0.5, 10), (12.0, "b", 0.9, 10), (14.0, "a", 0.7, 10), (13.0, "b", 0.7, 10)
+    )
+    assert curve(mixed, folds=2, least_rows=10, start=10.0) == [(3.0, 0.8), (4.0, 0.6)]
+    assert curve(mixed, folds=3, least_rows=10) == []
+
+
+def test_folds_of_fewer_rows_do_not_count():
+    small = stamps((1.0, "a", 1.0, 3), (2.0, "a", 0.5, 10), (3.0, "a", 1.0, 3), (4.0, "a", 0.7, 10))
+    assert curve(small, folds=2, least_rows=10) == [(4.0, 0.6)]
+
+
+def test_a_setting_tried_again_is_another_candidate():
+    again = stamps(*((float(t), "a", 0.5, 10) for t in range(4)))
+    assert [seconds for seconds, _ in curve(again, folds=2, least_rows=10)] == [1.0, 3.0]
+
+
+def test_time_to_target_is_that_of_the_first_as_good():
+    found = [(1.0, 0.2), (2.0, 0.5), (3.0, 0.4), (4.0, 0.9)]
+    assert time_to(found, 0.5) == 2.0
+    assert time_to(found, 0.5 + 1e-12) == 2.0  # the same folds, summed in another order
+    assert time_to(found, 0.6) == 4.0
+    assert time_to(found, 1.0) is None
+    assert time_to([], 0.0) is None
+
+
+def test_a_target_not_reached_costs_twice_the_longer_time():
+    assert searches.counted(3.0, 5.0, 4.0) == 3.0
+    assert searches.counted(None, 5.0, 4.0) == 10.0
+    assert searches.counted(None, 1.0, 4.0) == 8.0  # to end early without success is no merit
+
+
+# ---------------------------------------------------------------- spaces and rounds
+
+
+def test_every_search_has_the_same_ranges():
+    space = searches.distributions(
+        {
+            "rate": Float(1e-3, 1.0, scaling="log"),
+            "share": Float(0.3, 0.9, scaling="linear"),
+            "size": Int(2, 9),
+            "kind": Categorical(["a", "b"]),
+        }
+    )
+    assert space["kind"] == ["a", "b"]
+    ends = {"rate": (1e-3, 1.0), "share": (0.3, 0.9), "size": (2, 9)}
+    assert {name: space[name].support() for name in ends} == pytest.approx(ends)
+
+    pytest.importorskip("optuna")
+    theirs = {name: searches._optuna_distribution(space[name]) for name in ends}
+    assert {n: (d.low, d.high) for n, d in theirs.items()} == pytest.approx(ends)
+    assert (theirs["rate"].log, theirs["share"].log) == (True, False)
+
+    pytest.importorskip("skopt")
+    theirs = {name: searches._skopt_dimension(space[name]) for name in ends}
+    assert {n: (d.low, d.high) for n, d in theirs.items()} == pytest.approx(ends)
+    assert (theirs["rate"].prior, theirs["share"].prior) == ("log-uniform", "uniform")
+
+
+@pytest.mark.parametrize("task", searches.TASKS)
+def test_the_last_round_of_halving_has_all_rows(task):
+    X, y = searches.TASKS[task].data()
+    shared = {"cv": KFold(5), "refit": False, "random_state": 0}
+    estimator = DummyClassifier(strategy="constant", constant=y[0])
+    for candidates in (60, searches.QUICK_CANDIDATES):
+        space = {"random_state": stats.randint(0, 10**6)}
+        search = searches._halving(
+            estimator, space, candidates, scoring=lambda e, X, y: e.random_state, **shared
+        )
+        if "diabetes" not in task:
+            shared["cv"] = searches.StratifiedKFold(5)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            search.fit(X[:, :1], y)
+        assert search.n_resources_[-1] == len(y)
+        assert search.n_candidates_[0] == candidates
+
+
+# ---------------------------------------------------------------- tables
+
+
+def made(search: str, points, seconds: float, seed: int = 0, **more) -> Run:
+    return Run(Cell("t", search, seed, 3), seconds, 15, 0.0, tuple(points), **more)
+
+
+def results(*runs: Run) -> Results:
+    return Results({run.cell: run for run in runs}, [run.cell for run in runs])
+
+
+RANDOM = made("random", [(2.0, 0.1), (6.0, 0.5), (8.0, 0.3)], 10.0)
+
+
+def test_shares_are_of_the_time_of_random_search():
+    good = made("tuneplug", [(3.0, 0.2), (4.0, 0.9)], 20.0)
+    bad = made("halving", [(1.0, 0.4)], 2.0)
+    found = results(RANDOM, good, bad)
+    shares = {n: found.over_all(n, searches.share_counted)[0, 0] for n in found.searches}
+    assert shares == {"random": 0.6, "tuneplug": 0.4, "halving": 2.0}
+    assert np.isnan(found.over_all("halving", searches.share_reached)).all()
+    assert found.over_all("tuneplug", searches.candidates_reached) == 2
+    # 0 is the best known, 0.9; 1 the median of random settings, 0.3.
+    regrets = [found.over_all(n, searches.final_regret)[0, 0] for n in found.searches]
+    assert regrets == pytest.approx([0.4 / 0.6, 0.0, 0.5 / 0.6])
+    line = next(row for row in searches.time_table(found).splitlines() if "tuneplug" in row)
+    assert line.startswith("| tuneplug | 1 / 1 | 1 / 1 | 0.40 [0.40, 0.40] | 0.40 | 2 | 2.00 |")
+    assert "| t | 0.60 (1/1) | 0.40 (1/1) | 2.00 (0/1) |" in searches.by_task(found)
+
+
+def test_regret_over_time_starts_at_one_and_ends_at_the_end():
+    values = searches.regret_at(RANDOM, RANDOM, (0.5, 0.3))
+    assert values[0] == 1.0
+    assert values[np.searchsorted(searches.SHARES, 0.61)] == 0.0
+    assert (np.diff(values) <= 0).all()
+
+
+def test_a_failed_run_is_shown_with_its_reason(tmp_path):
+    failed = made("skopt", [], 0.0, error="ValueError: Input contains NaN.")
+    path = tmp_path / "runs.jsonl"
+    path.write_text("".join(run.to_json() + "\n" for run in (RANDOM, failed)))
+    searches.report(tmp_path, ["time"], [RANDOM.cell, failed.cell], {"optuna": "not installed"})
+    text = (tmp_path / "tables.md").read_text()
+    assert "- skopt failed on t, seed 0: ValueError: Input contains NaN." in text
+    assert "Skipped: optuna: not installed." in text
+    assert "| random | 1 / 1 |" in text
+
+
+def test_racing_is_compared_run_by_run():
+    plain = made("tuneplug", [(1.0, 0.9)], 10.0)
+    raced = Run(Cell("t", searches.RACING, 0, 3), 5.0, 12, 0.9, ((1.0, 0.9),))
+    table = searches.racing_table(results(RANDOM, plain, raced))
+    assert "| fits saved, share | 0.2000 | [0.2000, 0.2000] |" in table
+    assert "| difference in regret | +0.0000 |" in table
+
+
+# ---------------------------------------------------------------- runs
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_searches_run_resume_and_report(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(searches, "N_JOBS", 1)
+    names = [name for name, entry in searches.SEARCHES.items() if entry.obstacle() is None]
+    cells, _ = searches.plan([TASK], names, seeds=1, candidates=6)
+    path = tmp_path / "runs.jsonl"
+    searches.run_all(cells, path, searches.run_here)
+    runs = searches.read(path)
+    for run in runs.values():
+        assert run.error is None
+        # What the stamps say is what the search itself says.
+        assert max(score for _, score in run.curve) == pytest.approx(run.best)
+        assert run.curve[-1][0] <= run.seconds
+    for name in {"random", "tuneplug"} & set(names):
+        assert runs[Cell(TASK, name, 0, 6)].fits == 30
+    first = path.read_text()
+    path.write_text(first + json.dumps({"cell": 1})[:5])  # interrupted while writing
+    assert searches.read(path) == runs
+    path.write_text(first)
+
+    command = ["--tasks", TASK, "--seeds", "1", "--candidates", "6", "--out", str(tmp_path)]
+    capsys.readouterr()
+    searches.main([*command, "--report-only"])
+    table = (tmp_path / "tables.md").read_text()
+    assert "| random | 1 / 1 | 1 / 1 |" in table
+    assert "### Racing" in table
+    assert (tmp_path / "searches.png").stat().st_size > 1000
+
+
+def test_a_run_that_fails_is_kept_with_its_reason_and_tried_again(tmp_path):
+    cell, made_so_far = Cell(TASK, "random", 0, 6), []
+
+    def make(cell):
+        made_so_far.append(cell)
+        return Run(cell, error="no luck")
+
+    for _ in range(2):
+        searches.run_all([cell], tmp_path / "runs.jsonl", make)
+    assert made_so_far == [cell, cell]
+    assert searches.read(tmp_path / "runs.jsonl")[cell].error == "no luck"
+
+
+# ---------------------------------------------------------------- workers
+
+
+def test_busy_is_the_share_of_workers_time():
+    full = [workers.Span(0.0, 2.0), workers.Span(2.0, 4.0), workers.Span(0.0, 4.0)]
+    assert workers.busy(full, 2) == 1.0
+    assert workers.busy(full, 4) == 0.5
+    late = [workers.Span(s.start + 100, s.end + 100) for s in full]
+    assert workers.busy(late, 2) == 1.0
+
+
+def test_a_sleeping_fit_has_a_length_of_its_setting():
+    lengths = [
+        workers.Sleeper(a=a, b=b, varied=True).seconds()
+        for a, b in product(np.linspace(0, 1, 30), repeat=2)
+    ]
+    assert len(set(lengths)) > 700
+    # 900 exponential draws have a standard error of 0.017; cutting them off moves the mean less.
+    assert np.mean(lengths) == pytest.approx(0.5, abs=0.06)
+    again = workers.Sleeper(a=0.25, b=0.75, varied=True).seconds()
+    assert again == workers.Sleeper(a=0.25, b=0.75, varied=True).seconds()
+    assert workers.Sleeper(a=0.25, mean=0.3).seconds() == 0.3
+
+
+def test_scenes_are_read_back_from_their_names():
+    scene = workers.Scene("loky", 5, "varied", 0.25)
+    assert workers.Scene.named(str(scene)) == scene
+
+
+@pytest.mark.parametrize("name", workers.DISPATCHERS)
+def test_a_dispatcher_makes_every_fit_and_its_share_is_a_share(name):
+    if reason := workers.obstacle(name):
+        pytest.skip(reason)
+    task = str(workers.Scene("threading", 1, "constant", 0.02))
+    record = workers.busy_run(LagCell(task, name, 0, 6, 2))
+    assert len(record.seconds) == 6
+    assert 0 <= record.losses[0] < 1
+
+
+def test_what_lag_costs_is_paired_with_no_lag(tmp_path):
+    command = ["--part", "lag", "--tasks", "branin", "--jobs", "12", "--seeds", "1"]
+    workers.main([*command, "--lags", "0", "3", "--out", str(tmp_path)])
+    table = (tmp_path / "tables.md").read_text()
+    assert "| 0 |" in table
+    assert "| 3 |" in table
+    runs = Store(tmp_path / "lag.jsonl").records()
+    lagged = [cell for cell in runs if cell.optimiser == "lag 3"]
+    assert len(lagged) == 1
+    assert len(runs[lagged[0]].losses) == 12

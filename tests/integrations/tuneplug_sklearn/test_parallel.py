@@ -17,11 +17,14 @@ from typing import ClassVar
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import FitFailedWarning
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import ShuffleSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -231,6 +234,40 @@ def test_a_dask_cluster_of_processes_will_do():
         with joblib.parallel_config("dask"):
             assert outcome(svm(n_jobs=-1).fit(X, y)) == outcome(one)
         assert client.status == "running"
+
+
+def containers(folder):
+    memmap = np.memmap(folder / "X", dtype=float, mode="w+", shape=X.shape)
+    memmap[:] = X
+    memmap.flush()
+    return {
+        "memmap": np.memmap(folder / "X", dtype=float, mode="r", shape=X.shape),
+        "pandas": pd.DataFrame(X, columns=list("abcd")),
+        "polars": pytest.importorskip("polars").DataFrame(X, schema=list("abcd")),
+        "sparse": sparse.csr_array(X),
+        "list": X.tolist(),
+    }
+
+
+@pytest.mark.parametrize("kind", ["memmap", "pandas", "polars", "sparse", "list"])
+def test_data_in_any_container_travel_to_processes(kind, tmp_path):
+    data = containers(tmp_path)[kind]
+    one, two = svm(n_iter=6).fit(data, y), svm(n_iter=6, n_jobs=2).fit(data, y)
+    assert outcome(two) == outcome(one)
+    np.testing.assert_array_equal(two.predict(data), one.predict(data))
+    if kind in ("pandas", "polars"):
+        assert two.feature_names_in_.tolist() == list("abcd")
+
+
+def test_precomputed_kernels_and_several_outputs_travel_to_processes():
+    kernel = WarpedBayesSearchCV(
+        SVC(kernel="precomputed"), {"C": SPACE["C"]}, n_iter=6, random_state=0, n_jobs=2
+    ).fit(X @ X.T, y)
+    assert kernel.best_score_ > 0.9
+    ridge = WarpedBayesSearchCV(
+        Ridge(), {"alpha": Float(1e-2, 1e2)}, n_iter=6, random_state=0, n_jobs=2
+    ).fit(X, X[:, :2] @ [[1.0, 2.0], [3.0, 4.0]])
+    assert ridge.predict(X).shape == (150, 2)
 
 
 def test_processes_are_given_functions_and_classes_of_any_module_and_read_only_data():

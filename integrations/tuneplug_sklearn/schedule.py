@@ -227,10 +227,8 @@ class Schedule:
         if number >= self.limits.n_iter:
             return False
         seen = self._seen_by(number)
-        if (
-            any(not trial.state.ended for trial in self.study.history[:seen])
-            and self._lag is not None
-        ):
+        waited_for = [] if self._lag is None else self.study.history[:seen]
+        if not all(trial.state.ended for trial in waited_for):
             return False
         if number > 0 and self.limits.rules:
             history = self.study.history.until(seen)
@@ -328,7 +326,10 @@ class Schedule:
         elif not np.isfinite(scores).any():
             self.study.fail(trial, f"stopped before it had a score: {trial.stop_reason}")
         else:
-            mean, variance = self._fold_model(self._seen_by(trial.number)).whole(scores)
+            # Racing sees no more than the suggestion did; what the clock stopped is as it is.
+            raced = candidate.cut is not None
+            seen = self._seen_by(trial.number) if raced else len(self.candidates)
+            mean, variance = self._fold_model(seen).whole(scores)
             self.study.tell(trial, mean, variance=variance)
         if self._report(self._progress(trial)):
             self._complete("callback")

@@ -314,28 +314,12 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             )
         n_tasks = None if self.callbacks or limits.may_end else n_candidates * n_folds
         task = root.child("search", max_subtasks=n_tasks, sequential_subtasks=False).begin()
-        evaluation = Evaluation(
-            self.estimator,
-            X,
-            y,
-            splits,
-            search=self,
-            n_candidates=n_candidates,
-            options={
-                "scorer": scorers,
-                "fit_params": routed.estimator.fit,
-                "score_params": routed.scorer.score,
-                "return_train_score": self.return_train_score,
-                "return_n_test_samples": True,
-                "return_times": True,
-                "return_parameters": False,
-                "error_score": self.error_score,
-                "verbose": self.verbose,
-            },
-            config=get_config(),
-            filters=list(warnings.filters),
-        )
-
+        options = {
+            "scorer": scorers,
+            "fit_params": routed.estimator.fit,
+            "score_params": routed.scorer.score,
+        }
+        evaluation = self._evaluation(X, y, splits, n_candidates, options)
         self.study_ = study
 
         def context(candidate: int, fold: int) -> Any:
@@ -465,6 +449,30 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 "No fits were performed. Was the CV iterator empty? Were there no candidates?"
             )
         return splits
+
+    def _evaluation(
+        self, X: Any, y: Any, splits: Any, n_candidates: int, options: Mapping[str, Any]
+    ) -> Evaluation:
+        """Return what all fits have in common."""
+        return Evaluation(
+            self.estimator,
+            X,
+            y,
+            splits,
+            search=self,
+            n_candidates=n_candidates,
+            options={
+                **options,
+                "return_train_score": self.return_train_score,
+                "return_n_test_samples": True,
+                "return_times": True,
+                "return_parameters": False,
+                "error_score": self.error_score,
+                "verbose": self.verbose,
+            },
+            config=get_config(),
+            filters=list(warnings.filters),
+        )
 
     # ------------------------------------------------------------------ the search
 

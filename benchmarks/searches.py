@@ -11,8 +11,8 @@ the clock for classes that tell nothing before they end.
 - *share*: seconds divided by those that RandomizedSearchCV took for all its candidates.
 - *curve*: (seconds, mean score) of each candidate, when its last fold was scored on all rows.
 
-The clock runs while ``fit`` does, without refit; it includes starting workers.  Each run has a fresh
-process, in which one fit has been made before, so that no search pays for what another imported.
+The clock runs while ``fit`` does, without refit; it includes starting workers.  Each run has a
+fresh process, in which one fit has been made before: no search pays for what another imported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
-from importlib.util import find_spec
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -218,15 +218,24 @@ class Entry:
 
     def obstacle(self) -> str | None:
         """Say why the search cannot run here; None if it can."""
-        missing = [module for module in self.needs if find_spec(module) is None]
+        missing = [package for package in self.needs if not installed(package)]
         return f"not installed: {', '.join(missing)}" if missing else None
+
+
+def installed(package: str) -> bool:
+    """Whether a distribution is there; optuna_integration cannot be found as a module twice."""
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 SEARCHES = {
     RANDOM: Entry(_random, parts=PARTS),
     "halving": Entry(_halving),
-    "skopt": Entry(_skopt, ("skopt",)),
-    "optuna": Entry(_optuna, ("optuna_integration",)),
+    "skopt": Entry(_skopt, ("scikit-optimize",)),
+    "optuna": Entry(_optuna, ("optuna-integration",)),
     TUNEPLUG: Entry(_tuneplug, parts=PARTS),
     "tuneplug, arrival": Entry(partial(_tuneplug, own={"deterministic": False})),
     RACING: Entry(partial(_tuneplug, own={"racing": True}), parts=("racing",)),
@@ -656,10 +665,10 @@ def draw(results: Results, path: Path) -> None:
 
 
 RULE = f"""Time is a share of what RandomizedSearchCV takes for all its candidates in the run of the
-same task and seed; *time to target* is the geometric mean, where a run that never reached the target
-counts as {PENALTY:g} times the longer of its own whole time and RandomizedSearchCV's. *Where reached*
-is the geometric mean of the runs that did. The row of random search is when it had, unknown to its
-user, found what it returns at its end.
+same task and seed. *Time to target* is the geometric mean, where a run that never reached the
+target counts as {PENALTY:g} times the longer of its own whole time and RandomizedSearchCV's; *where
+reached* is that of the others. The row of random search says when it had, unknown to its user,
+found what it returns at its end.
 """
 
 
@@ -677,7 +686,8 @@ def report(
         if RANDOM not in results.searches:
             text.append(f"No finished run of {RANDOM} to compare with.\n")
             continue
-        n = f"{len(results.tasks)} tasks, {len(results.seeds)} seeds, {mine[0].candidates} candidates"
+        n = f"{len(results.tasks)} tasks, {len(results.seeds)} seed(s), "
+        n += f"{mine[0].candidates} candidates"
         if part == "time":
             text.append(f"### Time to the score of random search\n\n{n}, {N_JOBS} workers.\n")
             text += [RULE, time_table(results)]

@@ -21,7 +21,7 @@ from scipy.stats import t as student
 __all__ = ["FoldModel"]
 
 #: How sure it has to be, each time that another fold is in, that a candidate cannot win.
-CONFIDENCE = 0.99
+CONFIDENCE = 0.95
 #: Fewest degrees of freedom to judge by.
 LEAST_FREEDOM = 4
 

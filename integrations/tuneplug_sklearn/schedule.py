@@ -337,13 +337,18 @@ class Schedule:
                 self._stop(other, "callback")
 
     def _fold_model(self, seen: int) -> FoldModel:
-        """Learn fold effects from the complete ones of the first so many candidates."""
+        """Learn fold effects from the better half of the first so many candidates.
+
+        Those are the ones to compare with; the scores of poor candidates vary more.
+        """
         rows = [
             candidate.scores
             for candidate in self.candidates[:seen]
             if candidate.trial.state is TrialState.COMPLETE
         ]
-        return FoldModel(np.array(rows, dtype=np.float64).reshape(len(rows), self._n_folds))
+        scores = np.array(rows, dtype=np.float64).reshape(len(rows), self._n_folds)
+        better = np.argsort(-scores.mean(axis=1), kind="stable")[: max(3, -(-len(rows) // 2))]
+        return FoldModel(scores[better])
 
     @property
     def any_fitted(self) -> bool:

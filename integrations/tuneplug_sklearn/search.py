@@ -31,6 +31,7 @@ from tuneplug_sklearn._compat import (
     StrOptions,
     check_method_params,
     fit_context,
+    has_callbacks,
     metric_names,
     public_scorers,
 )
@@ -45,8 +46,9 @@ from tuneplug_sklearn.space import add_earlier, as_lists, default_point, n_disti
 
 __all__ = ["WarpedBayesSearchCV", "most_candidates"]
 
-#: Fits in flight that the default lag makes room for, whatever the number of workers.
-IN_FLIGHT = 8
+#: Fits in flight that the default lag makes room for, whatever the number of workers, and the
+#: longest it gets for that: with few folds, more would cost more than idle workers do.
+IN_FLIGHT, MOST_LAG = 12, 3
 
 #: What not every fit sets: of an earlier one, it would not belong to the new ``cv_results_``.
 OF_THE_LAST_FIT = (
@@ -119,7 +121,7 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
     lag : int or "auto", default "auto"
         How many of the latest candidates a new one does not wait for, in a deterministic search:
         (lag + 1) x folds fits can be in flight.  0 is the sequential search.  "auto": the least
-        that makes room for 8 fits.
+        that makes room for 12 fits, at most 3.
     racing : bool, default False
         Whether a candidate ends after its first folds when those, compared with the same folds of
         the best, say that it cannot win.
@@ -323,6 +325,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.study_ = study
 
         def context(candidate: int, fold: int) -> Any:
+            if not has_callbacks(self):
+                return None  # nobody is told, and nothing has to travel
             child = task.child("candidate-split-evaluation", task_id=candidate * n_folds + fold)
             return child.context
 
@@ -400,7 +404,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                     f"random_state={self.random_state!r}: set deterministic=True"
                 )
             return None
-        return -(-IN_FLIGHT // n_folds) - 1 if self.lag == "auto" else int(self.lag)
+        auto = min(MOST_LAG, -(-IN_FLIGHT // n_folds) - 1)
+        return auto if self.lag == "auto" else int(self.lag)
 
     def _start_study(self, metric: str | None) -> tuple[Study, int]:
         """Return a fresh study, and how many of its first trials depend on no result."""

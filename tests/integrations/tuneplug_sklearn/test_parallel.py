@@ -137,11 +137,11 @@ def test_start_up_trials_fly_together_as_they_wait_for_nothing(shuffled):
 
 
 def test_the_default_lag_depends_on_the_number_of_folds_alone():
-    lags = {folds: svm()._lag_for(folds) for folds in (1, 2, 3, 5, 8, 10)}
-    assert lags == {1: 7, 2: 3, 3: 2, 5: 1, 8: 0, 10: 0}
-    assert svm(n_jobs=16)._lag_for(5) == 1
+    lags = {folds: svm()._lag_for(folds) for folds in (1, 2, 3, 5, 10, 12)}
+    assert lags == {1: 3, 2: 3, 3: 3, 5: 2, 10: 1, 12: 0}
+    assert svm(n_jobs=16)._lag_for(5) == 2
     assert svm(random_state=None)._lag_for(5) is None
-    assert svm(random_state=None, deterministic=True)._lag_for(5) == 1
+    assert svm(random_state=None, deterministic=True)._lag_for(5) == 2
 
 
 def test_a_lag_without_a_deterministic_search_is_refused():

@@ -286,7 +286,8 @@ def test_ctrl_c_keeps_every_trial_that_was_finished_and_goes_on():
 
 
 SCRIPT = """
-import sys, numpy as np
+import signal, numpy as np
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell may have it ignored
 from sklearn.tree import DecisionTreeClassifier
 from tuneplug import Int
 from tuneplug_sklearn import WarpedBayesSearchCV

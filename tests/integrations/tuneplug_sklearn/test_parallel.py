@@ -255,8 +255,10 @@ def test_data_in_any_container_travel_to_processes(kind, tmp_path):
     one, two = svm(n_iter=6).fit(data, y), svm(n_iter=6, n_jobs=2).fit(data, y)
     assert outcome(two) == outcome(one)
     np.testing.assert_array_equal(two.predict(data), one.predict(data))
-    if kind in ("pandas", "polars"):
-        assert two.feature_names_in_.tolist() == list("abcd")
+    alone = SVC().fit(data, y)  # older versions read no names from polars
+    assert list(getattr(two, "feature_names_in_", [])) == list(
+        getattr(alone, "feature_names_in_", [])
+    )
 
 
 def test_precomputed_kernels_and_several_outputs_travel_to_processes():

@@ -168,14 +168,21 @@ class Schedule:
     # ------------------------------------------------------------------ what the driver calls
 
     def next_job(self) -> Job | None:
-        """Return the next fit, or None where there is none to begin before another ends."""
+        """Return the next fit, or None where there is none to begin before another ends.
+
+        Candidates come in their order.  In a race, though, a fold of a candidate that waits for
+        another of its folds may be in vain: anything else goes first, also a new candidate.
+        """
         self._watch_the_clock()
         while True:
-            for candidate in self._open():
-                if candidate.todo:
-                    return self._job(candidate, candidate.todo.pop(0))
-            if not self._ask():
+            ready = [candidate for candidate in self._open() if candidate.todo]
+            sound = [c for c in ready if not (self.limits.racing and c.running)]
+            if not sound and self._ask():
+                continue
+            if not ready:
                 return None
+            candidate = (sound or ready)[0]
+            return self._job(candidate, candidate.todo.pop(0))
 
     def done(self, job: Job, result: dict[str, Any] | Raised) -> None:
         """Take what came back from a fit.
@@ -306,7 +313,7 @@ class Schedule:
         seen = np.isfinite(scores)
         leading = self._n_folds if seen.all() else int(np.argmin(seen))
         model = self._fold_model(self._seen_by(candidate.trial.number))
-        for count in range(1, leading):
+        for count in range(1, min(leading + 1, self._n_folds)):
             if model.hopeless(np.where(np.arange(self._n_folds) < count, scores, np.nan)):
                 candidate.cut = count
                 candidate.todo.clear()

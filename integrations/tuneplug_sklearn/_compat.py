@@ -24,7 +24,6 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_method_params as check_method_params
 
 __all__ = [
-    "RETURN",
     "BaseSearchCV",
     "FitTask",
     "HasMethods",

@@ -25,25 +25,21 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
+from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-import models
 import numpy as np
 from _report import interval, markdown, plt, provenance, save, shown
+from _searched import TASKS, distributions
 from _tasks import FloatArray
-from models import MODELS, Data, Model
-from scipy import stats
-from sklearn import datasets
+from models import Model
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import get_scorer, log_loss, make_scorer
 from sklearn.model_selection import KFold, RandomizedSearchCV, StratifiedKFold
-
-from tuneplug import Categorical, Int
 
 RESULTS = Path(__file__).parent / "results"
 PARTS = ("time", "racing")
@@ -61,91 +57,10 @@ TIE = 1e-9
 SHARES = np.linspace(0.0, 2.0, 201)
 
 QUICK_CANDIDATES, QUICK_SEEDS = 30, 1
-QUICK_TASKS = ("svm, digits", "xgboost, cancer")
+QUICK_TASKS = ("boosting, diabetes", "random forest, digits")
 
 
-# ---------------------------------------------------------------- tasks
-
-
-@cache
-def rows(load: Callable[..., Data], count: int) -> Data:
-    """Return so many rows of a data set, always the same."""
-    X, y = load(return_X_y=True)
-    kept = np.random.default_rng(0).permutation(len(y))[:count]
-    return X[kept], y[kept]
-
-
-# Row counts are such that the last round of successive halving (60 or 30 candidates, factor 3) has
-# all rows, and so the folds of the others.
-
-
-def cancer() -> Data:
-    """Breast cancer: 567 rows."""
-    return rows(datasets.load_breast_cancer, 567)
-
-
-def diabetes() -> Data:
-    """Diabetes: 432 rows."""
-    return rows(datasets.load_diabetes, 432)
-
-
-def digits() -> Data:
-    """Digits: 900 rows, ten classes."""
-    return rows(datasets.load_digits, 900)
-
-
-def parity() -> Data:
-    """Digits, told odd from even: 594 rows."""
-    X, y = rows(datasets.load_digits, 594)
-    return X, y % 2
-
-
-_KNOWN = {model.name: model for model in MODELS}
-_MLP = {
-    f"mlpclassifier__{name}": parameter
-    for name, parameter in {
-        "hidden_layer_sizes": Int(4, 64),
-        "learning_rate_init": models.log(1e-4, 1e-1),
-        "batch_size": Int(8, 128),
-        "alpha": models.log(1e-6, 1e1),
-        "activation": Categorical(["relu", "tanh", "logistic"]),
-    }.items()
-}
-_SVM = {name: _KNOWN["svm, cancer"].parameters[name] for name in ("svc__C", "svc__gamma")}
-
-
-def _longer(model: Model, data: Callable[[], Data], rounds: str) -> Model:
-    """Return a boosted model with more rounds: fits that last longer than a suggestion."""
-    return replace(model, data=data, parameters={**model.parameters, rounds: Int(20, 200)})
-
-
-TASKS = {
-    model.name: model
-    for model in (
-        Model("svm, digits", _KNOWN["svm, cancer"].estimator, digits, "accuracy", _SVM),
-        _longer(_KNOWN["xgboost, cancer"], cancer, "n_estimators"),
-        _longer(_KNOWN["lightgbm, parity"], parity, "n_estimators"),
-        _longer(_KNOWN["boosting, diabetes"], diabetes, "max_iter"),
-        replace(_KNOWN["random forest, digits"], data=digits),
-        replace(_KNOWN["logistic regression, digits"], data=digits),
-        replace(_KNOWN["mlp, digits"], data=digits, parameters=_MLP),
-    )
-}
-
-
-def distributions(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a space as RandomizedSearchCV takes it; scipy has no log scale for integers."""
-
-    def distribution(p: Any) -> Any:
-        if isinstance(p, Categorical):
-            return list(p.values)
-        if isinstance(p, Int):
-            return stats.randint(p.low, p.high + 1)
-        if p.choice.scaling.name == "log":
-            return stats.loguniform(p.low, p.high)
-        return stats.uniform(p.low, p.high - p.low)
-
-    return {name: distribution(p) for name, p in parameters.items()}
+# ---------------------------------------------------------------- spaces of the peers
 
 
 def _skopt_dimension(declared: Any) -> Any:

@@ -19,7 +19,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from tuneplug import Categorical, Float, Int
 
-TASK = "svm, digits"
+TASK = "boosting, diabetes"
 
 
 def stamps(*fields):

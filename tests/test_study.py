@@ -112,7 +112,7 @@ def test_a_copy_of_a_trial_that_went_to_a_worker_can_be_told():
     away.report(0.7, step=1)
     study.tell(away, 0.5)
     assert study.trials[0].value == 0.5
-    assert study.trials[0].reports == [(1, 0.7)]
+    assert study.trials[0].reports == [(1, 0.7, None)]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_copy_of_a_trial_that_went_to_a_worker_can_be_told():
         ({"seed": -1}, ValueError, "seed"),
         ({"n_trials": -3}, ValueError, "n_trials"),
         ({"seed": 1.5}, ValueError, "seed"),
-        ({"strategy": "bayes"}, UnknownNameError, "'bayesian', 'grid', 'random'"),
+        ({"strategy": "bayes"}, UnknownNameError, "'bayesian', 'grid', 'hyperband', 'random'"),
         ({"strategy": RandomSearch}, TypeError, "a name or a Strategy"),
     ],
 )
@@ -288,7 +288,7 @@ def test_processes_run_trials_and_bring_their_reports_back():
     study = Study(SPACE, seed=0)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
         study.optimize(reporting, 4, executor=processes, n_jobs=2)
-    assert [t.reports for t in study.trials] == [[(0, 1.0), (1, 0.5)]] * 4
+    assert [t.reports for t in study.trials] == [[(0, 1.0, None), (1, 0.5, None)]] * 4
     assert [t.value for t in study.trials] == [bowl(t) for t in study.trials]
 
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Protocol
 
+from tuneplug.curves import Report
 from tuneplug.trial import Trial
 
 __all__ = [
@@ -233,7 +234,7 @@ class Outcome:
 
     number: int
     value: Any
-    reports: list[tuple[int, float]]
+    reports: list[Report]
     stop_reason: str | None
     error: str | None
     started: float

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
 
+from tuneplug.curves import Curve
 from tuneplug.errors import (
     AllTrialsFailedError,
     MissingDependencyError,
@@ -22,8 +23,9 @@ from tuneplug.errors import (
 )
 from tuneplug.execution import Executor, Job, Outcome, drive, evaluate, workers
 from tuneplug.parameters import ScalingRecord
-from tuneplug.plugins.manager import strategy_named
+from tuneplug.plugins.manager import stopping_named, strategy_named
 from tuneplug.space import SearchSpace
+from tuneplug.stopping.base import StoppingRule, extra_variance
 from tuneplug.strategies.base import Context, Strategy
 from tuneplug.strategies.warps import WarpCurve
 from tuneplug.trial import History, Observation, Trial, TrialState
@@ -49,6 +51,10 @@ class Study:
         ``"bayesian"``, ``"random"``, ``"grid"``, the name of a plugin's strategy, or an instance.
     direction : {"minimize", "maximize"}, default "minimize"
         Whether smaller or larger values of the objective are better.
+    stopping : str, StoppingRule or None, default None
+        What ends a trial early, by what it reports: ``"median"``, ``"asha"`` or an instance of a
+        rule of ``tuneplug.stopping``.  None stops none, except with a strategy that brings its
+        own, such as ``"hyperband"``.
     seed : int or None, default None
         The same seed gives the same trials.  None draws one, kept in ``seed``.
     n_trials : int or None, default None
@@ -80,6 +86,7 @@ class Study:
         *,
         strategy: str | Strategy = "bayesian",
         direction: Literal["minimize", "maximize"] = "minimize",
+        stopping: str | StoppingRule | None = None,
         seed: int | None = None,
         n_trials: int | None = None,
     ) -> None:
@@ -91,6 +98,8 @@ class Study:
             raise TypeError(f"strategy must be a name or a Strategy, but got {strategy!r}")
         if n_trials is not None:
             check_count("n_trials", n_trials, at_least=1)
+        #: The rule that ends trials early, None if there is none.
+        self.stopping = _checked_stopping(stopping, self.strategy)
         self.direction = direction
         self.seed = _checked_seed(seed)
         self.history = History(sign=1.0 if direction == "minimize" else -1.0)
@@ -136,18 +145,20 @@ class Study:
         SpaceExhausted
             If every setting of a finite space was tried or is running.
         """
-        if self._enqueued:
-            return self._start(self._enqueued.pop(next(iter(self._enqueued))), "user")
         seen = self.history.until(len(self.history) - lag) if lag else self.history
+        if self._enqueued:
+            return self._start(self._enqueued.pop(next(iter(self._enqueued))), "user", seen)
         suggestion = self.strategy.suggest(self._context(seen), 1)[0]
-        trial = self._start(suggestion.params, suggestion.origin)
-        trial.expected_gain = suggestion.expected_gain
+        trial = self._start(suggestion.params, suggestion.origin, seen)
+        trial.expected_gain, trial.resource = suggestion.expected_gain, suggestion.resource
         return trial
 
-    def _start(self, params: Mapping[str, Any], origin: str) -> Trial:
+    def _start(self, params: Mapping[str, Any], origin: str, seen: History) -> Trial:
         unit = self.space.snap(self.space.encode(params)[None, :])[0]
         setting = self.space.canonical(params)
         trial = Trial(len(self.history), setting, unit, origin, started=time.time())
+        if self.stopping is not None:
+            trial.stop_test = self.stopping.test(trial.number, seen.curves(), seen.sign)
         self.history.append(trial)
         return trial
 
@@ -181,8 +192,9 @@ class Study:
     def tell(self, trial: Trial, value: float, *, variance: float | None = None) -> None:
         """Record the value of the objective; the trial ends COMPLETE.
 
-        It ends STOPPED if ``trial.should_stop()`` has been True, and FAILED if the value is not
-        finite.
+        It ends STOPPED if ``trial.should_stop()`` has been True: where the value is None or not
+        finite, its last finite report counts, and without one it has no value.  Any other trial
+        ends FAILED if the value is not finite.
 
         Parameters
         ----------
@@ -192,7 +204,8 @@ class Study:
             In the user's units and direction.
         variance : float, optional
             Variance of the value around the true objective, on top of the noise that the Bayesian
-            strategy learns.
+            strategy learns.  None, for a trial that was stopped: what its end is uncertain by, from
+            how far complete ones still went after the step at which it was stopped.
 
         Raises
         ------
@@ -201,15 +214,25 @@ class Study:
         TrialError
             If the trial is not of this study, or has ended.
         """
-        number = _as_float(value)
         mine = self._running(trial)
+        number = _last_value(trial, value) if trial.stop_reason else _as_float(value)
         if variance is not None and not (math.isfinite(variance) and variance >= 0):
             raise ValueError(f"variance must be finite and not negative, but got {variance!r}")
-        if not math.isfinite(number):
+        if not math.isfinite(number) and not trial.stop_reason:
             self.fail(trial, f"the objective must be finite, but got {number!r}")
             return
-        mine.value, mine.variance = number, variance
+        if trial.stop_reason and trial.reports and variance is None:
+            variance = self._variance_of_stopped(trial)
+        if math.isfinite(number):
+            mine.value, mine.variance = number, variance
         self._end(mine, trial, TrialState.STOPPED if trial.stop_reason else TrialState.COMPLETE)
+
+    def _variance_of_stopped(self, trial: Trial) -> float:
+        ends = self.history.losses(self.history.in_state(TrialState.COMPLETE))
+        if len(ends) < 2:
+            return 0.0
+        curve = Curve.of(trial.reports, self.history.sign, complete=False)
+        return float(np.var(ends)) * extra_variance(curve, self.history.curves())
 
     def fail(self, trial: Trial, error: str | BaseException) -> None:
         """Record that the trial failed, and why.
@@ -275,6 +298,8 @@ class Study:
             If ``n_trials`` or ``timeout`` is not positive, or both are None.
         AllTrialsFailedError
             If none of the trials of this call completed or was stopped and at least one failed.
+        NoCompletedTrialError
+            If the timeout passed before any trial completed.
         """
         if n_trials is not None:
             check_count("n_trials", n_trials, at_least=1)
@@ -319,7 +344,7 @@ class Study:
                 UserWarning,
                 stacklevel=2,
             )
-        self._raise_if_all_failed(first)
+        self._raise_if_none_completed(first)
 
     def _record(self, _: Job, outcome: Outcome) -> None:
         trial = self.history[outcome.number]
@@ -336,8 +361,13 @@ class Study:
     def _lose(self, job: Job, why: str) -> None:
         self.fail(job.args[1], why)
 
-    def _raise_if_all_failed(self, first: int) -> None:
+    def _raise_if_none_completed(self, first: int) -> None:
         trials = self.history[first:]
+        if self.history.best() is None and any(t.stop_reason == "timeout" for t in trials):
+            raise NoCompletedTrialError(
+                f"no trial completed before the timeout, after {len(trials)} begun: "
+                "their reports are in study.trials; give more time or shorter trials"
+            )
         errors = Counter(t.error for t in trials if t.state is TrialState.FAILED)
         if trials and errors.total() == len(trials):
             shown = "\n".join(
@@ -437,6 +467,27 @@ def _checked_seed(seed: int | None) -> int:
     if not isinstance(seed, numbers.Integral) or seed < 0:
         raise ValueError(f"seed must be None or an integer of at least 0, but got {seed!r}")
     return int(seed)
+
+
+def _checked_stopping(stopping: Any, strategy: Strategy) -> StoppingRule | None:
+    if stopping is None:
+        return strategy.stopping
+    if strategy.stopping is not None:
+        raise ValueError(
+            f"stopping must be None with strategy {strategy.name!r}, which brings its own, "
+            f"but got {stopping!r}"
+        )
+    rule = stopping_named(stopping) if isinstance(stopping, str) else stopping
+    if not isinstance(rule, StoppingRule):
+        raise TypeError(f"stopping must be a name, a StoppingRule or None, but got {stopping!r}")
+    return rule
+
+
+def _last_value(trial: Trial, value: Any) -> float:
+    """Return the value of a stopped trial: what it returned, or else its last finite report."""
+    number = math.nan if value is None else _as_float(value)
+    reported = [report.value for report in trial.reports if math.isfinite(report.value)]
+    return number if math.isfinite(number) or not reported else reported[-1]
 
 
 def _as_float(value: Any) -> float:

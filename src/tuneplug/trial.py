@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 from tuneplug.arrays import FloatArray
+from tuneplug.curves import Curve, Report, StopTest
 
 __all__ = ["History", "Observation", "Trial", "TrialState"]
 
@@ -49,8 +50,8 @@ class Trial:
         The objective, in the user's units and direction.
     variance : float or None
         Variance of ``value`` around the true objective, if told.
-    reports : list of (step, value)
-        Intermediate values, in the order reported.
+    reports : list of Report
+        Intermediate values, in the order reported: (step, value, fold).
     error : str or None
         Why the trial failed: a traceback or a message.
     stop_reason : str or None
@@ -61,6 +62,10 @@ class Trial:
         Seconds since the epoch after which ``should_stop`` tells the objective to end.
     expected_gain : float or None
         What the strategy expected of the setting, if it says: see ``Suggestion``.
+    resource : int or None
+        Steps to spend on it at most, where the strategy says.
+    stop_test : StopTest or None
+        What ``should_stop`` decides by, besides the deadline.
     """
 
     number: int
@@ -70,23 +75,45 @@ class Trial:
     state: TrialState = TrialState.RUNNING
     value: float | None = None
     variance: float | None = None
-    reports: list[tuple[int, float]] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
     error: str | None = None
     stop_reason: str | None = None
     started: float | None = None
     finished: float | None = None
     deadline: float | None = None
     expected_gain: float | None = None
+    resource: int | None = None
+    stop_test: StopTest | None = None
 
     def report(self, value: float, step: int) -> None:
-        """Record an intermediate value of the objective, in the user's units."""
-        self.reports.append((int(step), float(value)))
+        """Record an intermediate value of the objective, in the user's units.
+
+        Parameters
+        ----------
+        value : float
+        step : int
+            A boosting round or an epoch, from 0; larger than that of the report before.
+
+        Raises
+        ------
+        ValueError
+            If the step is not larger.
+        """
+        if step <= (before := self._last_step):
+            raise ValueError(f"steps must grow, but got a report of step {step} after {before}")
+        if self.stop_reason is None and self.stop_test is not None:
+            self.stop_reason = self.stop_test.reason(before, step, value)
+        self.reports.append(Report(int(step), float(value)))
 
     def should_stop(self) -> bool:
         """Whether the objective should end now; once True, the trial ends STOPPED."""
         if self.stop_reason is None and self.deadline is not None and time.time() >= self.deadline:
             self.stop_reason = "timeout"
         return self.stop_reason is not None
+
+    @property
+    def _last_step(self) -> int:
+        return self.reports[-1].step if self.reports else -1
 
     @property
     def duration(self) -> float | None:
@@ -147,6 +174,17 @@ class History(Sequence[Trial]):
             for trial in self._trials[max(number, 0) :]
         ]
         return History([*self._trials[: max(number, 0)], *later], self.sign)
+
+    def curves(self) -> dict[int, Curve]:
+        """Return what trials that have ended, but not failed, reported, by trial number."""
+        ended = self.in_state(TrialState.COMPLETE, TrialState.STOPPED)
+        return {
+            trial.number: Curve.of(
+                trial.reports, self.sign, complete=trial.state is TrialState.COMPLETE
+            )
+            for trial in ended
+            if trial.reports
+        }
 
     def in_state(self, *states: TrialState) -> list[Trial]:
         """Return the trials in any of the states, in trial order."""

@@ -6,7 +6,7 @@ import pytest
 
 from tuneplug import PluginError, Study, UnknownNameError
 from tuneplug.plugins.manager import load_plugins, strategies
-from tuneplug.strategies import BayesianSearch, GridSearch, RandomSearch
+from tuneplug.strategies import BayesianSearch, GridSearch, HyperbandSearch, RandomSearch
 
 GOOD = """
 from tuneplug.plugins import hookimpl
@@ -42,7 +42,12 @@ def install(tmp_path, monkeypatch):
 
 
 def test_our_own_strategies_are_registered_through_the_hook():
-    ours = {"bayesian": BayesianSearch, "grid": GridSearch, "random": RandomSearch}
+    ours = {
+        "bayesian": BayesianSearch,
+        "grid": GridSearch,
+        "hyperband": HyperbandSearch,
+        "random": RandomSearch,
+    }
     assert strategies(load_plugins()) == ours
 
 
@@ -76,5 +81,7 @@ def test_two_owners_of_one_name_are_both_named(install):
 
 def test_an_unknown_name_lists_what_there_is(install):
     install("goodplugin", GOOD)
-    with pytest.raises(UnknownNameError, match=r"'bayesian', 'corner', 'grid', 'random'.*'typo'"):
+    with pytest.raises(
+        UnknownNameError, match=r"'bayesian', 'corner', 'grid', 'hyperband', 'random'.*'typo'"
+    ):
         Study({"k": [1]}, strategy="typo")

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from tuneplug.plugins.spec import hookimpl
-from tuneplug.strategies import BayesianSearch, GridSearch, RandomSearch, Strategy
+from tuneplug.stopping import AsynchronousHalving, MedianRule, StoppingRule
+from tuneplug.strategies import BayesianSearch, GridSearch, HyperbandSearch, RandomSearch, Strategy
 
-__all__ = ["tuneplug_strategies"]
+__all__ = ["tuneplug_stopping_rules", "tuneplug_strategies"]
 
 
 @hookimpl
 def tuneplug_strategies() -> list[type[Strategy]]:
-    return [BayesianSearch, GridSearch, RandomSearch]
+    return [BayesianSearch, GridSearch, HyperbandSearch, RandomSearch]
+
+
+@hookimpl
+def tuneplug_stopping_rules() -> list[type[StoppingRule]]:
+    return [AsynchronousHalving, MedianRule]

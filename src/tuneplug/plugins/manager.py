@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import importlib.metadata
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pluggy
 
 from tuneplug.errors import PluginError, UnknownNameError
 from tuneplug.plugins import builtin, spec
+from tuneplug.stopping.base import StoppingRule
 from tuneplug.strategies.base import Strategy
 
-__all__ = ["load_plugins", "strategies", "strategy_named"]
+__all__ = ["load_plugins", "stopping_named", "stopping_rules", "strategies", "strategy_named"]
 
 
 def load_plugins() -> pluggy.PluginManager:
@@ -50,20 +51,35 @@ def strategies(manager: pluggy.PluginManager) -> dict[str, type[Strategy]]:
     PluginError
         If two plugins register one name; both are named.
     """
-    found: dict[str, type[Strategy]] = {}
+    return _by_name(manager.hook.tuneplug_strategies, "strategy")
+
+
+def stopping_rules(manager: pluggy.PluginManager) -> dict[str, type[StoppingRule]]:
+    """Return the stopping rules that plugins register, by name.
+
+    Raises
+    ------
+    PluginError
+        If two plugins register one name; both are named.
+    """
+    return _by_name(manager.hook.tuneplug_stopping_rules, "stopping rule")
+
+
+def _by_name(hook: Any, kind: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     owners: dict[str, str] = {}
-    for owner, cls in _registered(manager):
+    for owner, cls in _registered(hook):
         if cls.name in found:
             raise PluginError(
-                f"strategy names must be unique, but {cls.name!r} is registered by "
+                f"{kind} names must be unique, but {cls.name!r} is registered by "
                 f"{owners[cls.name]!r} and by {owner!r}: uninstall one of them"
             )
         found[cls.name], owners[cls.name] = cls, owner
     return found
 
 
-def _registered(manager: pluggy.PluginManager) -> Iterator[tuple[str, type[Strategy]]]:
-    for impl in manager.hook.tuneplug_strategies.get_hookimpls():
+def _registered(hook: Any) -> Iterator[tuple[str, Any]]:
+    for impl in hook.get_hookimpls():
         classes: Any = impl.function()
         for cls in classes if isinstance(classes, list) else [classes]:
             yield impl.plugin_name, cls
@@ -77,11 +93,33 @@ def strategy_named(name: str) -> Strategy:
     UnknownNameError
         If there is none; the message lists those there are.
     """
-    # Ours need no look at what is installed.
-    ours = {cls.name: cls for cls in builtin.tuneplug_strategies()}
-    if name in ours:
+    found: Strategy = _named(name, "strategy", builtin.tuneplug_strategies(), strategies)
+    return found
+
+
+def stopping_named(name: str) -> StoppingRule:
+    """Return a stopping rule by the name it is registered under, with its defaults.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none; the message lists those there are.
+    """
+    ours = builtin.tuneplug_stopping_rules()
+    found: StoppingRule = _named(name, "stopping", ours, stopping_rules)
+    return found
+
+
+def _named(
+    name: str,
+    kind: str,
+    builtins: Sequence[Any],
+    registered: Callable[[pluggy.PluginManager], Mapping[str, Any]],
+) -> Any:
+    ours = {cls.name: cls for cls in builtins}
+    if name in ours:  # ours need no look at what is installed
         return ours[name]()
-    known = strategies(load_plugins())
+    known = registered(load_plugins())
     if name not in known:
-        raise UnknownNameError(f"strategy must be one of {sorted(known)}, but got {name!r}")
+        raise UnknownNameError(f"{kind} must be one of {sorted(known)}, but got {name!r}")
     return known[name]()

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from tuneplug.stopping.base import StoppingRule
     from tuneplug.strategies.base import Strategy
 
-__all__ = ["PROJECT", "hookimpl", "hookspec", "tuneplug_strategies"]
+__all__ = ["PROJECT", "hookimpl", "hookspec", "tuneplug_stopping_rules", "tuneplug_strategies"]
 
 #: Name of the project in pluggy, and of the entry-point group that plugins are found in.
 PROJECT = "tuneplug"
@@ -23,5 +24,14 @@ def tuneplug_strategies() -> type[Strategy] | list[type[Strategy]]:  # type: ign
     """Return a strategy class, or a list of them, each with a ``name``.
 
     A class registered here can be named in ``Study(strategy="its-name")``; it is instantiated
+    without arguments.
+    """
+
+
+@hookspec
+def tuneplug_stopping_rules() -> type[StoppingRule] | list[type[StoppingRule]]:  # type: ignore[empty-body]
+    """Return a stopping rule's class, or a list of them, each with a ``name``.
+
+    A class registered here can be named in ``Study(stopping="its-name")``; it is instantiated
     without arguments.
     """

@@ -3,6 +3,7 @@
 from tuneplug.strategies.base import Context, Strategy, Suggestion
 from tuneplug.strategies.bayesian import BayesianSearch
 from tuneplug.strategies.grid import GridSearch
+from tuneplug.strategies.hyperband import HyperbandSearch
 from tuneplug.strategies.random import RandomSearch
 from tuneplug.strategies.warps import WarpCurve
 
@@ -10,6 +11,7 @@ __all__ = [
     "BayesianSearch",
     "Context",
     "GridSearch",
+    "HyperbandSearch",
     "RandomSearch",
     "Strategy",
     "Suggestion",

@@ -12,6 +12,7 @@ import numpy as np
 from tuneplug.arrays import FloatArray
 from tuneplug.errors import SpaceExhausted
 from tuneplug.space import SearchSpace
+from tuneplug.stopping.base import StoppingRule
 from tuneplug.strategies.warps import WarpCurve
 from tuneplug.trial import History, Observation, Trial
 
@@ -92,6 +93,8 @@ class Strategy(ABC):
     name: ClassVar[str]
     #: Whether a setting may be proposed again.
     allow_repeats: bool = False
+    #: The rule that belongs to the strategy, where trials are to be stopped by it.
+    stopping: StoppingRule | None = None
 
     @abstractmethod
     def suggest(self, context: Context, n: int) -> list[Suggestion]:

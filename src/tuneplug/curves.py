@@ -1,0 +1,114 @@
+"""Curves: what trials report as they run, and the test that ends one early.
+
+A curve is the course of one fit: a step (a boosting round, an epoch; 0 is the first) and the value
+reported after it.  Losses are minimised: value x sign.  A stop test is all that a worker needs to
+know to end a fit: losses that must not be exceeded, and where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from tuneplug.arrays import BoolArray, FloatArray, IndexArray
+
+__all__ = ["Curve", "Report", "StopTest"]
+
+
+class Report(NamedTuple):
+    """A value that a trial reported after a step; ``fold`` is None where there is one curve."""
+
+    step: int
+    value: float
+    fold: int | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The course of one fit.
+
+    Attributes
+    ----------
+    steps : ndarray of shape (n,)
+        Ascending.
+    losses : ndarray of shape (n,)
+        A NaN counts as infinitely bad.
+    complete : bool
+        Whether the fit came to its own end: its last loss then holds for all later steps.
+    """
+
+    steps: IndexArray
+    losses: FloatArray
+    complete: bool
+
+    @classmethod
+    def of(cls, reports: Sequence[Report], sign: float, *, complete: bool) -> Curve:
+        """Return the curve of the reports of one fit."""
+        losses = sign * np.array([report.value for report in reports], dtype=np.float64)
+        steps = np.array([report.step for report in reports], dtype=np.intp)
+        return cls(steps, np.where(np.isnan(losses), np.inf, losses), complete)
+
+    def reaches(self, steps: IndexArray) -> BoolArray:
+        """Return whether the fit got as far as each of the steps, shape (m,)."""
+        return np.asarray(self.complete | (steps <= self.steps[-1]))
+
+    def at(self, steps: IndexArray) -> FloatArray:
+        """Return the last loss up to each step, shape (m,); NaN before the first."""
+        return self._up_to(steps, self.losses)
+
+    def running_mean(self, steps: IndexArray) -> FloatArray:
+        """Return the mean of all losses up to each step, shape (m,); NaN before the first."""
+        return self._up_to(steps, np.cumsum(self.losses) / np.arange(1, len(self.losses) + 1))
+
+    def _up_to(self, steps: IndexArray, values: FloatArray) -> FloatArray:
+        last = np.searchsorted(self.steps, steps, side="right") - 1
+        return np.where(last < 0, np.nan, values[last])
+
+
+@dataclass(frozen=True)
+class StopTest:
+    """Decides between the steps of one fit whether it goes on; small, and picklable.
+
+    Attributes
+    ----------
+    rule : str
+        Name of the rule that made it.
+    what : str
+        What the limits are, for the reason.
+    steps : ndarray of shape (m,)
+        Where it tests, ascending.  A fit that reports more rarely is tested with the latest of
+        those it has passed since its last report.
+    limits : ndarray of shape (m,)
+        Losses; a larger one, or NaN, ends the fit.
+    counts : ndarray of shape (m,)
+        How many earlier fits each limit comes from.
+    sign : float
+        Losses are values times this.
+    """
+
+    rule: str
+    what: str
+    steps: IndexArray
+    limits: FloatArray
+    counts: IndexArray
+    sign: float
+
+    def reason(self, before: int, step: int, value: float) -> str | None:
+        """Return why a fit ends after a step, None if it goes on.
+
+        Parameters
+        ----------
+        before : int
+            The step reported before this one; -1 if this is the first.
+        step : int
+        value : float
+            As reported after it.
+        """
+        at = int(np.searchsorted(self.steps, step, side="right")) - 1
+        if at < 0 or self.steps[at] <= before or self.sign * value <= self.limits[at]:
+            return None
+        limit = f"{self.sign * self.limits[at]:.6g}, {self.what} of {self.counts[at]} fits"
+        return f"{self.rule}: {value:.6g} at step {step} is worse than {limit}"

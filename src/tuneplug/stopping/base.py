@@ -1,0 +1,103 @@
+"""What a stopping rule is: earlier curves in, a stop test out.
+
+The rule sees the curves of the *same fold* of earlier trials, and only when a fit is about to
+begin.  The stop test that it makes then travels with the fit: no channel between processes is
+needed, and the same past gives the same decision, whatever runs meanwhile.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from tuneplug.arrays import FloatArray, IndexArray
+from tuneplug.curves import Curve, StopTest
+from tuneplug.errors import check_count
+
+__all__ = [
+    "StoppingRule",
+    "check_grace",
+    "extra_variance",
+    "least_steps",
+    "longest",
+    "reaching",
+]
+
+#: Where no number is given, fits are left alone for this share of the longest one.
+GRACE = 0.1
+
+
+class StoppingRule(ABC):
+    """Says where a fit must end because earlier ones did better."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def test(self, number: int, curves: Mapping[int, Curve], sign: float) -> StopTest | None:
+        """Return the stop test of a fit that begins now, None if it is to run to its end.
+
+        Parameters
+        ----------
+        number : int
+            The trial's.
+        curves : mapping of int to Curve
+            What is known of the same fold of other trials that have ended, by trial number; those
+            that reported nothing are left out.
+        sign : float
+            1 where the reported values are minimised, -1 where they are maximised.
+        """
+
+
+def check_grace(min_steps: int | None, min_curves: int, n_startup: int) -> None:
+    """Check what rules have in common.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If one is out of its range.
+    """
+    if min_steps is not None:
+        check_count("min_steps", min_steps, at_least=1)
+    check_count("min_curves", min_curves, at_least=1)
+    check_count("n_startup", n_startup, at_least=0)
+
+
+def longest(curves: Mapping[int, Curve]) -> int:
+    """Return the number of steps of the longest complete curve, or of any if none is complete."""
+    lengths = {
+        kind: [int(c.steps[-1]) + 1 for c in curves.values() if c.complete or not kind]
+        for kind in (True, False)
+    }
+    return max(lengths[True] or lengths[False])
+
+
+def least_steps(min_steps: int | None, curves: Mapping[int, Curve]) -> int:
+    """Return for how many steps a fit is left alone."""
+    return max(1, int(GRACE * longest(curves))) if min_steps is None else min_steps
+
+
+def reaching(curves: Mapping[int, Curve], steps: IndexArray) -> IndexArray:
+    """Return how many fits got as far as each step, shape (m,)."""
+    reached = np.array([curve.reaches(steps) for curve in curves.values()], dtype=np.intp)
+    return np.asarray(reached.sum(axis=0))
+
+
+def extra_variance(curve: Curve, others: Mapping[int, Curve]) -> float:
+    """Return how uncertain the end of a stopped fit is, in units of the variance of all ends.
+
+    The mean squared way that complete fits still went from the step at which this one was stopped;
+    1, all there is to know, where fewer than two completed.
+    """
+    ends = [c for c in others.values() if c.complete and np.isfinite(c.losses[-1])]
+    if len(ends) < 2:
+        return 1.0
+    last = np.array([c.losses[-1] for c in ends])
+    there: FloatArray = np.array([c.at(curve.steps[-1:])[0] for c in ends])
+    known = np.isfinite(there)
+    spread = float(np.var(last))
+    if spread == 0.0 or not known.any():
+        return 1.0
+    return min(1.0, float(np.mean((last - there)[known] ** 2)) / spread)

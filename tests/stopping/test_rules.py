@@ -1,0 +1,275 @@
+"""Stopping rules: the limits they set, and the grace they give."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from tuneplug import Float, Int, NoCompletedTrialError, Study, TrialState
+from tuneplug.curves import Curve, Report
+from tuneplug.stopping import AsynchronousHalving, HyperbandRule, MedianRule
+from tuneplug.stopping.base import extra_variance
+from tuneplug.stopping.halving import brackets
+from tuneplug.strategies import BayesianSearch, HyperbandSearch
+
+RULES = {
+    "median": MedianRule(),
+    "asha": AsynchronousHalving(),
+    "hyperband": HyperbandRule(1, 9),
+}
+
+
+def curve(values, *, complete=True):
+    return Curve.of([Report(i, v) for i, v in enumerate(values)], 1.0, complete=complete)
+
+
+def flat(*losses, length=20):
+    return {number: curve([loss] * length) for number, loss in enumerate(losses)}
+
+
+def eager(cls, **more):
+    return cls(**{"min_steps": 1, "min_curves": 1, "n_startup": 0} | more)
+
+
+# ---------------------------------------------------------------- the median rule, to the letter
+
+
+def test_median_compares_the_value_with_the_median_of_running_averages():
+    earlier = {0: curve([4.0, 2.0]), 1: curve([2.0, 2.0]), 2: curve([8.0, 0.0])}
+    test = eager(MedianRule).test(3, earlier, 1.0)
+    assert test.steps.tolist() == [1]  # the first step is left alone
+    assert test.limits.tolist() == [3.0]  # of 3, 2 and 4
+    assert test.reason(0, 1, 3.0) is None
+    assert "median running average of 3 fits" in test.reason(0, 1, 3.1)
+
+
+def test_median_counts_a_shorter_fit_with_the_mean_of_all_it_had():
+    earlier = {0: curve([9.0, 7.0], complete=False), 1: curve([1.0] * 4), 2: curve([2.0] * 4)}
+    test = eager(MedianRule).test(3, earlier, 1.0)
+    assert test.limits.tolist() == [2.0, 2.0, 2.0]
+    assert test.counts.tolist() == [3, 3, 3]
+
+
+def test_median_waits_for_enough_curves_at_a_step():
+    earlier = flat(1.0, 1.0, length=10) | {2: curve([1.0] * 5, complete=False)}
+    test = eager(MedianRule, min_curves=3).test(9, earlier, 1.0)
+    assert test.steps.tolist() == [1, 2, 3, 4]
+    assert eager(MedianRule, min_curves=4).test(9, earlier, 1.0) is None
+
+
+def test_a_tenth_of_the_longest_fit_is_left_alone():
+    assert MedianRule().test(9, flat(*range(5), length=50), 1.0).steps[0] == 5
+    assert AsynchronousHalving().test(9, flat(*range(5), length=50), 1.0).steps[0] == 4
+    assert MedianRule(min_steps=30).test(9, flat(*range(5), length=50), 1.0).steps[0] == 30
+
+
+@pytest.mark.parametrize("cls", [MedianRule, AsynchronousHalving])
+def test_the_first_trials_are_never_stopped(cls):
+    earlier = flat(*range(9))
+    assert eager(cls, n_startup=10).test(9, earlier, 1.0) is None
+    assert eager(cls, n_startup=9).test(9, earlier, 1.0) is not None
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_no_rule_stops_what_nothing_is_known_about(rule):
+    assert rule.test(50, {}, 1.0) is None
+
+
+# ---------------------------------------------------------------- halving
+
+
+def test_halving_lets_the_best_of_a_rung_pass():
+    test = eager(AsynchronousHalving, min_steps=2).test(9, flat(1, 2, 3, 4, 5), 1.0)
+    assert (test.steps + 1).tolist() == [2, 6, 18]
+    # 6 fits with the new one: two of them pass, so it must be as good as the second.
+    assert test.limits.tolist() == [2.0, 2.0, 2.0]
+    assert test.reason(0, 1, 2.0) is None
+    assert test.reason(0, 1, 2.5) is not None
+    assert test.reason(1, 4, 99.0) is None  # between rungs nobody is stopped
+
+
+def test_halving_lets_all_pass_while_they_are_fewer_than_the_factor():
+    assert eager(AsynchronousHalving).test(9, flat(1), 1.0) is None
+    assert eager(AsynchronousHalving).test(9, flat(1, 2), 1.0) is not None
+
+
+def test_halving_looks_at_a_rung_at_those_who_came_there():
+    earlier = flat(1, 2, 3) | {n: curve([0.0] * 5, complete=False) for n in range(3, 6)}
+    test = eager(AsynchronousHalving, min_steps=5).test(9, earlier, 1.0)
+    assert test.counts.tolist() == [6, 3]
+    assert test.limits.tolist() == [0.0, 1.0]
+
+
+# ---------------------------------------------------------------- Hyperband
+
+
+def test_brackets_are_those_of_the_paper():
+    """Table 1 of Li et al. 2018: R = 81, eta = 3."""
+    assert Counter(brackets(1, 81, 3)) == {0: 81, 1: 34, 2: 15, 3: 8, 4: 5}
+
+
+def test_hyperband_compares_within_a_bracket():
+    rule = HyperbandRule(1, 9)
+    turn = [rule.bracket(n) for n in range(18)]
+    assert turn[:17] == [0] * 9 + [1] * 5 + [2] * 3
+    assert turn[17] == 0
+    earlier = flat(*range(17), length=9)
+    assert (rule.test(17, earlier, 1.0).steps + 1).tolist() == [1, 3]
+    assert rule.test(17, earlier, 1.0).counts.tolist() == [9, 9]
+    assert (rule.test(17 + 9, earlier, 1.0).steps + 1).tolist() == [3]
+    assert rule.test(17 + 14, earlier, 1.0) is None  # the last bracket stops nobody
+
+
+def objective(trial):
+    """A loss that falls faster for a larger rate, towards a floor."""
+    for step in range(trial.resource or 27):
+        value = abs(trial.params["x"] - 0.3) + 1.0 / (1.0 + step)
+        trial.report(value, step)
+        if trial.should_stop():
+            break
+    return value
+
+
+@pytest.mark.parametrize("suggest_with", [None, BayesianSearch()], ids=["random", "bayesian"])
+def test_hyperband_spends_fewer_steps_and_finds_the_place(suggest_with):
+    strategy = HyperbandSearch(1, 27, suggest_with=suggest_with)
+    study = Study({"x": Float(0.0, 1.0)}, strategy=strategy, seed=0)
+    study.optimize(objective, 60)
+    assert {trial.resource for trial in study.trials} == {27}
+    spent = sum(len(trial.reports) for trial in study.trials)
+    assert spent < 0.6 * 60 * 27
+    assert abs(study.best_params["x"] - 0.3) < 0.1
+
+
+def test_hyperband_brings_its_own_rule():
+    assert isinstance(Study({"x": Float(0, 1)}, strategy="hyperband").stopping, HyperbandRule)
+    with pytest.raises(ValueError, match="must be None with strategy 'hyperband'"):
+        Study({"x": Float(0, 1)}, strategy="hyperband", stopping="median")
+
+
+# ---------------------------------------------------------------- in a study
+
+
+@pytest.mark.parametrize("rule", ["median", "asha"])
+@pytest.mark.parametrize("sign", [1.0, -1.0], ids=["minimize", "maximize"])
+def test_poor_trials_are_stopped_with_rule_evidence_and_step(rule, sign):
+    direction = "minimize" if sign > 0 else "maximize"
+    study = Study(
+        {"x": Float(0.0, 1.0)}, strategy="random", stopping=rule, direction=direction, seed=0
+    )
+
+    def signed(trial):
+        for step in range(30):
+            trial.report(sign * (trial.params["x"] + 1.0 / (1 + step)), step)
+            if trial.should_stop():
+                return None  # whatever it returns
+        return sign * trial.params["x"]
+
+    study.optimize(signed, 30)
+    stopped = [t for t in study.trials if t.state is TrialState.STOPPED]
+    assert len(stopped) >= 8
+    assert study.best_trial.state is TrialState.COMPLETE
+    assert {t.state for t in study.trials[:4]} == {TrialState.COMPLETE}
+    for trial in stopped:
+        step = trial.reports[-1].step
+        assert trial.stop_reason.startswith(f"{rule}: ")
+        assert f"at step {step} " in trial.stop_reason
+        assert trial.stop_reason.endswith(" fits")
+        assert trial.value == trial.reports[-1].value
+        assert trial.variance > 0
+        assert 2 <= step < 29
+    mean_stopped = np.mean([t.params["x"] for t in stopped])
+    assert mean_stopped > np.mean([t.params["x"] for t in study.trials])
+
+
+@pytest.mark.parametrize("returned", [None, float("nan"), 5.0])
+def test_what_a_stop_was_decided_for_ends_stopped(returned):
+    study = Study({"x": Float(0, 1)}, stopping=eager(MedianRule), strategy="random", seed=0)
+    for value in (1.0, 2.0):
+        trial = study.ask()
+        for step in range(3):
+            trial.report(value, step)
+        if value == 2.0:
+            assert trial.should_stop()
+        study.tell(trial, returned if value == 2.0 else value)
+    assert study.trials[1].state is TrialState.STOPPED
+    assert study.trials[1].value == (5.0 if returned == 5.0 else 2.0)
+    assert study.best_trial.number == 0
+
+
+@pytest.mark.parametrize("strategy", ["random", "bayesian"])
+def test_a_stopped_trial_that_reported_nothing_finite_has_no_value(strategy):
+    study = Study({"x": Float(0, 1)}, stopping=eager(MedianRule), strategy=strategy, seed=0)
+    for number in range(14):
+        trial = study.ask()
+        for step in range(2):
+            trial.report(1.0 if number == 0 else float("nan"), step)
+        assert trial.should_stop() == (number > 0)
+        study.tell(trial, 1.0 if number == 0 else None)
+    assert {t.state for t in study.trials[1:]} == {TrialState.STOPPED}
+    assert {t.value for t in study.trials[1:]} == {None}
+    assert study.best_trial.number == 0
+
+
+def test_a_stopped_trial_is_as_uncertain_as_complete_ones_went_on():
+    others = {0: curve([5.0, 3.0, 1.0]), 1: curve([6.0, 5.0, 5.0])}
+    cut = curve([9.0, 8.0], complete=False)
+    # ends 1 and 5: variance 4; from step 1 they still went 2 and 0: mean square 2
+    assert extra_variance(cut, others) == pytest.approx(0.5)
+    assert extra_variance(cut, {0: others[0]}) == 1.0
+
+
+def test_steps_must_grow():
+    trial = Study({"x": Float(0, 1)}).ask()
+    trial.report(1.0, 3)
+    with pytest.raises(ValueError, match="steps must grow, but got a report of step 3 after 3"):
+        trial.report(1.0, 3)
+
+
+def test_a_deadline_wins_over_grace_and_says_so_if_nothing_completed():
+    study = Study({"x": Float(0, 1)}, stopping=MedianRule(min_steps=10**6), seed=0)
+
+    def endless(trial):
+        step = 0
+        while not trial.should_stop():
+            trial.report(1.0, step)
+            step += 1
+        return 1.0
+
+    with pytest.raises(NoCompletedTrialError, match="no trial completed before the timeout"):
+        study.optimize(endless, 3, timeout=0.05)
+    assert study.trials[0].stop_reason == "timeout"
+    assert study.trials[0].reports
+
+
+@pytest.mark.parametrize(
+    ("stopping", "error"),
+    [
+        ("medain", "must be one of \\['asha', 'median'\\]"),
+        (3, "must be a name"),
+        (MedianRule, "a name"),
+    ],
+)
+def test_a_wrong_rule_is_refused(stopping, error):
+    with pytest.raises((ValueError, TypeError), match=error):
+        Study({"x": Float(0, 1)}, stopping=stopping)
+
+
+@pytest.mark.parametrize("cls", [MedianRule, AsynchronousHalving])
+@pytest.mark.parametrize("wrong", [{"min_steps": 0}, {"min_curves": 0}, {"n_startup": -1}])
+def test_wrong_numbers_are_refused(cls, wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        cls(**wrong)
+
+
+def test_the_same_seed_stops_the_same_trials_with_a_lag():
+    def run():
+        study = Study(
+            {"n": Int(1, 50), "x": Float(0, 1)}, strategy="random", stopping="asha", seed=3
+        )
+        study.optimize(objective, 25)
+        return [(t.state, len(t.reports), t.stop_reason) for t in study.trials]
+
+    assert run() == run()

@@ -1,0 +1,60 @@
+"""A stop test ends a fit where it is worse than its limits, and says why."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from tuneplug.curves import Curve, Report, StopTest
+
+
+def curve(*values, start=0, complete=True, sign=1.0):
+    reports = [Report(start + step, value) for step, value in enumerate(values)]
+    return Curve.of(reports, sign, complete=complete)
+
+
+def test_a_complete_curve_holds_on_and_a_cut_one_reaches_its_last_step():
+    steps = np.array([0, 1, 2, 9])
+    assert curve(3.0, 2.0).reaches(steps).all()
+    assert curve(3.0, 2.0, complete=False).reaches(steps).tolist() == [True, True, False, False]
+    assert curve(3.0, 2.0).at(steps).tolist() == [3.0, 2.0, 2.0, 2.0]
+
+
+def test_the_running_mean_is_of_all_losses_so_far():
+    found = curve(4.0, 2.0, 0.0, start=1).running_mean(np.array([0, 1, 2, 3, 7]))
+    np.testing.assert_array_equal(found, [np.nan, 4.0, 3.0, 2.0, 2.0])
+
+
+def test_losses_are_minimised_and_nan_is_infinitely_bad():
+    assert curve(0.5, np.nan, sign=-1.0).losses.tolist() == [-0.5, np.inf]
+
+
+@pytest.fixture
+def limits():
+    return StopTest("median", "m", np.array([2, 5]), np.array([1.0, 0.5]), np.array([4, 4]), 1.0)
+
+
+def test_a_limit_is_passed_once(limits):
+    assert limits.reason(0, 1, 9.0) is None  # before the first
+    assert limits.reason(1, 2, 1.0) is None  # equal is not worse
+    assert "at step 2" in limits.reason(1, 2, 1.1)
+    assert limits.reason(2, 4, 9.0) is None  # passed already
+    assert limits.reason(1, 4, 1.1) is not None  # reported rarely: the latest passed
+    assert "0.5, m of 4 fits" in limits.reason(0, 7, 0.6)
+
+
+def test_nan_is_worse_than_any_limit(limits):
+    assert "nan at step 2" in limits.reason(1, 2, float("nan"))
+
+
+def test_a_maximised_value_is_named_in_its_own_units():
+    test = StopTest("asha", "m", np.array([0]), np.array([-0.9]), np.array([3]), -1.0)
+    assert test.reason(-1, 0, 0.95) is None
+    assert test.reason(-1, 0, 0.5) == "asha: 0.5 at step 0 is worse than 0.9, m of 3 fits"
+
+
+def test_a_stop_test_travels(limits):
+    again = pickle.loads(pickle.dumps(limits))
+    assert again.reason(1, 2, 1.1) == limits.reason(1, 2, 1.1)

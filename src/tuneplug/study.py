@@ -8,7 +8,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from tuneplug.space import SearchSpace
 from tuneplug.stopping.base import StoppingRule, extra_variance
 from tuneplug.strategies.base import Context, Strategy
 from tuneplug.strategies.warps import WarpCurve
-from tuneplug.trial import History, Observation, Trial, TrialState
+from tuneplug.trial import Direction, History, Observation, Trial, TrialState
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,7 @@ class Study:
         space: SearchSpace | Mapping[str, Any] | Sequence[Mapping[str, Any]],
         *,
         strategy: str | Strategy = "bayesian",
-        direction: Literal["minimize", "maximize"] = "minimize",
+        direction: Direction = "minimize",
         stopping: str | StoppingRule | None = None,
         seed: int | None = None,
         n_trials: int | None = None,
@@ -156,9 +156,10 @@ class Study:
     def _start(self, params: Mapping[str, Any], origin: str, seen: History) -> Trial:
         unit = self.space.snap(self.space.encode(params)[None, :])[0]
         setting = self.space.canonical(params)
-        trial = Trial(len(self.history), setting, unit, origin, started=time.time())
+        number = len(self.history)
+        trial = Trial(number, setting, unit, origin, started=time.time(), direction=self.direction)
         if self.stopping is not None:
-            trial.stop_test = self.stopping.test(trial.number, seen.curves(), seen.sign)
+            trial.stop_tests = self.stopping.tests(number, seen.curves(), seen.sign)
         self.history.append(trial)
         return trial
 
@@ -231,8 +232,11 @@ class Study:
         ends = self.history.losses(self.history.in_state(TrialState.COMPLETE))
         if len(ends) < 2:
             return 0.0
-        curve = Curve.of(trial.reports, self.history.sign, complete=False)
-        return float(np.var(ends)) * extra_variance(curve, self.history.curves())
+        fold = trial.reports[-1].fold
+        reports = [report for report in trial.reports if report.fold == fold]
+        curve = Curve.of(reports, self.history.sign, complete=False)
+        others = self.history.curves().get(fold, {})
+        return float(np.var(ends)) * extra_variance(curve, others)
 
     def fail(self, trial: Trial, error: str | BaseException) -> None:
         """Record that the trial failed, and why.

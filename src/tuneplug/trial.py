@@ -6,14 +6,17 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
 from tuneplug.arrays import FloatArray
 from tuneplug.curves import Curve, Report, StopTest
 
-__all__ = ["History", "Observation", "Trial", "TrialState"]
+__all__ = ["Direction", "History", "Observation", "Trial", "TrialState"]
+
+
+Direction = Literal["minimize", "maximize"]
 
 
 class TrialState(Enum):
@@ -64,8 +67,10 @@ class Trial:
         What the strategy expected of the setting, if it says: see ``Suggestion``.
     resource : int or None
         Steps to spend on it at most, where the strategy says.
-    stop_test : StopTest or None
-        What ``should_stop`` decides by, besides the deadline.
+    stop_tests : dict of (int or None) to StopTest
+        What ``should_stop`` decides by, besides the deadline, by fold.
+    direction : {"minimize", "maximize"} or None
+        Of the reported values; None until the callback of a framework says (``settle_direction``).
     """
 
     number: int
@@ -83,9 +88,10 @@ class Trial:
     deadline: float | None = None
     expected_gain: float | None = None
     resource: int | None = None
-    stop_test: StopTest | None = None
+    stop_tests: dict[int | None, StopTest] = field(default_factory=dict)
+    direction: Direction | None = None
 
-    def report(self, value: float, step: int) -> None:
+    def report(self, value: float, step: int, *, fold: int | None = None) -> None:
         """Record an intermediate value of the objective, in the user's units.
 
         Parameters
@@ -93,17 +99,23 @@ class Trial:
         value : float
         step : int
             A boosting round or an epoch, from 0; larger than that of the report before.
+        fold : int, optional
+            Which of several curves it belongs to: steps grow, and curves are compared, within one.
 
         Raises
         ------
         ValueError
             If the step is not larger.
         """
-        if step <= (before := self._last_step):
-            raise ValueError(f"steps must grow, but got a report of step {step} after {before}")
-        if self.stop_reason is None and self.stop_test is not None:
-            self.stop_reason = self.stop_test.reason(before, step, value)
-        self.reports.append(Report(int(step), float(value)))
+        if step <= (before := self._last_step(fold)):
+            of = "" if fold is None else f" of fold {fold}"
+            raise ValueError(
+                f"steps must grow, but got a report of step {step}{of} after {before}: "
+                "several fits in one trial report with fold=0, 1, ..."
+            )
+        if self.stop_reason is None and fold in self.stop_tests:
+            self.stop_reason = self.stop_tests[fold].reason(before, step, value)
+        self.reports.append(Report(int(step), float(value), fold))
 
     def should_stop(self) -> bool:
         """Whether the objective should end now; once True, the trial ends STOPPED."""
@@ -111,9 +123,35 @@ class Trial:
             self.stop_reason = "timeout"
         return self.stop_reason is not None
 
-    @property
-    def _last_step(self) -> int:
-        return self.reports[-1].step if self.reports else -1
+    def begin_fit(self, step: int = 0) -> int:
+        """Return the fold that a fit which begins with this step reports to.
+
+        The one after the last, or the last where the fit goes on from its end: for callbacks, which
+        see one fit after the other and do not know of folds.
+        """
+        folds = [report.fold for report in self.reports if report.fold is not None]
+        latest = max(folds, default=-1)
+        return latest if 0 <= self._last_step(latest) < step else latest + 1
+
+    def settle_direction(self, direction: Direction, metric: str) -> None:
+        """Take the direction of the metric that is going to be reported.
+
+        Raises
+        ------
+        ValueError
+            If the study goes the other way.
+        """
+        if self.direction is None:
+            self.direction = direction
+        elif direction != self.direction:
+            raise ValueError(
+                f"metric must go the way of the study, direction={self.direction!r}, but got "
+                f"{metric!r}, to {direction}: report another metric, or create the study with "
+                f"direction={direction!r}"
+            )
+
+    def _last_step(self, fold: int | None) -> int:
+        return next((r.step for r in reversed(self.reports) if r.fold == fold), -1)
 
     @property
     def duration(self) -> float | None:
@@ -175,16 +213,16 @@ class History(Sequence[Trial]):
         ]
         return History([*self._trials[: max(number, 0)], *later], self.sign)
 
-    def curves(self) -> dict[int, Curve]:
-        """Return what trials that have ended, but not failed, reported, by trial number."""
-        ended = self.in_state(TrialState.COMPLETE, TrialState.STOPPED)
-        return {
-            trial.number: Curve.of(
-                trial.reports, self.sign, complete=trial.state is TrialState.COMPLETE
-            )
-            for trial in ended
-            if trial.reports
-        }
+    def curves(self) -> dict[int | None, dict[int, Curve]]:
+        """Return what trials that have ended, but not failed, reported: by fold, then by number."""
+        found: dict[int | None, dict[int, Curve]] = {}
+        for trial in self.in_state(TrialState.COMPLETE, TrialState.STOPPED):
+            complete = trial.state is TrialState.COMPLETE
+            for fold in dict.fromkeys(report.fold for report in trial.reports):
+                reports = [report for report in trial.reports if report.fold == fold]
+                curve = Curve.of(reports, self.sign, complete=complete)
+                found.setdefault(fold, {})[trial.number] = curve
+        return found
 
     def in_state(self, *states: TrialState) -> list[Trial]:
         """Return the trials in any of the states, in trial order."""

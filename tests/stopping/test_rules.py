@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tuneplug import Float, Int, NoCompletedTrialError, Study, TrialState
+from tuneplug import Float, Int, NoCompletedTrialError, Study, Trial, TrialState
 from tuneplug.curves import Curve, Report
 from tuneplug.stopping import AsynchronousHalving, HyperbandRule, MedianRule
 from tuneplug.stopping.base import extra_variance
@@ -273,3 +273,43 @@ def test_the_same_seed_stops_the_same_trials_with_a_lag():
         return [(t.state, len(t.reports), t.stop_reason) for t in study.trials]
 
     assert run() == run()
+
+
+def test_folds_are_compared_with_the_same_fold():
+    study = Study({"x": Float(0, 1)}, stopping=eager(MedianRule), strategy="random", seed=0)
+    levels = {0: 1.0, 1: 9.0}
+    first = study.ask()
+    for fold, level in levels.items():
+        for step in range(3):
+            first.report(level, step, fold=fold)
+    study.tell(first, 5.0)
+    second = study.ask()
+    for step in range(3):
+        second.report(8.0, step, fold=1)
+    assert not second.should_stop()
+    second.report(2.0, 0, fold=0)
+    second.report(2.0, 1, fold=0)
+    assert second.should_stop()
+    assert study.history.curves().keys() == {0, 1}
+    study.tell(second, None)
+    assert second.value == 2.0
+
+
+def test_a_fit_that_goes_on_reports_to_its_fold_and_another_opens_the_next():
+    trial = Study({"x": Float(0, 1)}).ask()
+    assert trial.begin_fit() == 0
+    trial.report(1.0, 4, fold=0)
+    assert trial.begin_fit(5) == 0
+    assert trial.begin_fit() == 1
+    trial.report(1.0, 9, fold=1)
+    assert trial.begin_fit(5) == 2
+
+
+def test_a_metric_that_goes_the_other_way_is_refused():
+    trial = Study({"x": Float(0, 1)}, direction="maximize").ask()
+    trial.settle_direction("maximize", "auc")
+    with pytest.raises(ValueError, match="direction='maximize', but got 'logloss', to minimize"):
+        trial.settle_direction("minimize", "logloss")
+    free = Trial(0, {}, np.empty(0))
+    free.settle_direction("minimize", "logloss")
+    assert free.direction == "minimize"

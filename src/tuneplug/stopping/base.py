@@ -50,6 +50,13 @@ class StoppingRule(ABC):
             1 where the reported values are minimised, -1 where they are maximised.
         """
 
+    def tests(
+        self, number: int, curves: Mapping[int | None, Mapping[int, Curve]], sign: float
+    ) -> dict[int | None, StopTest]:
+        """Return the stop tests of the fits of a trial, by fold, from curves by fold and number."""
+        made = {fold: self.test(number, known, sign) for fold, known in curves.items()}
+        return {fold: test for fold, test in made.items() if test is not None}
+
 
 def check_grace(min_steps: int | None, min_curves: int, n_startup: int) -> None:
     """Check what rules have in common.

@@ -15,7 +15,11 @@ import numpy as np
 
 from tuneplug.arrays import BoolArray, FloatArray, IndexArray
 
-__all__ = ["Curve", "Report", "StopTest"]
+__all__ = ["Curve", "CurveKey", "Report", "StopTest"]
+
+#: What makes curves comparable: the metric (None where nobody named it) and the fold (None where
+#: there is one curve a trial).
+CurveKey = tuple[str | None, int | None]
 
 
 class Report(NamedTuple):
@@ -38,18 +42,21 @@ class Curve:
         A NaN counts as infinitely bad.
     complete : bool
         Whether the fit came to its own end: its last loss then holds for all later steps.
+    sign : float
+        Losses are values times this: 1 where values are minimised, -1 where they are maximised.
     """
 
     steps: IndexArray
     losses: FloatArray
     complete: bool
+    sign: float = 1.0
 
     @classmethod
     def of(cls, reports: Sequence[Report], sign: float, *, complete: bool) -> Curve:
         """Return the curve of the reports of one fit."""
         losses = sign * np.array([report.value for report in reports], dtype=np.float64)
         steps = np.array([report.step for report in reports], dtype=np.intp)
-        return cls(steps, np.where(np.isnan(losses), np.inf, losses), complete)
+        return cls(steps, np.where(np.isnan(losses), np.inf, losses), complete, sign)
 
     def reaches(self, steps: IndexArray) -> BoolArray:
         """Return whether the fit got as far as each of the steps, shape (m,)."""

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Protocol
 
-from tuneplug.curves import Report
 from tuneplug.trial import Trial
 
 __all__ = [
@@ -230,15 +229,14 @@ class _Flight:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What running an objective on a trial gave; it travels back from the worker."""
+    """What running an objective on a trial gave; it travels back from the worker.
 
-    number: int
+    The trial is a copy where that is another process, with what was reported there.
+    """
+
+    trial: Trial
     value: Any
-    reports: list[Report]
-    stop_reason: str | None
     error: str | None
-    started: float
-    finished: float
 
 
 def evaluate(objective: Callable[[Trial], Any], trial: Trial) -> Outcome:
@@ -246,14 +244,14 @@ def evaluate(objective: Callable[[Trial], Any], trial: Trial) -> Outcome:
 
     ``KeyboardInterrupt`` and ``SystemExit`` pass through.
     """
-    value, error, started = None, None, time.time()
+    value, error = None, None
+    trial.started = time.time()
     try:
         value = objective(trial)
     except Exception:  # noqa: BLE001  whatever a user's objective raises is the outcome
         error = traceback.format_exc()
-    return Outcome(
-        trial.number, value, trial.reports, trial.stop_reason, error, started, time.time()
-    )
+    trial.finished = time.time()
+    return Outcome(trial, value, error)
 
 
 def resolve_n_jobs(n_jobs: int | None) -> int:

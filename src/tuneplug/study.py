@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from tuneplug.curves import Curve
 from tuneplug.errors import (
     AllTrialsFailedError,
     MissingDependencyError,
@@ -25,7 +24,7 @@ from tuneplug.execution import Executor, Job, Outcome, drive, evaluate, workers
 from tuneplug.parameters import ScalingRecord
 from tuneplug.plugins.manager import stopping_named, strategy_named
 from tuneplug.space import SearchSpace
-from tuneplug.stopping.base import StoppingRule, extra_variance
+from tuneplug.stopping.base import StoppingRule, unsaid_variance
 from tuneplug.strategies.base import Context, Strategy
 from tuneplug.strategies.warps import WarpCurve
 from tuneplug.trial import Direction, History, Observation, Trial, TrialState
@@ -159,7 +158,7 @@ class Study:
         number = len(self.history)
         trial = Trial(number, setting, unit, origin, started=time.time(), direction=self.direction)
         if self.stopping is not None:
-            trial.stop_tests = self.stopping.tests(number, seen.curves(), seen.sign)
+            trial.stop_tests = self.stopping.tests(number, seen.curves())
         self.history.append(trial)
         return trial
 
@@ -223,20 +222,10 @@ class Study:
             self.fail(trial, f"the objective must be finite, but got {number!r}")
             return
         if trial.stop_reason and trial.reports and variance is None:
-            variance = self._variance_of_stopped(trial)
+            variance = unsaid_variance(trial, self.history)
         if math.isfinite(number):
             mine.value, mine.variance = number, variance
         self._end(mine, trial, TrialState.STOPPED if trial.stop_reason else TrialState.COMPLETE)
-
-    def _variance_of_stopped(self, trial: Trial) -> float:
-        ends = self.history.losses(self.history.in_state(TrialState.COMPLETE))
-        if len(ends) < 2:
-            return 0.0
-        fold = trial.reports[-1].fold
-        reports = [report for report in trial.reports if report.fold == fold]
-        curve = Curve.of(reports, self.history.sign, complete=False)
-        others = self.history.curves().get(fold, {})
-        return float(np.var(ends)) * extra_variance(curve, others)
 
     def fail(self, trial: Trial, error: str | BaseException) -> None:
         """Record that the trial failed, and why.
@@ -262,6 +251,8 @@ class Study:
 
     def _end(self, mine: Trial, told: Trial, state: TrialState) -> None:
         mine.reports, mine.stop_reason = told.reports, told.stop_reason
+        mine.metric, mine.direction = told.metric, told.direction
+        mine.started = told.started
         mine.finished = time.time() if told.finished is None else told.finished
         mine.state = state
 
@@ -351,9 +342,7 @@ class Study:
         self._raise_if_none_completed(first)
 
     def _record(self, _: Job, outcome: Outcome) -> None:
-        trial = self.history[outcome.number]
-        trial.started, trial.finished = outcome.started, outcome.finished
-        trial.reports, trial.stop_reason = outcome.reports, outcome.stop_reason
+        trial = outcome.trial
         if outcome.error is not None:
             self.fail(trial, outcome.error)
             return

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, overload
 import numpy as np
 
 from tuneplug.arrays import FloatArray
-from tuneplug.curves import Curve, Report, StopTest
+from tuneplug.curves import Curve, CurveKey, Report, StopTest
 
 __all__ = ["Direction", "History", "Observation", "Trial", "TrialState"]
 
@@ -67,10 +67,12 @@ class Trial:
         What the strategy expected of the setting, if it says: see ``Suggestion``.
     resource : int or None
         Steps to spend on it at most, where the strategy says.
-    stop_tests : dict of (int or None) to StopTest
-        What ``should_stop`` decides by, besides the deadline, by fold.
+    stop_tests : dict of (str or None, int or None) to StopTest
+        What ``should_stop`` decides by, besides the deadline, by metric and fold.
     direction : {"minimize", "maximize"} or None
-        Of the reported values; None until the callback of a framework says (``settle_direction``).
+        Of the reported values; None until the callback of a framework says (``settle_metric``).
+    metric : str or None
+        What the reported values are, where the callback of a framework says.
     """
 
     number: int
@@ -88,8 +90,10 @@ class Trial:
     deadline: float | None = None
     expected_gain: float | None = None
     resource: int | None = None
-    stop_tests: dict[int | None, StopTest] = field(default_factory=dict)
+    stop_tests: dict[CurveKey, StopTest] = field(default_factory=dict)
     direction: Direction | None = None
+    metric: str | None = None
+    _curves: dict[CurveKey, Curve] | None = field(default=None, init=False, repr=False)
 
     def report(self, value: float, step: int, *, fold: int | None = None) -> None:
         """Record an intermediate value of the objective, in the user's units.
@@ -113,8 +117,9 @@ class Trial:
                 f"steps must grow, but got a report of step {step}{of} after {before}: "
                 "several fits in one trial report with fold=0, 1, ..."
             )
-        if self.stop_reason is None and fold in self.stop_tests:
-            self.stop_reason = self.stop_tests[fold].reason(before, step, value)
+        test = self.stop_tests.get((self.metric, fold))
+        if self.stop_reason is None and test is not None:
+            self.stop_reason = test.reason(before, step, value)
         self.reports.append(Report(int(step), float(value), fold))
 
     def should_stop(self) -> bool:
@@ -133,13 +138,13 @@ class Trial:
         latest = max(folds, default=-1)
         return latest if 0 <= self._last_step(latest) < step else latest + 1
 
-    def settle_direction(self, direction: Direction, metric: str) -> None:
-        """Take the direction of the metric that is going to be reported.
+    def settle_metric(self, metric: str, direction: Direction) -> None:
+        """Take what is going to be reported; it is compared with reports of the same metric.
 
         Raises
         ------
         ValueError
-            If the study goes the other way.
+            If its direction is not that of the study.
         """
         if self.direction is None:
             self.direction = direction
@@ -149,6 +154,24 @@ class Trial:
                 f"{metric!r}, to {direction}: report another metric, or create the study with "
                 f"direction={direction!r}"
             )
+        self.metric = metric
+
+    def curves(self) -> dict[CurveKey, Curve]:
+        """Return what it reported, by metric and fold; of a stopped trial, the last fit was cut."""
+        if self._curves is not None:
+            return self._curves
+        sign = -1.0 if self.direction == "maximize" else 1.0
+        found = {}
+        for fold in dict.fromkeys(report.fold for report in self.reports):
+            complete = self.state is TrialState.COMPLETE or fold != self.reports[-1].fold
+            reports = [report for report in self.reports if report.fold == fold]
+            found[self.metric, fold] = Curve.of(reports, sign, complete=complete)
+        if self.state.ended:
+            self._curves = found
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_curves": None}
 
     def _last_step(self, fold: int | None) -> int:
         return next((r.step for r in reversed(self.reports) if r.fold == fold), -1)
@@ -213,15 +236,15 @@ class History(Sequence[Trial]):
         ]
         return History([*self._trials[: max(number, 0)], *later], self.sign)
 
-    def curves(self) -> dict[int | None, dict[int, Curve]]:
-        """Return what trials that have ended, but not failed, reported: by fold, then by number."""
-        found: dict[int | None, dict[int, Curve]] = {}
+    def curves(self) -> dict[CurveKey, dict[int, Curve]]:
+        """Return what trials that have ended, but not failed, reported.
+
+        By metric and fold, as only such curves compare; then by the trial's number.
+        """
+        found: dict[CurveKey, dict[int, Curve]] = {}
         for trial in self.in_state(TrialState.COMPLETE, TrialState.STOPPED):
-            complete = trial.state is TrialState.COMPLETE
-            for fold in dict.fromkeys(report.fold for report in trial.reports):
-                reports = [report for report in trial.reports if report.fold == fold]
-                curve = Curve.of(reports, self.sign, complete=complete)
-                found.setdefault(fold, {})[trial.number] = curve
+            for key, curve in trial.curves().items():
+                found.setdefault(key, {})[trial.number] = curve
         return found
 
     def in_state(self, *states: TrialState) -> list[Trial]:

@@ -10,7 +10,7 @@ import pytest
 from tuneplug import Float, Int, NoCompletedTrialError, Study, Trial, TrialState
 from tuneplug.curves import Curve, Report
 from tuneplug.stopping import AsynchronousHalving, HyperbandRule, MedianRule
-from tuneplug.stopping.base import extra_variance
+from tuneplug.stopping.base import unsaid_variance
 from tuneplug.stopping.halving import brackets
 from tuneplug.strategies import BayesianSearch, HyperbandSearch
 
@@ -214,11 +214,20 @@ def test_a_stopped_trial_that_reported_nothing_finite_has_no_value(strategy):
 
 
 def test_a_stopped_trial_is_as_uncertain_as_complete_ones_went_on():
-    others = {0: curve([5.0, 3.0, 1.0]), 1: curve([6.0, 5.0, 5.0])}
-    cut = curve([9.0, 8.0], complete=False)
-    # ends 1 and 5: variance 4; from step 1 they still went 2 and 0: mean square 2
-    assert extra_variance(cut, others) == pytest.approx(0.5)
-    assert extra_variance(cut, {0: others[0]}) == 1.0
+    study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
+    for values in ([5.0, 3.0, 1.0], [6.0, 5.0, 5.0]):
+        trial = study.ask()
+        for step, value in enumerate(values):
+            trial.report(value, step)
+        study.tell(trial, 10 * values[-1])
+        cut = study.ask()
+        cut.report(9.0, 0)
+        cut.report(8.0, 1)
+        cut.stop_reason = "poor"
+        study.tell(cut, None)
+    # reports end at 1 and 5: variance 4; from step 1 they still went 2 and 0: mean square 2
+    assert study.trials[3].variance == pytest.approx(0.5 * np.var([10.0, 50.0]))
+    assert unsaid_variance(study.trials[1], study.history.until(1)) == 0.0
 
 
 def test_steps_must_grow():
@@ -290,7 +299,7 @@ def test_folds_are_compared_with_the_same_fold():
     second.report(2.0, 0, fold=0)
     second.report(2.0, 1, fold=0)
     assert second.should_stop()
-    assert study.history.curves().keys() == {0, 1}
+    assert study.history.curves().keys() == {(None, 0), (None, 1)}
     study.tell(second, None)
     assert second.value == 2.0
 
@@ -307,9 +316,39 @@ def test_a_fit_that_goes_on_reports_to_its_fold_and_another_opens_the_next():
 
 def test_a_metric_that_goes_the_other_way_is_refused():
     trial = Study({"x": Float(0, 1)}, direction="maximize").ask()
-    trial.settle_direction("maximize", "auc")
+    trial.settle_metric("auc", "maximize")
     with pytest.raises(ValueError, match="direction='maximize', but got 'logloss', to minimize"):
-        trial.settle_direction("minimize", "logloss")
+        trial.settle_metric("logloss", "minimize")
     free = Trial(0, {}, np.empty(0))
-    free.settle_direction("minimize", "logloss")
-    assert free.direction == "minimize"
+    free.settle_metric("logloss", "minimize")
+    assert (free.metric, free.direction) == ("logloss", "minimize")
+
+
+def test_curves_of_different_metrics_are_not_compared():
+    study = Study({"x": Float(0, 1)}, stopping=eager(MedianRule), strategy="random", seed=0)
+
+    def run(metric, value):
+        trial = study.ask()
+        trial.settle_metric(metric, "minimize")
+        for step in range(3):
+            trial.report(value, step)
+        study.tell(trial, value)
+        return trial.state
+
+    assert run("rmse", 1.0) is TrialState.COMPLETE
+    assert run("logloss", 9.0) is TrialState.COMPLETE
+    assert run("logloss", 9.5) is TrialState.STOPPED
+
+
+def test_curves_go_by_the_direction_of_the_metric():
+    study = Study({"x": Float(0, 1)}, stopping=eager(MedianRule), strategy="random", seed=0)
+    study.history.sign = -1.0
+    states = []
+    for value in (1.0, 2.0, 0.5):
+        trial = study.ask()
+        trial.direction = "minimize"
+        for step in range(3):
+            trial.report(value, step)
+        study.tell(trial, 0.0)
+        states.append(trial.state)
+    assert states == [TrialState.COMPLETE, TrialState.STOPPED, TrialState.COMPLETE]

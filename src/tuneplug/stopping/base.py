@@ -14,16 +14,17 @@ from typing import ClassVar
 import numpy as np
 
 from tuneplug.arrays import FloatArray, IndexArray
-from tuneplug.curves import Curve, StopTest
+from tuneplug.curves import Curve, CurveKey, StopTest
 from tuneplug.errors import check_count
+from tuneplug.trial import History, Trial, TrialState
 
 __all__ = [
     "StoppingRule",
     "check_grace",
-    "extra_variance",
     "least_steps",
     "longest",
     "reaching",
+    "unsaid_variance",
 ]
 
 #: Where no number is given, fits are left alone for this share of the longest one.
@@ -51,11 +52,14 @@ class StoppingRule(ABC):
         """
 
     def tests(
-        self, number: int, curves: Mapping[int | None, Mapping[int, Curve]], sign: float
-    ) -> dict[int | None, StopTest]:
-        """Return the stop tests of the fits of a trial, by fold, from curves by fold and number."""
-        made = {fold: self.test(number, known, sign) for fold, known in curves.items()}
-        return {fold: test for fold, test in made.items() if test is not None}
+        self, number: int, curves: Mapping[CurveKey, Mapping[int, Curve]]
+    ) -> dict[CurveKey, StopTest]:
+        """Return the stop tests of the fits of a trial, from curves by metric, fold and number."""
+        made = {
+            key: self.test(number, known, next(iter(known.values())).sign)
+            for key, known in curves.items()
+        }
+        return {key: test for key, test in made.items() if test is not None}
 
 
 def check_grace(min_steps: int | None, min_curves: int, n_startup: int) -> None:
@@ -92,12 +96,21 @@ def reaching(curves: Mapping[int, Curve], steps: IndexArray) -> IndexArray:
     return np.asarray(reached.sum(axis=0))
 
 
-def extra_variance(curve: Curve, others: Mapping[int, Curve]) -> float:
-    """Return how uncertain the end of a stopped fit is, in units of the variance of all ends.
+def unsaid_variance(trial: Trial, history: History) -> float:
+    """Return the variance that the value of a stopped trial has for the steps it did not run.
 
-    The mean squared way that complete fits still went from the step at which this one was stopped;
-    1, all there is to know, where fewer than two completed.
+    That is a share of the variance of all complete trials: the mean squared way that complete fits
+    of the same metric and fold still went from the step at which this one was cut, over the
+    variance of their ends.  The share is 1, all there is to know, where fewer than two completed.
     """
+    ends = history.losses(history.in_state(TrialState.COMPLETE))
+    if len(ends) < 2 or not trial.reports:
+        return 0.0
+    key, curve = list(trial.curves().items())[-1]
+    return float(np.var(ends)) * _share_unsaid(curve, history.curves().get(key, {}))
+
+
+def _share_unsaid(curve: Curve, others: Mapping[int, Curve]) -> float:
     ends = [c for c in others.values() if c.complete and np.isfinite(c.losses[-1])]
     if len(ends) < 2:
         return 1.0

@@ -586,7 +586,9 @@ def test_an_interrupt_on_threads_keeps_what_was_finished_before():
     Impatient.interrupt_at = 2 * 7 + 1
     with joblib.parallel_config(backend="threading"), pytest.raises(KeyboardInterrupt):
         search.fit(ROWS, LABELS)
-    assert tried(search) == tried(peak(n_iter=9).fit(ROWS, LABELS))[:7]
+    kept = tried(search)
+    assert len(kept) in (6, 7)  # the other fold of candidate 6 may run on when the interrupt comes
+    assert kept == tried(peak(n_iter=9).fit(ROWS, LABELS))[: len(kept)]
     assert search.best_score_ == search.cv_results_["mean_test_score"].max()
 
 

@@ -20,6 +20,7 @@ PUBLIC_MODULES = [
     "tuneplug_sklearn",
     "tuneplug.execution",
     "tuneplug.stopping",
+    "tuneplug.monitoring",
 ]
 FRAMEWORKS = ["sklearn", "joblib", "xgboost", "lightgbm", "pandas", "matplotlib", "optuna", "dask"]
 

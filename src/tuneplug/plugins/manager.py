@@ -15,11 +15,19 @@ from typing import Any
 import pluggy
 
 from tuneplug.errors import PluginError, UnknownNameError
+from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import builtin, spec
 from tuneplug.stopping.base import StoppingRule
 from tuneplug.strategies.base import Strategy
 
-__all__ = ["load_plugins", "stopping_named", "stopping_rules", "strategies", "strategy_named"]
+__all__ = [
+    "fit_monitors",
+    "load_plugins",
+    "stopping_named",
+    "stopping_rules",
+    "strategies",
+    "strategy_named",
+]
 
 
 def load_plugins() -> pluggy.PluginManager:
@@ -63,6 +71,17 @@ def stopping_rules(manager: pluggy.PluginManager) -> dict[str, type[StoppingRule
         If two plugins register one name; both are named.
     """
     return _by_name(manager.hook.tuneplug_stopping_rules, "stopping rule")
+
+
+def fit_monitors(manager: pluggy.PluginManager) -> dict[str, type[FitMonitor]]:
+    """Return the fit monitors that plugins register, by name.
+
+    Raises
+    ------
+    PluginError
+        If two plugins register one name; both are named.
+    """
+    return _by_name(manager.hook.tuneplug_fit_monitors, "fit monitor")
 
 
 def _by_name(hook: Any, kind: str) -> dict[str, Any]:

@@ -1,0 +1,96 @@
+"""Fits that a trial watches: how a framework lends its training loop to a search.
+
+A search that ends poor fits early, or that has a time limit, does not call ``estimator.fit`` but
+hands the fit to the monitor that accepts the estimator.  The monitor trains with a callback, or in
+portions, reports to the trial after each step and ends where the trial says so.  Monitors are
+registered through the hook ``tuneplug_fit_monitors``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from tuneplug.trial import Trial
+
+__all__ = ["FitMonitor", "WatchedFit"]
+
+
+@dataclass(frozen=True)
+class WatchedFit:
+    """One fit, and the trial that watches it.  More attributes may come.
+
+    Attributes
+    ----------
+    estimator : estimator
+        To fit in place.  Its parameters are as the user set them, and must be so again afterwards.
+    X, y : array-like
+        What to train on.
+    trial : Trial
+        Made for this one fit: ``report(value, step)``, ``should_stop()`` and, before the first
+        report, ``settle_metric(metric, direction)``.
+    params : mapping
+        Further arguments of ``fit``.
+    X_val, y_val : array-like
+        What to evaluate on after each step, as the estimator sees its data; of a classifier only
+        classes that it is trained on.
+    weight_val : array-like of shape (n_val,) or None
+        Their weights, where ``params`` has ``sample_weight``.
+    """
+
+    estimator: Any
+    X: Any
+    y: Any
+    trial: Trial
+    params: Mapping[str, Any] = field(default_factory=dict)
+    X_val: Any = None
+    y_val: Any = None
+    weight_val: Any = None
+
+
+class FitMonitor(ABC):
+    """Fits the estimators of one framework while a trial watches.
+
+    An instance is made without arguments where a plugin registers the class; it travels to workers
+    and serves many fits at once: keep no state of a fit in it.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def accepts(self, estimator: Any) -> bool:
+        """Whether this monitor can fit an estimator; must not import the framework to find out."""
+
+    @abstractmethod
+    def fit(self, watched: WatchedFit) -> int | None:
+        """Fit, report after each step, and end where ``trial.should_stop()`` says so.
+
+        Where nothing is stopped, the fitted estimator must be the very one that its own ``fit``
+        gives.
+
+        Returns
+        -------
+        int or None
+            Where the estimator's own early stopping chose the number of steps, that number; None
+            otherwise.
+        """
+
+    def has_evaluation(self, params: Mapping[str, Any]) -> bool:
+        """Whether arguments of ``fit`` bring evaluation sets of the user's own."""
+        return False
+
+    def has_early_stopping(self, estimator: Any, params: Mapping[str, Any]) -> bool:
+        """Whether the estimator would end its fit early by itself, given evaluation data."""
+        return False
+
+    def for_refit(self, estimator: Any, params: Mapping[str, Any], n_steps: int) -> dict[str, Any]:
+        """Set an estimator to train for so many steps without early stopping.
+
+        Returns
+        -------
+        dict
+            The arguments of ``fit`` without early stopping.
+        """
+        raise TypeError(f"{type(self).__name__} knows no early stopping")

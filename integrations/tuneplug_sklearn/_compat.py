@@ -21,6 +21,7 @@ from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures,
 )
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_method_params as check_method_params
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "insert_error_scores",
     "metric_names",
     "public_scorers",
+    "safe_split",
     "use_warning_filters",
     "warn_or_raise_about_fit_failures",
 ]

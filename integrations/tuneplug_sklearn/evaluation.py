@@ -5,6 +5,7 @@ The folds are made once and shared by all candidates.
 
 from __future__ import annotations
 
+import functools
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from sklearn.base import clone
 
 from tuneplug_sklearn._compat import fit_and_score, has_callbacks, use_warning_filters
 from tuneplug_sklearn.executors import worker_context
+from tuneplug_sklearn.watching import FoldWatch, Watch, Watcher
 
 __all__ = ["Evaluation", "Raised", "blank", "run_fold", "test_scores"]
 
@@ -44,6 +46,8 @@ class Evaluation:
         scikit-learn's configuration where the search was called.
     filters : list
         The warning filters there.
+    watcher : Watcher or None
+        What watches the fits, None where nothing could.
     """
 
     estimator: Any
@@ -55,6 +59,7 @@ class Evaluation:
     options: Mapping[str, Any]
     config: Mapping[str, Any]
     filters: Sequence[Any]
+    watcher: Watcher | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the search at home, with all that an earlier fit left in it, if nobody asks."""
@@ -62,12 +67,14 @@ class Evaluation:
         return {**self.__dict__, "search": search}
 
     def __call__(
-        self, params: dict[str, Any], candidate: int, fold: int, context: Any
+        self, params: dict[str, Any], candidate: int, fold: int, context: Any, watch: Watch | None
     ) -> dict[str, Any]:
-        """Return scikit-learn's result of one fit."""
+        """Return scikit-learn's result of one fit; ``"watched"`` has what came of watching it."""
+        estimator = clone(self.estimator)
         train, test = self.splits[fold]
-        return fit_and_score(
-            clone(self.estimator),
+        fit_and_score_it = functools.partial(
+            fit_and_score,
+            estimator,
             self.X,
             self.y,
             train=train,
@@ -79,6 +86,13 @@ class Evaluation:
             callback_ctx=context,
             **self.options,
         )
+        if self.watcher is None or watch is None:
+            return fit_and_score_it()
+        fit_params = self.options["fit_params"]
+        data = (self.X, self.y, train, test, fit_params, fold)
+        with FoldWatch(self.watcher, watch, estimator, *data).watching() as record:
+            result = fit_and_score_it()
+        return {**result, "watched": record.watched}
 
 
 @dataclass(frozen=True)
@@ -105,6 +119,7 @@ def run_fold(
     candidate: int,
     fold: int,
     context: Any,
+    watch: Watch | None,
     n_threads: int | None,
     local: bool,
 ) -> dict[str, Any] | Raised:
@@ -120,7 +135,7 @@ def run_fold(
             if not local:
                 stack.enter_context(warnings.catch_warnings())
                 use_warning_filters(evaluation.filters)
-            return evaluation(params, candidate, fold, context)
+            return evaluation(params, candidate, fold, context, watch)
     except Exception as error:  # noqa: BLE001  the search decides what becomes of it
         return Raised.of(error, travels=not local)
 

@@ -20,9 +20,10 @@ def search_results(
 ) -> dict[str, Any]:
     """Return ``cv_results_``: scikit-learn's, one row for each candidate.
 
-    Folds that a candidate was stopped before are NaN, of which nothing is said; the times of such a
-    candidate are means over the folds that were fitted.  ``with_states`` adds ``trial_state``,
-    ``suggested_by`` and ``stop_reason``.
+    Folds that a candidate was stopped before, or in, are NaN, of which nothing is said; the times
+    of such a candidate are means over the folds that were fitted.  ``with_states`` adds
+    ``trial_state``, ``suggested_by`` and ``stop_reason``.  Where estimators stopped early by
+    themselves, ``split0_best_round``, ... are the numbers of rounds they chose.
 
     Raises
     ------
@@ -34,7 +35,8 @@ def search_results(
         [result for row in counted for result in row if result is not None], search.error_score
     )
     some = next(result for row in counted for result in row if result is not None)
-    out = [blank(some, np.nan) if result is None else result for row in counted for result in row]
+    finished = [result for candidate in candidates for result in candidate.finished]
+    out = [blank(some, np.nan) if result is None else result for result in finished]
     if callable(search.scoring):
         insert_error_scores(out, search.error_score)
     trials = [candidate.trial for candidate in candidates]
@@ -45,8 +47,9 @@ def search_results(
             "suggested_by": [trial.origin for trial in trials],
             "stop_reason": np.array([trial.stop_reason for trial in trials], dtype=object),
         }
+    more |= _best_rounds(candidates, search.n_splits_)
     params = [trial.params for trial in trials]
-    stopped = np.array([None in row for row in counted])
+    stopped = np.array([None in candidate.finished for candidate in candidates])
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         results: dict[str, Any] = search._format_results(params, search.n_splits_, out, more)
@@ -57,6 +60,19 @@ def search_results(
             )
     _mean_times(results, counted, stopped)
     return results
+
+
+def _best_rounds(candidates: Sequence[Candidate], n_folds: int) -> dict[str, Any]:
+    """Return the numbers of rounds that early stopping chose, fold by fold; none if it did not."""
+    rounds = np.full((len(candidates), n_folds), np.nan)
+    for row, candidate in zip(rounds, candidates, strict=True):
+        for fold, result in enumerate(candidate.finished):
+            watched = candidate.watched.get(fold)
+            if result is not None and watched is not None and watched.n_rounds is not None:
+                row[fold] = watched.n_rounds
+    if np.isnan(rounds).all():
+        return {}
+    return {f"split{fold}_best_round": rounds[:, fold] for fold in range(n_folds)}
 
 
 def _of_stopped_only(warning: Any, results: Mapping[str, Any], stopped: Any) -> bool:

@@ -9,6 +9,7 @@ is suggested when a worker is free, from every result there is.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -16,13 +17,14 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneplug import SpaceExhausted, Study, Trial, TrialState
+from tuneplug import NoCompletedTrialError, SpaceExhausted, Study, Trial, TrialState
 from tuneplug.execution import Job
-from tuneplug.stopping import CompletionRule
+from tuneplug.stopping import CompletionRule, Report, unsaid_variance
 from tuneplug_sklearn.evaluation import Raised, blank, run_fold, test_scores
 from tuneplug_sklearn.executors import Crew
 from tuneplug_sklearn.folds import FoldModel
 from tuneplug_sklearn.progress import Progress
+from tuneplug_sklearn.watching import Watch, Watched
 
 __all__ = ["Candidate", "Limits", "Schedule"]
 
@@ -43,7 +45,10 @@ class Candidate:
     scores : ndarray of shape (F,) or None
         Test scores of the folds that count, once the search is done with it.
     cut : int or None
-        Number of folds after which it was stopped by racing: what came back later is not counted.
+        Number of folds after which it was stopped, by racing or within a fit: what came back later
+        is not counted.
+    watched : dict of int to Watched
+        What came of watching its fits, by fold.
     """
 
     trial: Trial
@@ -52,6 +57,7 @@ class Candidate:
     running: set[int] = field(default_factory=set)
     scores: NDArray[np.float64] | None = None
     cut: int | None = None
+    watched: dict[int, Watched] = field(default_factory=dict)
 
     @property
     def counted(self) -> list[dict[str, Any] | None]:
@@ -60,6 +66,18 @@ class Candidate:
             result if self.cut is None or fold < self.cut else None
             for fold, result in enumerate(self.results)
         ]
+
+    @property
+    def finished(self) -> list[dict[str, Any] | None]:
+        """The results that count, of fits that came to their own end."""
+        return [
+            None if self.ended_within(fold) else result for fold, result in enumerate(self.counted)
+        ]
+
+    def ended_within(self, fold: int) -> str | None:
+        """Return why the fit of a fold was ended before its own end, None if it was not."""
+        watched = self.watched.get(fold)
+        return None if watched is None else watched.stop_reason
 
     @property
     def scored(self) -> bool:
@@ -86,6 +104,8 @@ class Limits:
     rules : list of CompletionRule
     racing : bool
         Whether a candidate ends once its first folds say that it cannot win.
+    stopping : bool
+        Whether fits are stopped by what they report.
     """
 
     n_iter: int
@@ -93,6 +113,7 @@ class Limits:
     trial_timeout: float | None = None
     rules: Sequence[CompletionRule] = ()
     racing: bool = False
+    stopping: bool = False
 
     @property
     def may_end(self) -> bool:
@@ -107,7 +128,7 @@ class Limits:
     @property
     def cut_short(self) -> bool:
         """Whether candidates may end with folds left out."""
-        return self.racing or self.timed
+        return self.racing or self.stopping or self.timed
 
 
 class Schedule:
@@ -135,6 +156,8 @@ class Schedule:
         Takes the number of a candidate and of a fold; returns scikit-learn's context for the fit.
     report : callable
         Takes a ``Progress`` for each candidate that ends; returns whether the search is to end.
+    watched : bool
+        Whether fits can be watched: they then end by themselves when time is up.
     """
 
     def __init__(
@@ -152,6 +175,7 @@ class Schedule:
         check: Callable[[dict[str, Any]], None],
         context: Callable[[int, int], Any],
         report: Callable[[Progress], bool],
+        watched: bool,
     ) -> None:
         self.study, self.limits = study, limits
         self.candidates: list[Candidate] = []
@@ -160,10 +184,12 @@ class Schedule:
         self._n_candidates = n_candidates
         self._lag, self._error_score = lag, error_score
         self._check, self._context, self._report = check, context, report
+        self._watched = watched
         # What looks at results has to wait for them, also where the strategy does not.
-        waits = bool(limits.rules) or limits.racing
+        waits = bool(limits.rules) or limits.racing or limits.stopping
         self._n_independent = 0 if waits else n_independent
         self._start, self._suggesting = time.monotonic(), 0.0
+        self._began = time.time()
 
     # ------------------------------------------------------------------ what the driver calls
 
@@ -196,11 +222,15 @@ class Schedule:
             raise result.error
         candidate, fold = self._of(job)
         candidate.running.discard(fold)
+        watched = result.pop("watched", None)
+        if watched is not None:
+            candidate.watched[fold] = watched
         self._check(result)
         candidate.results[fold] = result
         if not candidate.trial.state.ended:
-            if self.limits.racing:
-                self._race(candidate)
+            if candidate.ended_within(fold):
+                candidate.todo.clear()
+            self._cut(candidate)
             self._end_if_over(candidate)
 
     def lost(self, job: Job, error: str) -> None:
@@ -274,18 +304,34 @@ class Schedule:
             trial.number,
             fold,
             self._context(trial.number, fold),
+            self._watch(trial, fold),
         )
         if crew.inline:
             return Job((trial.number, fold), _fit_here, arguments)
         return Job((trial.number, fold), run_fold, (*arguments, crew.n_threads, crew.local))
 
+    def _watch(self, trial: Trial, fold: int) -> Watch | None:
+        """Return what a fit is held to, None where nothing can watch it."""
+        if not self._watched:
+            return None
+        tests = {metric: test for (metric, f), test in trial.stop_tests.items() if f == fold}
+        ends = []
+        if self.limits.timeout is not None:
+            ends.append((self._began + self.limits.timeout, "timeout"))
+        if self.limits.trial_timeout is not None and trial.started is not None:
+            ends.append((trial.started + self.limits.trial_timeout, "trial_timeout"))
+        return Watch(tests, *min(ends, default=()))
+
     # ------------------------------------------------------------------ ends
 
     def _watch_the_clock(self) -> None:
-        """Stop what has had its time; one candidate is always let through to its end."""
+        """Stop what has had its time.
+
+        Where fits cannot be ended within, one candidate is always let through to its end.
+        """
         timeout, trial_timeout = self.limits.timeout, self.limits.trial_timeout
         late = timeout is not None and time.monotonic() - self._start >= timeout
-        if late and self.study.history.best() is not None:
+        if late and (self._watched or self.study.history.best() is not None):
             self._complete(f"timeout: {timeout:g} s have passed")
             for candidate in self._open():
                 self._stop(candidate, "timeout")
@@ -307,17 +353,27 @@ class Schedule:
             candidate.trial.stop_reason = reason
         self._end_if_over(candidate)
 
-    def _race(self, candidate: Candidate) -> None:
-        """Stop a candidate whose folds so far, in their order, say that it cannot win."""
+    def _cut(self, candidate: Candidate) -> None:
+        """Stop a candidate after the first of its folds, in their order, that say so.
+
+        That is one whose fit was ended within, or the last of those that say it cannot win.  Folds
+        count in their order, whatever the order in which they came back.
+        """
         scores = test_scores(candidate.results, self._metric)
-        seen = np.isfinite(scores)
-        leading = self._n_folds if seen.all() else int(np.argmin(seen))
-        model = self._fold_model(self._seen_by(candidate.trial.number))
-        for count in range(1, min(leading + 1, self._n_folds)):
-            if model.hopeless(np.where(np.arange(self._n_folds) < count, scores, np.nan)):
+        racing = self.limits.racing
+        model = self._fold_model(self._seen_by(candidate.trial.number)) if racing else None
+        for count, result in enumerate(candidate.results, start=1):
+            if result is None:
+                return
+            reason = candidate.ended_within(count - 1)
+            racing = racing and bool(np.isfinite(scores[count - 1]))
+            if reason is None and racing and model is not None and count < self._n_folds:
+                first = np.where(np.arange(self._n_folds) < count, scores, np.nan)
+                reason = "racing" if model.hopeless(first) else None
+            if reason is not None:
                 candidate.cut = count
                 candidate.todo.clear()
-                candidate.trial.stop_reason = "racing"
+                candidate.trial.stop_reason = reason
                 return
 
     def _end_if_over(self, candidate: Candidate) -> None:
@@ -326,22 +382,39 @@ class Schedule:
             return
         trial.finished = time.time()
         scores = candidate.scores = test_scores(candidate.counted, self._metric)
+        reports = self._reports(candidate)
         if candidate.error is not None:
             self.study.fail(trial, candidate.error)
         elif trial.stop_reason is None:
             self.study.tell(trial, float(scores.mean()))
         elif not np.isfinite(scores).any():
-            self.study.fail(trial, f"stopped before it had a score: {trial.stop_reason}")
+            self.study.tell(trial, np.nan)
         else:
-            # Racing sees no more than the suggestion did; what the clock stopped is as it is.
-            raced = candidate.cut is not None
-            seen = self._seen_by(trial.number) if raced else len(self.candidates)
+            # Racing and rules see no more than the suggestion did; the clock stops it as it is.
+            seen = len(self.candidates)
+            if candidate.cut is not None:
+                seen = self._seen_by(trial.number)
             mean, variance = self._fold_model(seen).whole(scores)
+            if candidate.cut is not None and candidate.ended_within(candidate.cut - 1):
+                trial.reports = reports
+                variance += unsaid_variance(trial, self.study.history.until(seen))
             self.study.tell(trial, mean, variance=variance)
+        trial.reports = reports
         if self._report(self._progress(trial)):
             self._complete("callback")
             for other in self._open():
                 self._stop(other, "callback")
+
+    def _reports(self, candidate: Candidate) -> list[Report]:
+        """Return what the fits that count reported; the trial learns what that was."""
+        reports: list[Report] = []
+        for fold, result in enumerate(candidate.counted):
+            watched = candidate.watched.get(fold)
+            if result is not None and watched is not None:
+                candidate.trial.metric = watched.metric
+                candidate.trial.direction = watched.direction
+                reports += watched.reports
+        return reports
 
     def _fold_model(self, seen: int) -> FoldModel:
         """Learn fold effects from the better half of the first so many candidates.
@@ -362,6 +435,27 @@ class Schedule:
         """Whether a fit succeeded of a candidate that came to its end."""
         results = (r for c in self.candidates if c.scored for r in c.counted)
         return any(result is not None and result["fit_error"] is None for result in results)
+
+    @property
+    def any_scored(self) -> bool:
+        """Whether there is a row for ``cv_results_``, be it of a failed fit."""
+        return any(candidate.scored for candidate in self.candidates)
+
+    @property
+    def all_stopped(self) -> bool:
+        """Whether no candidate completed, and that not for failed fits alone."""
+        states = {candidate.trial.state for candidate in self.candidates}
+        return TrialState.STOPPED in states and TrialState.COMPLETE not in states
+
+    def raise_if_all_were_stopped(self) -> None:
+        """Raise ``NoCompletedTrialError`` if there is nothing to be the best."""
+        if self.all_stopped:
+            reasons = Counter(c.trial.stop_reason for c in self.candidates if c.trial.stop_reason)
+            shown = ", ".join(f"{count} by {reason}" for reason, count in reasons.items())
+            raise NoCompletedTrialError(
+                f"no candidate completed: of {len(self.candidates)}, {shown} were stopped; "
+                "cv_results_ and study_ hold what they came to. Give more time, or shorter fits"
+            )
 
     def abandon(self, why: str) -> None:
         """Fail what is still open."""

@@ -6,10 +6,12 @@ import copy
 import functools
 import numbers
 import pickle
+import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -20,7 +22,9 @@ from sklearn.utils import check_random_state, indexable
 
 from tuneplug import SearchSpace, SpaceExhausted, Study
 from tuneplug.execution import drive
-from tuneplug.stopping import CompletionRule, Convergence, Patience, Target
+from tuneplug.monitoring import FitMonitor
+from tuneplug.plugins import fit_monitors, load_plugins
+from tuneplug.stopping import CompletionRule, Convergence, Patience, StoppingRule, Target
 from tuneplug.strategies import Strategy
 from tuneplug_sklearn._compat import (
     RETURN,
@@ -43,6 +47,7 @@ from tuneplug_sklearn.results import search_results
 from tuneplug_sklearn.schedule import Limits, Schedule
 from tuneplug_sklearn.shipping import Shipment
 from tuneplug_sklearn.space import add_earlier, as_lists, default_point, n_distinct, startup_points
+from tuneplug_sklearn.watching import Watcher, call_fit, in_place_of_fit, last_step, own_params
 
 __all__ = ["WarpedBayesSearchCV", "most_candidates"]
 
@@ -125,10 +130,21 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
     racing : bool, default False
         Whether a candidate ends after its first folds when those, compared with the same folds of
         the best, say that it cannot win.
+    stopping : str, StoppingRule or None, default None
+        What ends poor fits between boosting rounds: ``"median"``, ``"asha"`` or an instance of a
+        rule of ``tuneplug.stopping``.  The last step of the estimator must be one whose rounds can
+        be watched, such as a model of XGBoost or LightGBM.
+    monitor : FitMonitor or None, default None
+        What watches fits: None takes, of all that are installed, the one that accepts the last
+        step.  ``tuneplug_xgboost.XGBoostMonitor(metric=..., maximize=...)`` chooses what to report.
+    validation_fraction : float or None, default 0.1
+        Where the last step stops early by itself, the share of each training part that it goes by.
+        None: it goes by the validation part of the fold, whose score is then too good.
     timeout : float or None, default None
-        Seconds after which no fit begins.  One candidate is always let through to its end.
+        Seconds after which no fit begins, and fits that are watched end.  Where they cannot be, one
+        candidate is always let through to its end.
     trial_timeout : float or None, default None
-        Seconds after which no more folds of a candidate begin.
+        Seconds after which no more folds of a candidate begin, and those that are watched end.
     target : float or None, default None
         The search ends once a candidate has this mean score.
     patience : int or None, default None
@@ -149,8 +165,9 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
     cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, \
 refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         As in scikit-learn.  Rows of ``cv_results_`` are in the order of suggestion.  With
-        ``racing`` or a time limit there are also ``trial_state``, ``suggested_by`` and
-        ``stop_reason``; folds left out are NaN.
+        ``stopping``, ``racing`` or a time limit there are also ``trial_state``, ``suggested_by``
+        and ``stop_reason``; folds left out or ended are NaN.  Where the last step stops early by
+        itself, ``split0_best_round``, ... are the rounds that it chose.
 
     Examples
     --------
@@ -179,6 +196,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "deterministic": ["boolean", StrOptions({"auto"})],
         "lag": [Interval(numbers.Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "racing": ["boolean"],
+        "stopping": [str, StoppingRule, None],
+        "monitor": [FitMonitor, None],
+        "validation_fraction": [Interval(numbers.Real, 0, 1, closed="neither"), None],
         "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
         "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
         "target": [numbers.Real, None],
@@ -211,6 +231,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         deterministic: bool | str = "auto",
         lag: int | str = "auto",
         racing: bool = False,
+        stopping: str | StoppingRule | None = None,
+        monitor: FitMonitor | None = None,
+        validation_fraction: float | None = 0.1,
         timeout: float | None = None,
         trial_timeout: float | None = None,
         target: float | None = None,
@@ -230,6 +253,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.deterministic = deterministic
         self.lag = lag
         self.racing = racing
+        self.stopping = stopping
+        self.monitor = monitor
+        self.validation_fraction = validation_fraction
         self.timeout = timeout
         self.trial_timeout = trial_timeout
         self.target = target
@@ -294,8 +320,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         """
         scorers, refit_metric = self._get_scorers()
         metric = self._driving_metric(scorers)
-        limits = self._limits()
         study, n_independent = self._start_study(metric)
+        limits = self._limits(study)
+        monitors = self._monitors(study)
         X, y = indexable(X, y)
         params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
@@ -321,7 +348,13 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             "fit_params": routed.estimator.fit,
             "score_params": routed.scorer.score,
         }
-        evaluation = self._evaluation(X, y, splits, n_candidates, options)
+        watcher = None
+        if monitors:
+            groups = routed.splitter.split.get("groups")
+            watcher = Watcher(
+                monitors, limits.stopping, self.validation_fraction, study.seed, groups
+            )
+        evaluation = self._evaluation(X, y, splits, n_candidates, options, watcher)
         self.study_ = study
 
         def context(candidate: int, fold: int) -> Any:
@@ -350,6 +383,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 check=self._check_scores,
                 context=context,
                 report=self._report,
+                watched=watcher is not None,
             )
             conclude = functools.partial(self._conclude, schedule, scorers, refit_metric)
             try:
@@ -363,9 +397,13 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if schedule.exhausted is not None:
             self._say_exhausted(study, schedule.exhausted)
         task.end()
-        conclude()
+        if schedule.any_scored:
+            conclude()
+        if self.verbose > 0 and limits.stopping:
+            print(study.savings(), file=sys.stderr)
+        schedule.raise_if_all_were_stopped()
         if self.refit:
-            self._refit(X, y, routed.estimator.fit, root)
+            self._refit(X, y, routed.estimator.fit, root, watcher)
         root.end()
         return self
 
@@ -380,7 +418,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             _check_metric(self.optimize, names)
         return self.optimize or (self.refit if isinstance(self.refit, str) else None)
 
-    def _limits(self) -> Limits:
+    def _limits(self, study: Study) -> Limits:
         """Return what ends the search, or a candidate, early."""
         rules: list[CompletionRule] = []
         if self.target is not None:
@@ -389,7 +427,48 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             rules.append(Patience(self.patience))
         if self.convergence:
             rules.append(Convergence())
-        return Limits(self.n_iter, self.timeout, self.trial_timeout, rules, self.racing)
+        return Limits(
+            self.n_iter,
+            self.timeout,
+            self.trial_timeout,
+            rules,
+            self.racing,
+            study.stopping is not None,
+        )
+
+    def _monitors(self, study: Study) -> tuple[FitMonitor, ...]:
+        """Return the monitors that accept the last step, or what the space puts in its place.
+
+        Raises
+        ------
+        ValueError
+            If fits have to be watched and none does.
+        """
+        chosen = (
+            value
+            for branch in study.space.branches
+            for parameter in branch.values()
+            for value in getattr(parameter, "values", ())
+            if hasattr(value, "fit")
+        )
+        steps = [last_step(estimator) for estimator in (self.estimator, *chosen)]
+        needed = study.stopping is not None
+        foreign = any(not type(step).__module__.startswith("sklearn.") for step in steps)
+        if self.monitor is not None:
+            known = [self.monitor]
+        elif needed or foreign or self.timeout is not None or self.trial_timeout is not None:
+            known = [cls() for cls in fit_monitors(load_plugins()).values()]
+        else:
+            return ()  # nothing of scikit-learn's stops early by data that it is not given
+        monitors = tuple(m for m in known if any(m.accepts(step) for step in steps))
+        if needed and not monitors:
+            raise ValueError(
+                "stopping needs an estimator whose rounds can be watched, but got "
+                f"{type(steps[0]).__name__}, which none of the monitors "
+                f"{sorted(monitor.name for monitor in known)} accepts: leave stopping out, or pass "
+                "monitor=, a tuneplug.monitoring.FitMonitor"
+            )
+        return monitors
 
     def _lag_for(self, n_folds: int) -> int | None:
         """Return the lag, None where the search is not deterministic."""
@@ -418,6 +497,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             space,
             strategy=self.strategy,
             direction="maximize",
+            stopping=self.stopping,
             seed=int(seed),
             n_trials=self.n_iter,
         )
@@ -456,7 +536,13 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         return splits
 
     def _evaluation(
-        self, X: Any, y: Any, splits: Any, n_candidates: int, options: Mapping[str, Any]
+        self,
+        X: Any,
+        y: Any,
+        splits: Any,
+        n_candidates: int,
+        options: Mapping[str, Any],
+        watcher: Watcher | None,
     ) -> Evaluation:
         """Return what all fits have in common."""
         return Evaluation(
@@ -477,6 +563,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             },
             config=get_config(),
             filters=list(warnings.filters),
+            watcher=watcher,
         )
 
     # ------------------------------------------------------------------ the search
@@ -518,7 +605,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if callable(self.scoring) and self.multimetric_:
             self._check_refit_for_multimetric(first)
             refit_metric = self.refit
-        if self.refit or not self.multimetric_:
+        if not schedule.all_stopped and (self.refit or not self.multimetric_):
             self.best_index_ = self._select_best_index(self.refit, refit_metric, results)
             if not callable(self.refit):
                 self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
@@ -526,18 +613,49 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.scorer_ = public_scorers(scorers)
         self.cv_results_ = results
 
-    def _refit(self, X: Any, y: Any, fit_params: Mapping[str, Any], root: FitTask) -> None:
+    def _refit(
+        self,
+        X: Any,
+        y: Any,
+        fit_params: Mapping[str, Any],
+        root: FitTask,
+        watcher: Watcher | None,
+    ) -> None:
         # Settings may hold estimators themselves: they are cloned like the estimator.
         self.best_estimator_ = clone(self.estimator).set_params(
             **clone(self.best_params_, safe=False)
         )
         task = root.child("refit-with-best-params", with_data=True)
-        start = time.time()
-        task.fit(self.best_estimator_, X, *([] if y is None else [y]), **fit_params)
-        self.refit_time_ = time.time() - start
+        with self._as_many_rounds(watcher, fit_params):
+            start = time.time()
+            task.fit(self.best_estimator_, X, *([] if y is None else [y]), **fit_params)
+            self.refit_time_ = time.time() - start
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
         task.end()
+
+    def _as_many_rounds(
+        self, watcher: Watcher | None, fit_params: Mapping[str, Any]
+    ) -> AbstractContextManager[None]:
+        """Refit with the median of the rounds that early stopping chose, without evaluation data.
+
+        Where it went by evaluation sets of the user's own, those go to the refit as well, and it
+        stops early again.
+        """
+        last = last_step(self.best_estimator_)
+        monitor = None if watcher is None else watcher.monitor_of(last)
+        names = [name for name in self.cv_results_ if name.endswith("_best_round")]
+        rounds = np.array([self.cv_results_[name][self.best_index_] for name in names])
+        rounds = rounds[np.isfinite(rounds)]
+        own = own_params(self.best_estimator_, fit_params)
+        if monitor is None or len(rounds) == 0 or monitor.has_evaluation(own):
+            return nullcontext()
+        n_rounds = max(1, round(float(np.median(rounds))))
+
+        def fit(X: Any, y: Any = None, **params: Any) -> Any:
+            return call_fit(last, X, y, monitor.for_refit(last, params, n_rounds))
+
+        return in_place_of_fit(last, fit)
 
 
 def most_candidates(study: Study, n_iter: int) -> int:

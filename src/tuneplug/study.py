@@ -25,6 +25,7 @@ from tuneplug.parameters import ScalingRecord
 from tuneplug.plugins.manager import stopping_named, strategy_named
 from tuneplug.space import SearchSpace
 from tuneplug.stopping.base import StoppingRule, unsaid_variance
+from tuneplug.stopping.savings import Savings
 from tuneplug.strategies.base import Context, Strategy
 from tuneplug.strategies.warps import WarpCurve
 from tuneplug.trial import Direction, History, Observation, Trial, TrialState
@@ -428,6 +429,7 @@ class Study:
                 "origin": trial.origin,
                 "expected_gain": trial.expected_gain,
                 "stop_reason": trial.stop_reason,
+                "n_reports": len(trial.reports),
                 "error": trial.error,
                 "started": trial.started,
                 "duration": trial.duration,
@@ -440,6 +442,10 @@ class Study:
     def explain_scaling(self) -> list[ScalingRecord]:
         """Return a record a numeric parameter: parameter, scaling, chosen_by, reason, advice."""
         return self.space.explain_scaling()
+
+    def savings(self) -> Savings:
+        """Return how many steps and seconds ending trials early has saved."""
+        return Savings.of(self.history)
 
     def learned_warps(self) -> Mapping[str, WarpCurve]:
         """Return the warp that the strategy has learned for each numeric parameter.

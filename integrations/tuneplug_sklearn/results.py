@@ -30,13 +30,11 @@ def search_results(
         If every fit failed.
     """
     counted = [candidate.counted for candidate in candidates]
-    warn_or_raise_about_fit_failures(
-        [result for row in counted for result in row if result is not None], search.error_score
-    )
-    some = next(result for row in counted for result in row if result is not None)
-    out = [blank(some, np.nan) if result is None else result for row in counted for result in row]
+    there = [result for row in counted for result in row if result is not None]
+    warn_or_raise_about_fit_failures(there, search.error_score)
     if callable(search.scoring):
-        insert_error_scores(out, search.error_score)
+        insert_error_scores(there, search.error_score)
+    out = [blank(there[0]) if result is None else result for row in counted for result in row]
     trials = [candidate.trial for candidate in candidates]
     more: dict[str, Any] = {}
     if with_states:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tuneplug import SpaceExhausted, Study, Trial, TrialState
 from tuneplug.execution import Job
 from tuneplug.stopping import CompletionRule
-from tuneplug_sklearn.evaluation import Raised, blank, run_fold, test_scores
+from tuneplug_sklearn.evaluation import Raised, run_fold, test_scores
 from tuneplug_sklearn.executors import Crew
 from tuneplug_sklearn.folds import FoldModel
 from tuneplug_sklearn.progress import Progress
@@ -127,8 +127,8 @@ class Schedule:
         None where the search is not deterministic.
     metric : str or None
         The one that drives the search, where there are several.
-    error_score : "raise" or float
-        The score of a fold that no worker could bring home.
+    failed : callable
+        Takes an error; returns the result of a fit that no worker could bring home.
     check : callable
         Takes each result; raises what is wrong with the scores in it.
     context : callable
@@ -148,7 +148,7 @@ class Schedule:
         n_independent: int,
         lag: int | None,
         metric: str | None,
-        error_score: Any,
+        failed: Callable[[str], dict[str, Any]],
         check: Callable[[dict[str, Any]], None],
         context: Callable[[int, int], Any],
         report: Callable[[Progress], bool],
@@ -158,7 +158,7 @@ class Schedule:
         self.exhausted: SpaceExhausted | None = None
         self._crew, self._n_folds, self._metric = crew, n_folds, metric
         self._n_candidates = n_candidates
-        self._lag, self._error_score = lag, error_score
+        self._lag, self._failed = lag, failed
         self._check, self._context, self._report = check, context, report
         # What looks at results has to wait for them, also where the strategy does not.
         waits = bool(limits.rules) or limits.racing
@@ -207,15 +207,12 @@ class Schedule:
         """Take note of a fit that no worker brought home: a failed one."""
         candidate, fold = self._of(job)
         text = f"candidate {candidate.trial.number}, fold {fold}: the worker died, twice.\n{error}"
-        if self._error_score == "raise":
-            raise RuntimeError(text)
+        result = self._failed(text)
         # Each of the other folds would kill workers as well: they count as failed, like this one.
         left, candidate.todo = candidate.todo, []
-        known = (result for other in self.candidates for result in other.results)
-        some = next((result for result in known if result is not None), NO_RESULT)
         for other in left:
-            candidate.results[other] = blank(some, self._error_score, text)
-        self.done(job, blank(some, self._error_score, text))
+            candidate.results[other] = dict(result)
+        self.done(job, result)
 
     # ------------------------------------------------------------------ candidates
 
@@ -282,13 +279,14 @@ class Schedule:
     # ------------------------------------------------------------------ ends
 
     def _watch_the_clock(self) -> None:
-        """Stop what has had its time; one candidate is always let through to its end."""
+        """Stop what has had its time, and begin no more; until one is complete, none is stopped."""
         timeout, trial_timeout = self.limits.timeout, self.limits.trial_timeout
         late = timeout is not None and time.monotonic() - self._start >= timeout
-        if late and self.study.history.best() is not None:
+        if late and self.candidates:
             self._complete(f"timeout: {timeout:g} s have passed")
-            for candidate in self._open():
-                self._stop(candidate, "timeout")
+            if self.study.history.best() is not None:
+                for candidate in self._open():
+                    self._stop(candidate, "timeout")
         if trial_timeout is not None:
             for candidate in self._open():
                 started = candidate.trial.started
@@ -385,15 +383,6 @@ class Schedule:
             elapsed=time.monotonic() - self._start,
             suggesting=self._suggesting,
         )
-
-
-#: The form of a result where no fit has given one.
-NO_RESULT: dict[str, Any] = {
-    "test_scores": np.nan,
-    "train_scores": np.nan,
-    "n_test_samples": 0,
-    "fit_error": None,
-}
 
 
 def _fit_here(shipment: Any, *args: Any) -> Any:

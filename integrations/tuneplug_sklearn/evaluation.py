@@ -19,7 +19,12 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.base import clone
 
-from tuneplug_sklearn._compat import fit_and_score, has_callbacks, use_warning_filters
+from tuneplug_sklearn._compat import (
+    fit_and_score,
+    has_callbacks,
+    metric_names,
+    use_warning_filters,
+)
 from tuneplug_sklearn.executors import worker_context
 from tuneplug_sklearn.watching import FoldWatch, Watch, Watcher
 
@@ -94,6 +99,25 @@ class Evaluation:
             result = fit_and_score_it()
         return {**result, "watched": record.watched}
 
+    def failed(self, error: str) -> dict[str, Any]:
+        """Return scikit-learn's result of a fit that raised, for one that never came back.
+
+        Raises
+        ------
+        RuntimeError
+            If errors are to be raised.
+        """
+        if self.options["error_score"] == "raise":
+            raise RuntimeError(error)
+        value, names = self.options["error_score"], metric_names(self.options["scorer"])
+        scores = {"train_scores": value, "test_scores": value}
+        if names is not None:
+            scores = {kind: dict.fromkeys(names, value) for kind in scores}
+        if not self.options["return_train_score"]:
+            del scores["train_scores"]
+        times = {"fit_time": np.nan, "score_time": np.nan}
+        return {**scores, **times, "n_test_samples": 0, "fit_error": error}
+
 
 @dataclass(frozen=True)
 class Raised:
@@ -164,13 +188,13 @@ def test_scores(
     return np.array(scores, dtype=np.float64)
 
 
-def blank(like: Mapping[str, Any], value: float, error: str | None = None) -> dict[str, Any]:
-    """Return a result of the form of another one for a fit that gave none: its score is a value."""
+def blank(like: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a result of the form of another one for a fit that was left out: NaN scores."""
 
     def scores(given: Any) -> Any:
-        return dict.fromkeys(given, value) if isinstance(given, Mapping) else value
+        return dict.fromkeys(given, np.nan) if isinstance(given, Mapping) else np.nan
 
-    filled = {"fit_time": np.nan, "score_time": np.nan, "fit_error": error}
+    filled = {"fit_time": np.nan, "score_time": np.nan, "fit_error": None}
     return {
         **{key: scores(given) if key.endswith("_scores") else given for key, given in like.items()},
         **filled,

@@ -31,14 +31,12 @@ def search_results(
         If every fit failed.
     """
     counted = [candidate.counted for candidate in candidates]
-    warn_or_raise_about_fit_failures(
-        [result for row in counted for result in row if result is not None], search.error_score
-    )
-    some = next(result for row in counted for result in row if result is not None)
-    finished = [result for candidate in candidates for result in candidate.finished]
-    out = [blank(some, np.nan) if result is None else result for result in finished]
+    there = [result for row in counted for result in row if result is not None]
+    warn_or_raise_about_fit_failures(there, search.error_score)
     if callable(search.scoring):
-        insert_error_scores(out, search.error_score)
+        insert_error_scores(there, search.error_score)
+    finished = [result for candidate in candidates for result in candidate.finished]
+    out = [blank(there[0]) if result is None else result for result in finished]
     trials = [candidate.trial for candidate in candidates]
     more: dict[str, Any] = {}
     if with_states:

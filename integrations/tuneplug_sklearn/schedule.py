@@ -9,7 +9,6 @@ is suggested when a worker is free, from every result there is.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -17,10 +16,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneplug import NoCompletedTrialError, SpaceExhausted, Study, Trial, TrialState
+from tuneplug import SpaceExhausted, Study, Trial, TrialState
 from tuneplug.execution import Job
 from tuneplug.stopping import CompletionRule, Report, unsaid_variance
-from tuneplug_sklearn.evaluation import Raised, blank, run_fold, test_scores
+from tuneplug_sklearn.evaluation import Raised, run_fold, test_scores
 from tuneplug_sklearn.executors import Crew
 from tuneplug_sklearn.folds import FoldModel
 from tuneplug_sklearn.progress import Progress
@@ -148,8 +147,8 @@ class Schedule:
         None where the search is not deterministic.
     metric : str or None
         The one that drives the search, where there are several.
-    error_score : "raise" or float
-        The score of a fold that no worker could bring home.
+    failed : callable
+        Takes an error; returns the result of a fit that no worker could bring home.
     check : callable
         Takes each result; raises what is wrong with the scores in it.
     context : callable
@@ -171,7 +170,7 @@ class Schedule:
         n_independent: int,
         lag: int | None,
         metric: str | None,
-        error_score: Any,
+        failed: Callable[[str], dict[str, Any]],
         check: Callable[[dict[str, Any]], None],
         context: Callable[[int, int], Any],
         report: Callable[[Progress], bool],
@@ -182,7 +181,7 @@ class Schedule:
         self.exhausted: SpaceExhausted | None = None
         self._crew, self._n_folds, self._metric = crew, n_folds, metric
         self._n_candidates = n_candidates
-        self._lag, self._error_score = lag, error_score
+        self._lag, self._failed = lag, failed
         self._check, self._context, self._report = check, context, report
         self._watched = watched
         # What looks at results has to wait for them, also where the strategy does not.
@@ -237,15 +236,12 @@ class Schedule:
         """Take note of a fit that no worker brought home: a failed one."""
         candidate, fold = self._of(job)
         text = f"candidate {candidate.trial.number}, fold {fold}: the worker died, twice.\n{error}"
-        if self._error_score == "raise":
-            raise RuntimeError(text)
+        result = self._failed(text)
         # Each of the other folds would kill workers as well: they count as failed, like this one.
         left, candidate.todo = candidate.todo, []
-        known = (result for other in self.candidates for result in other.results)
-        some = next((result for result in known if result is not None), NO_RESULT)
         for other in left:
-            candidate.results[other] = blank(some, self._error_score, text)
-        self.done(job, blank(some, self._error_score, text))
+            candidate.results[other] = dict(result)
+        self.done(job, result)
 
     # ------------------------------------------------------------------ candidates
 
@@ -325,16 +321,17 @@ class Schedule:
     # ------------------------------------------------------------------ ends
 
     def _watch_the_clock(self) -> None:
-        """Stop what has had its time.
+        """Stop what has had its time, and begin no more.
 
-        Where fits cannot be ended within, one candidate is always let through to its end.
+        Where fits cannot be ended within, none is stopped until one candidate is complete.
         """
         timeout, trial_timeout = self.limits.timeout, self.limits.trial_timeout
         late = timeout is not None and time.monotonic() - self._start >= timeout
-        if late and (self._watched or self.study.history.best() is not None):
+        if late and self.candidates:
             self._complete(f"timeout: {timeout:g} s have passed")
-            for candidate in self._open():
-                self._stop(candidate, "timeout")
+            if self._watched or self.study.history.best() is not None:
+                for candidate in self._open():
+                    self._stop(candidate, "timeout")
         if trial_timeout is not None:
             for candidate in self._open():
                 started = candidate.trial.started
@@ -436,27 +433,6 @@ class Schedule:
         results = (r for c in self.candidates if c.scored for r in c.counted)
         return any(result is not None and result["fit_error"] is None for result in results)
 
-    @property
-    def any_scored(self) -> bool:
-        """Whether there is a row for ``cv_results_``, be it of a failed fit."""
-        return any(candidate.scored for candidate in self.candidates)
-
-    @property
-    def all_stopped(self) -> bool:
-        """Whether no candidate completed, and that not for failed fits alone."""
-        states = {candidate.trial.state for candidate in self.candidates}
-        return TrialState.STOPPED in states and TrialState.COMPLETE not in states
-
-    def raise_if_all_were_stopped(self) -> None:
-        """Raise ``NoCompletedTrialError`` if there is nothing to be the best."""
-        if self.all_stopped:
-            reasons = Counter(c.trial.stop_reason for c in self.candidates if c.trial.stop_reason)
-            shown = ", ".join(f"{count} by {reason}" for reason, count in reasons.items())
-            raise NoCompletedTrialError(
-                f"no candidate completed: of {len(self.candidates)}, {shown} were stopped; "
-                "cv_results_ and study_ hold what they came to. Give more time, or shorter fits"
-            )
-
     def abandon(self, why: str) -> None:
         """Fail what is still open."""
         for candidate in self._open():
@@ -479,15 +455,6 @@ class Schedule:
             elapsed=time.monotonic() - self._start,
             suggesting=self._suggesting,
         )
-
-
-#: The form of a result where no fit has given one.
-NO_RESULT: dict[str, Any] = {
-    "test_scores": np.nan,
-    "train_scores": np.nan,
-    "n_test_samples": 0,
-    "fit_error": None,
-}
 
 
 def _fit_here(shipment: Any, *args: Any) -> Any:

@@ -9,8 +9,8 @@ import pickle
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from concurrent.futures import BrokenExecutor
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, final
 
@@ -20,7 +20,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, indexable
 
-from tuneplug import SearchSpace, SpaceExhausted, Study
+from tuneplug import NoCompletedTrialError, SearchSpace, SpaceExhausted, Study, TrialState
 from tuneplug.execution import drive
 from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import fit_monitors, load_plugins
@@ -44,7 +44,7 @@ from tuneplug_sklearn.executors import crew
 from tuneplug_sklearn.foreign import translated
 from tuneplug_sklearn.progress import Progress, call_all, print_line
 from tuneplug_sklearn.results import search_results
-from tuneplug_sklearn.schedule import Limits, Schedule
+from tuneplug_sklearn.schedule import Candidate, Limits, Schedule
 from tuneplug_sklearn.shipping import Shipment
 from tuneplug_sklearn.space import add_earlier, as_lists, default_point, n_distinct, startup_points
 from tuneplug_sklearn.watching import Watcher, call_fit, in_place_of_fit, last_step, own_params
@@ -141,8 +141,8 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         Where the last step stops early by itself, the share of each training part that it goes by.
         None: it goes by the validation part of the fold, whose score is then too good.
     timeout : float or None, default None
-        Seconds after which no fit begins, and fits that are watched end.  Where they cannot be, one
-        candidate is always let through to its end.
+        Seconds after which no fit begins, and fits that are watched end.  Where they cannot be,
+        those that have begun are let through while no candidate is complete.
     trial_timeout : float or None, default None
         Seconds after which no more folds of a candidate begin, and those that are watched end.
     target : float or None, default None
@@ -294,8 +294,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     def fit(self, X: Any, y: Any = None, **params: Any) -> WarpedBayesSearchCV:
         """Search, then refit the best candidate on all of the data.
 
-        On an interrupt the candidates that were scored are kept in ``cv_results_``, nothing is
-        refitted, and the interrupt goes on.
+        On an interrupt, or an error that is raised, the candidates that were scored are kept in
+        ``cv_results_``, nothing is refitted, and it goes on.
 
         Parameters
         ----------
@@ -317,6 +317,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         ValueError
             If every fit of every candidate failed, with counts and tracebacks; or, before any
             fit, if another argument is wrong.
+        NoCompletedTrialError
+            If no candidate came to its end, as ``trial_timeout`` or a callback stopped them.
         """
         scorers, refit_metric = self._get_scorers()
         metric = self._driving_metric(scorers)
@@ -379,7 +381,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 n_independent=n_independent,
                 lag=self._lag_for(n_folds),
                 metric=metric,
-                error_score=self.error_score,
+                failed=evaluation.failed,
                 check=self._check_scores,
                 context=context,
                 report=self._report,
@@ -388,20 +390,19 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             conclude = functools.partial(self._conclude, schedule, scorers, refit_metric)
             try:
                 drive(workers.workers, schedule.next_job, schedule.done, schedule.lost)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  it goes on, whatever comes of the rest
                 schedule.abandon(f"interrupted: the search ended while this trial ran: {error!r}")
-                outside = isinstance(error, KeyboardInterrupt | SystemExit | BrokenExecutor)
-                if outside and schedule.any_fitted:
-                    conclude()
-                raise
+                try:
+                    if schedule.any_fitted:
+                        conclude()
+                finally:
+                    raise error
         if schedule.exhausted is not None:
             self._say_exhausted(study, schedule.exhausted)
         task.end()
-        if schedule.any_scored:
-            conclude()
         if self.verbose > 0 and limits.stopping:
             print(study.savings(), file=sys.stderr)
-        schedule.raise_if_all_were_stopped()
+        conclude()
         if self.refit:
             self._refit(X, y, routed.estimator.fit, root, watcher)
         root.end()
@@ -605,13 +606,21 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if callable(self.scoring) and self.multimetric_:
             self._check_refit_for_multimetric(first)
             refit_metric = self.refit
-        if not schedule.all_stopped and (self.refit or not self.multimetric_):
-            self.best_index_ = self._select_best_index(self.refit, refit_metric, results)
+        self.scorer_ = public_scorers(scorers)
+        self.cv_results_ = results
+        _check_any_whole(rows)
+        if self.refit or not self.multimetric_:
+            failed = [candidate.error is not None for candidate in rows]
+            self.best_index_ = self._best_index(refit_metric, results, np.array(failed))
             if not callable(self.refit):
                 self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
             self.best_params_ = results["params"][self.best_index_]
-        self.scorer_ = public_scorers(scorers)
-        self.cv_results_ = results
+
+    def _best_index(self, metric: Any, results: Mapping[str, Any], failed: Any) -> int:
+        """Return the row that is best: whatever ``error_score`` is, no failed one if it can be."""
+        if callable(self.refit) or failed.all():
+            return int(self._select_best_index(self.refit, metric, results))
+        return int(np.where(failed, len(failed) + 1, results[f"rank_test_{metric}"]).argmin())
 
     def _refit(
         self,
@@ -661,6 +670,18 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 def most_candidates(study: Study, n_iter: int) -> int:
     """Return how many candidates there will be at most; conditions can make it fewer."""
     return n_iter if study.strategy.allow_repeats else int(min(n_iter, study.space.size))
+
+
+def _check_any_whole(rows: Sequence[Candidate]) -> None:
+    """Check that not every candidate that could be best was stopped."""
+    states = Counter(candidate.trial.state for candidate in rows)
+    if states[TrialState.STOPPED] and not states[TrialState.COMPLETE]:
+        reasons = sorted({str(c.trial.stop_reason) for c in rows} - {"None"})
+        raise NoCompletedTrialError(
+            f"no candidate came to its end: {states[TrialState.STOPPED]} of {len(rows)} were "
+            f"stopped ({', '.join(reasons)}), and what they scored is in cv_results_: "
+            "allow a candidate more time, or have fewer folds"
+        )
 
 
 def _check_metric(name: str | None, names: list[str]) -> None:

@@ -24,7 +24,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.svm import SVC
 
-from tuneplug import Float, Int, TrialState
+from tuneplug import Float, Int, NoCompletedTrialError, TrialState
 from tuneplug_sklearn import Progress, WarpedBayesSearchCV
 from tuneplug_sklearn import schedule as schedule_module
 
@@ -209,6 +209,34 @@ def test_a_trial_that_takes_too_long_is_stopped_and_the_search_goes_on(monkeypat
     assert search.study_.completion_reason is None
 
 
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("refit", [True, False])
+def test_where_every_trial_takes_too_long_none_is_best(refit):
+    search = peak(n_iter=3, trial_timeout=2, refit=refit)
+    with pytest.raises(NoCompletedTrialError, match=r"3 of 3 were stopped \(trial_timeout\)"):
+        search.fit(ROWS, LABELS)
+    assert np.isfinite(search.cv_results_["split0_test_score"]).all()
+    assert not hasattr(search, "best_index_")
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_timeout_holds_where_no_trial_completes():
+    with pytest.raises(NoCompletedTrialError, match="5 of 5 were stopped"):
+        fitted(n_iter=100, trial_timeout=2, timeout=9, lag=0)
+    assert len(Peak.n_fits) == 10
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_timeout_holds_where_every_fit_fails():
+    class Hopeless(Peak):
+        def fit(self, X, y=None):
+            super().fit(X, y)
+            raise ValueError("in vain")
+
+    with pytest.raises(ValueError, match="All the 12 fits failed"):
+        peak(Hopeless(), n_iter=100, timeout=9, lag=0).fit(ROWS, LABELS)
+
+
 # --------------------------------------------------------------------------- target, patience
 
 
@@ -283,6 +311,36 @@ def test_ctrl_c_keeps_every_trial_that_was_finished_and_goes_on():
     assert search.best_params_ == search.cv_results_["params"][search.best_index_]
     assert not hasattr(search, "best_estimator_")
     assert search.study_.trials[-1].state is TrialState.FAILED
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_goes_on_whatever_comes_of_the_results():
+    """S21: an outer loop stops too, also where no best can be told."""
+    search = peak(refit=lambda results: 1 / 0, callbacks=[lambda p: p.n_done == 5 and interrupt()])
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(ROWS, LABELS)
+    assert len(search.cv_results_["params"]) == 5
+
+
+def test_what_was_scored_is_kept_where_refit_or_a_fit_raises():
+    with pytest.raises(ZeroDivisionError):
+        (search := peak(refit=lambda results: 1 / 0)).fit(ROWS, LABELS)
+    assert len(search.cv_results_["params"]) == 12
+
+    class Fragile(Peak):
+        def fit(self, X, y=None):
+            super().fit(X, y)
+            assert len(self.n_fits) != 4 * 4 + 2
+            return self
+
+    Peak.n_fits.clear()
+    with pytest.raises(AssertionError):
+        (search := peak(Fragile(), error_score="raise")).fit(ROWS, LABELS)
+    assert len(search.cv_results_["params"]) == 4
+    assert not hasattr(search, "best_estimator_")
 
 
 SCRIPT = """

@@ -354,6 +354,10 @@ def test_clones_share_the_executor_and_copies_that_are_pickled_drop_it():
 # --------------------------------------------------------------------------- killed workers
 
 
+def both_metrics(model, X, y):
+    return {"accuracy": 0.5, "f1": 0.25}
+
+
 def deadly(deadly_b):
     class Deadly(Peak):
         def fit(self, X, y=None):
@@ -381,6 +385,36 @@ def test_a_killed_worker_costs_its_candidate_at_most():
     assert states.count(TrialState.FAILED) == 1
 
 
+@pytest.mark.parametrize("scoring", [["accuracy", "f1"], both_metrics], ids=["list", "callable"])
+def test_the_first_candidate_may_be_the_one_that_kills_its_worker(scoring):
+    search = WarpedBayesSearchCV(
+        deadly(0),
+        {"b": [0, 7]},
+        n_iter=2,
+        cv=2,
+        n_jobs=2,
+        scoring=scoring,
+        refit=False,
+        error_score=-9.0,
+        return_train_score=True,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("ignore", FitFailedWarning)
+        results = search.fit(ROWS, LABELS).cv_results_
+    for name in [name for name in results if name.startswith(("mean_test", "mean_train"))]:
+        assert results[name][0] == -9.0
+        assert results[name][1] >= 0.0
+
+
+def test_a_worker_killed_where_errors_are_to_be_raised_is_one():
+    search = WarpedBayesSearchCV(
+        deadly(7), {"b": [3, 7]}, n_iter=2, cv=2, n_jobs=2, error_score="raise"
+    )
+    with pytest.raises(RuntimeError, match="candidate 1, fold 0: the worker died, twice"):
+        search.fit(ROWS, LABELS)
+
+
 def test_a_broken_executor_of_ones_own_ends_the_search_and_what_was_finished_is_kept():
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as processes:
@@ -391,6 +425,19 @@ def test_a_broken_executor_of_ones_own_ends_the_search_and_what_was_finished_is_
             search.fit(ROWS, LABELS)
     assert search.cv_results_["params"] == [{"b": 1}, {"b": 2}]
     assert search.best_params_ == {"b": 2}
+
+
+def test_an_executor_shut_down_before_its_time_costs_nothing_that_was_finished():
+    def close(progress):
+        if progress.n_done == 3:
+            threads.shutdown(wait=False)
+
+    with ThreadPoolExecutor(1) as threads:
+        search = peak(executor=threads, callbacks=[close])
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            search.fit(ROWS, LABELS)
+    assert search.cv_results_["params"] == peak().fit(ROWS, LABELS).cv_results_["params"][:3]
+    assert not hasattr(search, "best_estimator_")
 
 
 class Breaking:

@@ -183,6 +183,19 @@ def test_a_setting_of_which_one_fold_fails_is_never_best_and_its_nan_stays_out_o
     assert "ArithmeticError: no fit for a=" in next(t.error for t in trials if t.error)
 
 
+def test_a_setting_that_fails_is_never_best_whatever_stands_for_its_score():
+    """S2: its number is larger than every score."""
+    space = {"a": [0.1, 0.6, 0.9]}
+    search = WarpedBayesSearchCV(Fragile(), space, n_iter=3, cv=3, error_score=1.0)
+    with pytest.warns(FitFailedWarning):
+        search.fit(ROWS, LABELS)
+    failed = [trial.error is not None for trial in search.study_.trials]
+    assert any(failed)
+    assert not failed[search.best_index_]
+    assert search.best_params_ == search.study_.best_params
+    assert search.best_score_ == search.cv_results_["mean_test_score"][search.best_index_]
+
+
 def test_a_number_as_error_score_stands_in_the_results_but_is_not_learned_from():
     """S2: ``error_score=0.0`` fills the row; the trial is a failed one all the same."""
     search = WarpedBayesSearchCV(

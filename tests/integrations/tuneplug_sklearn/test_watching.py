@@ -1,0 +1,584 @@
+"""Fits that are watched inside the search: what is reported, stopped, and left alone."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import config_context
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import GroupKFold, KFold, TimeSeriesSplit, cross_val_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import SVC
+
+from tuneplug import Float, Int, NoCompletedTrialError
+from tuneplug.monitoring import FitMonitor
+from tuneplug.stopping import MedianRule, StoppingRule
+from tuneplug.strategies import BayesianSearch, HyperbandSearch
+from tuneplug_sklearn import WarpedBayesSearchCV
+from tuneplug_sklearn.histogram import HistGradientBoostingMonitor
+from tuneplug_sklearn.watching import in_place_of_fit, inner_split
+
+CANCER = load_breast_cancer(return_X_y=True)
+SPACE = {"learning_rate": Float(1e-3, 1.0), "max_leaf_nodes": Int(2, 32)}
+EAGER = MedianRule(min_steps=1, min_curves=2, n_startup=3)
+
+
+def hgb(**params):
+    return HistGradientBoostingClassifier(random_state=0, **{"max_iter": 20} | params)
+
+
+def searched(estimator=None, space=SPACE, data=CANCER, fit_params=None, **options):
+    defaults = {"n_iter": 12, "cv": 3, "random_state": 0, "scoring": "neg_log_loss", "lag": 0}
+    defaults |= {"strategy": "random", "stopping": EAGER}
+    search = WarpedBayesSearchCV(estimator or hgb(), space, **defaults | options)
+    return search.fit(*data, **fit_params or {})
+
+
+@pytest.fixture(scope="module")
+def stopped():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return searched()
+
+
+def seen(search):
+    return [(t.params, t.state, t.value, t.stop_reason, t.reports) for t in search.study_.trials]
+
+
+# ------------------------------------------------------------------------- a model of one's own
+
+
+class Descent(ClassifierMixin, BaseEstimator):
+    """Predicts ones; its loss at step s is floor + 1 / (1 + s)."""
+
+    def __init__(self, floor=0.0, n_steps=20, endless=False):
+        self.floor, self.n_steps, self.endless = floor, n_steps, endless
+
+    def fit(self, X, y):
+        self.classes_, self.done_ = np.unique(y), self.n_steps
+        return self
+
+    def predict(self, X):
+        return np.ones(len(X), dtype=int)
+
+    def score(self, X, y):
+        return -self.floor - 1.0 / self.done_
+
+
+@dataclass(frozen=True)
+class DescentMonitor(FitMonitor):
+    """A third party's."""
+
+    name: ClassVar[str] = "descent"
+    metric: str = "loss"
+
+    def accepts(self, estimator):
+        return isinstance(estimator, Descent)
+
+    def fit(self, watched):
+        model = watched.estimator.fit(watched.X, watched.y)
+        watched.trial.settle_metric(self.metric, "minimize")
+        step = 0
+        while step < model.n_steps or model.endless:
+            watched.trial.report(model.floor + 1.0 / (1 + step), step)
+            step += 1
+            if watched.trial.should_stop():
+                break
+        model.done_ = step
+        return
+
+
+ROWS, LABELS = np.zeros((30, 1)), np.arange(30) % 2
+
+
+def descended(space=None, **options):
+    space = space or {"floor": Float(0.0, 1.0)}
+    options = {"monitor": DescentMonitor(), "scoring": None} | options
+    return searched(Descent(), space, (ROWS, LABELS), **options)
+
+
+# --------------------------------------------------------------------------------- what is stopped
+
+
+def test_a_stopped_candidate_is_not_failed_and_never_best(stopped):
+    results = stopped.cv_results_
+    states = Counter(results["trial_state"])
+    assert states["stopped"] >= 3
+    assert states["complete"] >= 3
+    assert "failed" not in states
+    cut = np.array(results["trial_state"]) == "stopped"
+    assert np.isnan(results["mean_test_score"][cut]).all()
+    assert np.isfinite(results["mean_test_score"][~cut]).all()
+    assert not cut[stopped.best_index_]
+    assert results["rank_test_score"][cut].min() > results["rank_test_score"][~cut].max()
+
+
+def test_rule_evidence_and_round_are_stored(stopped):
+    for trial in stopped.study_.trials:
+        if trial.state.value == "stopped":
+            last = trial.reports[-1]
+            assert trial.stop_reason.startswith("median: ")
+            assert f"at step {last.step} is worse than" in trial.stop_reason
+            assert trial.stop_reason.endswith(" fits")
+    reasons = stopped.cv_results_["stop_reason"]
+    assert [t.stop_reason for t in stopped.study_.trials] == list(reasons)
+
+
+def test_reports_of_all_folds_are_in_the_parent_keyed_by_trial_fold_and_round(stopped):
+    complete = [t for t in stopped.study_.trials if t.state.value == "complete"]
+    for trial in complete:
+        steps = [(report.fold, report.step) for report in trial.reports]
+        assert steps == [(fold, step) for fold in range(3) for step in range(1, 20, 2)]
+        assert trial.metric == "log_loss"
+        last = [r.value for r in trial.reports if r.step == 19]
+        score = stopped.cv_results_["mean_test_score"][trial.number]
+        assert -np.mean(last) == pytest.approx(score, rel=1e-12)
+
+
+def test_the_surrogate_gets_the_last_score_of_a_stopped_candidate_with_more_noise(stopped):
+    trials = stopped.study_.trials
+    cut = [t for t in trials if t.state.value == "stopped"]
+    worst = min(t.value for t in trials if t.state.value == "complete")
+    for trial in cut:
+        assert trial.value is not None
+        assert trial.value <= worst + 0.5
+        assert trial.variance > 0
+    assert {t.variance for t in trials if t.state.value == "complete"} == {None}
+
+
+def test_what_was_saved_is_told(stopped, capsys):
+    saved = stopped.study_.savings()
+    assert saved.n_stopped == sum(t.state.value == "stopped" for t in stopped.study_.trials)
+    assert 0.1 < saved.share < 0.9
+    assert saved.steps == sum(len(t.reports) for t in stopped.study_.trials)
+    assert saved.steps + saved.steps_saved == pytest.approx(12 * 3 * 10, abs=1)
+    searched(n_iter=4, verbose=1)
+    assert "0 of 4 trials were stopped: 0% of the steps saved" in capsys.readouterr().err
+
+
+def test_with_nothing_to_stop_scores_and_models_are_those_of_plain_fits():
+    watched = searched(stopping=MedianRule(min_steps=10**6))
+    plain = searched(stopping=None)
+    assert watched.cv_results_["params"] == plain.cv_results_["params"]
+    for fold in range(3):
+        name = f"split{fold}_test_score"
+        np.testing.assert_array_equal(watched.cv_results_[name], plain.cv_results_[name])
+    X = CANCER[0]
+    np.testing.assert_array_equal(watched.predict_proba(X), plain.predict_proba(X))
+    assert watched.best_estimator_.get_params() == plain.best_estimator_.get_params()
+
+
+@pytest.mark.parametrize(
+    ("strategy", "rule"), [("random", "median"), ("bayesian", "asha"), ("bayesian", EAGER)]
+)
+@pytest.mark.parametrize("racing", [False, True])
+def test_the_same_candidates_are_stopped_at_the_same_rounds_for_any_number_of_workers(
+    strategy, rule, racing
+):
+    options = {"strategy": strategy, "stopping": rule, "racing": racing, "n_iter": 16, "lag": 2}
+    alone = seen(descended(**options))
+    assert "stopped" in {state.value for _, state, *_ in alone}
+    for n_jobs in (2, 5):
+        with joblib.parallel_config(backend="threading"):
+            assert seen(descended(**options, n_jobs=n_jobs)) == alone
+
+
+def test_stops_on_processes_are_those_of_one_process(stopped):
+    assert seen(searched(n_jobs=2)) == seen(stopped)
+
+
+def test_folds_after_a_stopped_one_are_left_out():
+    search = descended()
+    for trial in search.study_.trials:
+        folds = {report.fold for report in trial.reports}
+        assert folds == ({0} if trial.state.value == "stopped" else {0, 1, 2})
+
+
+def test_a_later_fold_may_be_the_one_that_ends_it():
+    class Third(StoppingRule):
+        name = "third"
+
+        def test(self, number, curves, sign):
+            return None
+
+        def tests(self, number, curves):
+            known = {key: curve for key, curve in curves.items() if key[1] == 2}
+            return EAGER.tests(number, known)
+
+    search = descended(stopping=Third())
+    cut = [t for t in search.study_.trials if t.state.value == "stopped"]
+    assert cut
+    for trial in cut:
+        row = [search.cv_results_[f"split{fold}_test_score"][trial.number] for fold in range(3)]
+        assert np.isfinite(row).tolist() == [True, True, False]
+        assert [r.fold for r in trial.reports].count(0) == 20
+        assert [r.fold for r in trial.reports].count(2) < 20
+
+
+def test_hyperband_drives_a_search():
+    strategy = HyperbandSearch(1, 20, suggest_with=BayesianSearch())
+    search = descended(strategy=strategy, stopping=None, n_iter=25)
+    spent = search.study_.savings()
+    assert spent.n_stopped >= 5
+    assert search.best_params_["floor"] < 0.2
+
+
+def test_a_failing_fold_is_a_failure_whatever_is_stopped():
+    space = {"floor": [0.1, 0.2, 0.3, 0.4, "no number", 0.9]}
+    with (
+        pytest.warns(FitFailedWarning, match="3 fits failed out of a total of"),
+        pytest.warns(UserWarning, match="non-finite"),
+    ):
+        search = descended(space, n_iter=6)
+    row = [params["floor"] for params in search.cv_results_["params"]].index("no number")
+    assert search.cv_results_["trial_state"][row] == "failed"
+    assert np.isnan(search.cv_results_["mean_test_score"][row])
+
+
+# ------------------------------------------------------------------------------------ time limits
+
+
+def test_a_timeout_ends_a_fit_that_would_not_end_and_keeps_the_best_of_what_finished():
+    space = {"endless": [False, True], "floor": [0.5]}
+    search = descended(space, n_iter=2, strategy="grid", stopping=None, timeout=0.5)
+    assert search.study_.completion_reason.startswith("timeout")
+    assert search.best_params_ == {"endless": False, "floor": 0.5}
+    assert list(search.cv_results_["trial_state"]) == ["complete", "stopped"]
+    assert search.cv_results_["stop_reason"][1] == "timeout"
+
+
+def test_a_timeout_wins_over_grace():
+    space = {"endless": [False, True], "floor": [0.5]}
+    rule = MedianRule(min_steps=10**9, n_startup=10**6)
+    search = descended(space, n_iter=2, strategy="grid", stopping=rule, timeout=0.5)
+    assert search.cv_results_["stop_reason"][1] == "timeout"
+
+
+def test_if_nothing_completed_in_time_one_error_says_so():
+    search = WarpedBayesSearchCV(
+        Descent(endless=True),
+        {"floor": [0.1, 0.2]},
+        n_iter=2,
+        cv=3,
+        timeout=0.3,
+        monitor=DescentMonitor(),
+        random_state=0,
+    )
+    with pytest.raises(NoCompletedTrialError, match=r"no candidate .* \(timeout\)"):
+        search.fit(ROWS, LABELS)
+    assert list(search.cv_results_["stop_reason"]) == ["timeout"]
+    assert not hasattr(search, "best_params_")
+    assert search.study_.trials[0].reports
+
+
+def test_a_trial_timeout_ends_the_fit_of_one_candidate():
+    space = {"endless": [True, False], "floor": [0.5]}
+    search = descended(space, n_iter=2, strategy="grid", stopping=None, trial_timeout=0.3)
+    assert list(search.cv_results_["trial_state"]) == ["stopped", "complete"]
+    assert search.cv_results_["stop_reason"][0] == "trial_timeout"
+
+
+# ------------------------------------------------------------------------- what the last step sees
+
+
+@dataclass(frozen=True)
+class Recording(FitMonitor):
+    """Keeps what it was given, and fits."""
+
+    name: ClassVar[str] = "recording"
+    early: bool = False
+    given: ClassVar[list[Any]] = []
+
+    def accepts(self, estimator):
+        return isinstance(estimator, HistGradientBoostingClassifier)
+
+    def has_early_stopping(self, estimator, params):
+        return self.early
+
+    def fit(self, watched):
+        self.given.append(watched)
+        watched.trial.settle_metric("loss", "minimize")
+        watched.trial.report(1.0, 0)
+        watched.estimator.fit(watched.X, watched.y, **watched.params)
+        return 7 if self.early else None
+
+    def for_refit(self, estimator, params, n_steps):
+        estimator.set_params(max_iter=n_steps)
+        return dict(params)
+
+
+@pytest.fixture
+def given():
+    Recording.given.clear()
+    return Recording.given
+
+
+FRAME = pd.DataFrame({"a": np.arange(60.0), "b": list("xyz") * 20})
+TARGET = np.array(["no", "yes"] * 30)
+
+
+def columns():
+    return ColumnTransformer([("a", StandardScaler(), ["a"]), ("b", OneHotEncoder(), ["b"])])
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_the_validation_part_comes_through_the_transformers_of_its_fold(given, depth):
+    steps = [("columns", columns()), ("model", hgb(max_iter=2))]
+    prefix = "model__"
+    if depth:
+        steps = [("columns", columns()), ("inner", Pipeline([("s", StandardScaler()), steps[1]]))]
+        prefix = "inner__model__"
+    folds = list(KFold(3, shuffle=True, random_state=1).split(FRAME))
+    searched(
+        Pipeline(steps),
+        {prefix + "max_leaf_nodes": [2]},
+        (FRAME, TARGET),
+        cv=folds,
+        n_iter=1,
+        monitor=Recording(),
+        refit=False,
+    )
+    for watched, (train, test) in zip(given, folds, strict=True):
+        transformer = columns().fit(FRAME.iloc[train], TARGET[train])
+        X, X_val = transformer.transform(FRAME.iloc[train]), transformer.transform(FRAME.iloc[test])
+        if depth:
+            scaler = StandardScaler().fit(X)
+            X, X_val = scaler.transform(X), scaler.transform(X_val)
+        np.testing.assert_array_equal(watched.X, X)
+        np.testing.assert_array_equal(watched.X_val, X_val)
+        np.testing.assert_array_equal(watched.y_val, TARGET[test])
+
+
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize("early", [False, True])
+def test_weights_go_with_the_rows_they_belong_to(given, routing, early):
+    weight = np.arange(60.0) + 1
+    X = np.arange(60.0)[:, None]
+    with config_context(enable_metadata_routing=routing):
+        model = hgb(max_iter=2)
+        if routing:
+            model.set_fit_request(sample_weight=True)
+        pipe = Pipeline([("keep", "passthrough"), ("model", model)])
+        name = "sample_weight" if routing else "model__sample_weight"
+        scorer = get_scorer("accuracy")
+        if routing:
+            scorer.set_score_request(sample_weight=False)
+        options = {"monitor": Recording(early=early), "n_iter": 1, "scoring": scorer}
+        searched(
+            pipe, {"model__max_leaf_nodes": [2]}, (X, TARGET), fit_params={name: weight}, **options
+        )
+    assert len(given) == 3
+    for watched in given:
+        np.testing.assert_array_equal(watched.params["sample_weight"], watched.X[:, 0] + 1)
+        np.testing.assert_array_equal(watched.weight_val, watched.X_val[:, 0] + 1)
+
+
+def test_classes_that_a_fold_is_not_trained_on_are_not_evaluated(given):
+    labels = np.array([0, 1] * 29 + [2, 2])
+    folds = [(np.arange(40), np.arange(40, 60)), (np.arange(20, 60), np.arange(20))]
+    X = np.arange(60.0)[:, None]
+    searched(
+        hgb(max_iter=2),
+        {"max_leaf_nodes": [2]},
+        (X, labels),
+        cv=folds,
+        n_iter=1,
+        monitor=Recording(),
+        scoring="accuracy",
+    )
+    assert set(given[0].y_val) == {0, 1}
+    assert len(given[0].X_val) == len(given[0].y_val) == 18
+
+
+# ------------------------------------------------------------------------- native early stopping
+
+
+def test_early_stopping_goes_by_a_part_of_the_training_data_not_by_what_is_scored(given):
+    X = np.arange(60.0)[:, None]
+    folds = list(KFold(3).split(X))
+    space = {"max_leaf_nodes": [2, 3]}
+    options = {"monitor": Recording(early=True), "stopping": None, "scoring": "accuracy"}
+    search = searched(
+        make_pipeline(StandardScaler(), hgb()),
+        {f"histgradientboostingclassifier__{k}": v for k, v in space.items()},
+        (X, TARGET),
+        cv=folds,
+        n_iter=2,
+        **options,
+    )
+    first, second = given[:3], given[3:6]
+    for watched, again, (train, _) in zip(first, second, folds, strict=True):
+        assert len(watched.X) == 36
+        assert len(watched.X_val) == 4
+        assert sorted(watched.y_val) == ["no", "no", "yes", "yes"]
+        np.testing.assert_array_equal(watched.X_val, again.X_val)  # the same for all candidates
+        inside = np.concatenate([watched.X[:, 0], watched.X_val[:, 0]])
+        assert len(set(inside.round(9))) == len(train)
+        assert abs(watched.X[:, 0].mean()) < 1e-9  # the scaler has not seen the rest either
+    assert [search.cv_results_[f"split{f}_best_round"].tolist() for f in range(3)] == [[7, 7]] * 3
+    assert search.best_estimator_[-1].max_iter == 7
+    assert search.best_estimator_[-1].n_iter_ == 7
+    assert search.best_estimator_.get_params()["histgradientboostingclassifier"].max_iter == 7
+
+
+def test_the_scored_part_picks_the_rounds_where_that_is_asked_for(given):
+    X = np.arange(60.0)[:, None]
+    options = {"monitor": Recording(early=True), "stopping": None, "scoring": "accuracy"}
+    searched(
+        hgb(), {"max_leaf_nodes": [2]}, (X, TARGET), n_iter=1, validation_fraction=None, **options
+    )
+    assert [len(watched.X_val) for watched in given] == [20, 20, 20]
+
+
+@pytest.mark.parametrize(
+    ("cv", "groups", "n_held"),
+    [(GroupKFold(3), np.arange(60) // 4, 4), (TimeSeriesSplit(3), None, None)],
+    ids=["groups", "time"],
+)
+def test_what_early_stopping_goes_by_keeps_groups_whole_and_time_in_order(
+    given, cv, groups, n_held
+):
+    X = np.arange(60.0)[:, None]
+    monitor = Recording(early=True)
+    fit_params = {} if groups is None else {"groups": groups}
+    options = {"stopping": None, "cv": cv, "scoring": "accuracy", "n_iter": 1}
+    searched(
+        hgb(max_iter=2),
+        {"max_leaf_nodes": [2]},
+        (X, TARGET),
+        fit_params,
+        monitor=monitor,
+        **options,
+    )
+    for watched in given:
+        held = watched.X_val[:, 0].astype(int)
+        if groups is None:
+            assert held.min() > watched.X[:, 0].max()
+        else:
+            assert len(held) == n_held
+            assert not set(groups[held]) & set(groups[watched.X[:, 0].astype(int)])
+
+
+def test_every_class_gives_its_share_and_one_that_is_alone_stays():
+    labels = np.array([0] * 50 + [1] * 20 + [2])
+    rest, held = inner_split(labels, 71, 0.1, np.random.default_rng(0))
+    assert Counter(labels[held]) == {0: 5, 1: 2}
+    assert sorted([*rest, *held]) == list(range(71))
+
+
+def test_too_few_rows_to_split_are_a_clear_error():
+    with pytest.raises(ValueError, match=r"validation_fraction=0\.1: give more data"):
+        inner_split(np.array([0, 1]), 2, 0.1, np.random.default_rng(0))
+
+
+# ------------------------------------------------------------------------- histogram boosting
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "metric"),
+    [
+        (hgb(), CANCER, "log_loss"),
+        (hgb(max_features=0.5), CANCER, "log_loss"),
+        (hgb(early_stopping=True, n_iter_no_change=2, max_iter=60), CANCER, "log_loss"),
+        *(
+            (
+                HistGradientBoostingRegressor(loss=loss, max_iter=20, random_state=0, **more),
+                load_diabetes(return_X_y=True),
+                loss,
+            )
+            for loss, more in [
+                ("squared_error", {}),
+                ("absolute_error", {}),
+                ("poisson", {}),
+                ("gamma", {}),
+                ("quantile", {"quantile": 0.8}),
+            ]
+        ),
+    ],
+)
+def test_histogram_boosting_in_portions_is_the_fit_it_would_be(model, data, metric):
+    space = {"max_leaf_nodes": [4, 8]}
+    options = {"n_iter": 2, "scoring": None, "return_train_score": True}
+    watched = searched(model, space, data, **options)
+    plain = searched(model, space, data, stopping=None, **options)
+    for name in ("split0_test_score", "split2_test_score", "split1_train_score"):
+        np.testing.assert_array_equal(watched.cv_results_[name], plain.cv_results_[name])
+    assert {trial.metric for trial in watched.study_.trials} == {metric}
+
+
+def test_histogram_boosting_that_goes_on_from_where_it_was_is_not_accepted():
+    monitor = HistGradientBoostingMonitor()
+    assert monitor.accepts(hgb())
+    assert not monitor.accepts(hgb(warm_start=True))
+    assert not monitor.accepts(SVC())
+
+
+# --------------------------------------------------------------------------- where it does not fit
+
+
+def test_an_estimator_that_nothing_watches_is_refused_before_any_fit():
+    with pytest.raises(ValueError, match=r"stopping needs an estimator .* but got SVC, which none"):
+        searched(make_pipeline(StandardScaler(), SVC()), {"svc__C": [1.0, 2.0]}, n_iter=2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"stopping": "medain"}, "must be one of"),
+        ({"stopping": 3}, "'stopping' parameter"),
+        ({"monitor": "xgboost"}, "'monitor' parameter"),
+        ({"validation_fraction": 1.0}, "'validation_fraction' parameter"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_any_fit(wrong, error):
+    with pytest.raises(ValueError, match=error):
+        searched(**wrong)
+
+
+def test_an_estimator_among_the_choices_may_be_what_is_watched():
+    pipe = Pipeline([("scale", StandardScaler()), ("model", SVC(probability=False))])
+    space = {"model": [hgb(max_iter=k) for k in (10, 12, 14)] + [SVC()]}
+    search = searched(pipe, space, n_iter=4, scoring="accuracy", strategy="grid")
+    counts = [len(trial.reports) for trial in search.study_.trials]
+    assert counts == [30, 30, 30, 0]
+
+
+def test_a_watched_search_is_cloned_pickled_and_nested():
+    search = WarpedBayesSearchCV(
+        Descent(), {"floor": Float(0, 1)}, monitor=DescentMonitor(), stopping="median", cv=3
+    )
+    assert clone(search).get_params()["stopping"] == "median"
+    assert np.isfinite(cross_val_score(search, ROWS, LABELS, cv=2, n_jobs=2)).all()
+    search.fit(ROWS, LABELS)
+    again = pickle.load(io.BytesIO(pickle.dumps(search)))
+    assert len(again.study_.trials) == 10
+    assert "fit" not in vars(again.best_estimator_)
+
+
+def test_in_place_of_fit_leaves_no_trace_and_tells_what_fit_takes():
+    import inspect
+
+    model = Descent()
+    before = inspect.signature(model.fit)
+    with in_place_of_fit(model, lambda *args: "instead"):
+        assert inspect.signature(model.fit) == before
+        assert model.fit(ROWS, LABELS) == "instead"
+        assert model.fit(ROWS, LABELS) is model
+    with in_place_of_fit(model, lambda *args: "instead"):
+        pass
+    assert "fit" not in vars(model)

@@ -1,0 +1,14 @@
+"""What tuneplug finds here through its entry point."""
+
+from __future__ import annotations
+
+from tuneplug.monitoring import FitMonitor
+from tuneplug.plugins import hookimpl
+from tuneplug_lightgbm.monitor import LightGBMMonitor
+
+__all__ = ["tuneplug_fit_monitors"]
+
+
+@hookimpl
+def tuneplug_fit_monitors() -> list[type[FitMonitor]]:
+    return [LightGBMMonitor]

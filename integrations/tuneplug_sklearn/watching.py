@@ -208,9 +208,12 @@ class FoldWatch:
         # A callback opens fold 0, a monitor of its own may name none.
         tests = {(m, f): test for m, test in watch.stop_tests.items() for f in (None, 0)}
         trial = Trial(0, {}, np.empty(0), stop_tests=tests, deadline=watch.deadline)
+        compared = self._watcher.reporting
         n_rounds = None
         try:
-            n_rounds = monitor.fit(WatchedFit(last, X, y, trial, params, X_val, y_val, weight_val))
+            n_rounds = monitor.fit(
+                WatchedFit(last, X, y, trial, params, X_val, y_val, weight_val, compared)
+            )
         finally:
             reason = watch.late if trial.stop_reason == "timeout" else trial.stop_reason
             reports = [Report(r.step, r.value, self._fold) for r in trial.reports]

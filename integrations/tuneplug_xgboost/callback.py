@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuneplug import MissingDependencyError
-from tuneplug_xgboost.directions import maximized
+from tuneplug_xgboost.directions import known_direction, maximized
 from tuneplug_xgboost.names import choose, printed
 
 try:
@@ -186,9 +186,13 @@ class TrialCallback(xgboost.callback.TrainingCallback):
     def _settled(self, fit: _Fit) -> Sequence[Any]:
         entries = [(dataset, metric) for dataset, log in fit.log.items() for metric in log]
         dataset, metric = choose(entries, self.metric, self.dataset)
-        way = maximized(metric, self.maximize)
-        self.trial.settle_metric(printed((dataset, metric)), "maximize" if way else "minimize")
+        way = self._maximized(metric)
+        if way is not None:
+            self.trial.settle_metric(printed((dataset, metric)), "maximize" if way else "minimize")
         return fit.log[dataset][metric]
+
+    def _maximized(self, metric: str) -> bool | None:
+        return maximized(metric, self.maximize)
 
     def _open(self, step: int) -> int | None:
         return self.trial.begin_fit(step)
@@ -201,10 +205,19 @@ class TrialCallback(xgboost.callback.TrainingCallback):
 
 
 class OneFitCallback(TrialCallback):
-    """For a trial that watches this one fit: its reports have no fold."""
+    """For a trial that watches this one fit: its reports have no fold.
+
+    ``compared`` says whether the direction of the metric matters.
+    """
+
+    compared = True
 
     def _open(self, step: int) -> int | None:
         return None
+
+    def _maximized(self, metric: str) -> bool | None:
+        known = known_direction(metric) is not None or self.maximize is not None
+        return super()._maximized(metric) if known or self.compared else None
 
 
 def _refuse_distributed() -> None:

@@ -57,6 +57,7 @@ class XGBoostMonitor(FitMonitor):
                 params["sample_weight_eval_set"] = [watched.weight_val]
         theirs = estimator.callbacks
         ours = OneFitCallback(watched.trial, self.metric, maximize=self.maximize)
+        ours.compared = watched.compared
         estimator.callbacks = [ours, *copy.deepcopy(list(theirs or []))]
         try:
             estimator.fit(watched.X, watched.y, **params)

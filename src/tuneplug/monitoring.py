@@ -38,6 +38,8 @@ class WatchedFit:
         classes that it is trained on.
     weight_val : array-like of shape (n_val,) or None
         Their weights, where ``params`` has ``sample_weight``.
+    compared : bool
+        Whether a stopping rule compares the reports: without one, a metric may go either way.
     """
 
     estimator: Any
@@ -48,6 +50,7 @@ class WatchedFit:
     X_val: Any = None
     y_val: Any = None
     weight_val: Any = None
+    compared: bool = True
 
 
 class FitMonitor(ABC):

@@ -212,7 +212,9 @@ def test_one_early_stopping_object_serves_every_fit_and_stays_as_it_was(backend)
 
 def test_an_early_stopping_callback_of_xgboost_works_in_the_folds_and_not_in_the_refit():
     callback = xgboost.callback.EarlyStopping(rounds=3)
-    search = searched(xgb(n_estimators=80, callbacks=[callback]), n_iter=2)
+    search = searched(
+        xgb(n_estimators=80, callbacks=[callback]), n_iter=2, space={"learning_rate": [0.5, 0.9]}
+    )
     assert (search.cv_results_["split0_best_round"] < 80).any()
     assert search.best_estimator_.callbacks is None
     assert search.estimator.callbacks == [callback]

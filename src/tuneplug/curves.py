@@ -8,7 +8,7 @@ know to end a fit: losses that must not be exceeded, and where.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -44,19 +44,30 @@ class Curve:
         Whether the fit came to its own end: its last loss then holds for all later steps.
     sign : float
         Losses are values times this: 1 where values are minimised, -1 where they are maximised.
+    outcome : float or None
+        What its trial came to in the end, over all folds, minimised; None unless that completed.
     """
 
     steps: IndexArray
     losses: FloatArray
     complete: bool
     sign: float = 1.0
+    outcome: float | None = None
 
     @classmethod
-    def of(cls, reports: Sequence[Report], sign: float, *, complete: bool) -> Curve:
+    def of(
+        cls,
+        reports: Sequence[Report],
+        sign: float,
+        *,
+        complete: bool,
+        outcome: float | None = None,
+    ) -> Curve:
         """Return the curve of the reports of one fit."""
         losses = sign * np.array([report.value for report in reports], dtype=np.float64)
         steps = np.array([report.step for report in reports], dtype=np.intp)
-        return cls(steps, np.where(np.isnan(losses), np.inf, losses), complete, sign)
+        losses = np.where(np.isnan(losses), np.inf, losses)
+        return cls(steps, losses, complete, sign, outcome)
 
     def reaches(self, steps: IndexArray) -> BoolArray:
         """Return whether the fit got as far as each of the steps, shape (m,)."""
@@ -94,6 +105,10 @@ class StopTest:
         How many earlier fits each limit comes from.
     sign : float
         Losses are values times this.
+    lifted : ndarray of bool, shape (m,), or None
+        Where the rule would have set a smaller limit.
+    lifted_to : str
+        What the limits are there.
     """
 
     rule: str
@@ -102,6 +117,14 @@ class StopTest:
     limits: FloatArray
     counts: IndexArray
     sign: float
+    lifted: BoolArray | None = None
+    lifted_to: str = ""
+
+    def lift(self, limits: FloatArray, what: str) -> StopTest:
+        """Return the test with other limits where those are larger."""
+        larger = limits > self.limits
+        most = np.where(larger, limits, self.limits)
+        return replace(self, limits=most, lifted=larger, lifted_to=what)
 
     def reason(self, before: int, step: int, value: float) -> str | None:
         """Return why a fit ends after a step, None if it goes on.
@@ -117,5 +140,8 @@ class StopTest:
         at = int(np.searchsorted(self.steps, step, side="right")) - 1
         if at < 0 or self.steps[at] <= before or self.sign * value <= self.limits[at]:
             return None
-        limit = f"{self.sign * self.limits[at]:.6g}, {self.what} of {self.counts[at]} fits"
+        what = self.what
+        if self.lifted is not None and self.lifted[at]:
+            what = self.lifted_to
+        limit = f"{self.sign * self.limits[at]:.6g}, {what} of {self.counts[at]} fits"
         return f"{self.rule}: {value:.6g} at step {step} is worse than {limit}"

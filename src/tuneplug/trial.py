@@ -156,16 +156,23 @@ class Trial:
             )
         self.metric = metric
 
-    def curves(self) -> dict[CurveKey, Curve]:
-        """Return what it reported, by metric and fold; of a stopped trial, the last fit was cut."""
+    def curves(self, sign: float = 1.0) -> dict[CurveKey, Curve]:
+        """Return what it reported, by metric and fold; of a stopped trial, the last fit was cut.
+
+        ``sign`` turns the value of the trial into a loss.
+        """
         if self._curves is not None:
             return self._curves
-        sign = -1.0 if self.direction == "maximize" else 1.0
+        complete = self.state is TrialState.COMPLETE
+        outcome = sign * self.value if complete and self.value is not None else None
         found = {}
         for fold in dict.fromkeys(report.fold for report in self.reports):
-            complete = self.state is TrialState.COMPLETE or fold != self.reports[-1].fold
-            reports = [report for report in self.reports if report.fold == fold]
-            found[self.metric, fold] = Curve.of(reports, sign, complete=complete)
+            found[self.metric, fold] = Curve.of(
+                [report for report in self.reports if report.fold == fold],
+                -1.0 if self.direction == "maximize" else 1.0,
+                complete=complete or fold != self.reports[-1].fold,
+                outcome=outcome,
+            )
         if self.state.ended:
             self._curves = found
         return found
@@ -243,7 +250,7 @@ class History(Sequence[Trial]):
         """
         found: dict[CurveKey, dict[int, Curve]] = {}
         for trial in self.in_state(TrialState.COMPLETE, TrialState.STOPPED):
-            for key, curve in trial.curves().items():
+            for key, curve in trial.curves(self.sign).items():
                 found.setdefault(key, {})[trial.number] = curve
         return found
 

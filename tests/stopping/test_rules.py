@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,9 +60,9 @@ def test_median_waits_for_enough_curves_at_a_step():
     assert eager(MedianRule, min_curves=4).test(9, earlier, 1.0) is None
 
 
-def test_a_tenth_of_the_longest_fit_is_left_alone():
-    assert MedianRule().test(9, flat(*range(5), length=50), 1.0).steps[0] == 5
-    assert AsynchronousHalving().test(9, flat(*range(5), length=50), 1.0).steps[0] == 4
+def test_a_quarter_of_the_longest_fit_is_left_alone():
+    assert MedianRule().test(9, flat(*range(5), length=40), 1.0).steps[0] == 10
+    assert AsynchronousHalving().test(9, flat(*range(5), length=40), 1.0).steps[0] == 9
     assert MedianRule(min_steps=30).test(9, flat(*range(5), length=50), 1.0).steps[0] == 30
 
 
@@ -75,6 +76,29 @@ def test_the_first_trials_are_never_stopped(cls):
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_no_rule_stops_what_nothing_is_known_about(rule):
     assert rule.test(50, {}, 1.0) is None
+
+
+@pytest.mark.parametrize(("cls", "min_steps"), [(MedianRule, 1), (AsynchronousHalving, 2)])
+def test_what_one_of_the_best_complete_trials_had_been_is_spared(cls, min_steps):
+    def with_outcome(values, outcome):
+        return replace(curve(values), outcome=outcome)
+
+    fast, slow = [2.0, 1.9, 1.9], [9.0, 5.0, 1.0]
+    earlier = {n: with_outcome(fast, 1.9 + n) for n in range(5)} | {5: with_outcome(slow, 1.0)}
+    curves = {(None, None): earlier}
+    (strict,) = eager(cls, n_spared=0, min_steps=min_steps).tests(9, curves).values()
+    (lax,) = eager(cls, n_spared=1, min_steps=min_steps).tests(9, curves).values()
+    at = strict.steps.tolist().index(1)
+    assert strict.reason(0, 1, 5.0) is not None
+    assert lax.reason(0, 1, 5.0) is None
+    assert lax.limits[at] == 5.0
+    assert lax.reason(0, 1, 5.1).endswith("worse than 5, the worst there of the best 1 of 6 fits")
+
+
+def test_at_most_the_better_half_is_spared():
+    earlier = {n: replace(curve([float(n)] * 4), outcome=float(n)) for n in range(4)}
+    (test,) = eager(MedianRule, n_spared=9).tests(9, {(None, None): earlier}).values()
+    assert test.limits.tolist() == [1.5] * 3  # the median, as the better half are 0 and 1
 
 
 # ---------------------------------------------------------------- halving

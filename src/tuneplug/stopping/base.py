@@ -24,17 +24,20 @@ __all__ = [
     "least_steps",
     "longest",
     "reaching",
+    "spared",
     "unsaid_variance",
 ]
 
 #: Where no number is given, fits are left alone for this share of the longest one.
-GRACE = 0.1
+GRACE = 0.25
 
 
 class StoppingRule(ABC):
     """Says where a fit must end because earlier ones did better."""
 
     name: ClassVar[str]
+    #: What is as good at a step as one of so many best complete trials was there is let through.
+    n_spared: int = 0
 
     @abstractmethod
     def test(self, number: int, curves: Mapping[int, Curve], sign: float) -> StopTest | None:
@@ -54,15 +57,21 @@ class StoppingRule(ABC):
     def tests(
         self, number: int, curves: Mapping[CurveKey, Mapping[int, Curve]]
     ) -> dict[CurveKey, StopTest]:
-        """Return the stop tests of the fits of a trial, from curves by metric, fold and number."""
-        made = {
-            key: self.test(number, known, next(iter(known.values())).sign)
-            for key, known in curves.items()
-        }
-        return {key: test for key, test in made.items() if test is not None}
+        """Return the stop tests of the fits of a trial, from curves by metric, fold and number.
+
+        They are those of ``test``, except that they let through what is as good at a step as one of
+        the ``n_spared`` best complete trials was there.
+        """
+        made = {}
+        for key, known in curves.items():
+            test = self.test(number, known, next(iter(known.values())).sign)
+            if test is not None:
+                what = f"the worst there of the best {self.n_spared}"
+                made[key] = test.lift(spared(known, test.steps, self.n_spared), what)
+        return made
 
 
-def check_grace(min_steps: int | None, min_curves: int, n_startup: int) -> None:
+def check_grace(min_steps: int | None, min_curves: int, n_startup: int, n_spared: int) -> None:
     """Check what rules have in common.
 
     Raises
@@ -74,6 +83,7 @@ def check_grace(min_steps: int | None, min_curves: int, n_startup: int) -> None:
         check_count("min_steps", min_steps, at_least=1)
     check_count("min_curves", min_curves, at_least=1)
     check_count("n_startup", n_startup, at_least=0)
+    check_count("n_spared", n_spared, at_least=0)
 
 
 def longest(curves: Mapping[int, Curve]) -> int:
@@ -94,6 +104,22 @@ def reaching(curves: Mapping[int, Curve], steps: IndexArray) -> IndexArray:
     """Return how many fits got as far as each step, shape (m,)."""
     reached = np.array([curve.reaches(steps) for curve in curves.values()], dtype=np.intp)
     return np.asarray(reached.sum(axis=0))
+
+
+def spared(curves: Mapping[int, Curve], steps: IndexArray, n_best: int) -> FloatArray:
+    """Return the losses at each step that the best complete trials had at most, shape (m,).
+
+    Those are ``n_best`` of them, or the better half where they are few.  A rule that lets these
+    pass would have ended none of them: what started as slowly as one of them, or had as hard a
+    fold, may still be as good.
+    """
+    complete = [curve for curve in curves.values() if curve.outcome is not None]
+    n_best = min(n_best, -(-len(complete) // 2))
+    best = sorted(complete, key=lambda curve: curve.outcome or 0.0)[:n_best]
+    if not best:
+        return np.full(len(steps), -np.inf)
+    losses = np.array([curve.at(steps) for curve in best])
+    return np.asarray(np.where(np.isnan(losses), -np.inf, losses).max(axis=0))
 
 
 def unsaid_variance(trial: Trial, history: History) -> float:

@@ -67,13 +67,15 @@ class AsynchronousHalving(StoppingRule):
     Parameters
     ----------
     min_steps : int or None, default None
-        The first rung, in steps; None is a tenth of the longest fit so far.
+        The first rung, in steps; None is a quarter of the longest fit so far.
     reduction_factor : int, default 3
         One in so many passes a rung; rungs lie so many times as far apart.
     min_curves : int, default 4
         Earlier fits that must have come to a rung for it to be tested.
     n_startup : int, default 4
         The first so many trials are never stopped.
+    n_spared : int, default 3
+        A fit goes on where one of so many best complete trials had been as bad; 0 is the paper's.
 
     Raises
     ------
@@ -86,9 +88,10 @@ class AsynchronousHalving(StoppingRule):
     reduction_factor: int = 3
     min_curves: int = 4
     n_startup: int = 4
+    n_spared: int = 3
 
     def __post_init__(self) -> None:
-        check_grace(self.min_steps, self.min_curves, self.n_startup)
+        check_grace(self.min_steps, self.min_curves, self.n_startup, self.n_spared)
         check_count("reduction_factor", self.reduction_factor, at_least=2)
 
     def test(self, number: int, curves: Mapping[int, Curve], sign: float) -> StopTest | None:

@@ -24,16 +24,20 @@ class MedianRule(StoppingRule):
     2017, section 3.2.1; the rule of Automatic Model Tuning takes the current value where Vizier
     takes the best so far).  An earlier fit that ended before counts with the mean of all it had.
 
-    The service gives no grace; slow starters then end too soon, so the rule here waits.
+    The service gives no grace; slow starters then end too soon, so the rule here waits, and spares
+    what is no worse at a step than one of the best complete trials was there.
 
     Parameters
     ----------
     min_steps : int or None, default None
-        Steps that each fit is left alone for; None is a tenth of the longest one so far.
+        Steps that each fit is left alone for; None is a quarter of the longest one so far.
     min_curves : int, default 4
         Earlier fits that must have got as far, or be complete, for a step to be tested.
     n_startup : int, default 4
         The first so many trials are never stopped.
+    n_spared : int, default 3
+        A fit goes on where one of so many best complete trials had been as bad; 0 is the rule of
+        the service.
 
     Raises
     ------
@@ -45,9 +49,10 @@ class MedianRule(StoppingRule):
     min_steps: int | None = None
     min_curves: int = 4
     n_startup: int = 4
+    n_spared: int = 3
 
     def __post_init__(self) -> None:
-        check_grace(self.min_steps, self.min_curves, self.n_startup)
+        check_grace(self.min_steps, self.min_curves, self.n_startup, self.n_spared)
 
     def test(self, number: int, curves: Mapping[int, Curve], sign: float) -> StopTest | None:
         if number < self.n_startup or len(curves) < self.min_curves:

@@ -131,10 +131,17 @@ def test_copies_report_to_the_same_trial_and_a_callback_can_be_pickled(library):
     assert (len(carried.trial.reports), len(trial.reports)) == (11, 8)
 
 
-def test_a_metric_that_is_not_a_number_is_reported_and_harms_nobody(library):
-    trial = new_trial("maximize")
+def test_a_metric_that_is_not_a_number_is_reported_and_is_worse_than_any_limit(library):
+    trial, judged = new_trial("maximize"), new_trial("maximize")
     library.train(library.Callback(trial, "nothing", maximize=True), custom=nothing)
     assert np.isnan([report.value for report in trial.reports]).tolist() == [True] * ROUNDS
+    judged.stop_tests = {
+        (library.printed("valid", "nothing"), 0): StopTest(
+            "test", "x", np.array([2]), np.array([1e9]), np.array([1]), -1.0
+        )
+    }
+    model = library.train(library.Callback(judged, "nothing", maximize=True), custom=nothing)
+    assert library.rounds(model) == 3
 
 
 # ---------------------------------------------------------------- names and directions
@@ -319,7 +326,7 @@ def cluster():
     distributed = pytest.importorskip("distributed")
     pytest.importorskip("dask.dataframe", reason="XGBoost's Dask module needs it")
     with (
-        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client

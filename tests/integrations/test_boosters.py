@@ -347,6 +347,15 @@ def test_distributed_training_is_refused_on_all_workers(library, cluster):
     assert cluster.gather(cluster.map(abs, [-1, -2], pure=False)) == [1, 2]
 
 
+def test_trials_of_a_study_can_be_spread_over_the_same_workers(library, cluster):
+    study = Study(SPACE, strategy="random", stopping=MedianRule(1, 3, 3), seed=0)
+    executor = cluster.get_executor(pure=False)
+    study.optimize(OBJECTIVES[f"train_{library.name}"], 6, executor=executor, n_jobs=2)
+    assert all(steps(trial) == list(range(len(trial.reports))) for trial in study.trials)
+    assert all(trial.reports for trial in study.trials)
+    assert {trial.state for trial in study.trials} <= {TrialState.COMPLETE, TrialState.STOPPED}
+
+
 def dask_fit(library, client, callback, X, y):
     if library.name == "xgboost":
         import xgboost.dask

@@ -18,6 +18,8 @@ PUBLIC_MODULES = [
     "tuneplug.plugins",
     "tuneplug.strategies",
     "tuneplug_sklearn",
+    "tuneplug_xgboost",
+    "tuneplug_lightgbm",
     "tuneplug.execution",
     "tuneplug.stopping",
     "tuneplug.monitoring",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tuneplug_lightgbm.names import Entry, choose, printed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tuneplug import Trial
     from tuneplug_lightgbm._compat import Result
@@ -121,7 +121,7 @@ class TrialCallback:
         evaluated, thread = results(env.evaluation_result_list), threading.get_ident()
         first = env.iteration == env.begin_iteration
         if first:
-            _refuse_distributed(env.params)
+            _refuse_distributed(env)
             self._fits[thread] = self._begin(env.model, evaluated)
         fit = self._fits[thread]
         value = next(result.value for result in evaluated if result[:2] == fit.entry)
@@ -165,19 +165,21 @@ class OneFitCallback(TrialCallback):
         return None
 
 
-def _refuse_distributed(params: Mapping[str, Any]) -> None:
+def _refuse_distributed(env: Any) -> None:
     """Raise if parameters say that the training spans machines, on each of them alike."""
     from tuneplug_lightgbm._compat import aliases
 
     where = aliases("machines", "machine_list_filename")
-    number = max([1, *(int(params[name]) for name in aliases("num_machines") if name in params)])
-    if number > 1 or any(params.get(name) for name in where):
-        raise RuntimeError(
-            "a TrialCallback needs training in one process, but this one is distributed "
-            f"(num_machines={number}): each worker would report to a copy of the trial and end by "
-            "itself.  Train each trial on one worker, and the trials in parallel through "
-            "study.optimize(executor=...)"
-        )
+    counts = [int(env.params[name]) for name in aliases("num_machines") if name in env.params]
+    if max([1, *counts]) == 1 and not any(env.params.get(name) for name in where):
+        return
+    env.model.free_network()  # what comes next in this process would wait for the others
+    raise RuntimeError(
+        "a TrialCallback needs training in one process, but this one is distributed "
+        f"(num_machines={max([1, *counts])}): each worker would report to a copy of the trial and "
+        "end by itself.  Train each trial on one worker, and the trials in parallel through "
+        "study.optimize(executor=...)"
+    )
 
 
 def _end(env: Any) -> None:

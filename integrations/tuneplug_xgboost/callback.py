@@ -223,10 +223,10 @@ class OneFitCallback(TrialCallback):
 def _refuse_distributed() -> None:
     if xgboost.collective.is_distributed():
         raise RuntimeError(
-            "a TrialCallback needs training in one process, but this one is distributed over "
-            f"{xgboost.collective.get_world_size()} workers, of which each would report to a copy "
-            "of the trial and end by itself: train each trial on one worker, and the trials in "
-            "parallel through study.optimize(executor=...)"
+            "a TrialCallback needs training in one process, but this one is distributed (workers: "
+            f"{xgboost.collective.get_world_size()}): each would report to a copy of the trial and "
+            "end by itself.  Train each trial on one worker, and the trials in parallel through "
+            "study.optimize(executor=...)"
         )
 
 

@@ -30,7 +30,8 @@ def recommended_space(style: Literal["sklearn", "native"] = "sklearn") -> dict[s
 
     - ``n_estimators`` goes up to 4000: a mean fit is long.  Set it to a constant, or let poor
       trials end early.
-    - ``max_depth=0`` means no limit of depth; a tree may then become as large as the data.
+    - ``max_depth=0`` means no limit of depth; a tree may then become as large as the data, and
+      ``tree_method="exact"`` refuses it.
     - ``learning_rate`` begins at 0.1: with thousands of rounds, smaller ones are often better.
     - ``reg_alpha``, ``reg_lambda`` and ``min_child_weight`` act on sums over rows, so that the
       upper halves of their ranges leave nothing to learn from a few hundred rows.

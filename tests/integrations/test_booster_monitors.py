@@ -1,0 +1,299 @@
+"""How the monitors of XGBoost and LightGBM fit their models for a search.
+
+Scenarios: S35 and S37 as far as the monitors go.
+"""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import entry_points
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from booster_libraries import LIBRARIES, ROUNDS, X_TRAIN, X_VALID, Y_TRAIN, Y_VALID
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+
+from tuneplug import Float, Study
+from tuneplug.monitoring import WatchedFit
+from tuneplug.stopping import StopTest
+from tuneplug_sklearn import WarpedBayesSearchCV
+
+MANY = 60
+# LightGBM 4.6 says so of any model that was fitted on an array.
+pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+
+
+@pytest.fixture(params=LIBRARIES.values(), ids=LIBRARIES)
+def library(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread(one_thread):
+    return one_thread
+
+
+def new_trial():
+    trial = Study({"x": Float(0.0, 1.0)}, seed=0).ask()
+    trial.direction = None  # what a callback reports need not be what the search maximises
+    return trial
+
+
+def watched(model, y=Y_TRAIN, y_val=Y_VALID, X=X_TRAIN, X_val=X_VALID, weight_val=None, **params):
+    return WatchedFit(model, X, y, new_trial(), params, X_val, y_val, weight_val)
+
+
+def stopping(fit, step):
+    """Have the trial of a fit end after a step, whatever it reports."""
+
+    class Whatever(dict):
+        def get(self, key):
+            limits = np.array([step]), np.array([-np.inf]), np.array([1])
+            return StopTest("test", "x", *limits, 1.0) if key[1] is None else None
+
+    fit.trial.stop_tests = Whatever()
+    return fit
+
+
+def early_stopping(library, rounds=3):
+    """Return parameters of the estimator and of ``fit`` that hand over a callback."""
+    callback = library.early_stopping(rounds)
+    if library.name == "xgboost":
+        return callback, {"callbacks": [callback]}, {}
+    return callback, {}, {"callbacks": [callback]}
+
+
+# ---------------------------------------------------------------- fitting
+
+
+def test_the_fitted_model_is_the_one_that_its_own_fit_gives(library):
+    fit = watched(library.classifier())
+    assert library.Monitor().fit(fit) is None
+    alone = library.fit(library.classifier())
+    assert library.raw(fit.estimator) == library.raw(alone)
+    assert fit.estimator.get_params() == library.classifier().get_params()
+    assert [(r.step, r.fold) for r in fit.trial.reports] == [(s, None) for s in range(ROUNDS)]
+    assert pickle.loads(pickle.dumps(fit.estimator)).predict(X_VALID).shape == Y_VALID.shape
+    assert np.array_equal(
+        clone(fit.estimator).fit(X_TRAIN, Y_TRAIN).predict(X_VALID), fit.estimator.predict(X_VALID)
+    )
+
+
+def test_a_stopped_fit_says_nothing_of_a_chosen_round(library):
+    fit = stopping(watched(library.classifier(early_stopping_rounds=50)), 3)
+    assert library.Monitor().fit(fit) is None
+    assert library.rounds(fit.estimator) == len(fit.trial.reports) == 4
+    assert fit.trial.stop_reason.startswith("test: ")
+
+
+def test_nothing_is_printed_by_default(library, capfd):
+    library.Monitor().fit(watched(library.classifier(early_stopping_rounds=3, n_estimators=MANY)))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_metric_can_be_chosen(library):
+    metric = {"xgboost": {"eval_metric": ["auc", "logloss"]}, "lightgbm": {"metric": ["auc", "l2"]}}
+    fit = watched(library.classifier(**metric[library.name]))
+    library.Monitor("auc").fit(fit)
+    assert "auc" in fit.trial.metric
+    assert fit.trial.direction == "maximize"
+    with pytest.raises(ValueError, match="maximize must be True"):
+        library.Monitor("auc", maximize=False).fit(watched(clone(fit.estimator)))
+
+
+def test_evaluation_sets_of_the_users_own_are_used_as_they_are(library):
+    own = {"eval_set": [(X_VALID[:50], Y_VALID[:50]), (X_VALID[50:], Y_VALID[50:])]}
+    if library.name == "lightgbm" and sys.modules["lightgbm"].__version__ >= "4.7":
+        own = {"eval_X": (X_VALID[:50], X_VALID[50:]), "eval_y": (Y_VALID[:50], Y_VALID[50:])}
+    assert library.Monitor().has_evaluation(own)
+    assert not library.Monitor().has_evaluation({"sample_weight": None})
+    fit = watched(library.classifier(), **own)
+    library.Monitor().fit(fit)
+    assert fit.trial.metric.startswith(("validation_1", "valid_1"))
+
+
+def test_weights_of_the_validation_data_count(library):
+    weight = np.linspace(0.1, 2.0, len(Y_VALID))
+    fits = [
+        watched(library.classifier(), sample_weight=np.ones(len(Y_TRAIN)), weight_val=weight),
+        watched(library.classifier(), sample_weight=np.ones(len(Y_TRAIN))),
+    ]
+    for fit in fits:
+        library.Monitor().fit(fit)
+    proba = fits[0].estimator.predict_proba(X_VALID)[np.arange(len(Y_VALID)), Y_VALID]
+    expected = np.average(-np.log(proba), weights=weight)
+    assert fits[0].trial.reports[-1].value == pytest.approx(expected, rel=1e-5)
+    assert fits[1].trial.reports[-1].value == pytest.approx(-np.log(proba).mean(), rel=1e-5)
+
+
+def test_regressors_sparse_matrices_and_pandas_categories(library):
+    monitor = library.Monitor()
+    model = library.Regressor(n_estimators=3, n_jobs=1)
+    if library.name == "lightgbm":
+        model.set_params(verbose=-1)
+    sparse = watched(
+        model, X=scipy.sparse.csr_matrix(X_TRAIN), X_val=scipy.sparse.csr_matrix(X_VALID)
+    )
+    monitor.fit(sparse)
+    assert sparse.trial.metric.endswith(("rmse", "l2"))
+
+    def frame(X):
+        colours = pd.Categorical(np.where(X[:, 0] > 0, "red", "blue"), ["blue", "red"])
+        return pd.DataFrame({"colour": colours, "size": X[:, 1]})
+
+    extra = {"enable_categorical": True} if library.name == "xgboost" else {}
+    fit = watched(library.classifier(**extra), X=frame(X_TRAIN), X_val=frame(X_VALID))
+    monitor.fit(fit)
+    proba = fit.estimator.predict_proba(frame(X_VALID))[np.arange(len(Y_VALID)), Y_VALID]
+    assert fit.trial.reports[-1].value == pytest.approx(-np.log(proba).mean(), rel=1e-5)
+
+
+# ---------------------------------------------------------------- native early stopping
+
+
+@pytest.mark.parametrize("how", ["parameter", "callback"])
+def test_native_early_stopping_chooses_as_it_does_alone(library, how):
+    monitor, settings = library.Monitor(), {"n_estimators": MANY, "learning_rate": 0.5}
+    if how == "parameter":
+        of_model, of_fit = {"early_stopping_rounds": 3}, {}
+    else:
+        _, of_model, of_fit = early_stopping(library)
+    model = library.classifier(**settings, **of_model)
+    fit = watched(model, **of_fit)
+    assert monitor.has_early_stopping(model, of_fit)
+    assert not monitor.has_early_stopping(library.classifier(), {})
+    chosen = monitor.fit(fit)
+    assert fit.trial.reports[-1].step + 1 == chosen + 3 < MANY
+    best = min(fit.trial.reports, key=lambda report: report.value)
+    assert best.step + 1 == chosen
+
+
+def test_a_users_callback_is_copied_for_each_fit_and_stays_as_it_was(library):
+    """S37: one object, five fits on four threads."""
+    callback, of_model, of_fit = early_stopping(library)
+    before = pickle.dumps(callback)
+    settings = {"n_estimators": MANY, "learning_rate": 0.5, **of_model}
+    parts = [np.arange(len(Y_TRAIN)) % 5 != k for k in range(5)]
+
+    def fits():
+        return [
+            watched(
+                library.classifier(**settings),
+                X=X_TRAIN[p],
+                y=Y_TRAIN[p],
+                X_val=X_TRAIN[~p],
+                y_val=Y_TRAIN[~p],
+                **of_fit,
+            )
+            for p in parts
+        ]
+
+    alone = [library.Monitor().fit(fit) for fit in fits()]
+    ready = threading.Barrier(4)
+
+    def one(fit, wait):
+        if wait:
+            ready.wait(60)
+        return library.Monitor().fit(fit)
+
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(one, fits(), [True] * 4 + [False]))
+    assert together == alone
+    assert len(set(alone)) > 1
+    assert pickle.dumps(callback) == before
+
+
+def test_a_refit_trains_so_many_rounds_without_early_stopping(library):
+    for settings in ({"early_stopping_rounds": 3}, "callback"):
+        of_fit = {}
+        if settings == "callback":
+            _, settings, of_fit = early_stopping(library)
+        model = library.classifier(**settings)
+        kept = library.Monitor().for_refit(model, of_fit, 5)
+        assert not library.Monitor().has_early_stopping(model, kept)
+        model.fit(X_TRAIN, Y_TRAIN, **kept)
+        assert library.rounds(model) == 5
+        assert model.get_params()["n_estimators"] == 5
+
+
+def test_a_refit_keeps_callbacks_that_do_not_stop(library):
+    seen = []
+    recorder, (stop, of_model, of_fit) = library.recorder(seen), early_stopping(library)
+    for place in (of_model, of_fit):
+        if place:
+            place["callbacks"] = [recorder, stop]
+    model = library.classifier(**of_model)
+    model.fit(X_TRAIN, Y_TRAIN, **library.Monitor().for_refit(model, of_fit, 4))
+    assert seen == [0, 1, 2, 3]
+
+
+def test_rounds_chosen_are_those_of_this_fit_where_a_model_is_continued(library):
+    base = library.classifier(n_estimators=4).fit(X_TRAIN, Y_TRAIN)
+    name, booster = {
+        "xgboost": lambda: ("xgb_model", base.get_booster()),
+        "lightgbm": lambda: ("init_model", base.booster_),
+    }[library.name]()
+    model = library.classifier(n_estimators=MANY, learning_rate=0.5, early_stopping_rounds=3)
+    fit = watched(model, **{name: booster})
+    chosen = library.Monitor().fit(fit)
+    assert fit.trial.reports[0].step == 4
+    assert len(fit.trial.reports) == chosen + 3
+
+
+# ---------------------------------------------------------------- which estimators
+
+
+def test_a_monitor_is_registered_and_accepts_its_own_models_only(library):
+    (entry,) = entry_points(group="tuneplug", name=library.name)
+    assert entry.load().tuneplug_fit_monitors() == [library.Monitor]
+    monitor = library.Monitor()
+    assert pickle.loads(pickle.dumps(monitor)).accepts(library.classifier())
+    assert monitor.accepts(library.Regressor())
+    assert not monitor.accepts(LogisticRegression())
+    (other,) = (other for other in LIBRARIES.values() if other is not library)
+    assert not monitor.accepts(other.classifier())
+
+
+def test_asking_imports_no_framework():
+    code = (
+        "import sys, tuneplug_xgboost.plugin as x, tuneplug_lightgbm.plugin as l\n"
+        "monitors = [cls() for p in (x, l) for cls in p.tuneplug_fit_monitors()]\n"
+        "assert not any(monitor.accepts(object()) for monitor in monitors)\n"
+        "assert not {'xgboost', 'lightgbm', 'sklearn'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ---------------------------------------------------------------- presets
+
+
+def test_a_recommended_space_is_enough_for_a_search(library):
+    search = WarpedBayesSearchCV(
+        library.classifier(), library.recommended_space(), n_iter=2, cv=2, random_state=0
+    )
+    search.fit(X_TRAIN[:60], Y_TRAIN[:60])
+    assert set(search.best_params_) == set(library.recommended_space())
+    own = library.classifier().get_params()
+    assert set(library.recommended_space()) <= set(own)
+
+
+def test_native_names_train_natively(library):
+    params = {name: p.high for name, p in library.recommended_space("native").items()}
+    rounds = params.pop("num_boost_round", 3)
+    library.train(rounds=min(rounds, 3), **params)
+    assert len(library.recommended_space("native")) == len(library.recommended_space())
+    with pytest.raises(ValueError, match="style must be"):
+        library.recommended_space("caret")
+
+
+def test_copies_of_a_monitor_are_as_good(library):
+    monitor = copy.deepcopy(library.Monitor(library.logloss))
+    assert (monitor.metric, monitor.maximize) == (library.logloss, None)

@@ -1,0 +1,371 @@
+"""What the callbacks of XGBoost and LightGBM have in common, on real training.
+
+Scenarios: S30, S31, S33, S36.
+"""
+
+from __future__ import annotations
+
+import copy
+import multiprocessing
+import pickle
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import booster_libraries
+import numpy as np
+import pytest
+from booster_libraries import LIBRARIES, OBJECTIVES, ROUNDS, auc_of, nothing
+from sklearn.base import clone
+
+from tuneplug import Float, Study, TrialState
+from tuneplug.stopping import MedianRule, StopTest
+from tuneplug.strategies import HyperbandSearch
+
+SPACE = {"learning_rate": Float(1e-4, 1.0)}
+
+
+@pytest.fixture(params=LIBRARIES.values(), ids=LIBRARIES)
+def library(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread(one_thread):
+    return one_thread
+
+
+def new_trial(direction="minimize"):
+    return Study(SPACE, direction=direction, seed=0).ask()
+
+
+def stopping_after(step, library, fold=0, dataset="valid"):
+    """Return a trial that ends after a step."""
+    trial, key = new_trial(), (library.printed(dataset, library.logloss), fold)
+    trial.stop_tests = {
+        key: StopTest("test", "x", np.array([step]), np.array([-np.inf]), np.array([1]), 1.0)
+    }
+    return trial
+
+
+def steps(trial, fold=0):
+    return [report.step for report in trial.reports if report.fold == fold]
+
+
+# ---------------------------------------------------------------- reports
+
+
+def test_every_round_of_train_is_reported(library):
+    trial = new_trial()
+    model = library.train(library.Callback(trial))
+    assert steps(trial) == list(range(ROUNDS))
+    assert trial.metric == library.printed("valid", library.logloss)
+    assert trial.direction == "minimize"
+    expected = [library.loss(model, rounds) for rounds in range(1, ROUNDS + 1)]
+    # XGBoost evaluates in single precision
+    np.testing.assert_allclose([r.value for r in trial.reports], expected, rtol=1e-5)
+
+
+def test_cv_reports_the_means_over_its_folds(library):
+    trial = new_trial()
+    means = library.cv(library.Callback(trial))
+    np.testing.assert_array_equal([r.value for r in trial.reports], means)
+    assert trial.metric in ("test-logloss", "valid's binary_logloss")
+
+
+def test_the_wrappers_report_under_their_own_names(library):
+    trial = new_trial()
+    library.fit(library.classifier(), library.Callback(trial))
+    dataset = {"xgboost": "validation_0", "lightgbm": "valid_0"}[library.name]
+    assert trial.metric == library.printed(dataset, library.logloss)
+    assert steps(trial) == list(range(ROUNDS))
+
+
+def test_with_nothing_to_stop_the_model_is_the_one_without_the_callback(library):
+    assert library.raw(library.train(library.Callback(new_trial()))) == library.raw(library.train())
+    ours = library.fit(library.classifier(), library.Callback(new_trial()))
+    assert library.raw(ours) == library.raw(library.fit(library.classifier()))
+
+
+def test_a_continued_model_counts_its_rounds_on_in_the_same_fold(library):
+    trial = new_trial()
+    base = library.train(library.Callback(trial), rounds=3)
+    library.train(library.Callback(trial), rounds=4, base=base)
+    assert steps(trial) == list(range(7))
+
+
+def test_each_training_opens_a_fold_also_through_one_callback(library):
+    trial = new_trial()
+    callback = library.Callback(trial)
+    for rounds in (2, 3):
+        library.train(callback, rounds=rounds)
+    library.train(library.Callback(trial), rounds=4)
+    assert [steps(trial, fold) for fold in range(3)] == [[0, 1], [0, 1, 2], [0, 1, 2, 3]]
+
+
+def test_one_callback_serves_trainings_on_threads(library):
+    trial = new_trial()
+    callback, ready = library.Callback(trial), threading.Barrier(3)
+
+    def train(rounds):
+        ready.wait(60)
+        return library.train(callback, rounds=rounds)
+
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(train, [5, 6, 7]))
+    assert sorted(steps(trial, fold)[-1] + 1 for fold in range(3)) == [5, 6, 7]
+    assert all(steps(trial, f) == list(range(len(steps(trial, f)))) for f in range(3))
+
+
+def test_copies_report_to_the_same_trial_and_a_callback_can_be_pickled(library):
+    trial = new_trial()
+    callback = library.Callback(trial, library.logloss)
+    for twin in (copy.deepcopy(callback), copy.copy(callback), clone(callback, safe=False)):
+        assert twin is not callback
+        assert twin.trial is trial
+        library.train(twin, rounds=2)
+    library.train(callback, rounds=2)
+    assert len(trial.reports) == 8
+    carried = pickle.loads(pickle.dumps(callback))
+    library.train(carried, rounds=3)
+    assert (len(carried.trial.reports), len(trial.reports)) == (11, 8)
+
+
+def test_a_metric_that_is_not_a_number_is_reported_and_is_worse_than_any_limit(library):
+    trial, judged = new_trial("maximize"), new_trial("maximize")
+    library.train(library.Callback(trial, "nothing", maximize=True), custom=nothing)
+    assert np.isnan([report.value for report in trial.reports]).tolist() == [True] * ROUNDS
+    judged.stop_tests = {
+        (library.printed("valid", "nothing"), 0): StopTest(
+            "test", "x", np.array([2]), np.array([1e9]), np.array([1]), -1.0
+        )
+    }
+    model = library.train(library.Callback(judged, "nothing", maximize=True), custom=nothing)
+    assert library.rounds(model) == 3
+
+
+# ---------------------------------------------------------------- names and directions
+
+
+def test_a_wrong_name_fails_in_round_one_and_lists_what_there_is(library):
+    trial = new_trial()
+    own = {"xgboost": "validation_0-logloss", "lightgbm": "valid_0's binary_logloss"}[library.name]
+    with pytest.raises(ValueError, match=f"metric='validation-logloss'.*{own}"):
+        library.fit(library.classifier(), library.Callback(trial, "validation-logloss"))
+    with pytest.raises(ValueError, match=f"dataset='valid_7'.*{own}"):
+        library.fit(library.classifier(), library.Callback(trial, dataset="valid_7"))
+    assert trial.reports == []
+    library.fit(library.classifier(), library.Callback(trial, own))
+    assert trial.metric == own
+
+
+def test_without_an_evaluation_set_a_sentence_says_why_nothing_is_reported(library):
+    for train in (
+        lambda callback: library.train(callback, sets=()),
+        lambda callback: library.fit(library.classifier(), callback, evaluate=False),
+    ):
+        with pytest.raises(ValueError, match=r"needs an evaluation set.*pass (evals|valid_sets)="):
+            train(library.Callback(new_trial()))
+
+
+def test_training_data_only_counts_where_it_is_asked_for(library):
+    trials = [new_trial() for _ in range(4)]
+    library.train(library.Callback(trials[0]), sets=("valid", "train"))
+    library.train(library.Callback(trials[1], library.logloss), sets=("valid", "train"))
+    library.train(library.Callback(trials[2], dataset="train"), sets=("valid", "train"))
+    printed = library.printed("train", library.logloss)
+    library.train(library.Callback(trials[3], printed), sets=("valid", "train"))
+    valid = library.printed("valid", library.logloss)
+    assert [trial.metric for trial in trials] == [valid, valid, printed, printed]
+    with pytest.raises(ValueError, match="only taken where dataset= names it"):
+        library.train(library.Callback(new_trial()), sets=("train",))
+
+
+def test_the_last_metric_of_the_last_set_is_the_default_and_any_can_be_named(library):
+    metrics = [library.logloss, "auc"]
+    trials = [new_trial("maximize"), new_trial(), new_trial()]
+    train = {"metrics": metrics, "sets": ("first", "second")}
+    library.train(library.Callback(trials[0], "auc"), **train)
+    library.train(library.Callback(trials[1], library.logloss, dataset="first"), **train)
+    library.train(library.Callback(trials[2], library.logloss), **train)
+    assert [trial.metric for trial in trials] == [
+        library.printed("second", "auc"),
+        library.printed("first", library.logloss),
+        library.printed("second", library.logloss),
+    ]
+
+
+def test_a_metric_that_goes_against_the_study_is_refused(library):
+    with pytest.raises(ValueError, match=r"must go the way of the study.*'minimize'.*auc"):
+        library.train(library.Callback(new_trial(), "auc"), metrics="auc")
+
+
+def test_a_given_direction_that_contradicts_the_library_is_refused(library):
+    with pytest.raises(ValueError, match=r"maximize must be True for .*auc"):
+        library.train(library.Callback(new_trial("maximize"), maximize=False), metrics="auc")
+
+
+def test_a_custom_metric_is_reported(library):
+    trial = new_trial("maximize")
+    model = library.train(library.Callback(trial, "auc_of", maximize=True), custom=auc_of)
+    assert trial.metric == library.printed("valid", "auc_of")
+    assert trial.direction == "maximize"
+    assert library.rounds(model) == ROUNDS
+
+
+@pytest.mark.parametrize("name", ["metric", "dataset", "maximize"])
+def test_arguments_of_the_wrong_kind_are_refused_at_once(library, name):
+    with pytest.raises(TypeError, match=f"{name} must be .* but got 3"):
+        library.Callback(new_trial(), **{name: 3})
+
+
+# ---------------------------------------------------------------- stopping
+
+
+def test_a_stopped_training_keeps_all_rounds_and_others_see_each(library):
+    trial, seen = stopping_after(3, library), []
+    model = library.train(library.Callback(trial), library.recorder(seen))
+    assert library.rounds(model) == len(trial.reports) == 4
+    assert seen == [0, 1, 2, 3]
+    assert trial.stop_reason.startswith("test: ")
+    assert library.loss(model) == pytest.approx(trial.reports[-1].value, rel=1e-5)
+
+
+def test_a_stopped_cv_returns_its_rows(library):
+    name = {"xgboost": "test", "lightgbm": "valid"}[library.name]
+    trial = stopping_after(2, library, dataset=name)
+    assert len(library.cv(library.Callback(trial))) == len(trial.reports) == 3
+
+
+def test_a_deadline_ends_a_training_between_rounds(library):
+    trial = new_trial()
+    trial.deadline = time.time() - 1
+    model = library.fit(library.classifier(), library.Callback(trial))
+    assert library.rounds(model) == 1
+    assert trial.stop_reason == "timeout"
+
+
+def test_native_early_stopping_is_as_without_the_callback(library):
+    settings = {"rounds": 60, "early_stopping": 3, "learning_rate": 0.5}
+    trial = new_trial()
+    ours = library.train(library.Callback(trial), **settings)
+    alone = library.train(**settings)
+    assert ours.best_iteration == alone.best_iteration
+    assert library.raw(ours) == library.raw(alone)
+    assert 3 < len(trial.reports) < 60
+    assert trial.stop_reason is None
+
+
+def test_native_early_stopping_before_the_callback_hides_no_round(library):
+    first, second = new_trial(), new_trial()
+    settings = {"rounds": 60, "learning_rate": 0.5}
+    library.train(library.early_stopping(3), library.Callback(first), **settings)
+    library.train(library.Callback(second), library.early_stopping(3), **settings)
+    assert len(first.reports) < 60
+    assert first.reports == second.reports
+
+
+def test_a_dart_model_that_is_stopped_keeps_all_trees_and_scores_what_was_recorded(library):
+    dart = {"booster": "dart", "rate_drop": 0.5, "skip_drop": 0.0, "learning_rate": 0.3}
+    trial = stopping_after(5, library)
+    with pytest.warns(UserWarning, match="under DART.*keeps all its rounds") as seen:
+        model = library.train(library.Callback(trial), rounds=20, seed=1, **dart)
+    assert len(seen) == 1
+    assert library.rounds(model) == len(trial.reports) == 6
+    assert library.loss(model) == pytest.approx(trial.reports[-1].value, rel=1e-5)
+    whole = new_trial()
+    model = library.train(library.Callback(whole), seed=1, **dart)  # no warning where none is due
+    assert library.loss(model) == pytest.approx(whole.reports[-1].value, rel=1e-5)
+
+
+# ---------------------------------------------------------------- studies
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES)
+def test_a_study_on_threads_stops_poor_trials_and_never_calls_them_best(objective):
+    study = Study(SPACE, strategy="random", stopping=MedianRule(1, 3, 3), seed=0)
+    study.optimize(objective, n_trials=12, n_jobs=2)
+    stopped = [trial for trial in study.trials if trial.state is TrialState.STOPPED]
+    assert stopped
+    for trial in study.trials:
+        complete = trial.state is TrialState.COMPLETE
+        assert steps(trial) == list(range(ROUNDS if complete else len(trial.reports)))
+        assert complete or trial.stop_reason.startswith("median: ")
+    assert study.best_trial.state is TrialState.COMPLETE
+    # the value of a stopped trial is that of its last round
+    assert stopped[0].value == pytest.approx(stopped[0].reports[-1].value, rel=1e-5)
+
+
+def test_reports_of_worker_processes_are_there_in_the_parent():
+    study = Study(SPACE, strategy="random", stopping=MedianRule(1, 3, 3), seed=0)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context) as processes:
+        for objective in (booster_libraries.train_xgboost, booster_libraries.cv_lightgbm):
+            study.optimize(objective, n_trials=8, executor=processes, n_jobs=2)
+    assert {trial.metric for trial in study.trials} == {"valid-logloss", "valid's binary_logloss"}
+    assert all(steps(trial) == list(range(len(trial.reports))) for trial in study.trials)
+    states = {trial.state for trial in study.trials}
+    assert states == {TrialState.COMPLETE, TrialState.STOPPED}
+
+
+@pytest.mark.parametrize("objective", ["train_xgboost", "train_lightgbm"])
+def test_hyperband_stops_at_its_rungs(objective):
+    study = Study(SPACE, strategy=HyperbandSearch(min_resource=1, max_resource=ROUNDS), seed=0)
+    study.optimize(OBJECTIVES[objective], n_trials=14)
+    stopped = [trial for trial in study.trials if trial.state is TrialState.STOPPED]
+    assert stopped
+    assert {trial.reports[-1].step for trial in stopped} <= {0, 2}
+    assert all(trial.stop_reason.startswith("hyperband: ") for trial in stopped)
+
+
+# ---------------------------------------------------------------- distributed
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    pytest.importorskip("dask.dataframe", reason="XGBoost's Dask module needs it")
+    with (
+        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.mark.filterwarnings("ignore:Parameter .* will be ignored")  # by Dask LightGBM
+def test_distributed_training_is_refused_on_all_workers(library, cluster):
+    import dask.array
+
+    X = dask.array.from_array(booster_libraries.X, chunks=(150, 4))
+    y = dask.array.from_array(booster_libraries.y, chunks=(150,))
+    trial = new_trial()
+    callback = library.Callback(trial)
+    with pytest.raises(RuntimeError, match="is distributed"):
+        dask_fit(library, cluster, callback, X, y)
+    assert trial.reports == []
+    # and the workers go on working
+    assert cluster.gather(cluster.map(abs, [-1, -2], pure=False)) == [1, 2]
+
+
+def test_trials_of_a_study_can_be_spread_over_the_same_workers(library, cluster):
+    study = Study(SPACE, strategy="random", stopping=MedianRule(1, 3, 3), seed=0)
+    executor = cluster.get_executor(pure=False)
+    study.optimize(OBJECTIVES[f"train_{library.name}"], 6, executor=executor, n_jobs=2)
+    assert all(steps(trial) == list(range(len(trial.reports))) for trial in study.trials)
+    assert all(trial.reports for trial in study.trials)
+    assert {trial.state for trial in study.trials} <= {TrialState.COMPLETE, TrialState.STOPPED}
+
+
+def dask_fit(library, client, callback, X, y):
+    if library.name == "xgboost":
+        import xgboost.dask
+
+        data = xgboost.dask.DaskDMatrix(client, X, y)
+        params = {"objective": "binary:logistic"}
+        xgboost.dask.train(client, params, data, 5, evals=[(data, "v")], callbacks=[callback])
+        return
+    import lightgbm
+
+    model = lightgbm.DaskLGBMClassifier(client=client, n_estimators=5, verbose=-1)
+    model.set_params(num_threads=1)
+    model.fit(X, y, callbacks=[callback])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from tuneplug import PluginError, Study, UnknownNameError
-from tuneplug.plugins.manager import load_plugins, strategies
+from tuneplug.plugins.manager import fit_monitors, load_plugins, strategies
 from tuneplug.strategies import BayesianSearch, GridSearch, HyperbandSearch, RandomSearch
 
 GOOD = """
@@ -22,6 +25,21 @@ def tuneplug_strategies():
     return Corner
 """
 CLASHING = GOOD.replace('"corner"', '"bayesian"')
+MONITOR = """
+from tuneplug.monitoring import FitMonitor
+from tuneplug.plugins import hookimpl
+
+class Mine(FitMonitor):
+    name = "xgboost"
+    def accepts(self, estimator):
+        return False
+    def fit(self, watched):
+        return None
+
+@hookimpl
+def tuneplug_fit_monitors():
+    return [Mine]
+"""
 RAISING = "raise ImportError('libfoo is missing')"
 MISSPELT = GOOD.replace("def tuneplug_strategies", "def tuneplug_stategies")
 
@@ -49,6 +67,22 @@ def test_our_own_strategies_are_registered_through_the_hook():
         "random": RandomSearch,
     }
     assert strategies(load_plugins()) == ours
+
+
+def test_fit_monitors_of_all_installed_packages_are_found_without_their_frameworks():
+    code = (
+        "import sys; from tuneplug.plugins import fit_monitors, load_plugins;"
+        "found = fit_monitors(load_plugins()); [cls().accepts(object()) for cls in found.values()];"
+        "print(sorted(found), sorted({'xgboost', 'lightgbm'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['hist_gradient_boosting', 'lightgbm', 'xgboost'] []"
+
+
+def test_two_monitors_of_one_name_are_both_named(install):
+    install("secondmonitor", MONITOR)
+    with pytest.raises(PluginError, match=r"fit monitor .*'xgboost' is registered by"):
+        fit_monitors(load_plugins())
 
 
 def test_an_installed_plugins_strategy_can_be_named(install):

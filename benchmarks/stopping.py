@@ -68,7 +68,7 @@ TASKS = {
         {"xgboost": "mlogloss", "lightgbm": "multi_logloss"},
         {"xgboost": "multi:softprob", "lightgbm": "multiclass"},
     ),
-    "bank": Task(partial(rows, load_bank, 4000), "roc_auc", AUC, TWO),
+    "bank": Task(partial(rows, load_bank, 2500), "roc_auc", AUC, TWO),
 }
 if not BANK.exists():
     del TASKS["bank"]
@@ -84,14 +84,15 @@ SPACES = {
     "xgboost": {**SHARED, "max_depth": Int(2, 10), "min_child_weight": Float(0.1, 30.0, "log")},
     "lightgbm": {**SHARED, "num_leaves": Int(2, 128), "min_child_samples": Int(2, 60)},
 }
-#: Strategy and stopping rule of our variants; the first of each strategy stops nothing.
-OURS = {
-    "random": ("random", None),
-    "random, median": ("random", "median"),
-    "random, asha": ("random", "asha"),
-    "bayesian": ("bayesian", None),
-    "bayesian, median": ("bayesian", "median"),
-    "bayesian, asha": ("bayesian", "asha"),
+#: Arguments of our variants; the first of each strategy stops nothing.
+OURS: dict[str, dict[str, Any]] = {
+    "random": {"strategy": "random"},
+    "random, median": {"strategy": "random", "stopping": "median"},
+    "random, median, racing": {"strategy": "random", "stopping": "median", "racing": True},
+    "random, asha": {"strategy": "random", "stopping": "asha"},
+    "bayesian": {},
+    "bayesian, median": {"stopping": "median"},
+    "bayesian, median, racing": {"stopping": "median", "racing": True},
 }
 OPTUNA = {"optuna, median": 0, "optuna, median, 20 rounds of grace": 20}
 
@@ -148,7 +149,6 @@ def ours(name: str, library: str, variant: str, seed: int, n_trials: int) -> tup
     """Make a run of WarpedBayesSearchCV."""
     task = TASKS[name]
     X, y = task.load()
-    strategy, rule = OURS[variant]
     search = WarpedBayesSearchCV(
         model(task, library),
         SPACES[library],
@@ -157,9 +157,7 @@ def ours(name: str, library: str, variant: str, seed: int, n_trials: int) -> tup
         cv=folds(task, X, y, seed),
         refit=False,
         random_state=seed,
-        strategy=strategy,
-        stopping=rule,
-        lag=0,
+        **OURS[variant],
     )
     start = time.perf_counter()
     search.fit(X, y)
@@ -167,7 +165,7 @@ def ours(name: str, library: str, variant: str, seed: int, n_trials: int) -> tup
     trials = search.study_.trials
     rounds = sum(len(trial.reports) for trial in trials)
     stopped = sum(trial.state.value == "stopped" for trial in trials)
-    rounds = rounds if rule else n_trials * N_FOLDS * N_ROUNDS
+    rounds = rounds if "stopping" in OURS[variant] else n_trials * N_FOLDS * N_ROUNDS
     score = float(search.best_score_)
     run = Run(name, library, variant, seed, n_trials, score, rounds, seconds, stopped)
     return run, [trial.params for trial in trials]

@@ -352,9 +352,13 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         }
         watcher = None
         if monitors:
-            groups = routed.splitter.split.get("groups")
             watcher = Watcher(
-                monitors, limits.stopping, self.validation_fraction, study.seed, groups
+                monitors,
+                limits.stopping,
+                self.validation_fraction,
+                study.seed,
+                groups=routed.splitter.split.get("groups"),
+                in_order=all(np.max(train) < np.min(test) for train, test in splits),
             )
         evaluation = self._evaluation(X, y, splits, n_candidates, options, watcher)
         self.study_ = study

@@ -100,6 +100,8 @@ class Watcher:
         Of the split into those; the same for all candidates.
     groups : array-like of shape (n_samples,) or None
         Groups that such a split keeps together.
+    in_order : bool
+        Whether the rows are in order of time: each fold is validated on later ones.
     """
 
     monitors: tuple[FitMonitor, ...]
@@ -107,6 +109,7 @@ class Watcher:
     validation_fraction: float | None
     seed: int
     groups: Any = None
+    in_order: bool = False
 
     def monitor_of(self, estimator: Any) -> FitMonitor | None:
         """Return the first monitor that accepts an estimator."""
@@ -185,7 +188,7 @@ class FoldWatch:
             fraction,
             np.random.default_rng([self._watcher.seed, self._fold]),
             groups=None if groups is None else np.asarray(groups)[self._train],
-            in_order=bool(self._train.max() < self._test.min()),
+            in_order=self._watcher.in_order,
         )
 
     def _fit_last(

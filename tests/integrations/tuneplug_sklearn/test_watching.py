@@ -474,6 +474,16 @@ def test_what_early_stopping_goes_by_keeps_groups_whole_and_time_in_order(
             assert not set(groups[held]) & set(groups[watched.X[:, 0].astype(int)])
 
 
+def test_the_last_of_unshuffled_folds_is_no_order_of_time(given):
+    X, labels = np.arange(60.0)[:, None], np.repeat([0, 1, 2], 20)
+    monitor = Recording(early=True)
+    folds = [(np.r_[:40], np.r_[40:60]), (np.r_[20:60], np.r_[:20])]
+    options = {"stopping": None, "cv": folds, "scoring": "accuracy", "n_iter": 1}
+    searched(hgb(max_iter=2), {"max_leaf_nodes": [2]}, (X, labels), monitor=monitor, **options)
+    assert Counter(given[0].y_val) == {0: 2, 1: 2}
+    assert Counter(given[1].y_val) == {1: 2, 2: 2}
+
+
 def test_every_class_gives_its_share_and_one_that_is_alone_stays():
     labels = np.array([0] * 50 + [1] * 20 + [2])
     rest, held = inner_split(labels, 71, 0.1, np.random.default_rng(0))

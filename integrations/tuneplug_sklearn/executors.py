@@ -31,6 +31,9 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
 )
 
+#: How many cores joblib sees: of that, ``n_jobs=-1`` inside a fit makes jobs, and LightGBM threads.
+CORES_VARIABLE = "LOKY_MAX_CPU_COUNT"
+
 #: Processes that have had nothing to do for so long end themselves.
 IDLE_SECONDS = 60
 
@@ -209,7 +212,10 @@ class _Processes(_Pickling):
         self._pool = self._idle.pop(self._kind, None) or LokyExecutor(
             max_workers=slots,
             timeout=IDLE_SECONDS,
-            env={name: os.environ.get(name, str(n_threads)) for name in THREAD_VARIABLES},
+            env={
+                **{name: os.environ.get(name, str(n_threads)) for name in THREAD_VARIABLES},
+                CORES_VARIABLE: str(n_threads),
+            },
             initializer=_ignore_interrupts,
         )
         super().__init__(self._pool)

@@ -211,6 +211,17 @@ def test_fits_side_by_side_share_the_cores_and_limits_are_restored(backend):
     assert most_threads() == before
 
 
+def test_jobs_inside_of_fits_on_processes_share_the_cores():
+    """S9: ``n_jobs=-1`` of an estimator, or LightGBM, which asks joblib for the cores there are."""
+
+    class Greedy(Peak):
+        def score(self, X, y=None):
+            return -float(joblib.effective_n_jobs(-1) + joblib.cpu_count(only_physical_cores=True))
+
+    search = peak(Greedy(), n_iter=4, n_jobs=2 * joblib.cpu_count(), refit=False)
+    assert set(search.fit(ROWS, LABELS).cv_results_["mean_test_score"]) == {-2.0}
+
+
 # --------------------------------------------------------------------------- where fits run
 
 

@@ -136,6 +136,13 @@ class Raised:
                 return cls(RuntimeError(f"a fit raised what cannot be pickled:\n{text}"))
         return cls(error)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _thawed, (cloudpickle.dumps(self.error),)
+
+
+def _thawed(error: bytes) -> Raised:
+    return Raised(cloudpickle.loads(error))
+
 
 def run_fold(
     shipment: Any,

@@ -31,6 +31,9 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
 )
 
+#: How many cores joblib sees: of that, ``n_jobs=-1`` inside a fit makes jobs, and LightGBM threads.
+CORES_VARIABLE = "LOKY_MAX_CPU_COUNT"
+
 #: Processes that have had nothing to do for so long end themselves.
 IDLE_SECONDS = 60
 
@@ -146,13 +149,37 @@ def _given(shipment: Shipment, executor: Executor, n_jobs: int | None) -> Iterat
             return
         client: Any = getattr(executor, "_client", None)  # of Dask
         if hasattr(client, "scatter"):
-            sent = client.scatter(shipment, broadcast=True, hash=False)
-            yield Crew(workers, sent, threads, inline=False, local=False)
+            workers = Workers(slots, given=_Scattering(executor, client))
+            yield Crew(workers, shipment, threads, inline=False, local=False)
             return
         path = shipment.write()
         if not executor.submit(os.path.exists, str(path)).result():
             shipment.path = None  # another machine: it goes with each job
+        workers = Workers(slots, given=_Pickling(executor))
         yield Crew(workers, shipment, threads, inline=False, local=False)
+
+
+class _Scattering:
+    """Dask as an executor whose jobs have a shipment as their first argument: it is scattered.
+
+    What was scattered is lost with the workers that have it: after a job that was lost, it is
+    scattered again.
+    """
+
+    def __init__(self, executor: Executor, client: Any) -> None:
+        self._executor, self._client = executor, client
+        self._sent: Any = None
+
+    def submit(self, fn: Any, shipment: Shipment, /, *args: Any) -> Any:
+        if self._sent is None:
+            self._sent = self._client.scatter(shipment, broadcast=True, hash=False)
+        future = self._executor.submit(fn, self._sent, *args)
+        future.add_done_callback(self._forget_if_lost)
+        return future
+
+    def _forget_if_lost(self, future: Any) -> None:
+        if future.cancelled() or future.exception() is not None:
+            self._sent = None
 
 
 def _n_threads(backend: Any, slots: int) -> int:
@@ -160,31 +187,44 @@ def _n_threads(backend: Any, slots: int) -> int:
     return asked or max(1, joblib.cpu_count() // slots)
 
 
-class _Processes:
-    """A pool of processes; each job is pickled while it is submitted, whatever its functions.
+class _Pickling:
+    """An executor whose jobs are pickled while they are submitted, whatever their functions."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def submit(self, fn: Any, /, *args: Any) -> Any:
+        return self._executor.submit(_unpacked, cloudpickle.dumps((fn, args)))
+
+
+class _Processes(_Pickling):
+    """A pool of processes.
 
     The processes outlive the search for a minute, as starting them and importing scikit-learn takes
     seconds: the next search of this process finds them ready.
     """
 
-    _idle: ClassVar[dict[tuple[int, int], LokyExecutor]] = {}
+    #: By process, as a fork of it cannot use them, slots and threads.
+    _idle: ClassVar[dict[tuple[int, int, int], LokyExecutor]] = {}
 
     def __init__(self, slots: int, n_threads: int) -> None:
-        self._kind = (slots, n_threads)
+        self._kind = (os.getpid(), slots, n_threads)
         self._pool = self._idle.pop(self._kind, None) or LokyExecutor(
             max_workers=slots,
             timeout=IDLE_SECONDS,
-            env={name: os.environ.get(name, str(n_threads)) for name in THREAD_VARIABLES},
+            env={
+                **{name: os.environ.get(name, str(n_threads)) for name in THREAD_VARIABLES},
+                CORES_VARIABLE: str(n_threads),
+            },
             initializer=_ignore_interrupts,
         )
-
-    def submit(self, fn: Any, /, *args: Any) -> Any:
-        return self._pool.submit(_unpacked, cloudpickle.dumps((fn, args)))
+        super().__init__(self._pool)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Leave the processes to the next search; those of another kind are ended."""
-        for pool in [self._idle.pop(kind) for kind in list(self._idle)]:
-            pool.shutdown(wait=False)
+        for kind in [kind for kind in list(self._idle) if kind[0] == os.getpid()]:
+            if pool := self._idle.pop(kind, None):  # a search in another thread may have taken it
+                pool.shutdown(wait=False)
         if not cancel_futures:
             self._idle[self._kind] = self._pool
 

@@ -55,6 +55,9 @@ __all__ = ["WarpedBayesSearchCV", "most_candidates"]
 #: longest it gets for that: with few folds, more would cost more than idle workers do.
 IN_FLIGHT, MOST_LAG = 12, 3
 
+#: Settings drawn to see which parameters there can be together.
+N_DRAWN = 100
+
 #: What not every fit sets: of an earlier one, it would not belong to the new ``cv_results_``.
 OF_THE_LAST_FIT = (
     "best_estimator_",
@@ -322,8 +325,10 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         """
         scorers, refit_metric = self._get_scorers()
         metric = self._driving_metric(scorers)
+        _check_callbacks(self.callbacks or ())
         study, n_independent = self._start_study(metric)
         limits = self._limits(study)
+        self._check_names(study.space)
         monitors = self._monitors(study)
         X, y = indexable(X, y)
         params = check_method_params(X, params=params)
@@ -422,6 +427,18 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if names is not None:
             _check_metric(self.optimize, names)
         return self.optimize or (self.refit if isinstance(self.refit, str) else None)
+
+    def _check_names(self, space: SearchSpace) -> None:
+        """Have the estimator refuse what it has no parameter for, in whichever part of the space.
+
+        Raises
+        ------
+        ValueError
+            Its own, with the names of those that it has.
+        """
+        drawn = space.sample(N_DRAWN, np.random.default_rng(0))
+        for setting in {tuple(setting): setting for setting in drawn}.values():
+            clone(self.estimator).set_params(**clone(setting, safe=False))
 
     def _limits(self, study: Study) -> Limits:
         """Return what ends the search, or a candidate, early."""
@@ -686,6 +703,15 @@ def _check_any_whole(rows: Sequence[Candidate]) -> None:
             f"stopped ({', '.join(reasons)}), and what they scored is in cv_results_: "
             "allow a candidate more time, or have fewer folds"
         )
+
+
+def _check_callbacks(callbacks: Sequence[Any]) -> None:
+    for callback in callbacks:
+        if not callable(callback):
+            raise TypeError(
+                f"callbacks must be callables that take a Progress, but got {callback!r}: "
+                "scikit-learn's own callbacks go to set_callbacks()"
+            )
 
 
 def _check_metric(name: str | None, names: list[str]) -> None:

@@ -13,6 +13,7 @@ import os
 import pickle
 import tempfile
 from collections import OrderedDict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -84,14 +85,21 @@ class _Received:
 
     def open(self) -> Any:
         if self._path is None:
-            assert self._content is not None
-            return pickle.loads(self._content)  # noqa: S301  sent by the search itself
+            return self._unpacked
         if self._path not in _received:
             while len(_received) >= N_KEPT:
                 _received.popitem(last=False)
             _received[self._path] = _read(Path(self._path))
         _received.move_to_end(self._path)
         return _received[self._path]
+
+    @cached_property
+    def _unpacked(self) -> Any:
+        assert self._content is not None
+        return pickle.loads(self._content)  # noqa: S301  sent by the search itself
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Received, (self._content, self._path)
 
 
 def _write(path: Path, value: Any) -> None:

@@ -111,9 +111,15 @@ def add_earlier(study: Study, results: Mapping[str, Any], metric: str | None) ->
             "prior_results must be the cv_results_ of a search, with 'params' and "
             f"'mean_test_{metric or 'score'}', but got the keys {sorted(results)}"
         )
+    settings, scores = results["params"], results[f"mean_test_{name}"]
+    if len(settings) != len(scores):
+        raise ValueError(
+            "prior_results must have a score for each setting, but got "
+            f"{len(settings)} settings and {len(scores)} scores"
+        )
     outside: list[str] = []
     n_used = 0
-    for params, score in zip(results["params"], results[f"mean_test_{name}"], strict=True):
+    for params, score in zip(settings, scores, strict=True):
         if not math.isfinite(score):
             continue
         try:
@@ -124,7 +130,7 @@ def add_earlier(study: Study, results: Mapping[str, Any], metric: str | None) ->
             n_used += 1
     if outside:
         warnings.warn(
-            f"{len(outside)} of {len(results['params'])} earlier settings are not in the space "
+            f"{len(outside)} of {len(settings)} earlier settings are not in the space "
             f"and are left out; the first: {outside[0]}",
             UserWarning,
             stacklevel=2,

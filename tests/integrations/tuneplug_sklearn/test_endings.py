@@ -291,6 +291,31 @@ def test_wrong_arguments_are_refused_before_any_fit(wrong):
     assert Peak.n_fits == []
 
 
+@pytest.mark.parametrize(
+    "space",
+    [
+        {"a": Float(0.0, 1.0), "bb": Int(0, 12)},
+        [{"a": Float(0.0, 1.0)}, {"bb": Int(0, 12)}],
+        {"a": [0.1, 0.2], "bb": Int(0, 12, when={"a": [0.2]})},
+    ],
+    ids=["dict", "list of dicts", "condition"],
+)
+def test_a_parameter_that_the_estimator_does_not_have_is_refused_before_any_fit(space):
+    with pytest.raises(
+        ValueError, match=r"Invalid parameter 'bb' for .*Valid parameters are: \['a"
+    ):
+        fitted(space=space)
+    assert Peak.n_fits == []
+
+
+def test_what_cannot_be_called_is_no_callback():
+    with pytest.raises(
+        TypeError, match=r"callbacks must be callables.* but got 3: .*set_callbacks"
+    ):
+        fitted(callbacks=[print, 3])
+    assert Peak.n_fits == []
+
+
 # --------------------------------------------------------------------------- S21: interrupts
 
 
@@ -474,6 +499,12 @@ def test_earlier_rows_outside_of_the_space_are_left_out_with_one_warning():
 def test_earlier_results_without_the_metric_are_refused():
     with pytest.raises(ValueError, match="prior_results must be the cv_results_"):
         fitted(prior_results={"params": [{}], "mean_test_f1": [1.0], "mean_test_f2": [1.0]})
+    assert Peak.n_fits == []
+
+
+def test_earlier_results_of_different_lengths_are_refused():
+    with pytest.raises(ValueError, match="2 settings and 1 scores"):
+        fitted(prior_results={"params": [{}, {}], "mean_test_score": [1.0]})
     assert Peak.n_fits == []
 
 

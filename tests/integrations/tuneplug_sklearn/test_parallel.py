@@ -9,6 +9,8 @@ import multiprocessing
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -209,6 +211,17 @@ def test_fits_side_by_side_share_the_cores_and_limits_are_restored(backend):
     assert most_threads() == before
 
 
+def test_jobs_inside_of_fits_on_processes_share_the_cores():
+    """S9: ``n_jobs=-1`` of an estimator, or LightGBM, which asks joblib for the cores there are."""
+
+    class Greedy(Peak):
+        def score(self, X, y=None):
+            return -float(joblib.effective_n_jobs(-1) + joblib.cpu_count(only_physical_cores=True))
+
+    search = peak(Greedy(), n_iter=4, n_jobs=2 * joblib.cpu_count(), refit=False)
+    assert set(search.fit(ROWS, LABELS).cv_results_["mean_test_score"]) == {-2.0}
+
+
 # --------------------------------------------------------------------------- where fits run
 
 
@@ -226,7 +239,7 @@ def test_a_dask_cluster_of_processes_will_do():
     distributed = pytest.importorskip("distributed")
     one = svm().fit(X, y)
     with (
-        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         executor = client.get_executor(pure=False)
@@ -234,6 +247,71 @@ def test_a_dask_cluster_of_processes_will_do():
         with joblib.parallel_config("dask"):
             assert outcome(svm(n_jobs=-1).fit(X, y)) == outcome(one)
         assert client.status == "running"
+
+
+def test_a_killed_worker_of_dask_costs_its_candidate_and_not_the_data():
+    distributed = pytest.importorskip("distributed")
+    dask = pytest.importorskip("dask")
+    search = WarpedBayesSearchCV(deadly(7), {"b": [7, 9, 5]}, n_iter=3, cv=2, strategy="grid")
+    with (
+        # a worker that is long in coming back would be given up by its cluster
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "300s"}),
+        distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=":0") as cluster,
+        distributed.Client(cluster) as client,
+        pytest.warns(FitFailedWarning),
+        pytest.warns(UserWarning, match="non-finite"),
+    ):
+        search.set_params(executor=client.get_executor(pure=False), n_jobs=1).fit(ROWS, LABELS)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).tolist() == [False, True, True]
+
+
+def test_processes_of_ones_own_are_given_functions_and_classes_of_any_module():
+    class Local(Peak):
+        def score(self, X, y=None):
+            if self.b is None:
+                raise Unheard("of")
+            return self.b()
+
+    class Unheard(Exception):  # noqa: N818
+        pass
+
+    def choose(b):
+        return {"b": [b, lambda: 2.0]}
+
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as processes:
+        options = {"n_iter": 2, "cv": 2, "executor": processes, "refit": False}
+        search = WarpedBayesSearchCV(Local(), choose(lambda: 1.0), **options)
+        assert search.fit(ROWS, LABELS).cv_results_["mean_test_score"].tolist() == [1.0, 2.0]
+        options["error_score"] = "raise"
+        with pytest.raises(Unheard, match="of"):
+            WarpedBayesSearchCV(Local(), choose(None), **options).fit(ROWS, LABELS)
+
+
+FORKS = """
+import os, numpy as np
+from sklearn.tree import DecisionTreeClassifier
+from tuneplug_sklearn import WarpedBayesSearchCV
+
+X = np.arange(60.0).reshape(-1, 2)
+search = WarpedBayesSearchCV(DecisionTreeClassifier(), {"max_depth": [1, 2]}, n_iter=2, n_jobs=2)
+search.fit(X, np.arange(30) % 2)
+child = os.fork()
+search.fit(X, np.arange(30) % 2)
+if child:
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+print("done", flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+def test_a_fork_of_a_process_that_has_searched_makes_workers_of_its_own():
+    run = subprocess.run(
+        [sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert run.stdout == "done\n" * 2
 
 
 def containers(folder):

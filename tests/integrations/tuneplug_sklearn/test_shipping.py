@@ -135,6 +135,15 @@ def test_without_a_file_all_of_it_goes_with_the_job():
     assert got["call"](1) == 2
 
 
+def test_what_stays_at_a_worker_is_unpacked_once_and_can_be_sent_on():
+    with Shipment(np.arange(1000.0)) as shipment:
+        received = send(shipment)
+    size = len(pickle.dumps(received))
+    assert received.open() is received.open()
+    assert len(pickle.dumps(received)) == size
+    np.testing.assert_array_equal(send(received).open(), np.arange(1000.0))
+
+
 def test_frames_and_sparse_matrices_come_out_as_they_went_in():
     frame = pd.DataFrame(
         {

@@ -5,6 +5,7 @@ Estimators that run in other processes are defined in functions, so that they tr
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import pickle
@@ -226,7 +227,7 @@ def test_a_dask_cluster_of_processes_will_do():
     distributed = pytest.importorskip("distributed")
     one = svm().fit(X, y)
     with (
-        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         executor = client.get_executor(pure=False)
@@ -234,6 +235,16 @@ def test_a_dask_cluster_of_processes_will_do():
         with joblib.parallel_config("dask"):
             assert outcome(svm(n_jobs=-1).fit(X, y)) == outcome(one)
         assert client.status == "running"
+
+
+def test_ipyparallel_engines_will_do(tmp_path):
+    ipyparallel = pytest.importorskip("ipyparallel", reason="ipyparallel is not installed")
+    one = svm().fit(X, y)
+    cluster = ipyparallel.Cluster(n=2, profile_dir=str(tmp_path), log_level=logging.WARNING)
+    with cluster as engines:
+        executor = engines.load_balanced_view().executor
+        assert outcome(svm(executor=executor, n_jobs=2).fit(X, y)) == outcome(one)
+        assert executor.submit(int).result() == 0
 
 
 def containers(folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -33,6 +34,9 @@ THREAD_VARIABLES = (
 
 #: Processes that have had nothing to do for so long end themselves.
 IDLE_SECONDS = 60
+
+#: The longest wait for a pool to pass on a job to its workers, which takes milliseconds.
+PASSING_ON_SECONDS = 5.0
 
 _this_thread = threading.local()
 
@@ -171,6 +175,7 @@ class _Processes:
 
     def __init__(self, slots: int, n_threads: int) -> None:
         self._kind = (slots, n_threads)
+        self._latest: Any = None
         self._pool = self._idle.pop(self._kind, None) or LokyExecutor(
             max_workers=slots,
             timeout=IDLE_SECONDS,
@@ -179,7 +184,8 @@ class _Processes:
         )
 
     def submit(self, fn: Any, /, *args: Any) -> Any:
-        return self._pool.submit(_unpacked, cloudpickle.dumps((fn, args)))
+        self._latest = self._pool.submit(_unpacked, cloudpickle.dumps((fn, args)))
+        return self._latest
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Leave the processes to the next search; those of another kind are ended."""
@@ -188,8 +194,18 @@ class _Processes:
         if not cancel_futures:
             self._idle[self._kind] = self._pool
 
+    @property
+    def _waiting(self) -> bool:
+        """Whether the latest job was not passed on yet."""
+        return self._latest is not None and not (self._latest.running() or self._latest.done())
+
     def terminate(self) -> None:
         """Kill the workers, whatever they are doing."""
+        # loky's manager thread fails with a KeyError on a job that it has not passed on when it is
+        # told to kill.  It passes them on in order, at once, and nothing tells that it has.
+        deadline = time.monotonic() + PASSING_ON_SECONDS
+        while self._waiting and time.monotonic() < deadline:
+            time.sleep(0.001)
         self._pool.shutdown(wait=True, kill_workers=True)
 
 

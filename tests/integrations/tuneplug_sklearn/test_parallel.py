@@ -33,7 +33,7 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_info
 
 from tuneplug import Float, Int, TrialState
-from tuneplug_sklearn import WarpedBayesSearchCV
+from tuneplug_sklearn import WarpedBayesSearchCV, executors
 from tuneplug_sklearn import search as search_module
 from tuneplug_sklearn.executors import in_worker
 
@@ -402,6 +402,16 @@ def test_a_broken_executor_of_ones_own_ends_the_search_and_what_was_finished_is_
             search.fit(ROWS, LABELS)
     assert search.cv_results_["params"] == [{"b": 1}, {"b": 2}]
     assert search.best_params_ == {"b": 2}
+
+
+def test_workers_can_be_killed_right_after_a_job_was_handed_in():
+    """An error in a thread of the pool would be an error of this test."""
+    processes = executors._Processes(slots=1, n_threads=1)
+    assert processes.submit(int).result() == 0
+    job = processes.submit(signal.pause)
+    processes.terminate()
+    with pytest.raises(RuntimeError):
+        job.result()
 
 
 class Breaking:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -36,6 +37,9 @@ CORES_VARIABLE = "LOKY_MAX_CPU_COUNT"
 
 #: Processes that have had nothing to do for so long end themselves.
 IDLE_SECONDS = 60
+
+#: The longest wait for a pool to pass on a job to its workers, which takes milliseconds.
+PASSING_ON_SECONDS = 5.0
 
 _this_thread = threading.local()
 
@@ -209,6 +213,7 @@ class _Processes(_Pickling):
 
     def __init__(self, slots: int, n_threads: int) -> None:
         self._kind = (os.getpid(), slots, n_threads)
+        self._latest: Any = None
         self._pool = self._idle.pop(self._kind, None) or LokyExecutor(
             max_workers=slots,
             timeout=IDLE_SECONDS,
@@ -220,6 +225,10 @@ class _Processes(_Pickling):
         )
         super().__init__(self._pool)
 
+    def submit(self, fn: Any, /, *args: Any) -> Any:
+        self._latest = super().submit(fn, *args)
+        return self._latest
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Leave the processes to the next search; those of another kind are ended."""
         for kind in [kind for kind in list(self._idle) if kind[0] == os.getpid()]:
@@ -228,8 +237,18 @@ class _Processes(_Pickling):
         if not cancel_futures:
             self._idle[self._kind] = self._pool
 
+    @property
+    def _waiting(self) -> bool:
+        """Whether the latest job was not passed on yet."""
+        return self._latest is not None and not (self._latest.running() or self._latest.done())
+
     def terminate(self) -> None:
         """Kill the workers, whatever they are doing."""
+        # loky's manager thread fails with a KeyError on a job that it has not passed on when it is
+        # told to kill.  It passes them on in order, at once, and nothing tells that it has.
+        deadline = time.monotonic() + PASSING_ON_SECONDS
+        while self._waiting and time.monotonic() < deadline:
+            time.sleep(0.001)
         self._pool.shutdown(wait=True, kill_workers=True)
 
 

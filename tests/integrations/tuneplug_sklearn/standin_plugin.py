@@ -15,6 +15,7 @@ import functools
 import importlib
 import json
 import os
+import re
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -45,9 +46,9 @@ class StandIn:
     def pytest_runtest_makereport(self, item, call):
         report = yield
         # Some names hold that of the class: they are to be the same for every class.
-        name = item.nodeid.split("::", 1)[1]
+        name = f"{item.path.stem}::{item.nodeid.split('::', 1)[1]}"
         for ours, theirs in self.names.items():
-            name = name.replace(f"[{ours}-", f"[{theirs}-")
+            name = re.sub(rf"\[{ours}(?![A-Za-z])", f"[{theirs}", name)
         test = self.tests.setdefault(name, {"failed": False})
         test["failed"] |= report.failed
         if call.when == "call":

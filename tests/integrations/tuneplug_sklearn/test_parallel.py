@@ -5,6 +5,7 @@ Estimators that run in other processes are defined in functions, so that they tr
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import pickle
@@ -34,7 +35,7 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_info
 
 from tuneplug import Float, Int, TrialState
-from tuneplug_sklearn import WarpedBayesSearchCV
+from tuneplug_sklearn import WarpedBayesSearchCV, executors
 from tuneplug_sklearn import search as search_module
 from tuneplug_sklearn.executors import in_worker
 
@@ -314,6 +315,16 @@ def test_a_fork_of_a_process_that_has_searched_makes_workers_of_its_own():
     assert run.stdout == "done\n" * 2
 
 
+def test_ipyparallel_engines_will_do(tmp_path):
+    ipyparallel = pytest.importorskip("ipyparallel", reason="ipyparallel is not installed")
+    one = svm().fit(X, y)
+    cluster = ipyparallel.Cluster(n=2, profile_dir=str(tmp_path), log_level=logging.WARNING)
+    with cluster as engines:
+        executor = engines.load_balanced_view().executor
+        assert outcome(svm(executor=executor, n_jobs=2).fit(X, y)) == outcome(one)
+        assert executor.submit(int).result() == 0
+
+
 def containers(folder):
     memmap = np.memmap(folder / "X", dtype=float, mode="w+", shape=X.shape)
     memmap[:] = X
@@ -516,6 +527,16 @@ def test_an_executor_shut_down_before_its_time_costs_nothing_that_was_finished()
             search.fit(ROWS, LABELS)
     assert search.cv_results_["params"] == peak().fit(ROWS, LABELS).cv_results_["params"][:3]
     assert not hasattr(search, "best_estimator_")
+
+
+def test_workers_can_be_killed_right_after_a_job_was_handed_in():
+    """An error in a thread of the pool would be an error of this test."""
+    processes = executors._Processes(slots=1, n_threads=1)
+    assert processes.submit(int).result() == 0
+    job = processes.submit(signal.pause)
+    processes.terminate()
+    with pytest.raises(RuntimeError):
+        job.result()
 
 
 class Breaking:

@@ -33,7 +33,7 @@ from tuneplug_sklearn import WarpedBayesSearchCV
 from tuneplug_sklearn.histogram import HistGradientBoostingMonitor
 from tuneplug_sklearn.watching import in_place_of_fit, inner_split
 
-CANCER = load_breast_cancer(return_X_y=True)
+CANCER = tuple(part[:150] for part in load_breast_cancer(return_X_y=True))
 SPACE = {"learning_rate": Float(1e-3, 1.0), "max_leaf_nodes": Int(2, 32)}
 EAGER = MedianRule(min_steps=1, min_curves=2, n_startup=3)
 

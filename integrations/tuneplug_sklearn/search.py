@@ -539,6 +539,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         for point in points:
             study.enqueue(point)
         n_independent = study.strategy.n_independent(space, self.n_iter)
+        if n_independent < self.n_iter:  # earlier results take the place of start-up trials
+            n_independent -= n_earlier
         return study, max(n_independent, n_distinct(space, points))
 
     def _make_splits(self, X: Any, y: Any, split_params: Mapping[str, Any]) -> list[Any]:

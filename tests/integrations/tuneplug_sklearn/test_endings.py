@@ -489,6 +489,17 @@ def test_a_known_point_is_first_and_earlier_rows_inform_but_are_not_counted_or_r
     )
 
 
+def test_what_earlier_rows_inform_waits_for_the_results_before_it():
+    """S24: the model suggests from the first trial on, and with no lag sees each result."""
+    earlier = fitted(n_iter=20, random_state=1).cv_results_
+    assert peak(n_iter=8, prior_results=earlier)._start_study(None)[1] == 0
+    known = [{"a": 0.31, "b": 7}]
+    assert peak(n_iter=8, prior_results=earlier, initial_points=known)._start_study(None)[1] == 1
+    one_row = {"params": earlier["params"][:1], "mean_test_score": earlier["mean_test_score"][:1]}
+    assert peak(n_iter=8, prior_results=one_row)._start_study(None)[1] == 3
+    assert peak(n_iter=8, prior_results=earlier, strategy="random")._start_study(None)[1] == 8
+
+
 def test_earlier_rows_outside_of_the_space_are_left_out_with_one_warning():
     earlier = fitted(n_iter=10, random_state=1)
     with pytest.warns(UserWarning, match="of 10 earlier settings are not in the space"):

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import numbers
 import pickle
 import sys
-import time
 import warnings
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, final
 
 import numpy as np
 from sklearn import get_config
-from sklearn.base import clone, is_classifier
-from sklearn.model_selection import check_cv
-from sklearn.utils import check_random_state, indexable
+from sklearn.utils import indexable
 
-from tuneplug import NoCompletedTrialError, SearchSpace, SpaceExhausted, Study, TrialState
+from tuneplug import SearchSpace, SpaceExhausted, Study
 from tuneplug.execution import drive
 from tuneplug.monitoring import FitMonitor
-from tuneplug.plugins import fit_monitors, load_plugins
-from tuneplug.stopping import CompletionRule, Convergence, Patience, StoppingRule, Target
+from tuneplug.stopping import StoppingRule
 from tuneplug.strategies import Strategy
+from tuneplug_sklearn import finishing
 from tuneplug_sklearn._compat import (
-    RETURN,
     BaseSearchCV,
     FitTask,
     HasMethods,
@@ -36,37 +29,28 @@ from tuneplug_sklearn._compat import (
     check_method_params,
     fit_context,
     has_callbacks,
-    metric_names,
-    public_scorers,
 )
 from tuneplug_sklearn.evaluation import Evaluation
 from tuneplug_sklearn.executors import crew
-from tuneplug_sklearn.foreign import translated
-from tuneplug_sklearn.progress import Progress, call_all, print_line
-from tuneplug_sklearn.results import search_results
-from tuneplug_sklearn.schedule import Candidate, Limits, Schedule
-from tuneplug_sklearn.shipping import Shipment
-from tuneplug_sklearn.space import add_earlier, as_lists, default_point, n_distinct, startup_points
-from tuneplug_sklearn.watching import Watcher, call_fit, in_place_of_fit, last_step, own_params
-
-__all__ = ["WarpedBayesSearchCV", "most_candidates"]
-
-#: Fits in flight that the default lag makes room for, whatever the number of workers, and the
-#: longest it gets for that: with few folds, more would cost more than idle workers do.
-IN_FLIGHT, MOST_LAG = 12, 3
-
-#: Settings drawn to see which parameters there can be together.
-N_DRAWN = 100
-
-#: What not every fit sets: of an earlier one, it would not belong to the new ``cv_results_``.
-OF_THE_LAST_FIT = (
-    "best_estimator_",
-    "best_index_",
-    "best_params_",
-    "best_score_",
-    "feature_names_in_",
-    "refit_time_",
+from tuneplug_sklearn.planning import (
+    check_callbacks,
+    check_metric,
+    check_names,
+    driving_metric,
+    lag_for,
+    limits_of,
+    make_splits,
+    most_candidates,
+    start_study,
+    watcher_of,
 )
+from tuneplug_sklearn.progress import Progress, call_all, print_line
+from tuneplug_sklearn.schedule import Schedule
+from tuneplug_sklearn.shipping import Shipment
+from tuneplug_sklearn.space import as_lists
+from tuneplug_sklearn.watching import Watcher
+
+__all__ = ["WarpedBayesSearchCV"]
 
 
 @final
@@ -324,12 +308,12 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             If no candidate came to its end, as ``trial_timeout`` or a callback stopped them.
         """
         scorers, refit_metric = self._get_scorers()
-        metric = self._driving_metric(scorers)
-        _check_callbacks(self.callbacks or ())
-        study, n_independent = self._start_study(metric)
-        limits = self._limits(study)
-        self._check_names(study.space)
-        monitors = self._monitors(study)
+        metric = driving_metric(self, scorers)
+        check_callbacks(self.callbacks or ())
+        study, n_independent = start_study(self, metric)
+        limits = limits_of(self, study)
+        check_names(self, study.space)
+        make_watcher = watcher_of(self, study)
         X, y = indexable(X, y)
         params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
@@ -341,8 +325,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             y=y,
             metadata=None if weight is None else {"sample_weight": weight},
         ).begin()
-        splits = self._make_splits(X, y, routed.splitter.split)
-        n_folds, n_candidates = len(splits), most_candidates(study, self.n_iter)
+        splits = make_splits(self, X, y, routed.splitter.split)
+        n_folds = self.n_splits_ = len(splits)
+        n_candidates = most_candidates(study, self.n_iter)
         if self.verbose > 0:
             print(
                 f"Fitting {n_folds} folds for each of {n_candidates} candidates,"
@@ -355,16 +340,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             "fit_params": routed.estimator.fit,
             "score_params": routed.scorer.score,
         }
-        watcher = None
-        if monitors:
-            watcher = Watcher(
-                monitors,
-                limits.stopping,
-                self.validation_fraction,
-                study.seed,
-                groups=routed.splitter.split.get("groups"),
-                in_order=all(np.max(train) < np.min(test) for train, test in splits),
-            )
+        watcher = make_watcher(splits, routed.splitter.split.get("groups"))
         evaluation = self._evaluation(X, y, splits, n_candidates, options, watcher)
         self.study_ = study
 
@@ -388,7 +364,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 n_folds=n_folds,
                 n_candidates=n_candidates,
                 n_independent=n_independent,
-                lag=self._lag_for(n_folds),
+                lag=lag_for(self, n_folds),
                 metric=metric,
                 failed=evaluation.failed,
                 check=self._check_scores,
@@ -396,7 +372,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 report=self._report,
                 watched=watcher is not None,
             )
-            conclude = functools.partial(self._conclude, schedule, scorers, refit_metric)
+            conclude = functools.partial(finishing.conclude, self, schedule, scorers, refit_metric)
             try:
                 drive(workers.workers, schedule.next_job, schedule.done, schedule.lost)
             except BaseException as error:  # noqa: BLE001  it goes on, whatever comes of the rest
@@ -413,151 +389,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             print(study.savings(), file=sys.stderr)
         conclude()
         if self.refit:
-            self._refit(X, y, routed.estimator.fit, root, watcher)
+            finishing.refit(self, X, y, routed.estimator.fit, root, watcher)
         root.end()
         return self
 
     # ------------------------------------------------------------------ before the first fit
-
-    def _driving_metric(self, scorers: Any) -> str | None:
-        """Return the metric that drives the search; None is the only one, or the first."""
-        names = metric_names(scorers)
-        if names is None and not callable(self.scoring):
-            names = ["score", *([self.scoring] if isinstance(self.scoring, str) else [])]
-        if names is not None:
-            _check_metric(self.optimize, names)
-        return self.optimize or (self.refit if isinstance(self.refit, str) else None)
-
-    def _check_names(self, space: SearchSpace) -> None:
-        """Have the estimator refuse what it has no parameter for, in whichever part of the space.
-
-        Raises
-        ------
-        ValueError
-            Its own, with the names of those that it has.
-        """
-        drawn = space.sample(N_DRAWN, np.random.default_rng(0))
-        for setting in {tuple(setting): setting for setting in drawn}.values():
-            clone(self.estimator).set_params(**clone(setting, safe=False))
-
-    def _limits(self, study: Study) -> Limits:
-        """Return what ends the search, or a candidate, early."""
-        rules: list[CompletionRule] = []
-        if self.target is not None:
-            rules.append(Target(self.target))
-        if self.patience is not None:
-            rules.append(Patience(self.patience))
-        if self.convergence:
-            rules.append(Convergence())
-        return Limits(
-            self.n_iter,
-            self.timeout,
-            self.trial_timeout,
-            rules,
-            self.racing,
-            study.stopping is not None,
-        )
-
-    def _monitors(self, study: Study) -> tuple[FitMonitor, ...]:
-        """Return the monitors that accept the last step, or what the space puts in its place.
-
-        Raises
-        ------
-        ValueError
-            If fits have to be watched and none does.
-        """
-        chosen = (
-            value
-            for branch in study.space.branches
-            for parameter in branch.values()
-            for value in getattr(parameter, "values", ())
-            if hasattr(value, "fit")
-        )
-        steps = [last_step(estimator) for estimator in (self.estimator, *chosen)]
-        needed = study.stopping is not None
-        foreign = any(not type(step).__module__.startswith("sklearn.") for step in steps)
-        if self.monitor is not None:
-            known = [self.monitor]
-        elif needed or foreign or self.timeout is not None or self.trial_timeout is not None:
-            known = [cls() for cls in fit_monitors(load_plugins()).values()]
-        else:
-            return ()  # nothing of scikit-learn's stops early by data that it is not given
-        monitors = tuple(m for m in known if any(m.accepts(step) for step in steps))
-        if needed and not monitors:
-            raise ValueError(
-                "stopping needs an estimator whose rounds can be watched, but got "
-                f"{type(steps[0]).__name__}, which none of the monitors "
-                f"{sorted(monitor.name for monitor in known)} accepts: leave stopping out, or pass "
-                "monitor=, a tuneplug.monitoring.FitMonitor"
-            )
-        return monitors
-
-    def _lag_for(self, n_folds: int) -> int | None:
-        """Return the lag, None where the search is not deterministic."""
-        deterministic = self.deterministic
-        if deterministic == "auto":
-            deterministic = isinstance(self.random_state, numbers.Integral)
-        if not deterministic:
-            if self.lag != "auto":
-                raise ValueError(
-                    "lag needs a deterministic search, but got "
-                    f"lag={self.lag}, deterministic={self.deterministic!r}, "
-                    f"random_state={self.random_state!r}: set deterministic=True"
-                )
-            return None
-        auto = min(MOST_LAG, -(-IN_FLIGHT // n_folds) - 1)
-        return auto if self.lag == "auto" else int(self.lag)
-
-    def _start_study(self, metric: str | None) -> tuple[Study, int]:
-        """Return a fresh study, and how many of its first trials depend on no result."""
-        space = SearchSpace(translated(self.param_distributions))
-        rng = check_random_state(self.random_state)
-        # Start-up settings come from the state in which RandomizedSearchCV would find it.
-        untouched = copy.deepcopy(rng)
-        seed = rng.randint(np.iinfo(np.int32).max)
-        study = Study(
-            space,
-            strategy=self.strategy,
-            direction="maximize",
-            stopping=self.stopping,
-            seed=int(seed),
-            n_trials=self.n_iter,
-        )
-        n_startup = study.strategy.n_startup(space, self.n_iter)
-        n_earlier = 0
-        if self.prior_results is not None:
-            n_earlier = add_earlier(study, self.prior_results, metric)
-        points = [default_point(space, self.estimator)] if self.include_default else []
-        points += list(self.initial_points or ())
-        # Where settings may repeat, a space smaller than n_iter is nothing to warn of.
-        n_listed = (
-            int(min(self.n_iter, space.size)) if study.strategy.allow_repeats else self.n_iter
-        )
-        n_drawn = max(0, n_startup - n_earlier - len(points))
-        if n_startup > 0 or not study.strategy.allow_repeats:
-            points += startup_points(space, n_listed, n_drawn, untouched)
-        for point in points:
-            study.enqueue(point)
-        n_independent = study.strategy.n_independent(space, self.n_iter)
-        if n_independent < self.n_iter:  # earlier results take the place of start-up trials
-            n_independent -= n_earlier
-        return study, max(n_independent, n_distinct(space, points))
-
-    def _make_splits(self, X: Any, y: Any, split_params: Mapping[str, Any]) -> list[Any]:
-        """Make the folds, once for all candidates."""
-        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        self.n_splits_ = cv.get_n_splits(X, y, **split_params)
-        splits = list(cv.split(X, y, **split_params))
-        if len(splits) != self.n_splits_:
-            raise ValueError(
-                f"cv.split and cv.get_n_splits {RETURN} inconsistent results. "
-                f"Expected {self.n_splits_} splits, got {len(splits)}"
-            )
-        if not splits:
-            raise ValueError(
-                "No fits were performed. Was the CV iterator empty? Were there no candidates?"
-            )
-        return splits
 
     def _evaluation(
         self,
@@ -597,7 +433,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         scores = result["test_scores"]
         if callable(self.scoring) and isinstance(scores, Mapping):
             self._check_refit_for_multimetric(scores)
-            _check_metric(self.optimize, list(scores))
+            check_metric(self.optimize, list(scores))
 
     def _report(self, progress: Progress) -> bool:
         """Tell of a candidate that ended; return whether the search is to end."""
@@ -617,108 +453,6 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         )
 
     # ------------------------------------------------------------------ after the last fit
-
-    def _conclude(self, schedule: Schedule, scorers: Any, refit_metric: Any) -> None:
-        """Set ``cv_results_`` and ``best_*`` from all results."""
-        rows = [candidate for candidate in schedule.candidates if candidate.scored]
-        results = search_results(self, rows, with_states=schedule.limits.cut_short)
-        for name in OF_THE_LAST_FIT:
-            self.__dict__.pop(name, None)
-        first = next(r for r in rows[0].results if r is not None)["test_scores"]
-        self.multimetric_ = isinstance(first, Mapping)
-        if callable(self.scoring) and self.multimetric_:
-            self._check_refit_for_multimetric(first)
-            refit_metric = self.refit
-        self.scorer_ = public_scorers(scorers)
-        self.cv_results_ = results
-        _check_any_whole(rows)
-        if self.refit or not self.multimetric_:
-            failed = [candidate.error is not None for candidate in rows]
-            self.best_index_ = self._best_index(refit_metric, results, np.array(failed))
-            if not callable(self.refit):
-                self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
-            self.best_params_ = results["params"][self.best_index_]
-
-    def _best_index(self, metric: Any, results: Mapping[str, Any], failed: Any) -> int:
-        """Return the row that is best: whatever ``error_score`` is, no failed one if it can be."""
-        if callable(self.refit) or failed.all():
-            return int(self._select_best_index(self.refit, metric, results))
-        return int(np.where(failed, len(failed) + 1, results[f"rank_test_{metric}"]).argmin())
-
-    def _refit(
-        self,
-        X: Any,
-        y: Any,
-        fit_params: Mapping[str, Any],
-        root: FitTask,
-        watcher: Watcher | None,
-    ) -> None:
-        # Settings may hold estimators themselves: they are cloned like the estimator.
-        self.best_estimator_ = clone(self.estimator).set_params(
-            **clone(self.best_params_, safe=False)
-        )
-        task = root.child("refit-with-best-params", with_data=True)
-        with self._as_many_rounds(watcher, fit_params):
-            start = time.time()
-            task.fit(self.best_estimator_, X, *([] if y is None else [y]), **fit_params)
-            self.refit_time_ = time.time() - start
-        if hasattr(self.best_estimator_, "feature_names_in_"):
-            self.feature_names_in_ = self.best_estimator_.feature_names_in_
-        task.end()
-
-    def _as_many_rounds(
-        self, watcher: Watcher | None, fit_params: Mapping[str, Any]
-    ) -> AbstractContextManager[None]:
-        """Refit with the median of the rounds that early stopping chose, without evaluation data.
-
-        Where it went by evaluation sets of the user's own, those go to the refit as well, and it
-        stops early again.
-        """
-        last = last_step(self.best_estimator_)
-        monitor = None if watcher is None else watcher.monitor_of(last)
-        names = [name for name in self.cv_results_ if name.endswith("_best_round")]
-        rounds = np.array([self.cv_results_[name][self.best_index_] for name in names])
-        rounds = rounds[np.isfinite(rounds)]
-        own = own_params(self.best_estimator_, fit_params)
-        if monitor is None or len(rounds) == 0 or monitor.has_evaluation(own):
-            return nullcontext()
-        n_rounds = max(1, round(float(np.median(rounds))))
-
-        def fit(X: Any, y: Any = None, **params: Any) -> Any:
-            return call_fit(last, X, y, monitor.for_refit(last, params, n_rounds))
-
-        return in_place_of_fit(last, fit)
-
-
-def most_candidates(study: Study, n_iter: int) -> int:
-    """Return how many candidates there will be at most; conditions can make it fewer."""
-    return n_iter if study.strategy.allow_repeats else int(min(n_iter, study.space.size))
-
-
-def _check_any_whole(rows: Sequence[Candidate]) -> None:
-    """Check that not every candidate that could be best was stopped."""
-    states = Counter(candidate.trial.state for candidate in rows)
-    if states[TrialState.STOPPED] and not states[TrialState.COMPLETE]:
-        reasons = sorted({str(c.trial.stop_reason) for c in rows} - {"None"})
-        raise NoCompletedTrialError(
-            f"no candidate came to its end: {states[TrialState.STOPPED]} of {len(rows)} were "
-            f"stopped ({', '.join(reasons)}), and what they scored is in cv_results_: "
-            "allow a candidate more time, or have fewer folds"
-        )
-
-
-def _check_callbacks(callbacks: Sequence[Any]) -> None:
-    for callback in callbacks:
-        if not callable(callback):
-            raise TypeError(
-                f"callbacks must be callables that take a Progress, but got {callback!r}: "
-                "scikit-learn's own callbacks go to set_callbacks()"
-            )
-
-
-def _check_metric(name: str | None, names: list[str]) -> None:
-    if name is not None and name not in names:
-        raise ValueError(f"optimize must be one of the metrics {names}, but got {name!r}")
 
 
 def _picklable(function: Callable[..., Any]) -> bool:

@@ -27,6 +27,7 @@ from sklearn.svm import SVC
 from tuneplug import Float, Int, NoCompletedTrialError, TrialState
 from tuneplug_sklearn import Progress, WarpedBayesSearchCV
 from tuneplug_sklearn import schedule as schedule_module
+from tuneplug_sklearn.planning import lag_for, start_study
 
 ROWS = np.arange(40.0).reshape(-1, 1)
 LABELS = np.arange(40) % 2
@@ -246,7 +247,7 @@ def test_a_target_ends_the_search():
     assert search.best_score_ >= -0.02
     assert n_tried < 60
     # what was suggested before the result was in view is still evaluated
-    assert n_tried <= search.best_index_ + 1 + search._lag_for(4) + 1
+    assert n_tried <= search.best_index_ + 1 + lag_for(search, 4) + 1
     assert search.study_.completion_reason.startswith("target")
 
 
@@ -492,12 +493,12 @@ def test_a_known_point_is_first_and_earlier_rows_inform_but_are_not_counted_or_r
 def test_what_earlier_rows_inform_waits_for_the_results_before_it():
     """S24: the model suggests from the first trial on, and with no lag sees each result."""
     earlier = fitted(n_iter=20, random_state=1).cv_results_
-    assert peak(n_iter=8, prior_results=earlier)._start_study(None)[1] == 0
+    assert start_study(peak(n_iter=8, prior_results=earlier), None)[1] == 0
     known = [{"a": 0.31, "b": 7}]
-    assert peak(n_iter=8, prior_results=earlier, initial_points=known)._start_study(None)[1] == 1
+    assert start_study(peak(n_iter=8, prior_results=earlier, initial_points=known), None)[1] == 1
     one_row = {"params": earlier["params"][:1], "mean_test_score": earlier["mean_test_score"][:1]}
-    assert peak(n_iter=8, prior_results=one_row)._start_study(None)[1] == 3
-    assert peak(n_iter=8, prior_results=earlier, strategy="random")._start_study(None)[1] == 8
+    assert start_study(peak(n_iter=8, prior_results=one_row), None)[1] == 3
+    assert start_study(peak(n_iter=8, prior_results=earlier, strategy="random"), None)[1] == 8
 
 
 def test_earlier_rows_outside_of_the_space_are_left_out_with_one_warning():

@@ -38,6 +38,7 @@ from tuneplug import Float, Int, TrialState
 from tuneplug_sklearn import WarpedBayesSearchCV, executors
 from tuneplug_sklearn import search as search_module
 from tuneplug_sklearn.executors import in_worker
+from tuneplug_sklearn.planning import lag_for
 
 X, y = load_iris(return_X_y=True)
 ROWS = np.arange(30.0).reshape(-1, 1)
@@ -140,11 +141,11 @@ def test_start_up_trials_fly_together_as_they_wait_for_nothing(shuffled):
 
 
 def test_the_default_lag_depends_on_the_number_of_folds_alone():
-    lags = {folds: svm()._lag_for(folds) for folds in (1, 2, 3, 5, 10, 12)}
+    lags = {folds: lag_for(svm(), folds) for folds in (1, 2, 3, 5, 10, 12)}
     assert lags == {1: 3, 2: 3, 3: 3, 5: 2, 10: 1, 12: 0}
-    assert svm(n_jobs=16)._lag_for(5) == 2
-    assert svm(random_state=None)._lag_for(5) is None
-    assert svm(random_state=None, deterministic=True)._lag_for(5) == 2
+    assert lag_for(svm(n_jobs=16), 5) == 2
+    assert lag_for(svm(random_state=None), 5) is None
+    assert lag_for(svm(random_state=None, deterministic=True), 5) == 2
 
 
 def test_a_lag_without_a_deterministic_search_is_refused():

@@ -36,6 +36,7 @@ from sklearn.utils.fixes import parse_version
 from tuneplug import Categorical, Float, Int, SearchSpace, TrialState, UnknownNameError
 from tuneplug.strategies import BayesianSearch, RandomSearch
 from tuneplug_sklearn import WarpedBayesSearchCV
+from tuneplug_sklearn.planning import start_study
 
 SKLEARN = parse_version(sklearn.__version__).release
 X, y = load_iris(return_X_y=True)
@@ -751,4 +752,4 @@ def test_candidates_of_a_grid_are_evaluated_several_at_a_time():
     search = WarpedBayesSearchCV(
         DecisionTreeClassifier(), {"max_depth": [1, 2, 3]}, strategy="grid", n_iter=3
     )
-    assert search._start_study(None)[1] == 3
+    assert start_study(search, None)[1] == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import threading
 import warnings
 
 import joblib
@@ -72,10 +73,13 @@ class Impatient(Peak):
     """Ctrl-C is pressed during its k-th fit; where a > 2, a fit fails."""
 
     interrupt_at = 0
+    counting = threading.Lock()
 
     def fit(self, X, y=None):
-        super().fit(X, y)
-        if self.n_fits == self.interrupt_at:
+        with self.counting:
+            super().fit(X, y)
+            number = self.n_fits
+        if number == self.interrupt_at:
             raise KeyboardInterrupt
         if self.a > 2:
             raise ArithmeticError("a is too large")

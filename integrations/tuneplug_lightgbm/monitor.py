@@ -110,15 +110,18 @@ def _stops_early(callback: Any) -> bool:
 def _evaluation(watched: WatchedFit) -> dict[str, Any]:
     """Return the validation data as the arguments of ``fit`` that this LightGBM takes."""
     import lightgbm
+    import numpy as np
 
     from tuneplug_lightgbm._compat import encodes_eval_y, takes_eval_x
 
     weights = {} if watched.weight_val is None else {"eval_sample_weight": [watched.weight_val]}
+    X_val, y_val = watched.X_val, watched.y_val
+    if isinstance(X_val, list):  # LightGBM converts lists to train on, but none to evaluate on
+        X_val = np.array(X_val)
     if not takes_eval_x():
-        return {"eval_set": [(watched.X_val, watched.y_val)], **weights}
-    y_val = watched.y_val
+        return {"eval_set": [(X_val, y_val)], **weights}
     if isinstance(watched.estimator, lightgbm.LGBMClassifier) and not encodes_eval_y():
         from sklearn.preprocessing import LabelEncoder  # as LightGBM itself encodes y
 
         y_val = LabelEncoder().fit(watched.y).transform(y_val)
-    return {"eval_X": (watched.X_val,), "eval_y": (y_val,), **weights}
+    return {"eval_X": (X_val,), "eval_y": (y_val,), **weights}

@@ -156,6 +156,16 @@ def test_regressors_sparse_matrices_and_pandas_categories(library):
     assert fit.trial.reports[-1].value == pytest.approx(-np.log(proba).mean(), rel=1e-5)
 
 
+def test_lists_are_evaluated_as_they_are_trained_on(library):
+    fit, of_arrays = (
+        watched(library.classifier(), X=X, X_val=X_val, y=list(Y_TRAIN), y_val=list(Y_VALID))
+        for X, X_val in [(X_TRAIN.tolist(), X_VALID.tolist()), (X_TRAIN, X_VALID)]
+    )
+    for each in (fit, of_arrays):
+        library.Monitor().fit(each)
+    assert fit.trial.reports == of_arrays.trial.reports
+
+
 # ---------------------------------------------------------------- native early stopping
 
 

@@ -388,6 +388,33 @@ def test_weights_go_with_the_rows_they_belong_to(given, routing, early):
         np.testing.assert_array_equal(watched.weight_val, watched.X_val[:, 0] + 1)
 
 
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("depth", [0, 1])
+@pytest.mark.parametrize(("asked", "name"), [("of_rows", "of_rows"), (False, "sample_weight")])
+def test_weights_are_those_that_the_last_step_asks_for_by_its_name(
+    given, early, depth, asked, name
+):
+    weight, X = np.arange(60.0) + 1, np.arange(60.0)[:, None]
+    with config_context(enable_metadata_routing=True):
+        last = hgb(max_iter=2).set_fit_request(sample_weight=asked)
+        scaler = StandardScaler(with_mean=False, with_std=False)
+        scaler.set_fit_request(sample_weight=not asked)
+        pipe = Pipeline([("scale", scaler), ("model", last)])
+        pipe = Pipeline([("outer", pipe)]) if depth else pipe
+        scorer = get_scorer("accuracy").set_score_request(sample_weight=False)
+        options = {"monitor": Recording(early=early), "n_iter": 1, "scoring": scorer}
+        space = {"outer__" * depth + "model__max_leaf_nodes": [2]}
+        searched(pipe, space, (X, TARGET), fit_params={name: weight}, **options)
+    assert len(given) == 3
+    for watched in given:
+        if asked:
+            np.testing.assert_array_equal(watched.params["sample_weight"], watched.X[:, 0] + 1)
+            np.testing.assert_array_equal(watched.weight_val, watched.X_val[:, 0] + 1)
+        else:
+            assert "sample_weight" not in watched.params
+            assert watched.weight_val is None
+
+
 def test_classes_that_a_fold_is_not_trained_on_are_not_evaluated(given):
     labels = np.array([0, 1] * 29 + [2, 2])
     folds = [(np.arange(40), np.arange(40, 60)), (np.arange(20, 60), np.arange(20))]

@@ -55,6 +55,7 @@ class LightGBMMonitor(FitMonitor):
             params |= _evaluation(watched)
         theirs = copy.deepcopy(list(params.get("callbacks") or []))
         ours = OneFitCallback(watched.trial, self.metric, maximize=self.maximize)
+        ours.compared = watched.compared
         estimator.fit(watched.X, watched.y, **{**params, "callbacks": [*theirs, ours]})
         if watched.trial.stop_reason or not self.has_early_stopping(estimator, params):
             return None
@@ -72,15 +73,19 @@ class LightGBMMonitor(FitMonitor):
             _stops_early(callback) for callback in params.get("callbacks") or []
         )
 
-    def for_refit(self, estimator: Any, params: Mapping[str, Any], n_steps: int) -> dict[str, Any]:
-        """Set so many rounds under every name the user has set them by; take out early stopping.
+    def for_refit(
+        self, estimator: Any, params: Mapping[str, Any], n_steps: int | None
+    ) -> dict[str, Any]:
+        """Take out early stopping; set so many rounds under every name the user has set them by.
 
         Returns
         -------
         dict
             The arguments of ``fit`` without callbacks that stop early.
         """
-        rounds = dict.fromkeys(_set_aliases(estimator, "num_iterations"), n_steps)
+        rounds = {}
+        if n_steps is not None:
+            rounds = dict.fromkeys(_set_aliases(estimator, "num_iterations"), n_steps)
         early = dict.fromkeys(_set_aliases(estimator, "early_stopping_round"))
         estimator.set_params(**rounds, **early)
         kept = dict(params)

@@ -670,17 +670,21 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         """Refit with the median of the rounds that early stopping chose, without evaluation data.
 
         Where it went by evaluation sets of the user's own, those go to the refit as well, and it
-        stops early again.
+        stops early again.  Where it chose none, as under DART, there are as many as without it.
         """
         last = last_step(self.best_estimator_)
         monitor = None if watcher is None else watcher.monitor_of(last)
+        own = own_params(self.best_estimator_, fit_params)
+        if (
+            monitor is None
+            or monitor.has_evaluation(own)
+            or not monitor.has_early_stopping(last, own)
+        ):
+            return nullcontext()
         names = [name for name in self.cv_results_ if name.endswith("_best_round")]
         rounds = np.array([self.cv_results_[name][self.best_index_] for name in names])
         rounds = rounds[np.isfinite(rounds)]
-        own = own_params(self.best_estimator_, fit_params)
-        if monitor is None or len(rounds) == 0 or monitor.has_evaluation(own):
-            return nullcontext()
-        n_rounds = max(1, round(float(np.median(rounds))))
+        n_rounds = max(1, round(float(np.median(rounds)))) if len(rounds) else None
 
         def fit(X: Any, y: Any = None, **params: Any) -> Any:
             return call_fit(last, X, y, monitor.for_refit(last, params, n_rounds))

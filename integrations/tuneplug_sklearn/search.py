@@ -704,7 +704,7 @@ def _check_any_whole(rows: Sequence[Candidate]) -> None:
         reasons = sorted({str(c.trial.stop_reason) for c in rows} - {"None"})
         raise NoCompletedTrialError(
             f"no candidate came to its end: {states[TrialState.STOPPED]} of {len(rows)} were "
-            f"stopped ({', '.join(reasons)}), and what they scored is in cv_results_: "
+            f"stopped ({', '.join(reasons)}), and what they scored and reported is in study_: "
             "allow a candidate more time, or have fewer folds"
         )
 

@@ -227,13 +227,14 @@ def test_what_a_stop_was_decided_for_ends_stopped(returned):
 def test_a_stopped_trial_that_reported_nothing_finite_has_no_value(strategy):
     study = Study({"x": Float(0, 1)}, stopping=eager(MedianRule), strategy=strategy, seed=0)
     for number in range(14):
-        trial = study.ask()
+        trial, diverges = study.ask(), number % 3 == 2
         for step in range(2):
-            trial.report(1.0 if number == 0 else float("nan"), step)
-        assert trial.should_stop() == (number > 0)
-        study.tell(trial, 1.0 if number == 0 else None)
-    assert {t.state for t in study.trials[1:]} == {TrialState.STOPPED}
-    assert {t.value for t in study.trials[1:]} == {None}
+            trial.report(float("nan") if diverges else 1.0, step)
+        assert trial.should_stop() == diverges
+        study.tell(trial, None if diverges else 1.0)
+    stopped = study.trials[2::3]
+    assert {t.state for t in stopped} == {TrialState.STOPPED}
+    assert {t.value for t in stopped} == {None}
     assert study.best_trial.number == 0
 
 
@@ -252,6 +253,20 @@ def test_a_stopped_trial_is_as_uncertain_as_complete_ones_went_on():
     # reports end at 1 and 5: variance 4; from step 1 they still went 2 and 0: mean square 2
     assert study.trials[3].variance == pytest.approx(0.5 * np.var([10.0, 50.0]))
     assert unsaid_variance(study.trials[1], study.history.until(1)) == 0.0
+
+
+@pytest.mark.parametrize("cls", [MedianRule, AsynchronousHalving])
+@pytest.mark.parametrize("n_spared", [0, 3])
+def test_where_every_metric_is_nan_nothing_speaks_against_a_trial(cls, n_spared):
+    rule = eager(cls, n_spared=n_spared)
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", stopping=rule, seed=0)
+    for _ in range(6):
+        trial = study.ask()
+        for step in range(4):
+            trial.report(float("nan"), step)
+        assert not trial.should_stop()
+        study.tell(trial, trial.params["x"])
+    assert trial.stop_tests
 
 
 def test_steps_must_grow():

@@ -46,6 +46,25 @@ def test_median_compares_the_value_with_the_median_of_running_averages():
     assert "median running average of 3 fits" in test.reason(0, 1, 3.1)
 
 
+def test_to_the_letter_median_tests_every_trial_but_the_first_after_every_step():
+    """AMT: the current value, against the median of the running averages up to the same epoch."""
+    rng, earlier = np.random.default_rng(0), []
+    rule = MedianRule(min_steps=0, min_curves=1, n_startup=0, n_spared=0)
+    study = Study({"x": Float(0, 1)}, direction="maximize", stopping=rule, seed=0)
+    for _ in range(30):
+        trial, reported = study.ask(), []
+        for step, value in enumerate(np.cumsum(rng.normal(size=rng.integers(5, 15)))):
+            reported.append(value)
+            trial.report(value, step)
+            averages = [np.mean(values[: step + 1]) for values in earlier]
+            assert trial.should_stop() == bool(averages and value < np.median(averages))
+            if trial.should_stop():
+                break
+        study.tell(trial, reported[-1])
+        earlier.append(reported)
+    assert Counter(trial.state.value for trial in study.trials)["stopped"] > 10
+
+
 def test_median_counts_a_shorter_fit_with_the_mean_of_all_it_had():
     earlier = {0: curve([9.0, 7.0], complete=False), 1: curve([1.0] * 4), 2: curve([2.0] * 4)}
     test = eager(MedianRule).test(3, earlier, 1.0)
@@ -305,8 +324,16 @@ def test_a_wrong_rule_is_refused(stopping, error):
         Study({"x": Float(0, 1)}, stopping=stopping)
 
 
-@pytest.mark.parametrize("cls", [MedianRule, AsynchronousHalving])
-@pytest.mark.parametrize("wrong", [{"min_steps": 0}, {"min_curves": 0}, {"n_startup": -1}])
+@pytest.mark.parametrize(
+    ("cls", "wrong"),
+    [
+        (MedianRule, {"min_steps": -1}),
+        (AsynchronousHalving, {"min_steps": 0}),  # a first rung of nothing
+        *((cls, {"min_curves": 0}) for cls in (MedianRule, AsynchronousHalving)),
+        *((cls, {"n_startup": -1}) for cls in (MedianRule, AsynchronousHalving)),
+        *((cls, {"n_spared": -1}) for cls in (MedianRule, AsynchronousHalving)),
+    ],
+)
 def test_wrong_numbers_are_refused(cls, wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         cls(**wrong)

@@ -45,8 +45,9 @@ def test_a_limit_is_passed_once(limits):
     assert "0.5, m of 4 fits" in limits.reason(0, 7, 0.6)
 
 
-def test_nan_is_worse_than_any_limit(limits):
+def test_nan_is_worse_than_any_limit_but_one_that_comes_of_nan(limits):
     assert "nan at step 2" in limits.reason(1, 2, float("nan"))
+    assert limits.lift(np.array([np.inf, 0.5]), "x").reason(1, 2, float("nan")) is None
 
 
 def test_a_maximised_value_is_named_in_its_own_units():

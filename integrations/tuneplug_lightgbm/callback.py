@@ -159,7 +159,19 @@ class TrialCallback:
 
 
 class OneFitCallback(TrialCallback):
-    """For a trial that watches this one fit: its reports have no fold."""
+    """For a trial that watches this one fit: its reports have no fold.
+
+    ``compared`` says whether they matter: if not, there need be none.
+    """
+
+    compared = True
+
+    def __call__(self, env: Any) -> None:
+        """Report the round, if there is anything to report, and end as the trial says."""
+        if self.compared or env.evaluation_result_list:
+            super().__call__(env)
+        elif self.trial.should_stop():
+            _end(env)
 
     def _open(self, step: int) -> int | None:
         return None

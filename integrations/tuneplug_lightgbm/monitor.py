@@ -55,6 +55,7 @@ class LightGBMMonitor(FitMonitor):
             params |= _evaluation(watched)
         theirs = copy.deepcopy(list(params.get("callbacks") or []))
         ours = OneFitCallback(watched.trial, self.metric, maximize=self.maximize)
+        ours.compared = watched.compared
         estimator.fit(watched.X, watched.y, **{**params, "callbacks": [*theirs, ours]})
         if watched.trial.stop_reason or not self.has_early_stopping(estimator, params):
             return None
@@ -72,15 +73,19 @@ class LightGBMMonitor(FitMonitor):
             _stops_early(callback) for callback in params.get("callbacks") or []
         )
 
-    def for_refit(self, estimator: Any, params: Mapping[str, Any], n_steps: int) -> dict[str, Any]:
-        """Set so many rounds under every name the user has set them by; take out early stopping.
+    def for_refit(
+        self, estimator: Any, params: Mapping[str, Any], n_steps: int | None
+    ) -> dict[str, Any]:
+        """Take out early stopping; set so many rounds under every name the user has set them by.
 
         Returns
         -------
         dict
             The arguments of ``fit`` without callbacks that stop early.
         """
-        rounds = dict.fromkeys(_set_aliases(estimator, "num_iterations"), n_steps)
+        rounds = {}
+        if n_steps is not None:
+            rounds = dict.fromkeys(_set_aliases(estimator, "num_iterations"), n_steps)
         early = dict.fromkeys(_set_aliases(estimator, "early_stopping_round"))
         estimator.set_params(**rounds, **early)
         kept = dict(params)
@@ -110,15 +115,18 @@ def _stops_early(callback: Any) -> bool:
 def _evaluation(watched: WatchedFit) -> dict[str, Any]:
     """Return the validation data as the arguments of ``fit`` that this LightGBM takes."""
     import lightgbm
+    import numpy as np
 
     from tuneplug_lightgbm._compat import encodes_eval_y, takes_eval_x
 
     weights = {} if watched.weight_val is None else {"eval_sample_weight": [watched.weight_val]}
+    X_val, y_val = watched.X_val, watched.y_val
+    if isinstance(X_val, list):  # LightGBM converts lists to train on, but none to evaluate on
+        X_val = np.array(X_val)
     if not takes_eval_x():
-        return {"eval_set": [(watched.X_val, watched.y_val)], **weights}
-    y_val = watched.y_val
+        return {"eval_set": [(X_val, y_val)], **weights}
     if isinstance(watched.estimator, lightgbm.LGBMClassifier) and not encodes_eval_y():
         from sklearn.preprocessing import LabelEncoder  # as LightGBM itself encodes y
 
         y_val = LabelEncoder().fit(watched.y).transform(y_val)
-    return {"eval_X": (watched.X_val,), "eval_y": (y_val,), **weights}
+    return {"eval_X": (X_val,), "eval_y": (y_val,), **weights}

@@ -90,20 +90,18 @@ def _as_many_rounds(
     """Refit with the median of the rounds that early stopping chose, without evaluation data.
 
     Where it went by evaluation sets of the user's own, those go to the refit as well, and it
-    stops early again.
+    stops early again.  Where it chose none, as under DART, there are as many as without it.
     """
     last = last_step(search.best_estimator_)
     monitor = None if watcher is None else watcher.monitor_of(last)
-    names = [f"split{fold}_best_round" for fold in range(search.n_splits_)]
-    chosen = [
-        search.cv_results_[name][search.best_index_] for name in names if name in search.cv_results_
-    ]
-    rounds = np.array(chosen, dtype=np.float64)
-    rounds = rounds[np.isfinite(rounds)]
     own = own_params(search.best_estimator_, fit_params)
-    if monitor is None or len(rounds) == 0 or monitor.has_evaluation(own):
+    if monitor is None or monitor.has_evaluation(own) or not monitor.has_early_stopping(last, own):
         return nullcontext()
-    n_rounds = max(1, round(float(np.median(rounds))))
+    names = [f"split{fold}_best_round" for fold in range(search.n_splits_)]
+    found = [search.cv_results_[n][search.best_index_] for n in names if n in search.cv_results_]
+    rounds = np.array(found, dtype=np.float64)
+    rounds = rounds[np.isfinite(rounds)]
+    n_rounds = max(1, round(float(np.median(rounds)))) if len(rounds) else None
 
     def fit(X: Any, y: Any = None, **params: Any) -> Any:
         return call_fit(last, X, y, monitor.for_refit(last, params, n_rounds))
@@ -118,6 +116,6 @@ def _check_any_whole(rows: Sequence[Candidate]) -> None:
         reasons = sorted({str(c.trial.stop_reason) for c in rows} - {"None"})
         raise NoCompletedTrialError(
             f"no candidate came to its end: {states[TrialState.STOPPED]} of {len(rows)} were "
-            f"stopped ({', '.join(reasons)}), and what they scored is in cv_results_: "
+            f"stopped ({', '.join(reasons)}), and what they scored and reported is in study_: "
             "allow a candidate more time, or have fewer folds"
         )

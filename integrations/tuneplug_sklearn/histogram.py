@@ -52,12 +52,23 @@ class HistGradientBoostingMonitor(FitMonitor):
                 estimator.fit(watched.X, watched.y, **watched.params)
                 value = loss(estimator, watched.X_val, watched.y_val, watched.weight_val)
                 trial.report(value, n_iter - 1)
-                # Its own early stopping would go on for a while if it were asked again.
-                if trial.should_stop() or estimator.n_iter_ < n_iter:
+                if trial.should_stop() or _has_stopped_early(estimator):
                     break
         finally:
             estimator.set_params(warm_start=False, max_iter=total)
         return None
+
+
+def _has_stopped_early(estimator: Any) -> bool:
+    """Whether the latest iteration was the last by its own early stopping, which would go on.
+
+    ``n_iter_`` does not tell where that was the last of a portion as well.  None of the latest
+    ``n_iter_no_change`` scores is then better than the one before them, by more than ``tol``.
+    """
+    scores, wait = estimator.validation_score_, estimator.n_iter_no_change
+    if len(scores) == 0:  # it goes by the training data, or does not stop early
+        scores = estimator.train_score_
+    return len(scores) > wait and not (scores[-wait:] > scores[-wait - 1] + estimator.tol).any()
 
 
 def _loss_of(estimator: Any) -> tuple[str, Callable[[Any, Any, Any, Any], float]]:

@@ -452,8 +452,6 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             stacklevel=4,  # the line that calls fit: scikit-learn's decorator lies between
         )
 
-    # ------------------------------------------------------------------ after the last fit
-
 
 def _picklable(function: Callable[..., Any]) -> bool:
     try:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import get_routing_for_object
 
 from tuneplug import Trial
 from tuneplug.monitoring import FitMonitor, WatchedFit
@@ -259,16 +260,27 @@ def last_step(estimator: Any) -> Any:
 
 def own_params(estimator: Any, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of ``fit`` that are for the last step, under its names for them."""
-    prefix = ""
-    while isinstance(estimator, Pipeline):
-        name, estimator = estimator.steps[-1]
+    prefix, last = "", estimator
+    while isinstance(last, Pipeline):
+        name, last = last.steps[-1]
         prefix += f"{name}__"
-    if get_config()["enable_metadata_routing"]:
+    if not prefix:
         return dict(params)
+    if not get_config()["enable_metadata_routing"]:
+        names = {name.removeprefix(prefix): name for name in params if name.startswith(prefix)}
+    else:
+        names = _requested(last)
+    return {own: params[name] for own, name in names.items() if name in params}
+
+
+def _requested(estimator: Any) -> dict[str, str]:
+    """Return what an estimator requests for its ``fit``, and by which name of the caller's."""
+    of_fit = getattr(get_routing_for_object(estimator), "fit", None)
+    requests = {} if of_fit is None else of_fit.requests
     return {
-        name.removeprefix(prefix): value
-        for name, value in params.items()
-        if name.startswith(prefix)
+        name: name if asked is True else asked
+        for name, asked in requests.items()
+        if asked is True or isinstance(asked, str)
     }
 
 

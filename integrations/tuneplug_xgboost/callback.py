@@ -207,13 +207,16 @@ class TrialCallback(xgboost.callback.TrainingCallback):
 class OneFitCallback(TrialCallback):
     """For a trial that watches this one fit: its reports have no fold.
 
-    ``compared`` says whether the direction of the metric matters.
+    ``compared`` says whether they matter: if not, there need be none, nor a known direction.
     """
 
     compared = True
 
     def _open(self, step: int) -> int | None:
         return None
+
+    def _settled(self, fit: _Fit) -> Sequence[Any]:
+        return super()._settled(fit) if fit.log or self.compared else ()
 
     def _maximized(self, metric: str) -> bool | None:
         known = known_direction(metric) is not None or self.maximize is not None

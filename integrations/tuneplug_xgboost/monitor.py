@@ -76,8 +76,10 @@ class XGBoostMonitor(FitMonitor):
             _stops_early(callback) for callback in estimator.callbacks or []
         )
 
-    def for_refit(self, estimator: Any, params: Mapping[str, Any], n_steps: int) -> dict[str, Any]:
-        """Set so many rounds, and take early stopping out of the estimator.
+    def for_refit(
+        self, estimator: Any, params: Mapping[str, Any], n_steps: int | None
+    ) -> dict[str, Any]:
+        """Set so many rounds, if any are given, and take early stopping out of the estimator.
 
         Returns
         -------
@@ -85,9 +87,8 @@ class XGBoostMonitor(FitMonitor):
             The arguments of ``fit``, as they were: none of them stops early.
         """
         kept = [callback for callback in estimator.callbacks or [] if not _stops_early(callback)]
-        estimator.set_params(
-            n_estimators=n_steps, early_stopping_rounds=None, callbacks=kept or None
-        )
+        rounds = {} if n_steps is None else {"n_estimators": n_steps}
+        estimator.set_params(**rounds, early_stopping_rounds=None, callbacks=kept or None)
         return dict(params)
 
 

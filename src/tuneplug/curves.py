@@ -100,7 +100,7 @@ class StopTest:
         Where it tests, ascending.  A fit that reports more rarely is tested with the latest of
         those it has passed since its last report.
     limits : ndarray of shape (m,)
-        Losses; a larger one, or NaN, ends the fit.
+        Losses; a larger one ends the fit.  A NaN counts as infinitely bad.
     counts : ndarray of shape (m,)
         How many earlier fits each limit comes from.
     sign : float
@@ -138,7 +138,8 @@ class StopTest:
             As reported after it.
         """
         at = int(np.searchsorted(self.steps, step, side="right")) - 1
-        if at < 0 or self.steps[at] <= before or self.sign * value <= self.limits[at]:
+        loss = np.inf if np.isnan(value) else self.sign * value
+        if at < 0 or self.steps[at] <= before or loss <= self.limits[at]:
             return None
         what = self.what
         if self.lifted is not None and self.lifted[at]:

@@ -88,8 +88,10 @@ class FitMonitor(ABC):
         """Whether the estimator would end its fit early by itself, given evaluation data."""
         return False
 
-    def for_refit(self, estimator: Any, params: Mapping[str, Any], n_steps: int) -> dict[str, Any]:
-        """Set an estimator to train for so many steps without early stopping.
+    def for_refit(
+        self, estimator: Any, params: Mapping[str, Any], n_steps: int | None
+    ) -> dict[str, Any]:
+        """Set an estimator to train without early stopping: for so many steps, None for all it has.
 
         Returns
         -------

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.metadata import entry_points
 
 import numpy as np
@@ -154,6 +155,29 @@ def test_regressors_sparse_matrices_and_pandas_categories(library):
     monitor.fit(fit)
     proba = fit.estimator.predict_proba(frame(X_VALID))[np.arange(len(Y_VALID)), Y_VALID]
     assert fit.trial.reports[-1].value == pytest.approx(-np.log(proba).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("deadline", [None, 0.0])
+def test_a_fit_that_is_only_timed_needs_no_metric(library, deadline):
+    off = {"xgboost": {"disable_default_eval_metric": True}, "lightgbm": {"metric": "None"}}
+    model = library.classifier(**off[library.name])
+    with pytest.raises(ValueError, match="nothing is evaluated"):
+        library.Monitor().fit(watched(clone(model)))
+    fit = replace(watched(model), compared=False)
+    fit.trial.deadline = deadline
+    assert library.Monitor().fit(fit) is None
+    assert library.rounds(model) == (ROUNDS if deadline is None else 1)
+    assert fit.trial.reports == []
+
+
+def test_lists_are_evaluated_as_they_are_trained_on(library):
+    fit, of_arrays = (
+        watched(library.classifier(), X=X, X_val=X_val, y=list(Y_TRAIN), y_val=list(Y_VALID))
+        for X, X_val in [(X_TRAIN.tolist(), X_VALID.tolist()), (X_TRAIN, X_VALID)]
+    )
+    for each in (fit, of_arrays):
+        library.Monitor().fit(each)
+    assert fit.trial.reports == of_arrays.trial.reports
 
 
 # ---------------------------------------------------------------- native early stopping

@@ -46,6 +46,25 @@ def test_median_compares_the_value_with_the_median_of_running_averages():
     assert "median running average of 3 fits" in test.reason(0, 1, 3.1)
 
 
+def test_to_the_letter_median_tests_every_trial_but_the_first_after_every_step():
+    """AMT: the current value, against the median of the running averages up to the same epoch."""
+    rng, earlier = np.random.default_rng(0), []
+    rule = MedianRule(min_steps=0, min_curves=1, n_startup=0, n_spared=0)
+    study = Study({"x": Float(0, 1)}, direction="maximize", stopping=rule, seed=0)
+    for _ in range(30):
+        trial, reported = study.ask(), []
+        for step, value in enumerate(np.cumsum(rng.normal(size=rng.integers(5, 15)))):
+            reported.append(value)
+            trial.report(value, step)
+            averages = [np.mean(values[: step + 1]) for values in earlier]
+            assert trial.should_stop() == bool(averages and value < np.median(averages))
+            if trial.should_stop():
+                break
+        study.tell(trial, reported[-1])
+        earlier.append(reported)
+    assert Counter(trial.state.value for trial in study.trials)["stopped"] > 10
+
+
 def test_median_counts_a_shorter_fit_with_the_mean_of_all_it_had():
     earlier = {0: curve([9.0, 7.0], complete=False), 1: curve([1.0] * 4), 2: curve([2.0] * 4)}
     test = eager(MedianRule).test(3, earlier, 1.0)
@@ -227,13 +246,14 @@ def test_what_a_stop_was_decided_for_ends_stopped(returned):
 def test_a_stopped_trial_that_reported_nothing_finite_has_no_value(strategy):
     study = Study({"x": Float(0, 1)}, stopping=eager(MedianRule), strategy=strategy, seed=0)
     for number in range(14):
-        trial = study.ask()
+        trial, diverges = study.ask(), number % 3 == 2
         for step in range(2):
-            trial.report(1.0 if number == 0 else float("nan"), step)
-        assert trial.should_stop() == (number > 0)
-        study.tell(trial, 1.0 if number == 0 else None)
-    assert {t.state for t in study.trials[1:]} == {TrialState.STOPPED}
-    assert {t.value for t in study.trials[1:]} == {None}
+            trial.report(float("nan") if diverges else 1.0, step)
+        assert trial.should_stop() == diverges
+        study.tell(trial, None if diverges else 1.0)
+    stopped = study.trials[2::3]
+    assert {t.state for t in stopped} == {TrialState.STOPPED}
+    assert {t.value for t in stopped} == {None}
     assert study.best_trial.number == 0
 
 
@@ -252,6 +272,20 @@ def test_a_stopped_trial_is_as_uncertain_as_complete_ones_went_on():
     # reports end at 1 and 5: variance 4; from step 1 they still went 2 and 0: mean square 2
     assert study.trials[3].variance == pytest.approx(0.5 * np.var([10.0, 50.0]))
     assert unsaid_variance(study.trials[1], study.history.until(1)) == 0.0
+
+
+@pytest.mark.parametrize("cls", [MedianRule, AsynchronousHalving])
+@pytest.mark.parametrize("n_spared", [0, 3])
+def test_where_every_metric_is_nan_nothing_speaks_against_a_trial(cls, n_spared):
+    rule = eager(cls, n_spared=n_spared)
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", stopping=rule, seed=0)
+    for _ in range(6):
+        trial = study.ask()
+        for step in range(4):
+            trial.report(float("nan"), step)
+        assert not trial.should_stop()
+        study.tell(trial, trial.params["x"])
+    assert trial.stop_tests
 
 
 def test_steps_must_grow():
@@ -290,8 +324,16 @@ def test_a_wrong_rule_is_refused(stopping, error):
         Study({"x": Float(0, 1)}, stopping=stopping)
 
 
-@pytest.mark.parametrize("cls", [MedianRule, AsynchronousHalving])
-@pytest.mark.parametrize("wrong", [{"min_steps": 0}, {"min_curves": 0}, {"n_startup": -1}])
+@pytest.mark.parametrize(
+    ("cls", "wrong"),
+    [
+        (MedianRule, {"min_steps": -1}),
+        (AsynchronousHalving, {"min_steps": 0}),  # a first rung of nothing
+        *((cls, {"min_curves": 0}) for cls in (MedianRule, AsynchronousHalving)),
+        *((cls, {"n_startup": -1}) for cls in (MedianRule, AsynchronousHalving)),
+        *((cls, {"n_spared": -1}) for cls in (MedianRule, AsynchronousHalving)),
+    ],
+)
 def test_wrong_numbers_are_refused(cls, wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         cls(**wrong)

@@ -80,7 +80,7 @@ def check_grace(min_steps: int | None, min_curves: int, n_startup: int, n_spared
         If one is out of its range.
     """
     if min_steps is not None:
-        check_count("min_steps", min_steps, at_least=1)
+        check_count("min_steps", min_steps, at_least=0)
     check_count("min_curves", min_curves, at_least=1)
     check_count("n_startup", n_startup, at_least=0)
     check_count("n_spared", n_spared, at_least=0)

@@ -75,7 +75,8 @@ class AsynchronousHalving(StoppingRule):
     n_startup : int, default 4
         The first so many trials are never stopped.
     n_spared : int, default 3
-        A fit goes on where one of so many best complete trials had been as bad; 0 is the paper's.
+        A fit goes on where one of so many best complete trials had been as bad.  The paper has no
+        grace: ``AsynchronousHalving(min_steps=r, min_curves=1, n_startup=0, n_spared=0)``.
 
     Raises
     ------
@@ -91,6 +92,8 @@ class AsynchronousHalving(StoppingRule):
     n_spared: int = 3
 
     def __post_init__(self) -> None:
+        if self.min_steps is not None:
+            check_count("min_steps", self.min_steps, at_least=1)
         check_grace(self.min_steps, self.min_curves, self.n_startup, self.n_spared)
         check_count("reduction_factor", self.reduction_factor, at_least=2)
 

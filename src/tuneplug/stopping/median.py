@@ -36,8 +36,8 @@ class MedianRule(StoppingRule):
     n_startup : int, default 4
         The first so many trials are never stopped.
     n_spared : int, default 3
-        A fit goes on where one of so many best complete trials had been as bad; 0 is the rule of
-        the service.
+        A fit goes on where one of so many best complete trials had been as bad.  The rule of the
+        service is ``MedianRule(min_steps=0, min_curves=1, n_startup=0, n_spared=0)``.
 
     Raises
     ------

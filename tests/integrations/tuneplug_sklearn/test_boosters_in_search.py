@@ -336,6 +336,16 @@ def test_dart_is_stopped_and_its_score_is_that_of_the_model_kept(estimator):
         assert np.mean(list(last.values())) == pytest.approx(-score, rel=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:Early stopping is not available in dart mode")
+def test_a_refit_under_dart_has_all_rounds_as_its_folds_have():
+    """LightGBM switches its early stopping off there, but asks for an evaluation set first."""
+    model = lgb(boosting_type="dart", early_stopping_rounds=3)
+    search = searched(model, n_iter=2)
+    assert not [name for name in search.cv_results_ if name.endswith("best_round")]
+    assert search.best_estimator_.booster_.num_trees() == 20
+    assert search.best_estimator_.get_params()["n_estimators"] == 20
+
+
 def test_integer_and_real_parameters_of_both_libraries_are_searched_by_the_model():
     space = {"learning_rate": Float(0.01, 0.5), "max_depth": Int(2, 6), "subsample": Float(0.5, 1)}
     folds = KFold(3, shuffle=True, random_state=0)

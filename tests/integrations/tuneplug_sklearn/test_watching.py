@@ -25,8 +25,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
-from tuneplug import Float, Int, NoCompletedTrialError
-from tuneplug.monitoring import FitMonitor
+from tuneplug import Float, Int, NoCompletedTrialError, Trial
+from tuneplug.monitoring import FitMonitor, WatchedFit
 from tuneplug.stopping import MedianRule, StoppingRule
 from tuneplug.strategies import BayesianSearch, HyperbandSearch
 from tuneplug_sklearn import WarpedBayesSearchCV
@@ -388,6 +388,33 @@ def test_weights_go_with_the_rows_they_belong_to(given, routing, early):
         np.testing.assert_array_equal(watched.weight_val, watched.X_val[:, 0] + 1)
 
 
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("depth", [0, 1])
+@pytest.mark.parametrize(("asked", "name"), [("of_rows", "of_rows"), (False, "sample_weight")])
+def test_weights_are_those_that_the_last_step_asks_for_by_its_name(
+    given, early, depth, asked, name
+):
+    weight, X = np.arange(60.0) + 1, np.arange(60.0)[:, None]
+    with config_context(enable_metadata_routing=True):
+        last = hgb(max_iter=2).set_fit_request(sample_weight=asked)
+        scaler = StandardScaler(with_mean=False, with_std=False)
+        scaler.set_fit_request(sample_weight=not asked)
+        pipe = Pipeline([("scale", scaler), ("model", last)])
+        pipe = Pipeline([("outer", pipe)]) if depth else pipe
+        scorer = get_scorer("accuracy").set_score_request(sample_weight=False)
+        options = {"monitor": Recording(early=early), "n_iter": 1, "scoring": scorer}
+        space = {"outer__" * depth + "model__max_leaf_nodes": [2]}
+        searched(pipe, space, (X, TARGET), fit_params={name: weight}, **options)
+    assert len(given) == 3
+    for watched in given:
+        if asked:
+            np.testing.assert_array_equal(watched.params["sample_weight"], watched.X[:, 0] + 1)
+            np.testing.assert_array_equal(watched.weight_val, watched.X_val[:, 0] + 1)
+        else:
+            assert "sample_weight" not in watched.params
+            assert watched.weight_val is None
+
+
 def test_classes_that_a_fold_is_not_trained_on_are_not_evaluated(given):
     labels = np.array([0, 1] * 29 + [2, 2])
     folds = [(np.arange(40), np.arange(40, 60)), (np.arange(20, 60), np.arange(20))]
@@ -529,6 +556,27 @@ def test_histogram_boosting_in_portions_is_the_fit_it_would_be(model, data, metr
     for name in ("split0_test_score", "split2_test_score", "split1_train_score"):
         np.testing.assert_array_equal(watched.cv_results_[name], plain.cv_results_[name])
     assert {trial.metric for trial in watched.study_.trials} == {metric}
+
+
+@pytest.mark.parametrize("scoring", ["loss", get_scorer("accuracy")])
+@pytest.mark.parametrize("fraction", [0.1, None])
+def test_histogram_boosting_ends_where_it_stops_early_also_at_the_end_of_a_portion(
+    scoring, fraction
+):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 4)), rng.integers(2, size=200)
+    options = {"max_iter": 30, "learning_rate": 0.6, "tol": 0.02, "early_stopping": True}
+    ends = set()
+    for patience in range(1, 9):
+        model = hgb(
+            n_iter_no_change=patience, scoring=scoring, validation_fraction=fraction, **options
+        )
+        alone, trial = clone(model).fit(X, y), Trial(0, {}, np.empty(0))
+        HistGradientBoostingMonitor().fit(WatchedFit(model, X, y, trial, {}, X, y))
+        assert model.n_iter_ == alone.n_iter_
+        np.testing.assert_array_equal(model.predict_proba(X), alone.predict_proba(X))
+        ends.add(alone.n_iter_)
+    assert any(end % 3 == 0 and end < 30 for end in ends)  # portions have 3 iterations
 
 
 def test_histogram_boosting_that_goes_on_from_where_it_was_is_not_accepted():

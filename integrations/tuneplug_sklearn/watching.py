@@ -206,6 +206,8 @@ class FoldWatch:
             X_val = transformed(self._estimator, X_val)
             if is_classifier(last) and np.ndim(y) == 1:
                 known = np.isin(y_val, np.unique(y))
+                if not known.any():  # nothing is evaluated, and nothing can be watched
+                    return call_fit(last, X, y, params)
                 if not known.all():
                     X_val, y_val = safe_split(last, X_val, y_val, np.flatnonzero(known))
                     weight_val = None if weight_val is None else np.asarray(weight_val)[known]

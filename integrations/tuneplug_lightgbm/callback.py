@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tuneplug import Trial
+    from tuneplug.monitoring import WatchedFit
     from tuneplug_lightgbm._compat import Result
 
 __all__ = ["OneFitCallback", "TrialCallback"]
@@ -132,7 +133,7 @@ class TrialCallback:
         else:
             self.trial.report(value, env.iteration, fold=fit.fold)
         if self.trial.should_stop():
-            _end(env)
+            self._end(env)
 
     def _begin(self, model: Any, evaluated: Sequence[Result]) -> _Fit:
         from tuneplug_lightgbm._compat import training_name
@@ -151,6 +152,20 @@ class TrialCallback:
     def _open(self, step: int) -> int | None:
         return self.trial.begin_fit(step)
 
+    def _end(self, env: Any) -> None:
+        from lightgbm import CVBooster
+        from lightgbm.callback import EarlyStopException
+
+        from tuneplug_lightgbm._compat import aliases
+
+        dart = any(env.params.get(name) == "dart" for name in aliases("boosting"))
+        if dart and not isinstance(env.model, CVBooster):
+            self._warn(_DART_STOPPED)
+        raise EarlyStopException(env.iteration, env.evaluation_result_list)
+
+    def _warn(self, message: str) -> None:
+        warnings.warn(message, UserWarning, stacklevel=4)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> TrialCallback:
         return copy.copy(self)  # the trial is the same
 
@@ -159,22 +174,29 @@ class TrialCallback:
 
 
 class OneFitCallback(TrialCallback):
-    """For a trial that watches this one fit: its reports have no fold.
+    """For the fit of a search: reports have no fold, and warnings are left to the search.
 
-    ``compared`` says whether they matter: if not, there need be none.
+    Where reports are not compared, there need be none.
     """
 
-    compared = True
+    def __init__(
+        self, watched: WatchedFit, metric: str | None = None, *, maximize: bool | None = None
+    ) -> None:
+        super().__init__(watched.trial, metric, maximize=maximize)
+        self.watched = watched
 
     def __call__(self, env: Any) -> None:
         """Report the round, if there is anything to report, and end as the trial says."""
-        if self.compared or env.evaluation_result_list:
+        if self.watched.compared or env.evaluation_result_list:
             super().__call__(env)
         elif self.trial.should_stop():
-            _end(env)
+            self._end(env)
 
     def _open(self, step: int) -> int | None:
         return None
+
+    def _warn(self, message: str) -> None:
+        self.watched.notes.append(message)
 
 
 def _refuse_distributed(env: Any) -> None:
@@ -192,15 +214,3 @@ def _refuse_distributed(env: Any) -> None:
         "end by itself.  Train each trial on one worker, and the trials in parallel through "
         "study.optimize(executor=...)"
     )
-
-
-def _end(env: Any) -> None:
-    from lightgbm import CVBooster
-    from lightgbm.callback import EarlyStopException
-
-    from tuneplug_lightgbm._compat import aliases
-
-    dart = any(env.params.get(name) == "dart" for name in aliases("boosting"))
-    if dart and not isinstance(env.model, CVBooster):
-        warnings.warn(_DART_STOPPED, UserWarning, stacklevel=3)
-    raise EarlyStopException(env.iteration, env.evaluation_result_list)

@@ -54,8 +54,7 @@ class LightGBMMonitor(FitMonitor):
         if watched.X_val is not None and not self.has_evaluation(params):
             params |= _evaluation(watched)
         theirs = copy.deepcopy(list(params.get("callbacks") or []))
-        ours = OneFitCallback(watched.trial, self.metric, maximize=self.maximize)
-        ours.compared = watched.compared
+        ours = OneFitCallback(watched, self.metric, maximize=self.maximize)
         estimator.fit(watched.X, watched.y, **{**params, "callbacks": [*theirs, ours]})
         if watched.trial.stop_reason or not self.has_early_stopping(estimator, params):
             return None

@@ -433,6 +433,12 @@ class Schedule:
         results = (r for c in self.candidates if c.scored for r in c.counted)
         return any(result is not None and result["fit_error"] is None for result in results)
 
+    @property
+    def notes(self) -> list[str]:
+        """What the monitors of the fits warn of, each once."""
+        fits = (watched for c in self.candidates for watched in c.watched.values())
+        return list(dict.fromkeys(note for watched in fits for note in watched.notes))
+
     def abandon(self, why: str) -> None:
         """Fail what is still open."""
         for candidate in self._open():

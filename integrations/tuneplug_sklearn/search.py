@@ -388,6 +388,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if self.verbose > 0 and limits.stopping:
             print(study.savings(), file=sys.stderr)
         conclude()
+        for note in schedule.notes:
+            warnings.warn(note, UserWarning, stacklevel=3)  # scikit-learn's decorator lies between
         if self.refit:
             finishing.refit(self, X, y, routed.estimator.fit, root, watcher)
         root.end()

@@ -75,6 +75,8 @@ class Watched:
         Why it was ended.
     n_rounds : int or None
         What the estimator's own early stopping chose.
+    notes : list of str
+        What the monitor warns of.
     """
 
     reports: Sequence[Report]
@@ -82,6 +84,7 @@ class Watched:
     direction: Any
     stop_reason: str | None
     n_rounds: int | None
+    notes: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -206,6 +209,8 @@ class FoldWatch:
             X_val = transformed(self._estimator, X_val)
             if is_classifier(last) and np.ndim(y) == 1:
                 known = np.isin(y_val, np.unique(y))
+                if not known.any():  # nothing is evaluated, and nothing can be watched
+                    return call_fit(last, X, y, params)
                 if not known.all():
                     X_val, y_val = safe_split(last, X_val, y_val, np.flatnonzero(known))
                     weight_val = None if weight_val is None else np.asarray(weight_val)[known]
@@ -213,16 +218,17 @@ class FoldWatch:
         tests = {(m, f): test for m, test in watch.stop_tests.items() for f in (None, 0)}
         trial = Trial(0, {}, np.empty(0), stop_tests=tests, deadline=watch.deadline)
         compared = self._watcher.reporting
+        fit = WatchedFit(last, X, y, trial, params, X_val, y_val, weight_val, compared)
         n_rounds = None
         try:
-            n_rounds = monitor.fit(
-                WatchedFit(last, X, y, trial, params, X_val, y_val, weight_val, compared)
-            )
+            n_rounds = monitor.fit(fit)
         finally:
             reason = watch.late if trial.stop_reason == "timeout" else trial.stop_reason
             reports = [Report(r.step, r.value, self._fold) for r in trial.reports]
             n_rounds = n_rounds if reason is None else None
-            self.watched = Watched(reports, trial.metric, trial.direction, reason, n_rounds)
+            self.watched = Watched(
+                reports, trial.metric, trial.direction, reason, n_rounds, fit.notes
+            )
         return last
 
 

@@ -28,6 +28,7 @@ except ModuleNotFoundError as error:
 
 if TYPE_CHECKING:
     from tuneplug import Trial
+    from tuneplug.monitoring import WatchedFit
 
 __all__ = ["OneFitCallback", "TrialCallback"]
 
@@ -165,8 +166,20 @@ class TrialCallback(xgboost.callback.TrainingCallback):
         if fit.log:  # a callback before this one may have ended the training
             self._report(fit)
         if isinstance(model, xgboost.Booster):
-            _mind_dart(model, fit)
+            self._mind_dart(model, fit)
         return model
+
+    def _mind_dart(self, model: xgboost.Booster, fit: _Fit) -> None:
+        """Under DART keep a stopped model whole, and warn where a best round counts for nothing."""
+        early = model.attr("best_iteration") is not None
+        if not (fit.ends or early) or not _is_dart(model):
+            return
+        if fit.ends and early:
+            model.set_attr(best_iteration=str(model.num_boosted_rounds() - 1))
+        self._warn(_DART_STOPPED if fit.ends else _DART_EARLY)
+
+    def _warn(self, message: str) -> None:
+        warnings.warn(message, UserWarning, stacklevel=3)
 
     def _report(self, fit: _Fit) -> None:
         if fit.values is None:
@@ -205,22 +218,29 @@ class TrialCallback(xgboost.callback.TrainingCallback):
 
 
 class OneFitCallback(TrialCallback):
-    """For a trial that watches this one fit: its reports have no fold.
+    """For the fit of a search: reports have no fold, and warnings are left to the search.
 
-    ``compared`` says whether they matter: if not, there need be none, nor a known direction.
+    Where reports are not compared, there need be none, nor a known direction.
     """
 
-    compared = True
+    def __init__(
+        self, watched: WatchedFit, metric: str | None = None, *, maximize: bool | None = None
+    ) -> None:
+        super().__init__(watched.trial, metric, maximize=maximize)
+        self.watched = watched
 
     def _open(self, step: int) -> int | None:
         return None
 
     def _settled(self, fit: _Fit) -> Sequence[Any]:
-        return super()._settled(fit) if fit.log or self.compared else ()
+        return super()._settled(fit) if fit.log or self.watched.compared else ()
 
     def _maximized(self, metric: str) -> bool | None:
         known = known_direction(metric) is not None or self.maximize is not None
-        return super()._maximized(metric) if known or self.compared else None
+        return super()._maximized(metric) if known or self.watched.compared else None
+
+    def _warn(self, message: str) -> None:
+        self.watched.notes.append(message)
 
 
 def _refuse_distributed() -> None:
@@ -231,16 +251,6 @@ def _refuse_distributed() -> None:
             "end by itself.  Train each trial on one worker, and the trials in parallel through "
             "study.optimize(executor=...)"
         )
-
-
-def _mind_dart(model: xgboost.Booster, fit: _Fit) -> None:
-    """Under DART keep a stopped model whole, and warn where a best round counts for nothing."""
-    early = model.attr("best_iteration") is not None
-    if not (fit.ends or early) or not _is_dart(model):
-        return
-    if fit.ends and early:
-        model.set_attr(best_iteration=str(model.num_boosted_rounds() - 1))
-    warnings.warn(_DART_STOPPED if fit.ends else _DART_EARLY, UserWarning, stacklevel=2)
 
 
 def _is_dart(model: xgboost.Booster) -> bool:

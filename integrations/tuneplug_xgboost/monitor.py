@@ -56,8 +56,7 @@ class XGBoostMonitor(FitMonitor):
             if watched.weight_val is not None:
                 params["sample_weight_eval_set"] = [watched.weight_val]
         theirs = estimator.callbacks
-        ours = OneFitCallback(watched.trial, self.metric, maximize=self.maximize)
-        ours.compared = watched.compared
+        ours = OneFitCallback(watched, self.metric, maximize=self.maximize)
         estimator.callbacks = [ours, *copy.deepcopy(list(theirs or []))]
         try:
             estimator.fit(watched.X, watched.y, **params)

@@ -40,6 +40,8 @@ class WatchedFit:
         Their weights, where ``params`` has ``sample_weight``.
     compared : bool
         Whether a stopping rule compares the reports: without one, a metric may go either way.
+    notes : list of str
+        What to warn of, to be added to: all fits of a search together warn once of each.
     """
 
     estimator: Any
@@ -51,6 +53,7 @@ class WatchedFit:
     y_val: Any = None
     weight_val: Any = None
     compared: bool = True
+    notes: list[str] = field(default_factory=list)
 
 
 class FitMonitor(ABC):

@@ -317,14 +317,16 @@ def test_a_timeout_ends_a_fit_between_two_rounds(model):
     assert search.best_params_["n_estimators"] == 20
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize(
     "estimator", [xgb(booster="dart", rate_drop=0.3), lgb(boosting_type="dart")]
 )
-def test_dart_is_stopped_and_its_score_is_that_of_the_model_kept(estimator):
+def test_dart_is_stopped_with_one_warning_and_scored_by_the_model_kept(estimator, n_jobs, capfd):
     """S36, inside the search."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "under DART")
-        search = searched(estimator, stopping=EAGER)
+    with pytest.warns(UserWarning, match="under DART") as seen:
+        search = searched(estimator, stopping=EAGER, n_jobs=n_jobs)
+    assert [warning.filename for warning in seen] == [__file__]
+    assert "Warning" not in capfd.readouterr().err  # nor does a worker print one
     cut = [
         t for t in search.study_.trials if t.state.value == "stopped" and t.reports[-1].fold == 0
     ]

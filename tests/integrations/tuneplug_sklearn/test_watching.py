@@ -432,6 +432,17 @@ def test_classes_that_a_fold_is_not_trained_on_are_not_evaluated(given):
     assert len(given[0].X_val) == len(given[0].y_val) == 18
 
 
+def test_a_fold_of_classes_it_is_not_trained_on_is_fitted_and_scored_as_ever():
+    labels = np.array([0, 1] * 20 + [2] * 20)
+    folds = [(np.arange(10, 60), np.arange(10)), (np.arange(40), np.arange(40, 60))]
+    data = (np.arange(60.0)[:, None], labels)
+    options = {"cv": folds, "n_iter": 1, "scoring": "accuracy"}
+    search = searched(hgb(max_iter=10), {"max_leaf_nodes": [2]}, data, **options)
+    assert search.cv_results_["split1_test_score"] == [0.0]
+    assert search.cv_results_["trial_state"] == ["complete"]
+    assert {report.fold for report in search.study_.trials[0].reports} == {0}
+
+
 # ------------------------------------------------------------------------- native early stopping
 
 

@@ -94,7 +94,12 @@ OURS: dict[str, dict[str, Any]] = {
     "bayesian, median": {"stopping": "median"},
     "bayesian, median, racing": {"stopping": "median", "racing": True},
 }
-OPTUNA = {"optuna, median": 0, "optuna, median, 20 rounds of grace": 20}
+#: Rounds that Optuna's MedianPruner leaves alone; None prunes nothing.
+OPTUNA: dict[str, int | None] = {
+    "optuna": None,
+    "optuna, median": 0,
+    "optuna, median, 20 rounds of grace": 20,
+}
 
 
 @dataclass(frozen=True)
@@ -188,9 +193,11 @@ def optuna_run(
     def objective(trial: Any) -> float:
         return train(settings[trial.number], trial, trained)
 
+    grace = OPTUNA[variant]
+    pruners = optuna.pruners
     study = optuna.create_study(
         direction="maximize" if maximize else "minimize",
-        pruner=optuna.pruners.MedianPruner(n_warmup_steps=OPTUNA[variant]),
+        pruner=pruners.NopPruner() if grace is None else pruners.MedianPruner(n_warmup_steps=grace),
     )
     start = time.perf_counter()
     study.optimize(objective, n_trials=len(settings))
@@ -300,7 +307,7 @@ def table(runs: Sequence[Run]) -> str:
     for variant in (*OURS, *OPTUNA):
         pairs = []
         for run in runs:
-            plain = "bayesian" if variant.startswith("bayesian") else "random"
+            plain = variant.partition(",")[0]
             base = known.get((run.task, run.library, plain, run.seed, run.n_trials))
             if run.variant == variant and base is not None:
                 pairs.append((run, base))

@@ -23,6 +23,7 @@ PUBLIC_MODULES = [
     "tuneplug.execution",
     "tuneplug.stopping",
     "tuneplug.monitoring",
+    "tuneplug.testing",
 ]
 FRAMEWORKS = ["sklearn", "joblib", "xgboost", "lightgbm", "pandas", "matplotlib", "optuna", "dask"]
 
@@ -58,7 +59,12 @@ def test_every_import_package_of_the_repository_is_in_the_wheel_configuration():
         assert f'"integrations/{package.name}"' in configuration
 
 
-SOURCES = [p for top in ("src", "integrations") for p in sorted((ROOT / top).rglob("*.py"))]
+SOURCES = [
+    path
+    for top in ("src", "integrations")
+    for path in sorted((ROOT / top).rglob("*.py"))
+    if "_template" not in path.parts  # a distribution of its own
+]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

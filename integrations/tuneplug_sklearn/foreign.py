@@ -11,85 +11,52 @@ for one sub-space) is refused, not dropped.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from tuneplug import Categorical, Float, Int, SpaceError
+from tuneplug import Categorical, Float, Int
+from tuneplug.plugins import Converter, Parameter
 
-__all__ = ["translated"]
+__all__ = ["OptunaConverter", "SkoptConverter"]
 
 #: The most values that a range with a step may have: each is a choice of its own, and the model
 #: looks at all of them for every candidate.
 MOST_STEPS = 10_000
 
 
-def translated(param_distributions: Any) -> Any:
-    """Return a search space with foreign declarations replaced, and all else as it is.
+class SkoptConverter(Converter):
+    """Dimensions of ``skopt.space``."""
 
-    Parameters
-    ----------
-    param_distributions : dict, list of dict, or SearchSpace
-        What ``WarpedBayesSearchCV`` takes.  It is not changed; without anything foreign in it, it
-        is what is returned.
+    name: ClassVar[str] = "skopt"
+    module: ClassVar[str] = "skopt.space"
 
-    Raises
-    ------
-    SpaceError
-        A ``ValueError`` that lists each foreign declaration without an equal here.
-    """
-    faults: list[str] = []
-    if isinstance(param_distributions, Mapping):
-        space: Any = _branch(param_distributions, "", faults)
-    elif isinstance(param_distributions, (list, tuple)):
-        several = len(param_distributions) > 1
-        space = [
-            _element(element, f"[{number}] " if several else "", faults)
-            for number, element in enumerate(param_distributions)
-        ]
-        if all(new is old for new, old in zip(space, param_distributions, strict=True)):
-            space = param_distributions
-    else:
-        return param_distributions
-    if faults:
-        count = f"{len(faults)} fault" + "s" * (len(faults) > 1)
-        raise SpaceError(f"the search space has {count}:\n" + "\n".join(f"  - {f}" for f in faults))
-    return space
+    def accepts(self, declared: Any) -> bool:
+        return _translation(self.module, declared) is not None
+
+    def convert(self, declared: Any) -> Parameter:
+        translate = _translation(self.module, declared)
+        assert translate is not None, "only what is accepted is converted"
+        parameter: Parameter = translate(declared)
+        return parameter
 
 
-def _element(element: Any, prefix: str, faults: list[str]) -> Any:
-    """Translate one entry of a list of sub-spaces."""
-    if isinstance(element, tuple) and len(element) == 2 and isinstance(element[0], Mapping):
-        faults.append(
-            f"{prefix}sub-spaces must share one budget, but got a tuple of a dict and "
-            f"n_iter={element[1]!r}: give the dict alone, and the sum of all budgets as n_iter="
-        )
-        return element
-    return _branch(element, prefix, faults) if isinstance(element, Mapping) else element
+class OptunaConverter(SkoptConverter):
+    """Distributions of ``optuna.distributions``."""
+
+    name: ClassVar[str] = "optuna"
+    module: ClassVar[str] = "optuna.distributions"
 
 
-def _branch(branch: Mapping[str, Any], prefix: str, faults: list[str]) -> Mapping[str, Any]:
-    """Translate one sub-space, and add what has no equal to the faults."""
-    new = {}
-    for name, declared in branch.items():
-        try:
-            new[name] = _parameter(declared)
-        except ValueError as error:
-            faults.append(f"{prefix}{name}: {error}")
-            new[name] = declared
-    return new if any(new[name] is not branch[name] for name in branch) else branch
-
-
-def _parameter(declared: Any) -> Any:
-    for module, translations in FOREIGN.items():
-        loaded = sys.modules.get(module)
-        for name, translate in translations.items():
-            kind = getattr(loaded, name, None)
-            if isinstance(kind, type) and isinstance(declared, kind):
-                return translate(declared)
-    return declared
+def _translation(module: str, declared: Any) -> Callable[[Any], Any] | None:
+    loaded = sys.modules.get(module)
+    for name, translate in FOREIGN[module].items():
+        kind = getattr(loaded, name, None)
+        if isinstance(kind, type) and isinstance(declared, kind):
+            return translate
+    return None
 
 
 # ---------------------------------------------------------------------- scikit-optimize

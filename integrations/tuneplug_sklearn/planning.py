@@ -16,11 +16,10 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
 
 from tuneplug import SearchSpace, Study
+from tuneplug.execution import Executor
 from tuneplug.monitoring import FitMonitor
-from tuneplug.plugins import fit_monitors, load_plugins
 from tuneplug.stopping import CompletionRule, Convergence, Patience, Target
 from tuneplug_sklearn._compat import RETURN, metric_names
-from tuneplug_sklearn.foreign import translated
 from tuneplug_sklearn.schedule import Limits
 from tuneplug_sklearn.space import add_earlier, default_point, n_distinct, startup_points
 from tuneplug_sklearn.watching import Watcher, last_step
@@ -30,6 +29,7 @@ __all__ = [
     "check_metric",
     "check_names",
     "driving_metric",
+    "executor_of",
     "lag_for",
     "limits_of",
     "make_splits",
@@ -128,7 +128,7 @@ def _monitors(search: Any, study: Study) -> tuple[FitMonitor, ...]:
     if search.monitor is not None:
         known = [search.monitor]
     elif needed or foreign or search.timeout is not None or search.trial_timeout is not None:
-        known = [cls() for cls in fit_monitors(load_plugins()).values()]
+        known = [cls() for cls in study.plugins.classes("fit monitor").values()]
     else:
         return ()  # nothing of scikit-learn's stops early by data that it is not given
     monitors = tuple(m for m in known if any(m.accepts(step) for step in steps))
@@ -161,19 +161,20 @@ def lag_for(search: Any, n_folds: int) -> int | None:
 
 def start_study(search: Any, metric: str | None) -> tuple[Study, int]:
     """Return a fresh study, and how many of its first trials depend on no result."""
-    space = SearchSpace(translated(search.param_distributions))
     rng = check_random_state(search.random_state)
     # Start-up settings come from the state in which RandomizedSearchCV would find it.
     untouched = copy.deepcopy(rng)
     seed = rng.randint(np.iinfo(np.int32).max)
     study = Study(
-        space,
+        search.param_distributions,
         strategy=search.strategy,
         direction="maximize",
         stopping=search.stopping,
         seed=int(seed),
         n_trials=search.n_iter,
+        plugins=search.plugins,
     )
+    space = study.space
     n_startup = study.strategy.n_startup(space, search.n_iter)
     n_earlier = 0
     if search.prior_results is not None:
@@ -193,6 +194,15 @@ def start_study(search: Any, metric: str | None) -> tuple[Study, int]:
     if n_independent < search.n_iter:  # earlier results take the place of start-up trials
         n_independent -= n_earlier
     return study, max(n_independent, n_distinct(space, points))
+
+
+def executor_of(search: Any, study: Study) -> Executor | None:
+    """Return where to fit, None for joblib's workers."""
+    if not isinstance(search.executor, str):
+        given: Executor | None = search.executor
+        return given
+    named: Executor = study.plugins.named("executor", search.executor)
+    return named
 
 
 def make_splits(search: Any, X: Any, y: Any, split_params: Mapping[str, Any]) -> list[Any]:

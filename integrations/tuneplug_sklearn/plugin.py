@@ -1,14 +1,20 @@
-"""What scikit-learn's own estimators offer through tuneplug's hooks."""
+"""What the scikit-learn adapter offers through tuneplug's hooks."""
 
 from __future__ import annotations
 
 from tuneplug.monitoring import FitMonitor
-from tuneplug.plugins import hookimpl
+from tuneplug.plugins import Converter, hookimpl
+from tuneplug_sklearn.foreign import OptunaConverter, SkoptConverter
 from tuneplug_sklearn.histogram import HistGradientBoostingMonitor
 
-__all__ = ["tuneplug_fit_monitors"]
+__all__ = ["tuneplug_converters", "tuneplug_fit_monitors"]
 
 
 @hookimpl
 def tuneplug_fit_monitors() -> list[type[FitMonitor]]:
     return [HistGradientBoostingMonitor]
+
+
+@hookimpl
+def tuneplug_converters() -> list[type[Converter]]:
+    return [SkoptConverter, OptunaConverter]

@@ -379,13 +379,15 @@ class Schedule:
             return
         trial.finished = time.time()
         scores = candidate.scores = test_scores(candidate.counted, self._metric)
-        reports = self._reports(candidate)
+        trial.reports = reports = self._reports(candidate)
         if candidate.error is not None:
             self.study.fail(trial, candidate.error)
         elif trial.stop_reason is None:
             self.study.tell(trial, float(scores.mean()))
         elif not np.isfinite(scores).any():
+            trial.reports = []  # of another metric: the last one is not its score
             self.study.tell(trial, np.nan)
+            trial.reports = reports
         else:
             # Racing and rules see no more than the suggestion did; the clock stops it as it is.
             seen = len(self.candidates)
@@ -393,10 +395,8 @@ class Schedule:
                 seen = self._seen_by(trial.number)
             mean, variance = self._fold_model(seen).whole(scores)
             if candidate.cut is not None and candidate.ended_within(candidate.cut - 1):
-                trial.reports = reports
                 variance += unsaid_variance(trial, self.study.history.until(seen))
             self.study.tell(trial, mean, variance=variance)
-        trial.reports = reports
         if self._report(self._progress(trial)):
             self._complete("callback")
             for other in self._open():

@@ -17,6 +17,7 @@ from sklearn.utils import indexable
 from tuneplug import SearchSpace, SpaceExhausted, Study
 from tuneplug.execution import drive
 from tuneplug.monitoring import FitMonitor
+from tuneplug.plugins import Plugins
 from tuneplug.stopping import StoppingRule
 from tuneplug.strategies import Strategy
 from tuneplug_sklearn import finishing
@@ -37,6 +38,7 @@ from tuneplug_sklearn.planning import (
     check_metric,
     check_names,
     driving_metric,
+    executor_of,
     lag_for,
     limits_of,
     make_splits,
@@ -102,10 +104,11 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
     prior_results : dict or None, default None
         ``cv_results_`` of an earlier search, to learn from: its rows are not counted, not ranked
         and not part of ``cv_results_``.  Rows outside of the space are left out, with a warning.
-    executor : object with ``submit``, default None
+    executor : str or object with ``submit``, default None
         Where to fit, in the place of ``n_jobs`` workers of joblib: an executor of
-        concurrent.futures, Dask, MPI or ipyparallel.  ``n_jobs`` is then the number of fits in
-        flight; None takes the executor's number of workers if it tells, else that of cores.
+        concurrent.futures, Dask, MPI or ipyparallel, or the name of a plugin's.  ``n_jobs`` is then
+        the number of fits in flight; None takes the executor's number of workers if it tells, else
+        that of cores.
     deterministic : bool or "auto", default "auto"
         Whether a candidate depends on no result but those of the candidates up to the
         ``lag + 1``-th before it, so that any ``n_jobs`` gives the same search.  Otherwise it
@@ -142,6 +145,8 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
     callbacks : list of callable or None, default None
         Each is called in this process as ``f(progress)`` after each candidate, with a
         ``tuneplug_sklearn.Progress``; one that returns True ends the search.
+    plugins : Plugins or None, default None
+        Where names are looked up, and what observes ``study_``; None is all that is installed.
 
     Attributes
     ----------
@@ -179,7 +184,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "initial_points": [list, tuple, None],
         "include_default": ["boolean"],
         "prior_results": [Mapping, None],
-        "executor": [HasMethods("submit"), None],
+        "executor": [str, HasMethods("submit"), None],
         "deterministic": ["boolean", StrOptions({"auto"})],
         "lag": [Interval(numbers.Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "racing": ["boolean"],
@@ -192,6 +197,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "convergence": ["boolean"],
         "callbacks": [list, tuple, None],
+        "plugins": [Plugins, None],
     }
 
     def __init__(
@@ -227,6 +233,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         patience: int | None = None,
         convergence: bool = False,
         callbacks: Any = None,
+        plugins: Plugins | None = None,
     ) -> None:
         self.param_distributions = param_distributions
         self.n_iter = n_iter
@@ -249,6 +256,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.patience = patience
         self.convergence = convergence
         self.callbacks = callbacks
+        self.plugins = plugins
         super().__init__(
             estimator=estimator,
             scoring=scoring,
@@ -262,11 +270,12 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         )
 
     def __sklearn_clone__(self) -> WarpedBayesSearchCV:
-        """Clone; the executor and the callbacks are shared, as they stand for things outside."""
+        """Clone; executor, callbacks and plugins are shared: they stand for things outside."""
+        shared = {name: getattr(self, name) for name in ("executor", "callbacks", "plugins")}
         shadow = object.__new__(type(self))
-        shadow.__dict__.update(self.__dict__, executor=None, callbacks=None)
+        shadow.__dict__.update(self.__dict__, **dict.fromkeys(shared))
         copied: WarpedBayesSearchCV = super(WarpedBayesSearchCV, shadow).__sklearn_clone__()
-        copied.executor, copied.callbacks = self.executor, self.callbacks
+        copied.__dict__.update(shared)
         return copied
 
     def __getstate__(self) -> dict[str, Any]:
@@ -350,13 +359,14 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             child = task.child("candidate-split-evaluation", task_id=candidate * n_folds + fold)
             return child.context
 
-        with crew(
+        team = crew(
             Shipment(evaluation),
             self.n_jobs,
-            self.executor,
+            executor_of(self, study),
             n_tasks=n_folds * n_candidates,
             ahead=0 if limits.timed else 1,
-        ) as workers:
+        )
+        with study.running(), team as workers:
             schedule = Schedule(
                 study,
                 workers,

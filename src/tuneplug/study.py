@@ -7,7 +7,8 @@ import numbers
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -22,11 +23,11 @@ from tuneplug.errors import (
 )
 from tuneplug.execution import Executor, Job, Outcome, drive, evaluate, workers
 from tuneplug.parameters import ScalingRecord
-from tuneplug.plugins.manager import stopping_named, strategy_named
+from tuneplug.plugins.manager import Plugins
 from tuneplug.space import SearchSpace
 from tuneplug.stopping.base import StoppingRule, unsaid_variance
 from tuneplug.stopping.savings import Savings
-from tuneplug.strategies.base import Context, Strategy
+from tuneplug.strategies.base import Context, Strategy, Suggestion
 from tuneplug.strategies.warps import WarpCurve
 from tuneplug.trial import Direction, History, Observation, Trial, TrialState
 
@@ -59,6 +60,8 @@ class Study:
         The same seed gives the same trials.  None draws one, kept in ``seed``.
     n_trials : int or None, default None
         Trials planned in all, if known: strategies size their initial design by it.
+    plugins : Plugins, optional
+        Where names are looked up, and what observes the study; all that is installed by default.
 
     Raises
     ------
@@ -89,17 +92,24 @@ class Study:
         stopping: str | StoppingRule | None = None,
         seed: int | None = None,
         n_trials: int | None = None,
+        plugins: Plugins | None = None,
     ) -> None:
         if direction not in ("minimize", "maximize"):
             raise ValueError(f"direction must be 'minimize' or 'maximize', but got {direction!r}")
-        self.space = space if isinstance(space, SearchSpace) else SearchSpace(space)
-        self.strategy = strategy_named(strategy) if isinstance(strategy, str) else strategy
+        #: Where names are looked up, and what observes the study.
+        self.plugins = Plugins() if plugins is None else plugins
+        self.space: SearchSpace = (
+            space if isinstance(space, SearchSpace) else SearchSpace(self.plugins.translated(space))
+        )
+        self.strategy: Strategy = (
+            self.plugins.named("strategy", strategy) if isinstance(strategy, str) else strategy
+        )
         if not isinstance(self.strategy, Strategy):
             raise TypeError(f"strategy must be a name or a Strategy, but got {strategy!r}")
         if n_trials is not None:
             check_count("n_trials", n_trials, at_least=1)
         #: The rule that ends trials early, None if there is none.
-        self.stopping = _checked_stopping(stopping, self.strategy)
+        self.stopping = self._checked_stopping(stopping)
         self.direction = direction
         self.seed = _checked_seed(seed)
         self.history = History(sign=1.0 if direction == "minimize" else -1.0)
@@ -108,6 +118,35 @@ class Study:
         self._budget = n_trials
         self._enqueued: dict[bytes, dict[str, Any]] = {}
         self._prior: tuple[Observation, ...] = ()
+
+    def _checked_stopping(self, stopping: Any) -> StoppingRule | None:
+        own = self.strategy.stopping
+        if stopping is None:
+            return own
+        if own is not None:
+            raise ValueError(
+                f"stopping must be None with strategy {self.strategy.name!r}, which brings its "
+                f"own, but got {stopping!r}"
+            )
+        rule = self.plugins.named("stopping", stopping) if isinstance(stopping, str) else stopping
+        if not isinstance(rule, StoppingRule):
+            raise TypeError(
+                f"stopping must be a name, a StoppingRule or None, but got {stopping!r}"
+            )
+        return rule
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Within it the study runs trials; observers are told of its start and its end."""
+        self.plugins.tell("tuneplug_study_started", study=self)
+        error: BaseException | None = None
+        try:
+            yield
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            self.plugins.tell("tuneplug_study_finished", study=self, error=error)
 
     # ------------------------------------------------------------------ ask and tell
 
@@ -147,20 +186,29 @@ class Study:
         """
         seen = self.history.until(len(self.history) - lag) if lag else self.history
         if self._enqueued:
-            return self._start(self._enqueued.pop(next(iter(self._enqueued))), "user", seen)
-        suggestion = self.strategy.suggest(self._context(seen), 1)[0]
-        trial = self._start(suggestion.params, suggestion.origin, seen)
-        trial.expected_gain, trial.resource = suggestion.expected_gain, suggestion.resource
-        return trial
+            params = self._enqueued.pop(next(iter(self._enqueued)))
+            return self._start(Suggestion(params, origin="user"), seen)
+        return self._start(self.strategy.suggest(self._context(seen), 1)[0], seen)
 
-    def _start(self, params: Mapping[str, Any], origin: str, seen: History) -> Trial:
+    def _start(self, suggestion: Suggestion, seen: History) -> Trial:
+        params = suggestion.params
         unit = self.space.snap(self.space.encode(params)[None, :])[0]
         setting = self.space.canonical(params)
         number = len(self.history)
-        trial = Trial(number, setting, unit, origin, started=time.time(), direction=self.direction)
+        trial = Trial(
+            number,
+            setting,
+            unit,
+            suggestion.origin,
+            started=time.time(),
+            expected_gain=suggestion.expected_gain,
+            resource=suggestion.resource,
+            direction=self.direction,
+        )
         if self.stopping is not None:
             trial.stop_tests = self.stopping.tests(number, seen.curves())
         self.history.append(trial)
+        self.plugins.tell("tuneplug_trial_asked", study=self, trial=trial)
         return trial
 
     def _context(self, history: History | None = None) -> Context:
@@ -256,6 +304,11 @@ class Study:
         mine.started = told.started
         mine.finished = time.time() if told.finished is None else told.finished
         mine.state = state
+        if mine.reports:
+            self.plugins.tell(
+                "tuneplug_trial_reported", study=self, trial=mine, reports=mine.reports
+            )
+        self.plugins.tell("tuneplug_trial_finished", study=self, trial=mine)
 
     # ------------------------------------------------------------------ running an objective
 
@@ -265,7 +318,7 @@ class Study:
         n_trials: int | None = None,
         *,
         n_jobs: int | None = 1,
-        executor: Executor | None = None,
+        executor: Executor | str | None = None,
         timeout: float | None = None,
     ) -> None:
         """Run more trials of an objective: ``n_trials`` of them, or as many as ``timeout`` allows.
@@ -282,8 +335,9 @@ class Study:
             How many to start, at most; None needs a timeout.
         n_jobs : int or None, default 1
             Trials at once: on threads unless an executor is given; -1 is one for each core.
-        executor : object with ``submit``, optional
-            Where to run trials.  Process pools need a picklable objective.
+        executor : str or object with ``submit``, optional
+            Where to run trials, or the name of a plugin's executor.  Process pools need a picklable
+            objective.
         timeout : float, optional
             Seconds after which no trial is started; running ones are told by
             ``trial.should_stop()`` and end STOPPED if they ask.
@@ -303,6 +357,9 @@ class Study:
             raise ValueError("optimize needs n_trials, a timeout, or both, but got neither")
         if timeout is not None and not timeout > 0:
             raise ValueError(f"timeout must be positive seconds, but got {timeout!r}")
+        at: Executor | None = (
+            self.plugins.named("executor", executor) if isinstance(executor, str) else executor
+        )
         first = len(self.history)
         deadline = math.inf if timeout is None else time.time() + timeout
         last = math.inf if n_trials is None else first + n_trials
@@ -324,7 +381,7 @@ class Study:
             trial.deadline = None if timeout is None else deadline
             return Job(trial.number, evaluate, (objective, trial))
 
-        with workers(executor, n_jobs) as crew:
+        with self.running(), workers(at, n_jobs) as crew:
             try:
                 drive(crew, next_job, self._record, self._lose)
             except BaseException:
@@ -466,20 +523,6 @@ def _checked_seed(seed: int | None) -> int:
     if not isinstance(seed, numbers.Integral) or seed < 0:
         raise ValueError(f"seed must be None or an integer of at least 0, but got {seed!r}")
     return int(seed)
-
-
-def _checked_stopping(stopping: Any, strategy: Strategy) -> StoppingRule | None:
-    if stopping is None:
-        return strategy.stopping
-    if strategy.stopping is not None:
-        raise ValueError(
-            f"stopping must be None with strategy {strategy.name!r}, which brings its own, "
-            f"but got {stopping!r}"
-        )
-    rule = stopping_named(stopping) if isinstance(stopping, str) else stopping
-    if not isinstance(rule, StoppingRule):
-        raise TypeError(f"stopping must be a name, a StoppingRule or None, but got {stopping!r}")
-    return rule
 
 
 def _last_value(trial: Trial, value: Any) -> float:

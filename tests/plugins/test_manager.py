@@ -1,121 +1,334 @@
-"""Plugins are found, loaded one by one, and a broken one breaks nothing else."""
+"""Plugins of a study: ours, those registered by hand, and what observers are told."""
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 
 import pytest
 
-from tuneplug import PluginError, Study, UnknownNameError
-from tuneplug.plugins.manager import fit_monitors, load_plugins, strategies
-from tuneplug.strategies import BayesianSearch, GridSearch, HyperbandSearch, RandomSearch
-
-GOOD = """
-from tuneplug.plugins import hookimpl
-from tuneplug.strategies import Strategy, Suggestion
-
-class Corner(Strategy):
-    name = "corner"
-    def suggest(self, context, n):
-        return [Suggestion({"k": 1 + len(context.history)})]
-
-@hookimpl
-def tuneplug_strategies():
-    return Corner
-"""
-CLASHING = GOOD.replace('"corner"', '"bayesian"')
-MONITOR = """
+from tuneplug import (
+    Categorical,
+    Float,
+    PluginError,
+    SearchSpace,
+    SpaceError,
+    Study,
+    UnknownNameError,
+)
 from tuneplug.monitoring import FitMonitor
-from tuneplug.plugins import hookimpl
-
-class Mine(FitMonitor):
-    name = "xgboost"
-    def accepts(self, estimator):
-        return False
-    def fit(self, watched):
-        return None
-
-@hookimpl
-def tuneplug_fit_monitors():
-    return [Mine]
-"""
-RAISING = "raise ImportError('libfoo is missing')"
-MISSPELT = GOOD.replace("def tuneplug_strategies", "def tuneplug_stategies")
+from tuneplug.plugins import Converter, Plugins, hookimpl
+from tuneplug.scaling import Linear, Log, ReverseLog
+from tuneplug.stopping import AsynchronousHalving, MedianRule
+from tuneplug.strategies import BayesianSearch, GridSearch, HyperbandSearch, RandomSearch, Strategy
 
 
 @pytest.fixture
-def install(tmp_path, monkeypatch):
-    """Put a distribution with one module and one entry point where Python finds both."""
-    monkeypatch.syspath_prepend(tmp_path)
-
-    def put(name, source):
-        (tmp_path / f"{name}_module.py").write_text(source, encoding="utf-8")
-        info = tmp_path / f"{name}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[tuneplug]\n{name} = {name}_module\n")
-
-    return put
+def plugins():
+    return Plugins(installed=False)
 
 
-def test_our_own_strategies_are_registered_through_the_hook():
-    ours = {
-        "bayesian": BayesianSearch,
-        "grid": GridSearch,
-        "hyperband": HyperbandSearch,
-        "random": RandomSearch,
-    }
-    assert strategies(load_plugins()) == ours
+class Last(Strategy):
+    name = "last"
+
+    def suggest(self, context, n):
+        return RandomSearch().suggest(context, n)
 
 
-def test_fit_monitors_of_all_installed_packages_are_found_without_their_frameworks():
-    code = (
-        "import sys; from tuneplug.plugins import fit_monitors, load_plugins;"
-        "found = fit_monitors(load_plugins()); [cls().accepts(object()) for cls in found.values()];"
-        "print(sorted(found), sorted({'xgboost', 'lightgbm'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['hist_gradient_boosting', 'lightgbm', 'xgboost'] []"
+def offering(hook, *classes):
+    """Return a plugin that registers classes through one hook."""
+
+    def register(self):
+        return list(classes)
+
+    return type("Offering", (), {hook: hookimpl(register)})()
 
 
-def test_two_monitors_of_one_name_are_both_named(install):
-    install("secondmonitor", MONITOR)
-    with pytest.raises(PluginError, match=r"fit monitor .*'xgboost' is registered by"):
-        fit_monitors(load_plugins())
+# ------------------------------------------------------------------------- every hook, registering
 
 
-def test_an_installed_plugins_strategy_can_be_named(install):
-    install("goodplugin", GOOD)
-    study = Study({"k": [1, 2, 3]}, strategy="corner")
-    assert [study.ask().params["k"] for _ in range(2)] == [1, 2]
+def test_hook_tuneplug_strategies(plugins):
+    ours = {cls.name: cls for cls in (BayesianSearch, GridSearch, HyperbandSearch, RandomSearch)}
+    assert plugins.classes("strategy") == ours
+    plugins.register(offering("tuneplug_strategies", Last))
+    study = Study({"k": [1, 2, 3]}, strategy="last", plugins=plugins)
+    assert isinstance(study.strategy, Last)
+
+
+def test_hook_tuneplug_scalings(plugins):
+    class Square(Linear.__base__):
+        name = "square"
+
+        def forward(self, x):
+            return x**2
+
+        def inverse(self, t):
+            return t**0.5
+
+    assert plugins.classes("scaling") == {cls.name: cls for cls in (Linear, Log, ReverseLog)}
+    plugins.register(offering("tuneplug_scalings", Square))
+    study = Study({"x": Float(0.0, 2.0, "square")}, plugins=plugins)
+    assert study.space.decode([0.25]) == {"x": 1.0}
+    assert study.explain_scaling()[0]["scaling"] == "square"
+
+
+def test_hook_tuneplug_stopping_rules(plugins):
+    assert set(plugins.classes("stopping").values()) == {AsynchronousHalving, MedianRule}
+
+    class Mine(MedianRule.__base__):
+        name = "mine"
+
+        def test(self, number, curves, sign):
+            return None
+
+    plugins.register(offering("tuneplug_stopping_rules", Mine))
+    assert isinstance(Study({"k": [1]}, stopping="mine", plugins=plugins).stopping, Mine)
+
+
+def test_hook_tuneplug_executors(plugins):
+    class Here:
+        name = "here"
+
+        def submit(self, fn, *args):
+            future = Done()
+            future.value = fn(*args)
+            return future
+
+    class Done:
+        def add_done_callback(self, fn):
+            fn(self)
+
+        def result(self):
+            return self.value
+
+    plugins.register(offering("tuneplug_executors", Here))
+    study = Study({"k": [1, 2, 3]}, plugins=plugins)
+    study.optimize(lambda trial: trial.params["k"], 3, executor="here")
+    assert study.best_value == 1
+
+
+def test_hook_tuneplug_fit_monitors(plugins):
+    class Mine(FitMonitor):
+        name = "mine"
+
+        def accepts(self, estimator):
+            return estimator == "mine"
+
+        def fit(self, watched):
+            return None
+
+    plugins.register(offering("tuneplug_fit_monitors", Mine))
+    assert plugins.classes("fit monitor") == {"mine": Mine}
+
+
+class Colours:
+    """A declaration of another package."""
+
+
+class ColourConverter(Converter):
+    name = "colours"
+
+    def accepts(self, declared):
+        return isinstance(declared, Colours)
+
+    def convert(self, declared):
+        return Categorical(["red", "blue"])
+
+
+def test_hook_tuneplug_converters(plugins):
+    with pytest.raises(SpaceError):
+        Study({"c": Colours()}, plugins=plugins)
+    plugins.register(offering("tuneplug_converters", ColourConverter))
+    assert Study({"c": Colours()}, plugins=plugins).ask().params["c"] in {"red", "blue"}
+    nested = Study([{"c": Colours()}, {"d": [1, 2]}], plugins=plugins)
+    assert nested.space.n_branches == 2
+    assert SearchSpace(plugins.translated({"c": Colours()})).size == 2
+
+
+# ------------------------------------------------------------------------------ every hook, events
+
+
+class Observer:
+    """Writes down what it is told."""
+
+    def __init__(self):
+        self.seen = []
+
+    @hookimpl
+    def tuneplug_study_started(self, study):
+        self.seen.append(("started", len(study.history)))
+
+    @hookimpl
+    def tuneplug_study_finished(self, study, error):
+        self.seen.append(("finished", repr(error)))
+
+    @hookimpl
+    def tuneplug_trial_asked(self, trial):
+        self.seen.append(("asked", trial.number, trial.state.value))
+
+    @hookimpl
+    def tuneplug_trial_reported(self, trial, reports):
+        self.seen.append(("reported", trial.number, [report.value for report in reports]))
+
+    @hookimpl
+    def tuneplug_trial_finished(self, trial, study):
+        self.seen.append(("ended", trial.number, trial.state.value))
+
+
+@pytest.fixture
+def observed(plugins):
+    observer = Observer()
+    plugins.register(observer)
+    return Study({"k": [1, 2, 3]}, strategy="random", seed=0, plugins=plugins), observer.seen
+
+
+def told(seen, event):
+    return [entry[1:] for entry in seen if entry[0] == event]
+
+
+def test_hook_tuneplug_study_started(observed):
+    study, seen = observed
+    study.optimize(lambda trial: 1.0, 2)
+    assert told(seen, "started") == [(0,)]
+    assert seen[0][0] == "started"
+
+
+def test_hook_tuneplug_study_finished(observed):
+    study, seen = observed
+    study.optimize(lambda trial: 1.0, 1)
+    assert seen[-1] == ("finished", "None")
+
+    def interrupted(trial):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(interrupted, 1)
+    assert seen[-1] == ("finished", "KeyboardInterrupt()")
+
+
+def test_hook_tuneplug_trial_asked(observed):
+    study, seen = observed
+    study.ask()
+    assert seen == [("asked", 0, "running")]
+
+
+def test_hook_tuneplug_trial_reported(observed):
+    study, seen = observed
+    trial = study.ask()
+    trial.report(2.0, 0)
+    trial.report(1.0, 1)
+    study.tell(trial, 1.0)
+    assert told(seen, "reported") == [(0, [2.0, 1.0])]
+    study.tell(study.ask(), 1.0)
+    assert len(told(seen, "reported")) == 1
+
+
+def test_hook_tuneplug_trial_finished(observed):
+    study, seen = observed
+    study.tell(study.ask(), 1.0)
+    study.fail(study.ask(), "why")
+    assert told(seen, "ended") == [(0, "complete"), (1, "failed")]
+
+
+def test_an_observer_that_raises_is_named_detached_and_ends_nothing(observed, plugins):
+    class Broken:
+        @hookimpl
+        def tuneplug_trial_finished(self, trial):
+            raise ConnectionError("no server")
+
+    plugins.register(Broken(), name="broken")
+    study, seen = observed
+    with pytest.warns(
+        RuntimeWarning, match=r"'broken' of this program is detached.*no server"
+    ) as w:
+        study.optimize(lambda trial: 1.0, 3)
+    assert len(w) == 1
+    assert len(told(seen, "ended")) == 3
+    record = {record.name: record for record in plugins.records()}["broken"]
+    assert (record.status, "no server" in record.error) == ("detached", True)
+
+
+# ------------------------------------------------------------------------------ what does not fit
 
 
 @pytest.mark.parametrize(
-    ("source", "cause"),
-    [(RAISING, "libfoo is missing"), (MISSPELT, "tuneplug_stategies")],
-    ids=["raising", "misspelt"],
+    ("plugin", "cause"),
+    [
+        (offering("tuneplug_stategies", Last), "tuneplug_stategies"),
+        (type("Wrong", (), {"tuneplug_strategies": hookimpl(lambda self, colour: [])})(), "colour"),
+        (type("Old", (), {"tuneplug_api_version": 0})(), "made for version 0 of the hooks"),
+    ],
+    ids=["misspelt", "signature", "version"],
 )
-def test_a_broken_plugin_is_named_once_with_its_cause_and_the_rest_works(install, source, cause):
-    install("badplugin", source)
-    install("goodplugin", GOOD)
-    with pytest.warns(
-        RuntimeWarning, match=f"'badplugin' of badplugin is skipped.*{cause}"
-    ) as seen:
-        study = Study({"k": [1, 2, 3]}, strategy="corner")
+def test_what_does_not_fit_is_refused_when_it_is_registered(plugins, plugin, cause):
+    with pytest.raises(PluginError, match=cause):
+        plugins.register(plugin)
+    assert [record.name for record in plugins.records()] == ["tuneplug"]
+
+
+@pytest.mark.parametrize(
+    ("plugin", "cause"),
+    [
+        (offering("tuneplug_strategies", Linear), "subclasses of Strategy"),
+        (offering("tuneplug_strategies", Last()), "must return classes"),
+        (offering("tuneplug_strategies", type("Nameless", (Last,), {"name": None})), "a name"),
+        (offering("tuneplug_executors", type("E", (), {"name": "e"})), "submit"),
+        (offering("tuneplug_strategies", type("B", (Last,), {"name": "random"})), "own name"),
+    ],
+    ids=["kind", "instance", "nameless", "no submit", "our name"],
+)
+def test_what_registers_something_else_is_skipped_and_the_rest_works(plugins, plugin, cause):
+    plugins.register(plugin, name="odd")
+    with pytest.warns(RuntimeWarning, match=f"'odd' of this program is skipped.*{cause}") as seen:
+        assert {record.name: record.status for record in plugins.records()}["odd"] == "skipped"
     assert len(seen) == 1
-    assert study.ask().params == {"k": 1}
+    assert isinstance(plugins.named("strategy", "random"), RandomSearch)
 
 
-def test_two_owners_of_one_name_are_both_named(install):
-    install("clashing", CLASHING)
-    with pytest.raises(PluginError, match=r"'bayesian' is registered by .*'(clashing|tuneplug)'"):
-        strategies(load_plugins())
+def test_names_of_two_owners_are_refused_when_asked_for_and_others_work(plugins):
+    plugins.register(offering("tuneplug_strategies", Last), name="one")
+    plugins.register(offering("tuneplug_strategies", type("L", (Last,), {})), name="two")
+    with pytest.raises(PluginError, match=r"'last' is registered by 'one'.* and by 'two'"):
+        plugins.named("strategy", "last")
+    assert "last" not in plugins.classes("strategy")
+    assert Study({"k": [1]}, strategy="grid", plugins=plugins).ask()
 
 
-def test_an_unknown_name_lists_what_there_is(install):
-    install("goodplugin", GOOD)
-    with pytest.raises(
-        UnknownNameError, match=r"'bayesian', 'corner', 'grid', 'hyperband', 'random'.*'typo'"
-    ):
-        Study({"k": [1]}, strategy="typo")
+def test_an_unknown_name_lists_what_there_is(plugins):
+    for kind, text in {"strategy": "bayesian", "stopping": "median", "executor": r"\[\]"}.items():
+        with pytest.raises(UnknownNameError, match=rf"{kind} must be one of .*{text}.*'typo'"):
+            plugins.named(kind, "typo")
+
+
+# ----------------------------------------------------------------------------------- at home
+
+
+def test_monitors_and_converters_of_installed_packages_are_found_without_their_frameworks():
+    code = (
+        "import sys; from tuneplug.plugins import Plugins; p = Plugins();"
+        "found = p.classes('fit monitor'); [cls().accepts(object()) for cls in found.values()];"
+        "print(sorted(found), sorted(p.classes('converter')),"
+        "      sorted({'xgboost', 'lightgbm', 'sklearn', 'optuna'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    monitors, converters = (
+        "['hist_gradient_boosting', 'lightgbm', 'xgboost']",
+        "['optuna', 'skopt']",
+    )
+    assert done.stdout.strip() == f"{monitors} {converters} []"
+
+
+def test_copies_and_pickles_leave_what_was_registered_behind(plugins):
+    plugins.register(offering("tuneplug_strategies", Last), name="mine")
+    study = Study({"k": [1, 2]}, strategy="random", plugins=plugins)
+    for again in (copy.deepcopy(study), pickle.loads(pickle.dumps(study))):
+        assert [record.name for record in again.plugins.records()] == ["tuneplug"]
+        assert again.ask().params
+
+
+def test_a_name_is_taken_once(plugins):
+    plugins.register(Observer(), name="mine")
+    with pytest.raises(PluginError, match="mine"):
+        plugins.register(Observer(), name="mine")

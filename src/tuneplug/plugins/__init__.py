@@ -1,9 +1,11 @@
-"""What a plugin author imports: the hook marker; and what a host finds.
+"""What a plugin author imports, and the plugins of a study.
 
 >>> from tuneplug.plugins import hookimpl
 """
 
-from tuneplug.plugins.manager import fit_monitors, load_plugins
-from tuneplug.plugins.spec import hookimpl
+from tuneplug.parameters import Parameter
+from tuneplug.plugins.converting import Converter
+from tuneplug.plugins.manager import PluginRecord, Plugins
+from tuneplug.plugins.spec import API_VERSION, hookimpl
 
-__all__ = ["fit_monitors", "hookimpl", "load_plugins"]
+__all__ = ["API_VERSION", "Converter", "Parameter", "PluginRecord", "Plugins", "hookimpl"]

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from tuneplug.plugins.spec import hookimpl
+from tuneplug.scaling import Linear, Log, ReverseLog, Scaling
 from tuneplug.stopping import AsynchronousHalving, MedianRule, StoppingRule
 from tuneplug.strategies import BayesianSearch, GridSearch, HyperbandSearch, RandomSearch, Strategy
 
-__all__ = ["tuneplug_stopping_rules", "tuneplug_strategies"]
+__all__ = ["tuneplug_scalings", "tuneplug_stopping_rules", "tuneplug_strategies"]
 
 
 @hookimpl
 def tuneplug_strategies() -> list[type[Strategy]]:
     return [BayesianSearch, GridSearch, HyperbandSearch, RandomSearch]
+
+
+@hookimpl
+def tuneplug_scalings() -> list[type[Scaling]]:
+    return [Linear, Log, ReverseLog]
 
 
 @hookimpl

@@ -1,144 +1,314 @@
-"""Finding plugins and resolving the names they register.
+"""The plugins of a study: tuneplug's own, those installed, and those registered by hand.
 
-Installed plugins are found in the entry-point group ``tuneplug``, when a name is first needed.
-Each is loaded by itself: one that cannot be imported or does not fit the hooks is skipped with a
-warning that names its distribution and the cause, and the rest works.
+Installed plugins are found in the entry-point group ``tuneplug``, when a name or an event first
+needs them.  Each is loaded by itself: one that cannot be imported, does not fit the hooks or is
+made for another version of them is skipped, named once with its distribution and the cause, and the
+rest works.
+
+Environment variables choose among them: ``TUNEPLUG_PLUGINS=a,b`` loads only those,
+``TUNEPLUG_DISABLE_PLUGINS=a,b`` all but those (``*`` none), by the names of entry points or
+distributions; ``TUNEPLUG_STRICT_PLUGINS=1`` raises where one would be skipped.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
 import pluggy
 
 from tuneplug.errors import PluginError, UnknownNameError
 from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import builtin, spec
+from tuneplug.plugins.converting import Converter, translated
+from tuneplug.scaling import Scaling
 from tuneplug.stopping.base import StoppingRule
 from tuneplug.strategies.base import Strategy
 
-__all__ = [
-    "fit_monitors",
-    "load_plugins",
-    "stopping_named",
-    "stopping_rules",
-    "strategies",
-    "strategy_named",
-]
+__all__ = ["KINDS", "Kind", "PluginRecord", "Plugins"]
+
+ONLY, NOT, STRICT = "TUNEPLUG_PLUGINS", "TUNEPLUG_DISABLE_PLUGINS", "TUNEPLUG_STRICT_PLUGINS"
 
 
-def load_plugins() -> pluggy.PluginManager:
-    """Return a manager with tuneplug's own plugin and every installed one that works."""
-    manager = pluggy.PluginManager(spec.PROJECT)
-    manager.add_hookspecs(spec)
-    manager.register(builtin, name=spec.PROJECT)
-    for entry in importlib.metadata.entry_points(group=spec.PROJECT):
-        owner = entry.dist.name if entry.dist is not None else "an unknown distribution"
+class Kind(NamedTuple):
+    """Something that can be named: the hook that registers it, and what it has to be."""
+
+    hook: str
+    base: type | None
+    plural: str
+
+    def fault(self, cls: Any) -> str | None:
+        """Return what is wrong with a registered class."""
+        if not isinstance(cls, type):
+            return f"{self.hook} must return classes, but returned {cls!r}"
+        if self.base is not None and not issubclass(cls, self.base):
+            return f"{self.hook} must return subclasses of {self.base.__name__}, not {cls!r}"
+        if self.base is None and not callable(getattr(cls, "submit", None)):
+            return f"{self.hook} must return classes with submit(fn, *args), not {cls!r}"
+        if not isinstance(getattr(cls, "name", None), str):
+            return f"{cls!r} of {self.hook} must have a name, a string"
+        return None
+
+
+KINDS = {
+    "strategy": Kind("tuneplug_strategies", Strategy, "strategies"),
+    "scaling": Kind("tuneplug_scalings", Scaling, "scalings"),
+    "stopping": Kind("tuneplug_stopping_rules", StoppingRule, "stopping-rules"),
+    "executor": Kind("tuneplug_executors", None, "executors"),
+    "fit monitor": Kind("tuneplug_fit_monitors", FitMonitor, "fit-monitors"),
+    "converter": Kind("tuneplug_converters", Converter, "converters"),
+}
+
+Status = Literal["active", "skipped", "blocked", "detached"]
+
+
+@dataclass
+class PluginRecord:
+    """What is known of a plugin.
+
+    Attributes
+    ----------
+    name : str
+        Of its entry point, or as it was registered.
+    distribution, version : str or None
+        Where it is from.
+    status : {"active", "skipped", "blocked", "detached"}
+        Skipped: it could not be used.  Blocked: the environment says so.  Detached: an event that
+        it observed made it raise.
+    hooks : tuple of str
+        Those it implements.
+    error : str or None
+        Why it is not active.
+    """
+
+    name: str
+    distribution: str | None = None
+    version: str | None = None
+    status: Status = "active"
+    hooks: tuple[str, ...] = ()
+    error: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name!r} of {self.distribution or 'this program'}"
+
+
+@dataclass
+class Plugins:
+    """The plugins that a study uses.
+
+    Parameters
+    ----------
+    installed : bool, default True
+        Whether to use installed plugins; they are loaded when they are first needed.
+
+    Examples
+    --------
+    >>> from tuneplug import Study
+    >>> from tuneplug.plugins import Plugins, hookimpl
+    >>> class Counter:
+    ...     n = 0
+    ...     @hookimpl
+    ...     def tuneplug_trial_finished(self, study, trial):
+    ...         self.n += 1
+    >>> plugins, counter = Plugins(), Counter()
+    >>> plugins.register(counter)
+    >>> study = Study({"x": [1, 2, 3]}, plugins=plugins)
+    >>> study.tell(study.ask(), 0.0)
+    >>> counter.n
+    1
+    """
+
+    installed: bool = True
+    _manager: pluggy.PluginManager = field(init=False, repr=False)
+    _records: dict[str, PluginRecord] = field(init=False, repr=False, default_factory=dict)
+    _loaded: bool = field(init=False, repr=False, default=False)
+
+    def __post_init__(self) -> None:
+        self._manager = pluggy.PluginManager(spec.PROJECT)
+        self._manager.add_hookspecs(spec)
+        version = importlib.metadata.version(spec.PROJECT)
+        self._add(builtin, PluginRecord(spec.PROJECT, spec.PROJECT, version))
+
+    def __reduce__(self) -> tuple[type[Plugins], tuple[bool]]:
+        """Copies and pickles find installed plugins again; what was registered stays here."""
+        return Plugins, (self.installed,)
+
+    # ------------------------------------------------------------------ which there are
+
+    def register(self, plugin: Any, name: str | None = None) -> None:
+        """Add a plugin: a module or an object with functions marked by ``hookimpl``.
+
+        Raises
+        ------
+        PluginError
+            If it does not fit the hooks, or one of that name is there.
+        """
+        record = PluginRecord(name or self._manager.get_canonical_name(plugin))
         try:
-            manager.register(entry.load(), name=entry.name)
-            manager.check_pending()
-        except Exception as error:  # noqa: BLE001  whatever a third party's import raises is theirs to mend
-            if manager.has_plugin(entry.name):
-                manager.unregister(name=entry.name)
-            warnings.warn(
-                f"plugin {entry.name!r} of {owner} is skipped: {error!r}",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-    return manager
+            self._add(plugin, record)
+        except Exception as error:
+            raise PluginError(f"plugin {record} cannot be used: {error}") from error
 
+    def records(self) -> list[PluginRecord]:
+        """Return what is known of each plugin, tuneplug's own first."""
+        self.load()
+        for name, record in self._records.items():
+            if record.status == "active":
+                for kind in KINDS.values():
+                    for _ in self._classes_of(name, kind):
+                        pass  # one that registers what does not fit is found out
+        return list(self._records.values())
 
-def strategies(manager: pluggy.PluginManager) -> dict[str, type[Strategy]]:
-    """Return the strategy classes that plugins register, by name.
+    def load(self) -> None:
+        """Load the installed plugins, unless that was done."""
+        if self._loaded or not self.installed:
+            return
+        self._loaded = True
+        for entry in importlib.metadata.entry_points(group=spec.PROJECT):
+            record = PluginRecord(entry.name)
+            if entry.dist is not None:
+                record.distribution, record.version = entry.dist.name, entry.dist.version
+            if _blocked(record):
+                record.status, record.error = "blocked", f"by {ONLY} or {NOT}"
+                self._records.setdefault(entry.name, record)
+                continue
+            try:
+                self._add(entry.load(), record)
+            except Exception as error:  # noqa: BLE001  whatever a third party's import raises is theirs to mend
+                self._skip(record, error)
 
-    Raises
-    ------
-    PluginError
-        If two plugins register one name; both are named.
-    """
-    return _by_name(manager.hook.tuneplug_strategies, "strategy")
-
-
-def stopping_rules(manager: pluggy.PluginManager) -> dict[str, type[StoppingRule]]:
-    """Return the stopping rules that plugins register, by name.
-
-    Raises
-    ------
-    PluginError
-        If two plugins register one name; both are named.
-    """
-    return _by_name(manager.hook.tuneplug_stopping_rules, "stopping rule")
-
-
-def fit_monitors(manager: pluggy.PluginManager) -> dict[str, type[FitMonitor]]:
-    """Return the fit monitors that plugins register, by name.
-
-    Raises
-    ------
-    PluginError
-        If two plugins register one name; both are named.
-    """
-    return _by_name(manager.hook.tuneplug_fit_monitors, "fit monitor")
-
-
-def _by_name(hook: Any, kind: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    owners: dict[str, str] = {}
-    for owner, cls in _registered(hook):
-        if cls.name in found:
+    def _add(self, plugin: Any, record: PluginRecord) -> None:
+        made_for = getattr(plugin, "tuneplug_api_version", spec.API_VERSION)
+        if made_for != spec.API_VERSION:
             raise PluginError(
-                f"{kind} names must be unique, but {cls.name!r} is registered by "
-                f"{owners[cls.name]!r} and by {owner!r}: uninstall one of them"
+                f"it is made for version {made_for} of the hooks, and this tuneplug has "
+                f"{spec.API_VERSION}: install a version of one that fits the other"
             )
-        found[cls.name], owners[cls.name] = cls, owner
-    return found
+        try:
+            self._manager.register(plugin, name=record.name)
+            self._manager.check_pending()
+        except Exception:
+            if self._manager.get_plugin(record.name) is plugin:
+                self._manager.unregister(plugin)
+            raise
+        callers = self._manager.get_hookcallers(plugin) or []
+        record.hooks = tuple(sorted(caller.name for caller in callers))
+        self._records[record.name] = record
+
+    def _skip(self, record: PluginRecord, error: BaseException, status: Status = "skipped") -> None:
+        """Go on without a plugin, and say so, once."""
+        if os.environ.get(STRICT, "") not in ("", "0"):
+            raise PluginError(f"plugin {record} is {status}: {error!r}") from error
+        if self._records.get(record.name) is record:
+            self._manager.unregister(name=record.name)
+        known = self._records.setdefault(record.name, record)
+        if known is not record:  # two entry points of one name
+            self._records[f"{record.name} ({record.distribution})"] = record
+        record.status, record.error = status, repr(error)
+        warnings.warn(f"plugin {record} is {status}: {error!r}", RuntimeWarning, stacklevel=3)
+
+    # ------------------------------------------------------------------ what can be named
+
+    def classes(self, kind: str) -> dict[str, type]:
+        """Return the classes of a kind that can be named: all but those of ambiguous names."""
+        return {name: found[0][1] for name, found in self._found(kind).items() if len(found) == 1}
+
+    def owners(self, kind: str) -> dict[str, list[PluginRecord]]:
+        """Return for each name of a kind who registers it."""
+        return {
+            name: [self._records[owner] for owner, _ in found]
+            for name, found in self._found(kind).items()
+        }
+
+    def named(self, kind: str, name: str) -> Any:
+        """Return an instance of the class that has a name.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is none; the message lists those there are.
+        PluginError
+            If two plugins register it; both are named.
+        """
+        for _, cls in self._classes_of(spec.PROJECT, KINDS[kind]):
+            if cls.name == name:  # ours need no look at what is installed
+                return cls()
+        found = self._found(kind)
+        if name not in found:
+            raise UnknownNameError(f"{kind} must be one of {sorted(found)}, but got {name!r}")
+        if len(found[name]) > 1:
+            owners = " and by ".join(str(self._records[owner]) for owner, _ in found[name])
+            raise PluginError(
+                f"{kind} names must be unique, but {name!r} is registered by {owners}: "
+                f"block one of them with {NOT}"
+            )
+        return found[name][0][1]()
+
+    def _found(self, kind: str) -> dict[str, list[tuple[str, type]]]:
+        self.load()
+        found: dict[str, list[tuple[str, type]]] = {}
+        for owner in list(self._records):
+            for _, cls in self._classes_of(owner, KINDS[kind]):
+                found.setdefault(cls.name, []).append((owner, cls))
+        return found
+
+    def _classes_of(self, owner: str, kind: Kind) -> Iterator[tuple[str, Any]]:
+        """Yield the classes that a plugin registers; one that fails in that is skipped."""
+        plugin = self._manager.get_plugin(owner)
+        if plugin is None or kind.hook not in self._records[owner].hooks:
+            return
+        try:
+            classes: Any = getattr(plugin, kind.hook)()
+            classes = list(classes) if isinstance(classes, (list, tuple)) else [classes]
+            faults = [fault for cls in classes if (fault := kind.fault(cls)) is not None]
+            ours = {cls.name for cls in getattr(builtin, kind.hook, list)()}
+            if owner != spec.PROJECT:
+                faults += [
+                    f"{cls.name!r} of {kind.hook} is tuneplug's own name"
+                    for cls in classes
+                    if getattr(cls, "name", None) in ours
+                ]
+            if faults:
+                raise PluginError("; ".join(faults))
+        except Exception as error:  # noqa: BLE001  a third party's mistake must not end a search
+            self._skip(self._records[owner], error)
+            return
+        for cls in classes:
+            yield owner, cls
+
+    def translated(self, space: Any) -> Any:
+        """Return a declared space with what plugins understand put in tuneplug's words.
+
+        Raises
+        ------
+        SpaceError
+            If a foreign declaration has no equal here.
+        """
+        return translated(space, lambda: self.classes("converter"), lambda: self.classes("scaling"))
+
+    # ------------------------------------------------------------------ observers
+
+    def tell(self, event: str, **arguments: Any) -> None:
+        """Tell every plugin that observes an event; one that raises is detached, and named."""
+        self.load()
+        for impl in list(getattr(self._manager.hook, event).get_hookimpls()):
+            try:
+                impl.function(**{name: arguments[name] for name in impl.argnames})
+            except Exception as error:  # noqa: BLE001  an observer must not end what it observes
+                self._skip(self._records[impl.plugin_name], error, "detached")
 
 
-def _registered(hook: Any) -> Iterator[tuple[str, Any]]:
-    for impl in hook.get_hookimpls():
-        classes: Any = impl.function()
-        for cls in classes if isinstance(classes, list) else [classes]:
-            yield impl.plugin_name, cls
+def _blocked(record: PluginRecord) -> bool:
+    """Whether the environment keeps a plugin out."""
+    names = {record.name, record.distribution}
 
+    def listed(variable: str) -> set[str] | None:
+        value = os.environ.get(variable)
+        return None if value is None else {name.strip() for name in value.split(",")} - {""}
 
-def strategy_named(name: str) -> Strategy:
-    """Return a strategy by the name it is registered under, with its defaults.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is none; the message lists those there are.
-    """
-    found: Strategy = _named(name, "strategy", builtin.tuneplug_strategies(), strategies)
-    return found
-
-
-def stopping_named(name: str) -> StoppingRule:
-    """Return a stopping rule by the name it is registered under, with its defaults.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is none; the message lists those there are.
-    """
-    ours = builtin.tuneplug_stopping_rules()
-    found: StoppingRule = _named(name, "stopping", ours, stopping_rules)
-    return found
-
-
-def _named(
-    name: str,
-    kind: str,
-    builtins: Sequence[Any],
-    registered: Callable[[pluggy.PluginManager], Mapping[str, Any]],
-) -> Any:
-    ours = {cls.name: cls for cls in builtins}
-    if name in ours:  # ours need no look at what is installed
-        return ours[name]()
-    known = registered(load_plugins())
-    if name not in known:
-        raise UnknownNameError(f"{kind} must be one of {sorted(known)}, but got {name!r}")
-    return known[name]()
+    only, without = listed(ONLY), listed(NOT) or set()
+    return (only is not None and not names & only) or bool(names & without) or "*" in without

@@ -15,8 +15,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from tuneplug import Categorical, Float, Int, SearchSpace, SpaceError
+from tuneplug.plugins import Plugins
 from tuneplug_sklearn import WarpedBayesSearchCV
-from tuneplug_sklearn.foreign import MOST_STEPS, translated
+from tuneplug_sklearn.foreign import MOST_STEPS
 
 
 @pytest.fixture
@@ -31,6 +32,10 @@ def optuna():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return pytest.importorskip("optuna.distributions")
+
+
+def translated(space):
+    return Plugins().translated(space)
 
 
 def one(declared):

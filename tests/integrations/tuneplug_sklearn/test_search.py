@@ -140,6 +140,7 @@ def test_the_signature_is_that_of_randomized_search_with_keyword_only_extras():
         "patience": None,
         "convergence": False,
         "callbacks": None,
+        "plugins": None,
     }
     fit = inspect.signature(WarpedBayesSearchCV.fit).parameters
     assert list(fit) == list(inspect.signature(RandomizedSearchCV.fit).parameters)

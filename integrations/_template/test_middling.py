@@ -1,0 +1,12 @@
+"""The contract that tuneplug's own strategies keep."""
+
+import pytest
+from tuneplug_middling import Middling
+
+from tuneplug.testing import StrategyContract
+
+
+class TestMiddling(StrategyContract):
+    @pytest.fixture
+    def strategy(self):
+        return Middling()

@@ -1,0 +1,73 @@
+"""The command ``tuneplug``: which plugins there are, and what can be named.
+
+tuneplug plugins [--json]
+tuneplug strategies | scalings | stopping-rules | executors | fit-monitors | converters [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from tuneplug.errors import PluginError
+from tuneplug.plugins.manager import KINDS, Plugins
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code: 1 where strict mode raised, else 0."""
+    parser = argparse.ArgumentParser(prog="tuneplug", description="Which plugins there are.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    about = {"plugins": "every plugin, its hooks, and why one is not used"}
+    about |= {kind.plural: f"{kind.plural} by name, and whose they are" for kind in KINDS.values()}
+    for name, text in about.items():
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--json", action="store_true", help="for programs")
+    arguments = parser.parse_args(argv)
+    try:
+        rows = _rows(arguments.command)
+    except PluginError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps(rows, indent=2) if arguments.json else _table(rows))
+    return 0
+
+
+def _rows(command: str) -> list[dict[str, Any]]:
+    plugins = Plugins()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the table says it
+        if command == "plugins":
+            return [asdict(record) for record in plugins.records()]
+        (kind,) = (kind for kind, found in KINDS.items() if found.plural == command)
+        return [
+            {"name": name, "plugin": owner.name, "distribution": owner.distribution}
+            for name, owners in sorted(plugins.owners(kind).items())
+            for owner in owners
+        ]
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> str:
+    """Return rows as aligned columns; what is None or empty is a dash."""
+    if not rows:
+        return "none"
+
+    def shown(value: Any) -> str:
+        return ", ".join(value) if isinstance(value, tuple) else str(value or "")
+
+    lines = [list(rows[0]), *([shown(value) or "-" for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""What an executor promises."""
+
+from __future__ import annotations
+
+import os
+import queue
+from typing import Any
+
+from tuneplug.parameters import Float
+from tuneplug.study import Study
+from tuneplug.trial import Trial, TrialState
+
+__all__ = ["ExecutorContract"]
+
+
+def _double(x: int) -> int:
+    return 2 * x
+
+
+def _square(trial: Trial) -> float:
+    if trial.number == 2:
+        raise ArithmeticError("made to fail")
+    trial.report(1.0, 0)
+    return float(trial.params["x"]) ** 2
+
+
+class ExecutorContract:
+    """Tests of an executor; give the fixture ``executor``, which is running."""
+
+    #: Seconds to wait for a result: the executor may have to start workers.
+    patience = 120.0
+
+    def test_it_runs_a_function_with_its_arguments(self, executor: Any) -> None:
+        assert [executor.submit(_double, k).result() for k in range(3)] == [0, 2, 4]
+        assert executor.submit(os.getpid).result() > 0
+
+    def test_each_future_tells_when_it_is_done(self, executor: Any) -> None:
+        landed: queue.SimpleQueue[int] = queue.SimpleQueue()
+        futures = [executor.submit(_double, k) for k in range(8)]
+        for number, future in enumerate(futures):
+            future.add_done_callback(lambda _, number=number: landed.put(number))
+        assert {landed.get(timeout=self.patience) for _ in futures} == set(range(8))
+        assert [future.result() for future in futures] == [2 * k for k in range(8)]
+
+    def test_a_study_runs_on_it(self, executor: Any) -> None:
+        study = Study({"x": Float(-1.0, 1.0)}, strategy="random", seed=0)
+        study.optimize(_square, 8, executor=executor, n_jobs=2)
+        states = [trial.state for trial in study.trials]
+        assert states.count(TrialState.FAILED) == 1
+        assert states.count(TrialState.COMPLETE) == 7
+        assert "made to fail" in str(study.trials[2].error)
+        assert all(t.reports for t in study.trials if t.state is TrialState.COMPLETE)

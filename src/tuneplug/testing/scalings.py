@@ -1,0 +1,51 @@
+"""What a scaling promises."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from tuneplug.parameters import Float
+from tuneplug.scaling import Scaling
+from tuneplug.space import SearchSpace
+
+__all__ = ["ScalingContract"]
+
+
+class ScalingContract:
+    """Tests of a scaling; give the fixture ``scaling``, and ranges that it can serve."""
+
+    #: Ranges (low, high) that the scaling serves.
+    ranges: ClassVar[list[tuple[float, float]]] = [(0.1, 0.9), (0.25, 0.5)]
+    #: How far a value may be from itself after the way there and back: rounding of both functions,
+    #: relative to the range.
+    tolerance = 1e-9
+
+    def test_it_has_a_name(self, scaling: Scaling) -> None:
+        assert isinstance(scaling.name, str)
+        assert scaling.name
+
+    def test_the_ends_are_zero_and_one(self, scaling: Scaling) -> None:
+        for low, high in self.ranges:
+            assert scaling.fault(low, high) is None
+            np.testing.assert_allclose(scaling.to_unit([low, high], low, high), [0, 1], atol=1e-12)
+            np.testing.assert_array_equal(scaling.from_unit([0.0, 1.0], low, high), [low, high])
+
+    def test_there_and_back_is_the_value_again(self, scaling: Scaling) -> None:
+        for low, high in self.ranges:
+            x = np.linspace(low, high, 101)
+            back = scaling.from_unit(scaling.to_unit(x, low, high), low, high)
+            np.testing.assert_allclose(back, x, atol=self.tolerance * (high - low))
+
+    def test_larger_values_are_further_along(self, scaling: Scaling) -> None:
+        for low, high in self.ranges:
+            u = scaling.to_unit(np.linspace(low, high, 101), low, high)
+            assert np.all(np.diff(u) > 0)
+
+    def test_a_parameter_takes_it(self, scaling: Scaling) -> None:
+        for low, high in self.ranges:
+            space = SearchSpace({"x": Float(low, high, scaling)})
+            values = [setting["x"] for setting in space.sample(50, np.random.default_rng(0))]
+            assert min(values) >= low
+            assert max(values) <= high

@@ -1,0 +1,102 @@
+"""What a strategy promises."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tuneplug.errors import SpaceExhausted
+from tuneplug.parameters import Float, Int
+from tuneplug.strategies.base import Strategy
+from tuneplug.study import Study
+
+__all__ = ["StrategyContract"]
+
+
+class StrategyContract:
+    """Tests of a strategy; give the fixture ``strategy``, which returns a new one.
+
+    ``space`` may be replaced where a strategy needs another kind of it.
+    """
+
+    #: What is searched: a range, integers on a log scale, and choices.
+    space: ClassVar[Any] = {
+        "x": Float(0.0, 1.0),
+        "n": Int(1, 1000, "log"),
+        "kind": ["a", "b", None],
+    }
+    n_trials = 12
+
+    def run(self, strategy: Strategy, n_trials: int, seed: int = 0) -> Study:
+        """Return a study of a loss with one minimum, each fourth trial of which fails."""
+        study = Study(self.space, strategy=strategy, seed=seed, n_trials=n_trials)
+        for _ in range(n_trials):
+            self.tell(study, study.ask())
+        return study
+
+    @staticmethod
+    def tell(study: Study, trial: Any) -> None:
+        if trial.number % 4 == 3:
+            study.fail(trial, "made to fail")
+        else:
+            study.tell(trial, float(np.sum((trial.unit - 0.3) ** 2)))
+
+    def test_it_has_a_name(self, strategy: Strategy) -> None:
+        assert isinstance(strategy.name, str)
+        assert strategy.name
+
+    def test_every_suggestion_is_a_setting_of_the_space(self, strategy: Strategy) -> None:
+        study = self.run(strategy, self.n_trials)
+        for trial in study.trials:
+            assert study.space.canonical(trial.params) == trial.params
+            assert np.all((trial.unit >= 0.0) & (trial.unit <= 1.0))
+
+    def test_the_same_seed_gives_the_same_trials(self, strategy: Strategy) -> None:
+        copied = pickle.loads(pickle.dumps(strategy))  # noqa: S301  our own
+        one, two = self.run(strategy, self.n_trials), self.run(copied, self.n_trials)
+        assert [t.params for t in one.trials] == [t.params for t in two.trials]
+
+    def test_what_it_keeps_between_calls_is_only_speed(self, strategy: Strategy) -> None:
+        fresh = pickle.dumps(strategy)
+        study = self.run(strategy, self.n_trials)
+        replayed = Study(self.space, strategy=pickle.loads(fresh), seed=0, n_trials=self.n_trials)  # noqa: S301
+        for trial in study.trials:
+            replayed.enqueue(trial.params)
+        for _ in study.trials:
+            self.tell(replayed, replayed.ask())
+        if len(study.trials) == len(replayed.trials):  # repeats are not enqueued twice
+            assert study.ask().params == replayed.ask().params
+
+    def test_no_setting_is_suggested_twice(self, strategy: Strategy) -> None:
+        study = self.run(strategy, self.n_trials)
+        if not strategy.allow_repeats:
+            keys = study.space.keys(np.array([trial.unit for trial in study.trials]))
+            assert len(set(keys)) == len(keys)
+
+    def test_running_trials_are_not_suggested_again(self, strategy: Strategy) -> None:
+        study = self.run(strategy, 4)
+        asked = [study.ask() for _ in range(4)]
+        if not strategy.allow_repeats:
+            keys = study.space.keys(np.array([trial.unit for trial in asked]))
+            assert len(set(keys)) == 4
+
+    def test_a_finite_space_is_gone_through_and_then_exhausted(self, strategy: Strategy) -> None:
+        if strategy.allow_repeats:
+            return
+        study = Study({"k": [1, 2, 3]}, strategy=strategy, seed=0)
+        for _ in range(3):
+            study.tell(study.ask(), 0.0)
+        assert {trial.params["k"] for trial in study.trials} == {1, 2, 3}
+        try:
+            study.ask()
+        except SpaceExhausted:
+            return
+        raise AssertionError("SpaceExhausted must be raised where no setting is left")
+
+    def test_it_goes_on_where_every_trial_has_failed(self, strategy: Strategy) -> None:
+        study = Study(self.space, strategy=strategy, seed=0)
+        for _ in range(8):
+            study.fail(study.ask(), "made to fail")
+        assert study.space.canonical(study.ask().params)

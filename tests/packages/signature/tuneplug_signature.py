@@ -1,0 +1,8 @@
+"""A plugin with a wrong signature."""
+
+from tuneplug.plugins import hookimpl
+
+
+@hookimpl
+def tuneplug_strategies(colour):
+    return []

@@ -418,3 +418,26 @@ def test_curves_go_by_the_direction_of_the_metric():
         study.tell(trial, 0.0)
         states.append(trial.state)
     assert states == [TrialState.COMPLETE, TrialState.STOPPED, TrialState.COMPLETE]
+
+
+def test_savings_are_the_steps_left_at_the_pace_of_all_trials():
+    study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
+
+    def run(lengths, seconds, stop=None):
+        trial = study.ask()
+        for fold, length in enumerate(lengths):
+            for step in range(length):
+                trial.report(1.0, step, fold=fold)
+        trial.started, trial.finished, trial.stop_reason = 0.0, seconds, stop
+        study.tell(trial, 1.0)
+
+    run([10, 10, 10], 30.0)
+    run([20, 20, 20], 60.0)
+    run([5], 5.0, "poor")  # of 32 / 3 + 15 + 15, as usual
+    run([2, 1], 3.0, "poor")  # of 3 x 2, as its first fold
+    saved = study.savings()
+    assert (saved.n_trials, saved.n_stopped, saved.steps) == (4, 2, 98)
+    left = (32 / 3 + 30 - 5) + (6 - 3)
+    assert saved.steps_saved == round(left)
+    assert saved.seconds_saved == pytest.approx(left)
+    assert str(saved) == "2 of 4 trials were stopped: 28% of the steps saved, about 39 s"

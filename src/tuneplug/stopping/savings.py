@@ -24,10 +24,10 @@ class Savings:
     steps : int
         Steps reported by all of them.
     steps_saved : int
-        What the stopped ones would have had to go: complete fits are as long as complete ones of
-        the same metric and fold were on average.
+        What the stopped ones would have had to go, if each of their fits had been as long as those
+        that they completed, or else as complete ones of the same metric and fold were on average.
     seconds_saved : float
-        The time for those, at each trial's own pace.
+        The time for those, at the pace of all trials.
     """
 
     n_trials: int
@@ -52,15 +52,15 @@ class Savings:
         }
         ended = history.in_state(TrialState.COMPLETE, TrialState.STOPPED)
         stopped = [trial for trial in ended if trial.state is TrialState.STOPPED]
-        saved, seconds = 0.0, 0.0
+        saved = 0.0
         for trial in stopped:
-            whole = sum(length for (metric, _), length in lengths.items() if metric == trial.metric)
-            left = max(0.0, whole - len(trial.reports))
-            saved += left
-            if trial.reports and trial.duration is not None:
-                seconds += left * trial.duration / len(trial.reports)
+            own = [len(curve.steps) for curve in trial.curves(history.sign).values()][:-1]
+            usual = [length for (metric, _), length in lengths.items() if metric == trial.metric]
+            whole = float(np.mean(own)) * len(usual) if own else sum(usual)
+            saved += max(0.0, whole - len(trial.reports))
         steps = sum(len(trial.reports) for trial in ended)
-        return cls(len(ended), len(stopped), steps, round(saved), seconds)
+        seconds = sum(trial.duration or 0.0 for trial in ended)
+        return cls(len(ended), len(stopped), steps, round(saved), saved * seconds / max(1, steps))
 
     def __str__(self) -> str:
         return (

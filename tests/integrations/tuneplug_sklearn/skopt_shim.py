@@ -14,9 +14,9 @@ from scipy.stats import rankdata
 from sklearn.utils import check_random_state
 
 from tuneplug import SearchSpace
+from tuneplug.plugins import Plugins
 from tuneplug_sklearn import WarpedBayesSearchCV
 from tuneplug_sklearn._compat import BaseSearchCV
-from tuneplug_sklearn.foreign import translated
 
 #: ``base_estimator`` of ``optimizer_kwargs``, as ``strategy=``.
 STRATEGIES = {"none": "bayesian", "gp": "bayesian", "dummy": "random"}
@@ -79,7 +79,7 @@ class BayesSearchCV(BaseSearchCV):
             if not isinstance(space, dict):
                 raise TypeError(f"a search space must be a dict, but got {space!r}")
             dimensions = {name: check_dimension(given) for name, given in space.items()}
-            budgets.append((translated(dimensions), n_iter))
+            budgets.append((Plugins().translated(dimensions), n_iter))
         return budgets
 
     @property

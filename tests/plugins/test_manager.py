@@ -72,6 +72,8 @@ def test_hook_tuneplug_scalings(plugins):
     study = Study({"x": Float(0.0, 2.0, "square")}, plugins=plugins)
     assert study.space.decode([0.25]) == {"x": 1.0}
     assert study.explain_scaling()[0]["scaling"] == "square"
+    with pytest.raises(SpaceError, match=r"'auto', .*'square'\], but got 'cube'"):
+        Study({"x": Float(0.0, 2.0, "cube")}, plugins=plugins)
 
 
 def test_hook_tuneplug_stopping_rules(plugins):

@@ -98,8 +98,12 @@ def _parameter(
     if isinstance(declared, (Float, Int)):
         name = declared.scaling
         if isinstance(name, str) and name not in AUTO_NAMES and name not in NAMED:
-            named = scalings().get(name)
-            return declared if named is None else replace(declared, scaling=named())
+            known = scalings()
+            if name in known:
+                return replace(declared, scaling=known[name]())
+            if set(known) - set(NAMED):  # of plugins, of which the space itself does not know
+                names = sorted(["auto", *known])
+                raise ValueError(f"scaling must be one of {names}, but got {name!r}")
         return declared
     if type(declared).__module__.partition(".")[0] in UNDERSTOOD:
         return declared

@@ -219,7 +219,12 @@ def make_splits(search: Any, X: Any, y: Any, split_params: Mapping[str, Any]) ->
         raise ValueError(
             "No fits were performed. Was the CV iterator empty? Were there no candidates?"
         )
-    return splits
+    return [(_row_numbers(train), _row_numbers(test)) for train, test in splits]
+
+
+def _row_numbers(rows: Any) -> Any:
+    """Return the numbers of rows that are given as a mask; numbers as they are."""
+    return np.flatnonzero(rows) if np.asarray(rows).dtype == bool else rows
 
 
 def most_candidates(study: Study, n_iter: int) -> int:

@@ -512,6 +512,23 @@ def test_what_early_stopping_goes_by_keeps_groups_whole_and_time_in_order(
             assert not set(groups[held]) & set(groups[watched.X[:, 0].astype(int)])
 
 
+def test_folds_may_be_masks_of_rows(given):
+    X, first = np.arange(60.0)[:, None], np.arange(60) < 40
+    for folds in [(first, ~first)], [(np.flatnonzero(first), np.flatnonzero(~first))]:
+        options = {"cv": folds, "scoring": "accuracy", "n_iter": 1, "refit": False}
+        searched(
+            hgb(max_iter=2),
+            {"max_leaf_nodes": [2]},
+            (X, TARGET),
+            monitor=Recording(early=True),
+            **options,
+        )
+    by_mask, by_number = given
+    np.testing.assert_array_equal(by_mask.X, by_number.X)
+    np.testing.assert_array_equal(by_mask.X_val, by_number.X_val)
+    assert by_mask.X_val.min() == 36  # the last tenth: the fold is validated on later rows
+
+
 def test_the_last_of_unshuffled_folds_is_no_order_of_time(given):
     X, labels = np.arange(60.0)[:, None], np.repeat([0, 1, 2], 20)
     monitor = Recording(early=True)

@@ -451,3 +451,18 @@ def test_an_outsiders_strategy_is_used_and_its_values_are_made_python_ones():
     study.optimize(bowl, 3)
     assert [t.params for t in study.trials] == [{"x": 0.5, "n": n} for n in (1, 2, 3)]
     assert {type(v) for t in study.trials for v in t.params.values()} == {int, float}
+
+
+def test_a_pickle_leaves_out_the_limits_that_ended_trials_were_held_to():
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", stopping="median", seed=0)
+
+    def objective(trial):
+        for step in range(8):
+            trial.report(trial.params["x"], step)
+        return trial.params["x"]
+
+    study.optimize(objective, 6)
+    running = study.ask()
+    assert running.stop_tests
+    again = pickle.loads(pickle.dumps(study))
+    assert [bool(trial.stop_tests) for trial in again.trials] == [False] * 6 + [True]

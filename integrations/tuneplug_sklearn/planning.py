@@ -133,10 +133,13 @@ def _monitors(search: Any, study: Study) -> tuple[FitMonitor, ...]:
         return ()  # nothing of scikit-learn's stops early by data that it is not given
     monitors = tuple(m for m in known if any(m.accepts(step) for step in steps))
     if needed and not monitors:
+        asks, cure = "stopping", "leave stopping out"
+        if search.stopping is None:  # the strategy brings a rule of its own
+            asks, cure = f"strategy {study.strategy.name!r}", "take another strategy"
         raise ValueError(
-            "stopping needs an estimator whose rounds can be watched, but got "
+            f"{asks} needs an estimator whose rounds can be watched, but got "
             f"{type(steps[0]).__name__}, which none of the monitors "
-            f"{sorted(monitor.name for monitor in known)} accepts: leave stopping out, or pass "
+            f"{sorted(monitor.name for monitor in known)} accepts: {cure}, or pass "
             "monitor=, a tuneplug.monitoring.FitMonitor"
         )
     return monitors

@@ -178,7 +178,9 @@ class Trial:
         return found
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_curves": None}
+        """Leave out what can be made again, and the limits that an ended trial was held to."""
+        tests = {} if self.state.ended else self.stop_tests
+        return {**self.__dict__, "_curves": None, "stop_tests": tests}
 
     def _last_step(self, fold: int | None) -> int:
         return next((r.step for r in reversed(self.reports) if r.fold == fold), -1)

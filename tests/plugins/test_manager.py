@@ -331,6 +331,33 @@ def test_copies_and_pickles_leave_what_was_registered_behind(plugins):
 
 
 def test_a_name_is_taken_once(plugins):
-    plugins.register(Observer(), name="mine")
-    with pytest.raises(PluginError, match="mine"):
-        plugins.register(Observer(), name="mine")
+    mine = offering("tuneplug_strategies", Last)
+    plugins.register(mine, name="mine")
+    for again in (mine, Observer()):
+        with pytest.raises(PluginError, match="mine"):
+            plugins.register(again, name="mine")
+    assert plugins.classes("strategy")["last"] is Last
+
+
+def test_a_load_that_strict_mode_broke_off_is_tried_again(monkeypatch):
+    class Entry:
+        dist = None
+
+        def __init__(self, name, loaded):
+            self.name, self.loaded = name, loaded
+
+        def load(self):
+            if isinstance(self.loaded, Exception):
+                raise self.loaded
+            return self.loaded
+
+    entries = [Entry("good", offering("tuneplug_strategies", Last)), Entry("bad", ImportError("x"))]
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: entries)
+    monkeypatch.setenv("TUNEPLUG_STRICT_PLUGINS", "1")
+    plugins = Plugins()
+    for _ in range(2):
+        with pytest.raises(PluginError, match=r"'bad' .* is skipped"):
+            plugins.load()
+    entries[1].loaded = Observer()
+    assert {record.name for record in plugins.records()} == {"tuneplug", "good", "bad"}
+    assert plugins.classes("strategy")["last"] is Last

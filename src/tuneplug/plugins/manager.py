@@ -15,7 +15,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -156,22 +155,21 @@ class Plugins:
     def records(self) -> list[PluginRecord]:
         """Return what is known of each plugin, tuneplug's own first."""
         self.load()
-        for name, record in self._records.items():
-            if record.status == "active":
-                for kind in KINDS.values():
-                    for _ in self._classes_of(name, kind):
-                        pass  # one that registers what does not fit is found out
+        for kind in KINDS:
+            self._found(kind)  # one that registers what does not fit is found out
         return list(self._records.values())
 
     def load(self) -> None:
         """Load the installed plugins, unless that was done."""
         if self._loaded or not self.installed:
             return
-        self._loaded = True
         for entry in importlib.metadata.entry_points(group=spec.PROJECT):
             record = PluginRecord(entry.name)
             if entry.dist is not None:
                 record.distribution, record.version = entry.dist.name, entry.dist.version
+            known = self._records.get(entry.name)
+            if known is not None and known.distribution == record.distribution:
+                continue  # from a load that strict mode broke off
             if _blocked(record):
                 record.status, record.error = "blocked", f"by {ONLY} or {NOT}"
                 self._records.setdefault(entry.name, record)
@@ -180,6 +178,7 @@ class Plugins:
                 self._add(entry.load(), record)
             except Exception as error:  # noqa: BLE001  whatever a third party's import raises is theirs to mend
                 self._skip(record, error)
+        self._loaded = True
 
     def _add(self, plugin: Any, record: PluginRecord) -> None:
         made_for = getattr(plugin, "tuneplug_api_version", spec.API_VERSION)
@@ -188,12 +187,11 @@ class Plugins:
                 f"it is made for version {made_for} of the hooks, and this tuneplug has "
                 f"{spec.API_VERSION}: install a version of one that fits the other"
             )
+        self._manager.register(plugin, name=record.name)  # all of it or nothing
         try:
-            self._manager.register(plugin, name=record.name)
             self._manager.check_pending()
-        except Exception:
-            if self._manager.get_plugin(record.name) is plugin:
-                self._manager.unregister(plugin)
+        except pluggy.PluginValidationError:
+            self._manager.unregister(plugin)
             raise
         callers = self._manager.get_hookcallers(plugin) or []
         record.hooks = tuple(sorted(caller.name for caller in callers))
@@ -234,7 +232,7 @@ class Plugins:
         PluginError
             If two plugins register it; both are named.
         """
-        for _, cls in self._classes_of(spec.PROJECT, KINDS[kind]):
+        for cls in self._classes_of(spec.PROJECT, KINDS[kind]):
             if cls.name == name:  # ours need no look at what is installed
                 return cls()
         found = self._found(kind)
@@ -252,18 +250,18 @@ class Plugins:
         self.load()
         found: dict[str, list[tuple[str, type]]] = {}
         for owner in list(self._records):
-            for _, cls in self._classes_of(owner, KINDS[kind]):
+            for cls in self._classes_of(owner, KINDS[kind]):
                 found.setdefault(cls.name, []).append((owner, cls))
         return found
 
-    def _classes_of(self, owner: str, kind: Kind) -> Iterator[tuple[str, Any]]:
-        """Yield the classes that a plugin registers; one that fails in that is skipped."""
+    def _classes_of(self, owner: str, kind: Kind) -> list[Any]:
+        """Return the classes that a plugin registers; one that fails in that is skipped."""
         plugin = self._manager.get_plugin(owner)
         if plugin is None or kind.hook not in self._records[owner].hooks:
-            return
+            return []
         try:
-            classes: Any = getattr(plugin, kind.hook)()
-            classes = list(classes) if isinstance(classes, (list, tuple)) else [classes]
+            offered: Any = getattr(plugin, kind.hook)()
+            classes = list(offered) if isinstance(offered, (list, tuple)) else [offered]
             faults = [fault for cls in classes if (fault := kind.fault(cls)) is not None]
             ours = {cls.name for cls in getattr(builtin, kind.hook, list)()}
             if owner != spec.PROJECT:
@@ -276,9 +274,8 @@ class Plugins:
                 raise PluginError("; ".join(faults))
         except Exception as error:  # noqa: BLE001  a third party's mistake must not end a search
             self._skip(self._records[owner], error)
-            return
-        for cls in classes:
-            yield owner, cls
+            return []
+        return classes
 
     def translated(self, space: Any) -> Any:
         """Return a declared space with what plugins understand put in tuneplug's words.

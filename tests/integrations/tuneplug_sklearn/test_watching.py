@@ -622,6 +622,12 @@ def test_an_estimator_that_nothing_watches_is_refused_before_any_fit():
         searched(make_pipeline(StandardScaler(), SVC()), {"svc__C": [1.0, 2.0]}, n_iter=2)
 
 
+def test_a_strategy_with_a_rule_of_its_own_says_so_where_nothing_watches():
+    options = {"strategy": "hyperband", "stopping": None, "n_iter": 2}
+    with pytest.raises(ValueError, match=r"strategy 'hyperband' needs .*: take another strategy"):
+        searched(SVC(), {"C": [1.0, 2.0]}, **options)
+
+
 @pytest.mark.parametrize(
     ("wrong", "error"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import Converter, hookimpl
-from tuneplug_sklearn.foreign import OptunaConverter, SkoptConverter
+from tuneplug_sklearn.foreign import SkoptConverter
 from tuneplug_sklearn.histogram import HistGradientBoostingMonitor
 
 __all__ = ["tuneplug_converters", "tuneplug_fit_monitors"]
@@ -16,5 +16,5 @@ def tuneplug_fit_monitors() -> list[type[FitMonitor]]:
 
 
 @hookimpl
-def tuneplug_converters() -> list[type[Converter]]:
-    return [SkoptConverter, OptunaConverter]
+def tuneplug_converters() -> type[Converter]:
+    return SkoptConverter

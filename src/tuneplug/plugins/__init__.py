@@ -4,8 +4,17 @@
 """
 
 from tuneplug.parameters import Parameter
-from tuneplug.plugins.converting import Converter
+from tuneplug.plugins.converting import ClassConverter, Converter, no_equal
 from tuneplug.plugins.manager import PluginRecord, Plugins
 from tuneplug.plugins.spec import API_VERSION, hookimpl
 
-__all__ = ["API_VERSION", "Converter", "Parameter", "PluginRecord", "Plugins", "hookimpl"]
+__all__ = [
+    "API_VERSION",
+    "ClassConverter",
+    "Converter",
+    "Parameter",
+    "PluginRecord",
+    "Plugins",
+    "hookimpl",
+    "no_equal",
+]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from tuneplug.plugins.converting import Converter, ScipyConverter
 from tuneplug.plugins.spec import hookimpl
 from tuneplug.scaling import Linear, Log, ReverseLog, Scaling
 from tuneplug.stopping import AsynchronousHalving, MedianRule, StoppingRule
 from tuneplug.strategies import BayesianSearch, GridSearch, HyperbandSearch, RandomSearch, Strategy
 
-__all__ = ["tuneplug_scalings", "tuneplug_stopping_rules", "tuneplug_strategies"]
+__all__ = [
+    "tuneplug_converters",
+    "tuneplug_scalings",
+    "tuneplug_stopping_rules",
+    "tuneplug_strategies",
+]
 
 
 @hookimpl
@@ -23,3 +29,8 @@ def tuneplug_scalings() -> list[type[Scaling]]:
 @hookimpl
 def tuneplug_stopping_rules() -> list[type[StoppingRule]]:
     return [AsynchronousHalving, MedianRule]
+
+
+@hookimpl
+def tuneplug_converters() -> list[type[Converter]]:
+    return [ScipyConverter]

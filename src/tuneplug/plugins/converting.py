@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from tuneplug.distributions import as_parameter
 from tuneplug.errors import SpaceError
 from tuneplug.parameters import Float, Int, Parameter
 from tuneplug.scaling import AUTO_NAMES, NAMED, Scaling
 
-__all__ = ["Converter", "translated"]
+__all__ = ["ClassConverter", "Converter", "ScipyConverter", "no_equal", "translated"]
 
 #: Packages whose objects a space understands by itself.
 UNDERSTOOD = {"builtins", "numpy", "scipy", "tuneplug"}
 
 
 class Converter(ABC):
-    """Turns the declarations of one package into parameters."""
+    """Turns the declarations of one package into parameters, or its spaces into mappings."""
 
     name: ClassVar[str]
 
@@ -27,14 +29,69 @@ class Converter(ABC):
         """Whether this is a declaration of the package; must not import it to find out."""
 
     @abstractmethod
-    def convert(self, declared: Any) -> Parameter:
-        """Return the parameter that means the same.
+    def convert(self, declared: Any) -> Parameter | Mapping[str, Any]:
+        """Return what means the same: a parameter, or for a whole space a mapping of them.
 
         Raises
         ------
         ValueError
-            If there is none.
+            If nothing does.
         """
+
+
+class ClassConverter(Converter):
+    """Converts by the class of what is declared, without importing the package.
+
+    An object of a class exists only where the module of the class is loaded, so classes are looked
+    up among the loaded modules.
+    """
+
+    #: The module that has the classes as public names.
+    module: ClassVar[str]
+    #: What converts, by the name of a class; a base class comes after those derived from it.
+    translations: ClassVar[Mapping[str, Callable[[Any], Any]]]
+
+    def accepts(self, declared: Any) -> bool:
+        return self._translation(declared) is not None
+
+    def convert(self, declared: Any) -> Any:
+        translate = self._translation(declared)
+        assert translate is not None, "only what is accepted is converted"
+        return translate(declared)
+
+    def _translation(self, declared: Any) -> Callable[[Any], Any] | None:
+        loaded = sys.modules.get(self.module)
+        for name, translate in self.translations.items():
+            kind = getattr(loaded, name, None)
+            if isinstance(kind, type) and isinstance(declared, kind):
+                return translate
+        return None
+
+
+def no_equal(declared: Any) -> Any:
+    """Refuse a declaration: the translation of classes that have no equal here.
+
+    Raises
+    ------
+    ValueError
+        Always.
+    """
+    raise ValueError(
+        f"{type(declared).__module__}.{type(declared).__qualname__} has no equal here: declare a "
+        "tuneplug.Float, Int or Categorical, a list of choices or a scipy distribution"
+    )
+
+
+class ScipyConverter(Converter):
+    """Frozen distributions of scipy; a space understands them by itself as well."""
+
+    name: ClassVar[str] = "scipy"
+
+    def accepts(self, declared: Any) -> bool:
+        return _package(declared) == "scipy" and hasattr(declared, "rvs")
+
+    def convert(self, declared: Any) -> Parameter:
+        return as_parameter(declared)
 
 
 def translated(
@@ -57,7 +114,14 @@ def translated(
     """
     faults: list[str] = []
 
-    def branch(declared: Mapping[Any, Any], prefix: str) -> Mapping[Any, Any]:
+    def branch(declared: Any, prefix: str) -> Any:
+        try:
+            declared = _converted(declared, converters)  # a whole space of another package
+        except ValueError as error:
+            faults.append(f"{prefix}{error}")
+            return declared
+        if not isinstance(declared, Mapping):
+            return declared
         new = {}
         for name, value in declared.items():
             try:
@@ -68,9 +132,7 @@ def translated(
         return new if any(new[name] is not declared[name] for name in new) else declared
 
     result = space
-    if isinstance(space, Mapping):
-        result = branch(space, "")
-    elif isinstance(space, (list, tuple)):
+    if isinstance(space, (list, tuple)):
         several = len(space) > 1
         parts = []
         for number, part in enumerate(space):
@@ -81,9 +143,11 @@ def translated(
                     f"n_iter={part[1]!r}: give the dict alone, and the sum of all budgets "
                     "as n_iter="
                 )
-            parts.append(branch(part, prefix) if isinstance(part, Mapping) else part)
+            parts.append(branch(part, prefix))
         if any(new is not old for new, old in zip(parts, space, strict=True)):
             result = parts
+    else:
+        result = branch(space, "")
     if faults:
         count = f"{len(faults)} fault" + "s" * (len(faults) > 1)
         raise SpaceError(f"the search space has {count}:\n" + "\n".join(f"  - {f}" for f in faults))
@@ -105,10 +169,19 @@ def _parameter(
                 names = sorted(["auto", *known])
                 raise ValueError(f"scaling must be one of {names}, but got {name!r}")
         return declared
-    if type(declared).__module__.partition(".")[0] in UNDERSTOOD:
+    return _converted(declared, converters)
+
+
+def _converted(declared: Any, converters: Callable[[], Mapping[str, type[Converter]]]) -> Any:
+    """Return what the converter that accepts a declaration makes of it, or else the declaration."""
+    if _package(declared) in UNDERSTOOD:
         return declared
     for cls in converters().values():
         converter = cls()
         if converter.accepts(declared):
             return converter.convert(declared)
     return declared
+
+
+def _package(declared: Any) -> str:
+    return type(declared).__module__.partition(".")[0]

@@ -16,8 +16,8 @@ from sklearn.svm import SVC
 
 from tuneplug import Categorical, Float, Int, SearchSpace, SpaceError
 from tuneplug.plugins import Plugins
+from tuneplug_optuna.converter import MOST_STEPS
 from tuneplug_sklearn import WarpedBayesSearchCV
-from tuneplug_sklearn.foreign import MOST_STEPS
 
 
 @pytest.fixture

@@ -1,0 +1,13 @@
+"""What the Optuna adapter offers through tuneplug's hooks."""
+
+from __future__ import annotations
+
+from tuneplug.plugins import Converter, hookimpl
+from tuneplug_optuna.converter import OptunaConverter
+
+__all__ = ["tuneplug_converters"]
+
+
+@hookimpl
+def tuneplug_converters() -> type[Converter]:
+    return OptunaConverter

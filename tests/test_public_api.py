@@ -20,6 +20,7 @@ PUBLIC_MODULES = [
     "tuneplug_sklearn",
     "tuneplug_xgboost",
     "tuneplug_lightgbm",
+    "tuneplug_configspace",
     "tuneplug.execution",
     "tuneplug.stopping",
     "tuneplug.monitoring",

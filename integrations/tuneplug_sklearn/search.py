@@ -66,9 +66,10 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
     ----------
     estimator : estimator
         Needs ``score`` unless ``scoring`` is given.
-    param_distributions : dict, list of dict, or SearchSpace
+    param_distributions : mapping, list of mappings, or SearchSpace
         For each parameter a list of choices, a scipy distribution, or a ``tuneplug.Float``,
-        ``Int`` or ``Categorical``.  A list of dicts is one search with one budget.
+        ``Int`` or ``Categorical``, or what a converter of the plugins accepts.  A list of dicts is
+        one search with one budget.
     n_iter : int, default 10
         Candidates tried.
     scoring : str, callable, list, tuple or dict, default None
@@ -176,7 +177,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseSearchCV._parameter_constraints,
-        "param_distributions": [dict, list, SearchSpace],
+        "param_distributions": [Mapping, list, SearchSpace],
         "n_iter": [Interval(numbers.Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "strategy": [str, Strategy],

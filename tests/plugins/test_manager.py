@@ -312,12 +312,12 @@ def test_monitors_and_converters_of_installed_packages_are_found_without_their_f
         "import sys; from tuneplug.plugins import Plugins; p = Plugins();"
         "found = p.classes('fit monitor'); [cls().accepts(object()) for cls in found.values()];"
         "print(sorted(found), sorted(p.classes('converter')),"
-        "      sorted({'xgboost', 'lightgbm', 'sklearn', 'optuna'} & set(sys.modules)))"
+        "      sorted(set('xgboost lightgbm sklearn optuna ConfigSpace'.split()) & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     monitors, converters = (
         "['hist_gradient_boosting', 'lightgbm', 'xgboost']",
-        "['optuna', 'skopt']",
+        "['configspace', 'optuna', 'scipy', 'skopt']",
     )
     assert done.stdout.strip() == f"{monitors} {converters} []"
 

@@ -1,0 +1,7 @@
+"""Spaces declared with ConfigSpace, searched by tuneplug; ConfigSpace is not imported."""
+
+from __future__ import annotations
+
+from tuneplug_configspace.converter import ConfigSpaceConverter
+
+__all__ = ["ConfigSpaceConverter"]

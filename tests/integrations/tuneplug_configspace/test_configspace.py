@@ -1,0 +1,184 @@
+"""Spaces of ConfigSpace mean here what they mean there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import ConfigSpace
+import numpy as np
+import pytest
+from ConfigSpace import (
+    AndConjunction,
+    Configuration,
+    ConfigurationSpace,
+    EqualsCondition,
+    ForbiddenEqualsClause,
+    GreaterThanCondition,
+    InCondition,
+    LessThanCondition,
+    NotEqualsCondition,
+    OrConjunction,
+)
+from sklearn.datasets import load_iris
+from sklearn.svm import SVC
+
+from tuneplug import Categorical, Float, Int, SearchSpace, SpaceError, Study
+from tuneplug.plugins import Plugins
+from tuneplug_configspace import ConfigSpaceConverter
+from tuneplug_sklearn import WarpedBayesSearchCV
+
+
+def conditional():
+    """Return a space with a condition of each kind."""
+    space = ConfigurationSpace({"n": (1, 10), "kind": ["a", "b", "c"]})
+    space.add(
+        ConfigSpace.OrdinalHyperparameter("size", ["s", "m", "l"]),
+        ConfigSpace.Float("equal", (0.1, 1.0), log=True),
+        ConfigSpace.Float("both", (0.0, 1.0)),
+        ConfigSpace.Integer("either", (1, 5)),
+        ConfigSpace.Float("among", (0.0, 1.0)),
+        ConfigSpace.Float("small", (0.0, 1.0)),
+        ConfigSpace.Float("deep", (0.0, 1.0)),
+    )
+    space.add(
+        EqualsCondition(space["equal"], space["kind"], "a"),
+        AndConjunction(
+            NotEqualsCondition(space["both"], space["kind"], "a"),
+            GreaterThanCondition(space["both"], space["n"], 3),
+        ),
+        OrConjunction(
+            EqualsCondition(space["either"], space["kind"], "a"),
+            EqualsCondition(space["either"], space["kind"], "c"),
+        ),
+        InCondition(space["among"], space["kind"], ["b", "c"]),
+        LessThanCondition(space["small"], space["size"], "l"),
+        LessThanCondition(space["deep"], space["either"], 3),
+    )
+    return space
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        (ConfigSpace.Float("x", (0.1, 9.0)), Float(0.1, 9.0, "linear")),
+        (ConfigSpace.Float("x", (0.1, 9.0), log=True), Float(0.1, 9.0, "log")),
+        (ConfigSpace.Integer("x", (1, 9)), Int(1, 9, "linear")),
+        (ConfigSpace.Integer("x", (1, 9), log=True), Int(1, 9, "log")),
+    ],
+    ids=repr,
+)
+def test_a_range_keeps_its_ends_and_its_scale(declared, expected):
+    assert Plugins().translated({"x": declared})["x"] == expected
+
+
+@pytest.mark.parametrize(
+    ("declared", "values"),
+    [
+        (ConfigSpace.CategoricalHyperparameter("x", ["a", 2, None]), ["a", 2, None]),
+        (ConfigSpace.CategoricalHyperparameter("x", ["a", "b"], weights=[2, 2]), ["a", "b"]),
+        (ConfigSpace.OrdinalHyperparameter("x", [1, 10, 100]), [1, 10, 100]),
+        (ConfigSpace.Constant("x", "only"), ["only"]),
+    ],
+    ids=repr,
+)
+def test_choices_keep_their_order_and_types(declared, values):
+    parameter = Plugins().translated({"x": declared})["x"]
+    assert isinstance(parameter, Categorical)
+    assert parameter.values == values
+    assert [type(v) for v in parameter.values] == [type(v) for v in values]
+
+
+def test_every_setting_of_the_converted_space_is_one_of_the_space_and_the_other_way_round():
+    theirs = conditional()
+    ours = SearchSpace(Plugins().translated(theirs))
+    for setting in ours.sample(300, np.random.default_rng(0)):
+        Configuration(theirs, values=setting).check_valid_configuration()
+    theirs.seed(0)
+    for configuration in theirs.sample_configuration(300):
+        setting = dict(configuration)
+        assert ours.canonical(setting) == setting
+
+
+@pytest.mark.parametrize(
+    ("condition", "when"),
+    [
+        ("equal", {"kind": ["a"]}),
+        ("both", {"kind": ["b", "c"], "n": [4, 5, 6, 7, 8, 9, 10]}),
+        ("either", {"kind": ["a", "c"]}),
+        ("among", {"kind": ["b", "c"]}),
+        ("small", {"size": ["s", "m"]}),
+        ("deep", {"either": [1, 2]}),
+    ],
+)
+def test_a_condition_becomes_when(condition, when):
+    assert Plugins().translated(conditional())[condition].when == when
+
+
+def forbidding():
+    space = ConfigurationSpace({"kind": ["a", "b"]})
+    space.add(ForbiddenEqualsClause(space["kind"], "b"))
+    return space
+
+
+def depending_on_either():
+    space = ConfigurationSpace({"k": ["a", "b"], "l": ["a", "b"], "x": (0.0, 1.0)})
+    conditions = [EqualsCondition(space["x"], space[parent], "a") for parent in "kl"]
+    space.add(OrConjunction(*conditions))
+    return space
+
+
+def depending_on_a_float():
+    space = ConfigurationSpace({"x": (0.0, 1.0), "y": (0.0, 1.0)})
+    space.add(GreaterThanCondition(space["y"], space["x"], 0.5))
+    return space
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (forbidding(), r"forbidden clauses have no equal here, but got .*kind == .b."),
+        (depending_on_either(), r"x: alternatives must be conditions on one parameter"),
+        (depending_on_a_float(), r"y: conditions must be on parameters of at most 10000 values"),
+        (
+            {"x": ConfigSpace.Float("x", (0, 1), distribution=ConfigSpace.Normal(0, 1))},
+            "x: .*no eq",
+        ),
+        (
+            {"x": ConfigSpace.CategoricalHyperparameter("x", [1, 2], weights=[1, 3])},
+            r"x: choices must have equal weights, but got weights=\[1, 3\]",
+        ),
+    ],
+    ids=["forbidden", "either", "float", "normal", "weights"],
+)
+def test_what_has_no_equal_is_refused(space, message):
+    with pytest.raises(SpaceError, match=message):
+        Study(space)
+
+
+def test_a_search_takes_a_configuration_space_and_a_list_of_them():
+    X, y = load_iris(return_X_y=True)
+    rbf = ConfigurationSpace({"C": ConfigSpace.Float("C", (0.01, 100.0), log=True)})
+    poly = ConfigurationSpace({"kernel": ConfigSpace.Constant("kernel", "poly"), "degree": (2, 4)})
+    for space in (rbf, [rbf, poly]):
+        search = WarpedBayesSearchCV(SVC(), space, n_iter=4, cv=2, random_state=0).fit(X, y)
+        assert search.best_score_ > 0.9
+    assert {setting.get("kernel") for setting in search.cv_results_["params"]} == {None, "poly"}
+
+
+def test_the_package_is_not_imported():
+    code = (
+        "import sys, tuneplug_configspace; from tuneplug import Study;"
+        "Study({'x': object.__new__(type('Mine', (), {'__len__': lambda s: 1,"
+        " '__getitem__': lambda s, i: [1][i]}))});"
+        "print('ConfigSpace' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_an_object_of_another_class_of_that_name_is_not_converted():
+    class ConfigurationSpace:
+        pass
+
+    assert not ConfigSpaceConverter().accepts(ConfigurationSpace())

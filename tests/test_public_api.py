@@ -23,6 +23,7 @@ PUBLIC_MODULES = [
     "tuneplug_configspace",
     "tuneplug.execution",
     "tuneplug.stopping",
+    "tuneplug.storage",
     "tuneplug.monitoring",
     "tuneplug.testing",
 ]

@@ -1,7 +1,7 @@
 """The command ``tuneplug``: which plugins there are, and what can be named.
 
 tuneplug plugins [--json]
-tuneplug strategies | scalings | stopping-rules | executors | fit-monitors | converters [--json]
+tuneplug strategies | scalings | stopping-rules | executors | storages | ... [--json]
 """
 
 from __future__ import annotations

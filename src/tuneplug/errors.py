@@ -8,6 +8,8 @@
     ├── AllTrialsFailedError (RuntimeError)     a search ended without one completed trial
     ├── UnknownNameError (ValueError)           a name no plugin has registered
     ├── PluginError                             a plugin that cannot be used
+    ├── StorageError                            a storage that cannot be read or written
+    │   └── TrialTakenError                     another process runs the same study
     └── MissingDependencyError (ModuleNotFoundError)    an optional package is not installed
 
 Each message states the rule, then the values, then the cure.
@@ -25,7 +27,9 @@ __all__ = [
     "PluginError",
     "SpaceError",
     "SpaceExhausted",
+    "StorageError",
     "TrialError",
+    "TrialTakenError",
     "TuneplugError",
     "UnknownNameError",
     "check_choice",
@@ -63,6 +67,22 @@ class UnknownNameError(TuneplugError, ValueError):
 
 class PluginError(TuneplugError):
     """A plugin that cannot be used, with its distribution and the cause."""
+
+
+class StorageError(TuneplugError):
+    """A storage that cannot be read or written, with the place and the cause."""
+
+
+class TrialTakenError(StorageError):
+    """A new trial has the number of one that is kept: another process runs the same study."""
+
+    @classmethod
+    def of(cls, study: str, number: int) -> TrialTakenError:
+        """Return the error for a trial of a study."""
+        return cls(
+            f"one process at a time may run a study, but another has added trial {number} to "
+            f"{study!r}: end one of them, or give it a study of another name"
+        )
 
 
 class MissingDependencyError(TuneplugError, ModuleNotFoundError):

@@ -9,6 +9,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -27,6 +28,8 @@ from tuneplug.plugins.manager import Plugins
 from tuneplug.space import SearchSpace
 from tuneplug.stopping.base import StoppingRule, unsaid_variance
 from tuneplug.stopping.savings import Savings
+from tuneplug.storage.base import Storage
+from tuneplug.storage.keeping import Keeper, kept_by
 from tuneplug.strategies.base import Context, Strategy, Suggestion
 from tuneplug.strategies.warps import WarpCurve
 from tuneplug.trial import Direction, History, Observation, Trial, TrialState
@@ -62,15 +65,24 @@ class Study:
         Trials planned in all, if known: strategies size their initial design by it.
     plugins : Plugins, optional
         Where names are looked up, and what observes the study; all that is installed by default.
+    storage : str, Storage or None, default None
+        Where trials are kept beyond the life of the process, as they come and change:
+        ``"sqlite:///study.db"``, the URL of a plugin's storage, or an instance.  If it has a study
+        of that name, this one goes on with its trials (and seed, unless one is given); a trial that
+        was running there has failed.  What was enqueued and earlier results are not kept.
+    name : str, optional
+        Of the study; a storage needs it.
 
     Raises
     ------
     SpaceError
-        If the space has faults; all of them are listed.
+        If the space has faults, all of which are listed, or lacks a trial of the storage.
     ValueError
         If another argument is wrong.
     UnknownNameError
-        If no strategy has that name.
+        If no plugin has that name.
+    StorageError
+        If the storage cannot be opened.
 
     Examples
     --------
@@ -93,6 +105,8 @@ class Study:
         seed: int | None = None,
         n_trials: int | None = None,
         plugins: Plugins | None = None,
+        storage: str | Storage | None = None,
+        name: str | None = None,
     ) -> None:
         if direction not in ("minimize", "maximize"):
             raise ValueError(f"direction must be 'minimize' or 'maximize', but got {direction!r}")
@@ -118,6 +132,23 @@ class Study:
         self._budget = n_trials
         self._enqueued: dict[bytes, dict[str, Any]] = {}
         self._prior: tuple[Observation, ...] = ()
+        self.name = name
+        self._keeper = kept_by(storage, name, partial(self.plugins.named, "storage"))
+        if self._keeper is not None:
+            self._resume(self._keeper, own_seed=seed is not None)
+
+    def _resume(self, keeper: Keeper, *, own_seed: bool) -> None:
+        """Go on with what is kept of the study."""
+        kept = keeper.begin({"direction": self.direction, "seed": self.seed})
+        if (direction := kept.settings["direction"]) != self.direction:
+            raise ValueError(
+                f"study {self.name!r} must go on as it began, with direction={direction!r}, but "
+                f"got {self.direction!r}: give this one another name"
+            )
+        if not own_seed:
+            self.seed = kept.settings["seed"]
+        for trial in keeper.trials(kept, self.space):
+            self.history.append(trial)
 
     def _checked_stopping(self, stopping: Any) -> StoppingRule | None:
         own = self.strategy.stopping
@@ -146,6 +177,8 @@ class Study:
             error = raised
             raise
         finally:
+            if self._keeper is not None:
+                self._keeper.flush()
             self.plugins.tell("tuneplug_study_finished", study=self, error=error)
 
     # ------------------------------------------------------------------ ask and tell
@@ -207,6 +240,7 @@ class Study:
         )
         if self.stopping is not None:
             trial.stop_tests = self.stopping.tests(number, seen.curves())
+        self._keep(trial)
         self.history.append(trial)
         self.plugins.tell("tuneplug_trial_asked", study=self, trial=trial)
         return trial
@@ -304,11 +338,16 @@ class Study:
         mine.started = told.started
         mine.finished = time.time() if told.finished is None else told.finished
         mine.state = state
+        self._keep(mine)
         if mine.reports:
             self.plugins.tell(
                 "tuneplug_trial_reported", study=self, trial=mine, reports=mine.reports
             )
         self.plugins.tell("tuneplug_trial_finished", study=self, trial=mine)
+
+    def _keep(self, trial: Trial) -> None:
+        if self._keeper is not None:
+            self._keeper.write(trial)
 
     # ------------------------------------------------------------------ running an objective
 

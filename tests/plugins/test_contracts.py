@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
+import ConfigSpace
 import pytest
+from lightgbm import LGBMClassifier
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from scipy import stats
+from sklearn.datasets import make_classification
+from sklearn.ensemble import HistGradientBoostingClassifier
+from xgboost import XGBClassifier
 
 from tuneplug.execution import Inline
+from tuneplug.plugins.converting import ScipyConverter
 from tuneplug.scaling import Linear, Log, ReverseLog
 from tuneplug.stopping import AsynchronousHalving, HyperbandRule, MedianRule
+from tuneplug.storage import MemoryStorage, SqliteStorage
 from tuneplug.strategies import BayesianSearch, GridSearch, HyperbandSearch, RandomSearch
 from tuneplug.testing import (
+    ConverterContract,
     ExecutorContract,
+    FitMonitorContract,
     ScalingContract,
     StoppingRuleContract,
+    StorageContract,
     StrategyContract,
 )
+from tuneplug_configspace import ConfigSpaceConverter
+from tuneplug_lightgbm import LightGBMMonitor
+from tuneplug_optuna import OptunaConverter
+from tuneplug_sklearn.foreign import SkoptConverter
+from tuneplug_sklearn.histogram import HistGradientBoostingMonitor
+from tuneplug_xgboost import XGBoostMonitor
+
+PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -56,6 +79,137 @@ class TestProcesses(ExecutorContract):
     def executor(self):
         with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
             yield pool
+
+
+class TestMemory(StorageContract):
+    @pytest.fixture
+    def storage(self):
+        return MemoryStorage()
+
+
+class TestSqlite(StorageContract):
+    @pytest.fixture
+    def storage(self, tmp_path):
+        return SqliteStorage(tmp_path / "study.db")
+
+    def reopened(self, storage):
+        return SqliteStorage(storage.path)
+
+
+@pytest.fixture(scope="module")
+def page():
+    """What the examples of the page on plugins define."""
+    namespace = {"__name__": "page"}
+    for example in re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.S | re.M):
+        exec(compile(example, "example", "exec"), namespace)
+    return namespace
+
+
+class TestStorageOfThePage(StorageContract):
+    names = ("a", "two words", "naïve ☃", "it's; drop table studies", "a/../b%")
+
+    @pytest.fixture
+    def storage(self, page, tmp_path):
+        return page["FolderStorage"](tmp_path / "studies")
+
+
+class TestScipyConverter(ConverterContract):
+    @pytest.fixture
+    def converter(self):
+        return ScipyConverter()
+
+    @pytest.fixture
+    def declarations(self):
+        return [stats.uniform(0, 2), stats.loguniform(0.1, 9), stats.randint(1, 5), stats.norm()]
+
+
+class TestSkoptConverter(ConverterContract):
+    package = "skopt"
+
+    @pytest.fixture
+    def space(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # scikit-optimize's own, with NumPy 2
+            return pytest.importorskip("skopt.space")
+
+    @pytest.fixture
+    def converter(self):
+        return SkoptConverter()
+
+    @pytest.fixture
+    def declarations(self, space):
+        return [space.Real(0.1, 2, "log-uniform"), space.Integer(1, 9), space.Categorical("abc")]
+
+    @pytest.fixture
+    def refused(self, space):
+        return [space.Categorical([1, 2], prior=[0.3, 0.7])]
+
+
+class TestOptunaConverter(ConverterContract):
+    package = "optuna"
+
+    @pytest.fixture
+    def converter(self):
+        return OptunaConverter()
+
+    @pytest.fixture
+    def declarations(self):
+        choices = CategoricalDistribution(["a", None, 1])
+        return [FloatDistribution(0.1, 2, log=True), IntDistribution(1, 9, step=2), choices]
+
+    @pytest.fixture
+    def refused(self):
+        return [IntDistribution(0, 10**9, step=5)]
+
+
+class TestConfigSpaceConverter(ConverterContract):
+    package = "ConfigSpace"
+
+    @pytest.fixture
+    def converter(self):
+        return ConfigSpaceConverter()
+
+    @pytest.fixture
+    def declarations(self):
+        ranges = [ConfigSpace.Float("x", (0.1, 2), log=True), ConfigSpace.Integer("n", (1, 9))]
+        return [*ranges, ConfigSpace.Categorical("k", ["a", "b"])]
+
+    @pytest.fixture
+    def refused(self):
+        return [ConfigSpace.Float("x", (0, 1), distribution=ConfigSpace.Normal(0.5, 1))]
+
+
+MONITORED = {
+    "xgboost": (XGBoostMonitor(), XGBClassifier(n_estimators=20, n_jobs=1, random_state=0)),
+    "lightgbm": (
+        LightGBMMonitor(),
+        LGBMClassifier(n_estimators=20, n_jobs=1, random_state=0, verbose=-1),
+    ),
+    "hist_gradient_boosting": (
+        HistGradientBoostingMonitor(),
+        HistGradientBoostingClassifier(max_iter=20, random_state=0),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # LightGBM 4.6 on arrays
+class TestMonitors(FitMonitorContract):
+    @pytest.fixture(params=MONITORED.values(), ids=MONITORED)
+    def monitored(self, request):
+        return request.param
+
+    @pytest.fixture
+    def monitor(self, monitored):
+        return monitored[0]
+
+    @pytest.fixture
+    def estimator(self, monitored):
+        return monitored[1]
+
+    @pytest.fixture
+    def data(self):
+        X, y = make_classification(300, n_informative=5, random_state=0)
+        return X[:200], y[:200], X[200:], y[200:]
 
 
 def test_a_strategy_that_forgets_what_is_running_is_found_out():

@@ -22,6 +22,7 @@ from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import Converter, Plugins, hookimpl
 from tuneplug.scaling import Linear, Log, ReverseLog
 from tuneplug.stopping import AsynchronousHalving, MedianRule
+from tuneplug.storage import MemoryStorage, SqliteStorage, Storage
 from tuneplug.strategies import BayesianSearch, GridSearch, HyperbandSearch, RandomSearch, Strategy
 
 
@@ -109,6 +110,40 @@ def test_hook_tuneplug_executors(plugins):
     study = Study({"k": [1, 2, 3]}, plugins=plugins)
     study.optimize(lambda trial: trial.params["k"], 3, executor="here")
     assert study.best_value == 1
+
+
+def test_hook_tuneplug_storages(plugins):
+    assert set(plugins.classes("storage").values()) == {MemoryStorage, SqliteStorage}
+    places = []
+
+    class Mine(Storage):
+        name = "mine"
+
+        def __init__(self, location=""):
+            places.append(location)
+            self.kept = MemoryStorage()
+
+        def open(self, study, settings):
+            return self.kept.open(study, settings)
+
+        def add(self, study, record):
+            self.kept.add(study, record)
+
+        def update(self, study, record):
+            self.kept.update(study, record)
+
+        def studies(self):
+            return self.kept.studies()
+
+        def delete(self, study):
+            self.kept.delete(study)
+
+    plugins.register(offering("tuneplug_storages", Mine))
+    study = Study({"k": [1, 2]}, storage="mine:///some/where", name="a", plugins=plugins)
+    study.optimize(lambda trial: trial.params["k"], 2)
+    assert places == ["some/where"]
+    again = Study({"k": [1, 2]}, storage=study._keeper.storage, name="a", plugins=plugins)
+    assert again.best_params == study.best_params
 
 
 def test_hook_tuneplug_fit_monitors(plugins):
@@ -311,15 +346,15 @@ def test_monitors_and_converters_of_installed_packages_are_found_without_their_f
     code = (
         "import sys; from tuneplug.plugins import Plugins; p = Plugins();"
         "found = p.classes('fit monitor'); [cls().accepts(object()) for cls in found.values()];"
-        "print(sorted(found), sorted(p.classes('converter')),"
-        "      sorted(set('xgboost lightgbm sklearn optuna ConfigSpace'.split()) & set(sys.modules)))"
+        "frameworks = 'xgboost lightgbm sklearn optuna ConfigSpace'.split();"
+        "print(sorted(found), sorted(p.classes('converter')), {*frameworks} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     monitors, converters = (
         "['hist_gradient_boosting', 'lightgbm', 'xgboost']",
         "['configspace', 'optuna', 'scipy', 'skopt']",
     )
-    assert done.stdout.strip() == f"{monitors} {converters} []"
+    assert done.stdout.strip() == f"{monitors} {converters} set()"
 
 
 def test_copies_and_pickles_leave_what_was_registered_behind(plugins):

@@ -6,12 +6,14 @@ from tuneplug.plugins.converting import Converter, ScipyConverter
 from tuneplug.plugins.spec import hookimpl
 from tuneplug.scaling import Linear, Log, ReverseLog, Scaling
 from tuneplug.stopping import AsynchronousHalving, MedianRule, StoppingRule
+from tuneplug.storage import MemoryStorage, SqliteStorage, Storage
 from tuneplug.strategies import BayesianSearch, GridSearch, HyperbandSearch, RandomSearch, Strategy
 
 __all__ = [
     "tuneplug_converters",
     "tuneplug_scalings",
     "tuneplug_stopping_rules",
+    "tuneplug_storages",
     "tuneplug_strategies",
 ]
 
@@ -29,6 +31,11 @@ def tuneplug_scalings() -> list[type[Scaling]]:
 @hookimpl
 def tuneplug_stopping_rules() -> list[type[StoppingRule]]:
     return [AsynchronousHalving, MedianRule]
+
+
+@hookimpl
+def tuneplug_storages() -> list[type[Storage]]:
+    return [MemoryStorage, SqliteStorage]
 
 
 @hookimpl

@@ -26,6 +26,7 @@ from tuneplug.plugins import builtin, spec
 from tuneplug.plugins.converting import Converter, translated
 from tuneplug.scaling import Scaling
 from tuneplug.stopping.base import StoppingRule
+from tuneplug.storage.base import Storage
 from tuneplug.strategies.base import Strategy
 
 __all__ = ["KINDS", "Kind", "PluginRecord", "Plugins"]
@@ -58,6 +59,7 @@ KINDS = {
     "scaling": Kind("tuneplug_scalings", Scaling, "scalings"),
     "stopping": Kind("tuneplug_stopping_rules", StoppingRule, "stopping-rules"),
     "executor": Kind("tuneplug_executors", None, "executors"),
+    "storage": Kind("tuneplug_storages", Storage, "storages"),
     "fit monitor": Kind("tuneplug_fit_monitors", FitMonitor, "fit-monitors"),
     "converter": Kind("tuneplug_converters", Converter, "converters"),
 }
@@ -222,8 +224,8 @@ class Plugins:
             for name, found in self._found(kind).items()
         }
 
-    def named(self, kind: str, name: str) -> Any:
-        """Return an instance of the class that has a name.
+    def named(self, kind: str, name: str, *args: Any) -> Any:
+        """Return an instance of the class that has a name, made with the arguments given.
 
         Raises
         ------
@@ -234,7 +236,7 @@ class Plugins:
         """
         for cls in self._classes_of(spec.PROJECT, KINDS[kind]):
             if cls.name == name:  # ours need no look at what is installed
-                return cls()
+                return cls(*args)
         found = self._found(kind)
         if name not in found:
             raise UnknownNameError(f"{kind} must be one of {sorted(found)}, but got {name!r}")
@@ -244,7 +246,7 @@ class Plugins:
                 f"{kind} names must be unique, but {name!r} is registered by {owners}: "
                 f"block one of them with {NOT}"
             )
-        return found[name][0][1]()
+        return found[name][0][1](*args)
 
     def _found(self, kind: str) -> dict[str, list[tuple[str, type]]]:
         self.load()

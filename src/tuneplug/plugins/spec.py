@@ -1,8 +1,8 @@
 """The hooks that plugins implement, ours included.
 
 Registering hooks return a class, or a list of classes, each with a ``name``; it is made without
-arguments where it is named.  Events tell observers what happens.  A plugin may take fewer arguments
-than a hook has, by their names; hooks may get more.
+arguments where it is named (a storage with its location).  Events tell observers what happens.  A
+plugin may take fewer arguments than a hook has, by their names; hooks may get more.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tuneplug.plugins.converting import Converter
     from tuneplug.scaling import Scaling
     from tuneplug.stopping.base import StoppingRule
+    from tuneplug.storage.base import Storage
     from tuneplug.strategies.base import Strategy
     from tuneplug.study import Study
     from tuneplug.trial import Trial
@@ -31,6 +32,7 @@ __all__ = [
     "tuneplug_fit_monitors",
     "tuneplug_scalings",
     "tuneplug_stopping_rules",
+    "tuneplug_storages",
     "tuneplug_strategies",
     "tuneplug_study_finished",
     "tuneplug_study_started",
@@ -68,6 +70,11 @@ def tuneplug_stopping_rules() -> type[StoppingRule] | list[type[StoppingRule]]: 
 @hookspec
 def tuneplug_executors() -> type[Executor] | list[type[Executor]]:  # type: ignore[empty-body]
     """Return executors, with ``submit``: ``study.optimize(objective, executor="its-name")``."""
+
+
+@hookspec
+def tuneplug_storages() -> type[Storage] | list[type[Storage]]:  # type: ignore[empty-body]
+    """Return storages: ``Study(storage="its-name://location")``, made with the location."""
 
 
 @hookspec

@@ -1,6 +1,6 @@
 """Contracts: tests that a plugin author inherits, and that tuneplug's own classes pass.
 
-Subclass one in a test file and give its fixture:
+They need pytest.  Subclass one in a test file and give its fixture:
 
     import pytest
     from tuneplug.testing import StrategyContract
@@ -11,9 +11,26 @@ Subclass one in a test file and give its fixture:
             return Corner()
 """
 
-from tuneplug.testing.execution import ExecutorContract
-from tuneplug.testing.rules import StoppingRuleContract
-from tuneplug.testing.scalings import ScalingContract
-from tuneplug.testing.strategies import StrategyContract
+import pytest
 
-__all__ = ["ExecutorContract", "ScalingContract", "StoppingRuleContract", "StrategyContract"]
+_CONTRACTS = ("converters", "execution", "monitors", "rules", "scalings", "storages", "strategies")
+# A broken promise shows the values.
+pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _CONTRACTS))
+
+from tuneplug.testing.converters import ConverterContract  # noqa: E402
+from tuneplug.testing.execution import ExecutorContract  # noqa: E402
+from tuneplug.testing.monitors import FitMonitorContract  # noqa: E402
+from tuneplug.testing.rules import StoppingRuleContract  # noqa: E402
+from tuneplug.testing.scalings import ScalingContract  # noqa: E402
+from tuneplug.testing.storages import StorageContract  # noqa: E402
+from tuneplug.testing.strategies import StrategyContract  # noqa: E402
+
+__all__ = [
+    "ConverterContract",
+    "ExecutorContract",
+    "FitMonitorContract",
+    "ScalingContract",
+    "StoppingRuleContract",
+    "StorageContract",
+    "StrategyContract",
+]

@@ -1,0 +1,10 @@
+"""Where the trials of a study are kept beyond the life of its process.
+
+>>> from tuneplug.storage import SqliteStorage
+"""
+
+from tuneplug.storage.base import Kept, Record, Storage
+from tuneplug.storage.memory import MemoryStorage
+from tuneplug.storage.sqlite import SqliteStorage
+
+__all__ = ["Kept", "MemoryStorage", "Record", "SqliteStorage", "Storage"]

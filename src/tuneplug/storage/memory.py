@@ -1,0 +1,65 @@
+"""A storage in memory: studies that follow each other in one process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar, final
+
+from tuneplug.errors import StorageError, TrialTakenError
+from tuneplug.storage.base import Kept, Record, Storage
+
+__all__ = ["MemoryStorage"]
+
+
+@final
+class MemoryStorage(Storage):
+    """Keeps studies as long as the object lives.
+
+    Examples
+    --------
+    >>> from tuneplug import Study
+    >>> storage = MemoryStorage()
+    >>> Study({"k": [1, 2, 3]}, storage=storage, name="k").optimize(lambda t: t.params["k"], 2)
+    >>> len(Study({"k": [1, 2, 3]}, storage=storage, name="k").trials)
+    2
+    """
+
+    name: ClassVar[str] = "memory"
+
+    def __init__(self, location: str = "") -> None:
+        if location:
+            raise ValueError(f"memory:// must be all of the URL, but got {location!r} after it")
+        self._settings: dict[str, str] = {}
+        self._records: dict[str, dict[int, str]] = {}  # as text, as a file has them
+
+    def open(self, study: str, settings: Mapping[str, Any]) -> Kept:
+        self._settings.setdefault(study, json.dumps(settings))
+        records = self._records.setdefault(study, {})
+        return Kept(
+            json.loads(self._settings[study]), [json.loads(records[n]) for n in sorted(records)]
+        )
+
+    def add(self, study: str, record: Record) -> None:
+        records = self._of(study)
+        if record["number"] in records:
+            raise TrialTakenError.of(study, record["number"])
+        records[record["number"]] = json.dumps(record)
+
+    def update(self, study: str, record: Record) -> None:
+        records = self._of(study)
+        if record["number"] not in records:
+            raise StorageError(f"study {study!r} has no trial {record['number']} to update")
+        records[record["number"]] = json.dumps(record)
+
+    def _of(self, study: str) -> dict[int, str]:
+        if study not in self._records:
+            raise StorageError(f"there is no study {study!r}, but {self.studies()}")
+        return self._records[study]
+
+    def studies(self) -> list[str]:
+        return sorted(self._settings)
+
+    def delete(self, study: str) -> None:
+        self._settings.pop(study, None)
+        self._records.pop(study, None)

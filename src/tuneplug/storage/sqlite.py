@@ -1,0 +1,141 @@
+"""A storage in one SQLite file, with the standard library alone.
+
+Each call is one transaction on a connection of its own, so that a storage can be used from any
+thread, pickled and inherited by a fork.  The file is in write-ahead mode: readers do not wait for
+the writer, and a killed process leaves whole transactions behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, final
+
+from tuneplug.errors import StorageError, TrialTakenError
+from tuneplug.storage.base import Kept, Record, Storage
+
+__all__ = ["SqliteStorage"]
+
+#: Version of the tables, the file's ``user_version``; a newer one is refused.
+VERSION = 1
+#: "tune" in ASCII, the file's ``application_id``.
+APPLICATION = 0x74756E65
+#: Seconds to wait for another process that writes.
+PATIENCE = 30.0
+
+TABLES = """
+create table studies (name text primary key, settings text not null) without rowid;
+create table trials (
+    study text not null references studies on delete cascade,
+    number integer not null,
+    record text not null,
+    primary key (study, number)
+) without rowid;
+"""
+
+
+@final
+class SqliteStorage(Storage):
+    """Keeps studies in a file: ``Study(..., storage="sqlite:///study.db", name="churn")``.
+
+    Parameters
+    ----------
+    location : str or path
+        The file; it is made if it is not there, its folder is not.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be opened or is another program's, or a newer tuneplug's.
+    """
+
+    name: ClassVar[str] = "sqlite"
+
+    def __init__(self, location: str | os.PathLike[str] = "") -> None:
+        if not os.fspath(location):
+            raise ValueError(
+                "a SQLite storage needs a file, as in 'sqlite:///study.db', but got none: "
+                "MemoryStorage() keeps studies in memory"
+            )
+        self.path = Path(location).absolute()
+        with self._transaction() as db:
+            self._prepare(db)
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        (tables,) = db.execute("select count(*) from sqlite_master").fetchone()
+        (version,) = db.execute("pragma user_version").fetchone()
+        (application,) = db.execute("pragma application_id").fetchone()
+        if not tables:
+            for statement in TABLES.split(";"):
+                db.execute(statement)
+            db.execute(f"pragma user_version = {VERSION}")
+            db.execute(f"pragma application_id = {APPLICATION}")
+        elif application != APPLICATION:
+            raise StorageError(f"{self.path} is the database of another program: give another file")
+        elif version > VERSION:
+            raise StorageError(
+                f"{self.path} has tables of version {version}, and this tuneplug knows {VERSION}: "
+                "install a newer one"
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Do all of what is within, or nothing."""
+        try:
+            with closing(sqlite3.connect(self.path, PATIENCE, isolation_level=None)) as db:
+                db.execute("pragma journal_mode = wal")
+                db.execute("pragma synchronous = normal")
+                db.execute("pragma foreign_keys = on")
+                db.execute("begin immediate")
+                yield db
+                db.execute("commit")
+        except sqlite3.Error as error:
+            raise StorageError(f"{self.path}: {error}") from error
+
+    def open(self, study: str, settings: Mapping[str, Any]) -> Kept:
+        with self._transaction() as db:
+            db.execute(
+                "insert into studies values (?, ?) on conflict do nothing",
+                (study, json.dumps(settings)),
+            )
+            (kept,) = db.execute("select settings from studies where name = ?", (study,)).fetchone()
+            rows = db.execute(
+                "select record from trials where study = ? order by number", (study,)
+            ).fetchall()
+        return Kept(json.loads(kept), [json.loads(record) for (record,) in rows])
+
+    def add(self, study: str, record: Record) -> None:
+        with self._transaction() as db:
+            row = (study, record["number"], json.dumps(record))
+            try:
+                db.execute("insert into trials values (?, ?, ?)", row)
+            except sqlite3.IntegrityError as error:
+                if "UNIQUE" in str(error):
+                    raise TrialTakenError.of(study, record["number"]) from None
+                raise StorageError(f"{self.path} has no study {study!r}") from error
+
+    def update(self, study: str, record: Record) -> None:
+        with self._transaction() as db:
+            changed = db.execute(
+                "update trials set record = ? where study = ? and number = ?",
+                (json.dumps(record), study, record["number"]),
+            )
+            if not changed.rowcount:
+                raise StorageError(
+                    f"{self.path}: study {study!r} has no trial {record['number']} to update"
+                )
+
+    def studies(self) -> list[str]:
+        with self._transaction() as db:
+            return [name for (name,) in db.execute("select name from studies order by name")]
+
+    def delete(self, study: str) -> None:
+        with self._transaction() as db:
+            db.execute("delete from studies where name = ?", (study,))
+
+    def __repr__(self) -> str:
+        return f"SqliteStorage({str(self.path)!r})"

@@ -1,0 +1,126 @@
+"""What a storage promises."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from tuneplug.errors import StorageError, TrialTakenError
+from tuneplug.parameters import Float
+from tuneplug.storage.base import Record, Storage
+from tuneplug.study import Study
+from tuneplug.trial import Trial, TrialState
+
+__all__ = ["StorageContract"]
+
+
+def _record(number: int, **more: Any) -> Record:
+    return {"number": number, "state": "running", "params": {"x": 0.1 + number}, **more}
+
+
+def _objective(trial: Trial) -> float:
+    if trial.number == 2:
+        raise ArithmeticError("made to fail")
+    trial.report(float(trial.params["x"]), 0)
+    return float(trial.params["x"]) ** 2
+
+
+class StorageContract:
+    """Tests of a storage; give the fixture ``storage``, which returns a new and empty one.
+
+    ``reopened`` returns what another process would open; by default the same object.
+    """
+
+    #: Names that a study may have.
+    names = ("a", "A", "two words", "naïve ☃", "it's; drop table studies", "a/../b%", "x" * 500)
+
+    def reopened(self, storage: Storage) -> Storage:
+        """Return a storage at the same place."""
+        return storage
+
+    def test_it_has_a_name(self, storage: Storage) -> None:
+        assert isinstance(storage.name, str)
+        assert storage.name
+
+    def test_a_new_study_has_its_settings_and_no_trial(self, storage: Storage) -> None:
+        assert storage.studies() == []
+        settings = {"direction": "maximize", "seed": 2**63 + 1}
+        assert storage.open("a", settings) == (settings, [])
+        assert storage.studies() == ["a"]
+
+    def test_a_known_study_keeps_the_settings_it_began_with(self, storage: Storage) -> None:
+        storage.open("a", {"seed": 1})
+        assert self.reopened(storage).open("a", {"seed": 2}).settings == {"seed": 1}
+
+    def test_records_come_back_by_number_as_they_were_last(self, storage: Storage) -> None:
+        storage.open("a", {})
+        for number in (0, 1, 2, 10):
+            storage.add("a", _record(number))
+        storage.update("a", _record(1, value=[1, 2.5, None, True, "é", {"b": []}]))
+        records = self.reopened(storage).open("a", {}).records
+        expected = [_record(0), _record(1, value=[1, 2.5, None, True, "é", {"b": []}])]
+        assert records == [*expected, _record(2), _record(10)]
+        assert type(records[1]["value"][0]) is int
+
+    def test_numbers_are_kept_to_the_last_digit(self, storage: Storage) -> None:
+        numbers = [0.1 + 0.2, 5e-324, 1.7976931348623157e308, math.inf, -math.inf, 2**70]
+        storage.open("a", {})
+        storage.add("a", _record(0, value=numbers))
+        storage.add("a", _record(1, value=math.nan))
+        first, second = self.reopened(storage).open("a", {}).records
+        assert first["value"] == numbers
+        assert math.isnan(second["value"])
+
+    def test_a_number_is_taken_once(self, storage: Storage) -> None:
+        storage.open("a", {})
+        storage.add("a", _record(0, value=1))
+        with pytest.raises(TrialTakenError):
+            self.reopened(storage).add("a", _record(0, value=2))
+        assert storage.open("a", {}).records == [_record(0, value=1)]
+
+    def test_only_what_is_there_can_be_added_to_or_updated(self, storage: Storage) -> None:
+        with pytest.raises(StorageError):
+            storage.add("a", _record(0))
+        storage.open("a", {})
+        with pytest.raises(StorageError):
+            storage.update("a", _record(0))
+
+    def test_studies_are_told_apart_by_any_name(self, storage: Storage) -> None:
+        for k, name in enumerate(self.names):
+            storage.open(name, {"k": k})
+            storage.add(name, _record(k))
+        again = self.reopened(storage)
+        assert again.studies() == sorted(self.names)
+        for k, name in enumerate(self.names):
+            assert again.open(name, {}) == ({"k": k}, [_record(k)])
+
+    def test_a_deleted_study_is_forgotten_with_its_trials(self, storage: Storage) -> None:
+        for name in ("a", "b"):
+            storage.open(name, {})
+            storage.add(name, _record(0))
+        storage.delete("a")
+        storage.delete("a")
+        assert self.reopened(storage).studies() == ["b"]
+        assert storage.open("a", {"new": True}) == ({"new": True}, [])
+        assert storage.open("b", {}).records == [_record(0)]
+
+    def test_a_large_record_is_kept(self, storage: Storage) -> None:
+        reports = [[step, step / 7, None] for step in range(50_000)]
+        storage.open("a", {})
+        storage.add("a", _record(0, reports=reports))
+        assert self.reopened(storage).open("a", {}).records == [_record(0, reports=reports)]
+
+    def test_a_study_goes_on_where_it_was(self, storage: Storage) -> None:
+        space = {"x": Float(-1.0, 1.0), "kind": [(1, 2), None]}
+        whole = Study(space, strategy="random", seed=3)
+        whole.optimize(_objective, 8)
+        Study(space, strategy="random", seed=3, storage=storage, name="a").optimize(_objective, 5)
+        study = Study(space, strategy="random", storage=self.reopened(storage), name="a")
+        study.optimize(_objective, 3)
+        assert [t.params for t in study.trials] == [t.params for t in whole.trials]
+        assert [t.value for t in study.trials] == [t.value for t in whole.trials]
+        assert [t.reports for t in study.trials] == [t.reports for t in whole.trials]
+        assert study.trials[2].state is TrialState.FAILED
+        assert "made to fail" in str(study.trials[2].error)

@@ -1,0 +1,264 @@
+"""Studies in a storage outlive their process, and a storage that fails for a time loses nothing."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import warnings
+from contextlib import closing
+from dataclasses import fields
+
+import pytest
+
+from tuneplug import (
+    Categorical,
+    Float,
+    SpaceError,
+    StorageError,
+    Study,
+    Trial,
+    TrialState,
+    TrialTakenError,
+    UnknownNameError,
+)
+from tuneplug.plugins import Plugins
+from tuneplug.storage import MemoryStorage, SqliteStorage, sqlite
+from tuneplug.testing.storages import _objective
+
+SPACE = {"x": Float(0.0, 1.0), "layers": [(5,), (5, 5), None, "auto", 0.5, True]}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "study.db"
+
+
+def study(path, space=SPACE, **options):
+    return Study(
+        space, strategy="random", storage=f"sqlite:///{path}", **{"name": "a", "seed": 0} | options
+    )
+
+
+def value(trial):
+    return trial.params["x"]
+
+
+# ---------------------------------------------------------------- going on
+
+
+def test_all_of_a_trial_comes_back(path):
+    first = study(path, direction="maximize", stopping="median")
+    first.optimize(_objective, 4)
+    trial = first.ask()
+    trial.report(float("nan"), 0)
+    trial.report(2.0, 3, fold=1)
+    first.tell(trial, 0.5, variance=0.25)
+    again = study(path, direction="maximize")
+    for mine, theirs in zip(first.trials, again.trials, strict=True):
+        kept = [field.name for field in fields(Trial) if field.init and field.name != "stop_tests"]
+        assert [repr(getattr(mine, n)) for n in kept] == [repr(getattr(theirs, n)) for n in kept]
+    assert again.best_trial.number == first.best_trial.number
+
+
+def test_choices_come_back_as_the_very_objects(path):
+    study(path).optimize(value, 20)
+    again = study(path)
+    choices = again.space.branches[0]["layers"].values
+    tried = [trial.params["layers"] for trial in again.trials]
+    assert {repr(choice) for choice in tried} == {repr(choice) for choice in choices}
+    assert all(any(choice is known for known in choices) for choice in tried if choice != 0.5)
+
+
+def test_without_a_seed_the_study_goes_on_with_its_own(path):
+    first = study(path, seed=None)
+    assert study(path, seed=None).seed == first.seed
+    assert study(path, seed=5).seed == 5
+
+
+def test_a_killed_process_leaves_every_trial_that_had_ended(path):
+    code = (
+        "import os, signal, sys; from tuneplug import Float, Study\n"
+        "study = Study({'x': Float(0.0, 1.0)}, strategy='random', seed=0, name='a',"
+        " storage='sqlite:///' + sys.argv[1])\n"
+        "def objective(trial):\n"
+        "    if trial.number == 7: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return trial.params['x']\n"
+        "study.optimize(objective, 20)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    again = study(path, space={"x": Float(0.0, 1.0)})
+    states = [trial.state for trial in again.trials]
+    assert states == [TrialState.COMPLETE] * 7 + [TrialState.FAILED]
+    assert again.trials[7].error == "interrupted: the process that ran this trial has ended"
+    again.optimize(value, 12)
+    whole = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0)
+    whole.optimize(value, 20)
+    assert [t.params for t in again.trials] == [t.params for t in whole.trials]
+    assert [t.state for t in study(path, space={"x": Float(0.0, 1.0)}).trials][7] is states[7]
+
+
+def test_a_wider_range_and_an_added_choice_are_welcome(path):
+    study(path).optimize(value, 10)
+    wider = {"x": Float(-1.0, 3.0), "layers": ["new", (9,), *SPACE["layers"]]}
+    again = study(path, space=wider)
+    assert [t.params for t in again.trials] == [t.params for t in study(path).trials]
+    again.optimize(value, 20)
+    assert min(t.params["x"] for t in again.trials) < 0.0
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ({"x": Float(0.0, 1.0)}, r"trial 0, \{.*\}, is not: .*\['layers'\] not expected"),
+        ({**SPACE, "layers": Categorical(["auto"])}, r"trial \d, .*layers"),
+        ({**SPACE, "x": Float(0.0, 1e-6)}, r"trial 0, .*x: .*give a space that has it"),
+        ({**SPACE, "y": [1, 2]}, r"\['y'\] missing"),
+    ],
+)
+def test_a_space_that_lacks_a_trial_is_refused(path, space, message):
+    study(path).optimize(value, 10)
+    with pytest.raises(SpaceError, match=message):
+        study(path, space=space)
+
+
+def test_another_direction_is_refused(path):
+    study(path)
+    with pytest.raises(ValueError, match=r"direction='minimize', but got 'maximize'"):
+        study(path, direction="maximize")
+
+
+def test_two_processes_do_not_run_one_study(path):
+    one, two = study(path), study(path)
+    mine = one.ask()
+    with pytest.raises(TrialTakenError, match="another has added trial 0 to 'a'"):
+        two.ask()
+    assert two.trials == []
+    one.tell(mine, 1.0)
+    assert [trial.value for trial in study(path).trials] == [1.0]
+
+
+# ---------------------------------------------------------------- a storage that fails
+
+
+def test_what_could_not_be_written_is_written_later(path, monkeypatch):
+    first = study(path)
+    monkeypatch.setattr(sqlite, "PATIENCE", 0.0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("begin exclusive")
+        with pytest.warns(
+            RuntimeWarning, match=r"1 trial\(s\) of study 'a' could .*locked"
+        ) as told:
+            first.optimize(value, 3)
+        assert len(told) == 1
+        assert len(first.trials) == 3
+    first.tell(first.ask(), 2.0)
+    assert [t.value for t in study(path).trials] == [t.value for t in first.trials]
+
+
+def test_a_full_disk_ends_no_search_and_loses_no_trial(path, monkeypatch):
+    first = study(path)
+    first.optimize(value, 3)
+
+    class Full(sqlite3.Connection):
+        def execute(self, sql, *args):
+            if sql.startswith("begin"):
+                super().execute("pragma max_page_count = 1")  # no more than there are
+            return super().execute(sql, *args)
+
+    connect = sqlite3.connect
+
+    def full(*args, **options):
+        return connect(*args, factory=Full, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", full)
+        with pytest.warns(RuntimeWarning, match="database or disk is full"):
+            first.optimize(value, 60)
+    assert len(first.trials) == 63
+    first.tell(first.ask(), 0.0)
+    assert [t.value for t in study(path).trials] == [t.value for t in first.trials]
+
+
+def test_a_file_that_is_no_database_is_left_alone(path):
+    path.write_text("notes of mine, nothing to do with it" * 100)
+    with pytest.raises(StorageError, match=r"study\.db: file is not a database"):
+        study(path)
+    assert path.read_text().startswith("notes of mine")
+
+
+def test_the_database_of_another_program_is_left_alone(path):
+    with closing(sqlite3.connect(path)) as theirs:
+        theirs.execute("create table studies (mine)")
+    with pytest.raises(StorageError, match="is the database of another program"):
+        study(path)
+
+
+def test_a_newer_file_is_refused_with_both_versions(path):
+    study(path)
+    with closing(sqlite3.connect(path)) as newer:
+        newer.execute("pragma user_version = 7")
+    with pytest.raises(StorageError, match="has tables of version 7, and this tuneplug knows 1"):
+        study(path)
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(StorageError, match="unable to open database file"):
+        study(tmp_path / "missing" / "study.db")
+
+
+# ---------------------------------------------------------------- how it is given
+
+
+def test_a_url_names_the_file_as_in_sqlalchemy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Study(SPACE, storage="sqlite:///here.db", name="a")
+    Study(SPACE, storage=f"sqlite:///{tmp_path}/there.db", name="a")
+    assert SqliteStorage(tmp_path / "here.db").studies() == ["a"]
+    assert SqliteStorage(tmp_path / "there.db").studies() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("storage", "name", "error", "message"),
+    [
+        ("study.db", "a", ValueError, r"must be a URL such as 'sqlite:///study.db'.*'study.db'"),
+        ("mysql://host", "a", UnknownNameError, r"one of \['memory', 'sqlite'\], but got 'mysql'"),
+        ("sqlite://", "a", ValueError, r"needs a file, as in 'sqlite:///study.db'"),
+        ("memory://x", "a", ValueError, "must be all of the URL"),
+        (3, "a", TypeError, "must be a URL, a Storage or None, but got 3"),
+        (MemoryStorage(), None, ValueError, "needs a name, but got name=None"),
+        (MemoryStorage(), "", ValueError, "needs a name, but got name=''"),
+    ],
+)
+def test_what_is_no_storage_is_refused(storage, name, error, message):
+    with pytest.raises(error, match=message):
+        Study(SPACE, storage=storage, name=name, plugins=Plugins(installed=False))
+
+
+def test_a_storage_serves_threads_and_travels_to_other_processes(path):
+    storage = SqliteStorage(path)
+
+    def run(name):
+        Study(SPACE, strategy="random", seed=0, storage=storage, name=name).optimize(value, 10)
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in "abcd"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    copied = pickle.loads(pickle.dumps(storage))
+    assert [len(copied.open(name, {}).records) for name in copied.studies()] == [10] * 4
+
+
+def test_the_file_stays_whole(path):
+    first = study(path)
+    first.optimize(value, 5)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("pragma integrity_check").fetchall() == [("ok",)]
+        assert db.execute("select count(*) from trials").fetchone() == (5,)

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ import cloudpickle
 import joblib
 from threadpoolctl import threadpool_limits
 
-from tuneplug.execution import Executor, Workers
+from tuneplug.execution import Executor, Workers, n_workers
 from tuneplug_sklearn._compat import LokyExecutor, active_backend
 from tuneplug_sklearn.shipping import Shipment
 
@@ -40,6 +40,9 @@ IDLE_SECONDS = 60
 
 #: The longest wait for a pool to pass on a job to its workers, which takes milliseconds.
 PASSING_ON_SECONDS = 5.0
+
+#: What this process has, and a fork of it.
+_BIRTHMARK = os.urandom(16)
 
 _this_thread = threading.local()
 
@@ -89,7 +92,12 @@ class Crew:
 
 @contextmanager
 def crew(
-    shipment: Shipment, n_jobs: int | None, executor: Executor | None, n_tasks: int, ahead: int
+    shipment: Shipment,
+    n_jobs: int | None,
+    executor: Executor | str | None,
+    named: Callable[..., Executor],
+    n_tasks: int,
+    ahead: int,
 ) -> Iterator[Crew]:
     """Yield the workers that the arguments and the surroundings ask for.
 
@@ -97,7 +105,9 @@ def crew(
     ----------
     shipment : Shipment
     n_jobs : int or None
-    executor : Executor or None
+    executor : Executor, str or None
+    named : callable
+        Makes the executor that has a name.
     n_tasks : int
         Jobs there will be at most.
     ahead : int
@@ -108,10 +118,12 @@ def crew(
     ------
     ValueError
         If joblib's backend is one that is not known here.
+    UnknownNameError
+        If no plugin has the executor that is named.
     """
     with shipment, ExitStack() as stack:
         if executor is not None and not in_worker():
-            yield stack.enter_context(_given(shipment, executor, n_jobs))
+            yield stack.enter_context(_elsewhere(shipment, executor, n_jobs, named))
             return
         backend, _ = active_backend()
         slots = 1 if in_worker() else min(joblib.effective_n_jobs(n_jobs), n_tasks)
@@ -129,10 +141,10 @@ def crew(
             workers = Workers(slots + ahead, lambda: _Processes(slots, threads))
             yield Crew(stack.enter_context(workers), shipment, None, inline=False, local=False)
         elif name == "DaskDistributedBackend":
-            given = backend.client.get_executor(pure=False)
-            yield stack.enter_context(_given(shipment, given, slots))
+            given = named("dask", backend.client)
+            yield stack.enter_context(_elsewhere(shipment, given, slots, named))
         elif name == "RayBackend":
-            yield stack.enter_context(_given(shipment, _Ray(), slots))
+            yield stack.enter_context(_elsewhere(shipment, "ray", slots, named))
         else:
             raise ValueError(
                 f"n_jobs={n_jobs} asks for workers of joblib's backend {name}, which is not known: "
@@ -141,49 +153,76 @@ def crew(
 
 
 @contextmanager
-def _given(shipment: Shipment, executor: Executor, n_jobs: int | None) -> Iterator[Crew]:
+def _elsewhere(
+    shipment: Shipment,
+    executor: Executor | str,
+    n_jobs: int | None,
+    named: Callable[..., Executor],
+) -> Iterator[Crew]:
+    """Yield workers on an executor, which find the shipment by a way that suits it."""
+    slots = None if n_jobs is None else joblib.effective_n_jobs(n_jobs)
+    if isinstance(executor, str):
+        team = Workers(slots, lambda: _around(named(executor), shipment))
+    else:
+        client = getattr(executor, "_client", executor)  # Dask's, behind its get_executor()
+        dask = hasattr(client, "scatter")
+        team = Workers(slots, given=_around(named("dask", client) if dask else executor, shipment))
+    with team as workers, ExitStack() as stack:
+        threads = max(1, (os.cpu_count() or 1) // workers.slots)
+        local = isinstance(workers.executor, _Here)
+        if local:
+            stack.enter_context(threadpool_limits(threads, user_api="blas"))
+        yield Crew(workers, shipment, threads, inline=False, local=local)
+
+
+def _around(executor: Executor, shipment: Shipment) -> _Around:
     """Find out where the jobs of an executor run, and ship accordingly."""
-    known = getattr(executor, "_max_workers", None) or os.cpu_count() or 1
-    slots = known if n_jobs is None else joblib.effective_n_jobs(n_jobs)
-    threads = max(1, (os.cpu_count() or 1) // slots)
-    with Workers(slots, given=executor) as workers:
-        if executor.submit(os.getpid).result() == os.getpid():
-            with threadpool_limits(threads, user_api="blas"):
-                yield Crew(workers, shipment, threads, inline=False, local=True)
-            return
-        client: Any = getattr(executor, "_client", None)  # of Dask
-        if hasattr(client, "scatter"):
-            workers = Workers(slots, given=_Scattering(executor, client))
-            yield Crew(workers, shipment, threads, inline=False, local=False)
-            return
-        path = shipment.write()
-        if not executor.submit(os.path.exists, str(path)).result():
-            shipment.path = None  # another machine: it goes with each job
-        workers = Workers(slots, given=_Pickling(executor))
-        yield Crew(workers, shipment, threads, inline=False, local=False)
+    if executor.submit(_whereabouts).result() == _whereabouts():
+        return _Here(executor)
+    if hasattr(executor, "put"):
+        return _Putting(executor)
+    path = shipment.path or shipment.write()
+    if not executor.submit(os.path.exists, str(path)).result():
+        shipment.path = None  # another machine: it goes with each job
+    return _Pickling(executor)
 
 
-class _Scattering:
-    """Dask as an executor whose jobs have a shipment as their first argument: it is scattered.
+def _whereabouts() -> tuple[int, bytes]:
+    """Return what no other process returns, be it a fork of this one or on another machine."""
+    return os.getpid(), _BIRTHMARK
 
-    What was scattered is lost with the workers that have it: after a job that was lost, it is
-    scattered again.
-    """
 
-    def __init__(self, executor: Executor, client: Any) -> None:
-        self._executor, self._client = executor, client
-        self._sent: Any = None
+class _Around:
+    """An executor around another, which it shuts down as its own."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor: Any = executor
+
+    @property
+    def n_workers(self) -> int | None:
+        return n_workers(self._executor)
+
+    def submit(self, fn: Any, /, *args: Any) -> Any:
+        return self._executor.submit(fn, *args)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        if hasattr(self._executor, "shutdown"):
+            self._executor.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+
+class _Here(_Around):
+    """An executor whose jobs run in this process."""
+
+
+class _Putting(_Around):
+    """An executor whose jobs have a shipment as their first argument: it is put there once."""
+
+    _sent: Any = None
 
     def submit(self, fn: Any, shipment: Shipment, /, *args: Any) -> Any:
         if self._sent is None:
-            self._sent = self._client.scatter(shipment, broadcast=True, hash=False)
-        future = self._executor.submit(fn, self._sent, *args)
-        future.add_done_callback(self._forget_if_lost)
-        return future
-
-    def _forget_if_lost(self, future: Any) -> None:
-        if future.cancelled() or future.exception() is not None:
-            self._sent = None
+            self._sent = self._executor.put(shipment)
+        return self._executor.submit(fn, self._sent, *args)
 
 
 def _n_threads(backend: Any, slots: int) -> int:
@@ -191,11 +230,8 @@ def _n_threads(backend: Any, slots: int) -> int:
     return asked or max(1, joblib.cpu_count() // slots)
 
 
-class _Pickling:
+class _Pickling(_Around):
     """An executor whose jobs are pickled while they are submitted, whatever their functions."""
-
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
 
     def submit(self, fn: Any, /, *args: Any) -> Any:
         return self._executor.submit(_unpacked, cloudpickle.dumps((fn, args)))
@@ -259,15 +295,3 @@ def _ignore_interrupts() -> None:
 def _unpacked(job: bytes) -> Any:
     fn, args = cloudpickle.loads(job)
     return fn(*args)
-
-
-class _Ray:
-    """The running Ray as an executor."""
-
-    def __init__(self) -> None:
-        import ray
-
-        self._call = ray.remote(lambda fn, args: fn(*args))
-
-    def submit(self, fn: Any, /, *args: Any) -> Any:
-        return self._call.remote(fn, args).future()

@@ -16,7 +16,6 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
 
 from tuneplug import SearchSpace, Study
-from tuneplug.execution import Executor
 from tuneplug.monitoring import FitMonitor
 from tuneplug.stopping import CompletionRule, Convergence, Patience, Target
 from tuneplug_sklearn._compat import RETURN, metric_names
@@ -29,7 +28,6 @@ __all__ = [
     "check_metric",
     "check_names",
     "driving_metric",
-    "executor_of",
     "lag_for",
     "limits_of",
     "make_splits",
@@ -197,15 +195,6 @@ def start_study(search: Any, metric: str | None) -> tuple[Study, int]:
     if n_independent < search.n_iter:  # earlier results take the place of start-up trials
         n_independent -= n_earlier
     return study, max(n_independent, n_distinct(space, points))
-
-
-def executor_of(search: Any, study: Study) -> Executor | None:
-    """Return where to fit, None for joblib's workers."""
-    if not isinstance(search.executor, str):
-        given: Executor | None = search.executor
-        return given
-    named: Executor = study.plugins.named("executor", search.executor)
-    return named
 
 
 def make_splits(search: Any, X: Any, y: Any, split_params: Mapping[str, Any]) -> list[Any]:

@@ -38,7 +38,6 @@ from tuneplug_sklearn.planning import (
     check_metric,
     check_names,
     driving_metric,
-    executor_of,
     lag_for,
     limits_of,
     make_splits,
@@ -363,11 +362,12 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         team = crew(
             Shipment(evaluation),
             self.n_jobs,
-            executor_of(self, study),
+            self.executor,
+            functools.partial(study.plugins.named, "executor"),
             n_tasks=n_folds * n_candidates,
             ahead=0 if limits.timed else 1,
         )
-        with study.running(), team as workers:
+        with team as workers, study.running():
             schedule = Schedule(
                 study,
                 workers,

@@ -1,8 +1,9 @@
 """What every fit needs, sent to each worker once.
 
 Within this process it is passed as it is.  Other processes of this machine map one file, so that
-all of them share the memory of the arrays in it; those are read-only.  Dask scatters it.  A worker
-that cannot see the file is sent all of it with each job.
+all of them share the memory of the arrays in it; those are read-only.  A cluster that has a way to
+put a value at its workers, as Dask and Ray have, does that.  A worker that cannot see the file is
+sent all of it with each job.  Each process unpacks it once.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import mmap
 import os
 import pickle
 import tempfile
+import uuid
 from collections import OrderedDict
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class Shipment:
 
     def __init__(self, value: Any) -> None:
         self._value = value
+        self._key = uuid.uuid4().hex
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self.path: Path | None = None
 
@@ -71,35 +73,39 @@ class Shipment:
             self._folder.cleanup()
             self.path = None
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        if self.path is None:
-            return _Received, (cloudpickle.dumps(self._value), None)
-        return _Received, (None, str(self.path))
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        if self.path is not None:
+            return _Received, (self._key, None, str(self.path))
+        content = cloudpickle.dumps(self._value)
+        # Out of band, where that is understood: it is then not copied for each job.
+        kept: Any = pickle.PickleBuffer(content) if protocol >= 5 else content
+        return _Received, (self._key, kept, None)
 
 
 class _Received:
     """A shipment at its destination; the value is unpacked when it is first opened."""
 
-    def __init__(self, content: bytes | None, path: str | None) -> None:
-        self._content, self._path = content, path
+    def __init__(self, key: str, content: Any, path: str | None) -> None:
+        self._key, self._content, self._path = key, content, path
 
     def open(self) -> Any:
-        if self._path is None:
-            return self._unpacked
-        if self._path not in _received:
+        if self._key not in _received:
             while len(_received) >= N_KEPT:
                 _received.popitem(last=False)
-            _received[self._path] = _read(Path(self._path))
-        _received.move_to_end(self._path)
-        return _received[self._path]
+            _received[self._key] = self._unpacked()
+        _received.move_to_end(self._key)
+        return _received[self._key]
 
-    @cached_property
     def _unpacked(self) -> Any:
-        assert self._content is not None
+        if self._path is not None:
+            return _read(Path(self._path))
         return pickle.loads(self._content)  # noqa: S301  sent by the search itself
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Received, (self._content, self._path)
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        content = self._content
+        if content is not None:
+            content = pickle.PickleBuffer(content) if protocol >= 5 else bytes(content)
+        return _Received, (self._key, content, self._path)
 
 
 def _write(path: Path, value: Any) -> None:

@@ -2,7 +2,8 @@
 
 An executor is anything with ``submit(fn, *args)`` whose futures have ``add_done_callback`` and
 ``result``: concurrent.futures, loky, Dask, Ray, MPI, ipyparallel.  No worker waits for another: as
-one job ends, the next is submitted.
+one job ends, the next is submitted.  An executor that was made for a name is the search's own: it
+is shut down with it, and made anew where it breaks.
 
 A worker that dies (killed, out of memory) takes a whole process pool with it.  The pool is then
 made anew, and the jobs that were in flight run again, one at a time, so that the one at fault shows
@@ -19,6 +20,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from typing import Any, Protocol
 
@@ -33,6 +35,7 @@ __all__ = [
     "Workers",
     "drive",
     "evaluate",
+    "n_workers",
     "resolve_n_jobs",
     "workers",
 ]
@@ -46,7 +49,15 @@ class Future(Protocol):
 
 
 class Executor(Protocol):
-    """Runs functions somewhere else: threads, processes, a cluster."""
+    """Runs functions somewhere else: threads, processes, a cluster.
+
+    It may have more, which is used where it is there:
+
+    - ``n_workers``, how many jobs it can run at once, for where ``n_jobs`` is None;
+    - ``put(value)``, which returns what stands for a value among the arguments of ``submit``, so
+      that it is sent to each worker once and not with each job;
+    - ``shutdown(wait=True, *, cancel_futures=False)``, called on one that was made for a name.
+    """
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> Any: ...
 
@@ -92,25 +103,33 @@ class Workers:
 
     Parameters
     ----------
-    slots : int
-        Jobs in flight at once.
+    slots : int or None
+        Jobs in flight at once; None is what the executor can run at once if it tells, else one for
+        each core of this machine.
     make : callable
-        Returns an executor with the ``shutdown`` of concurrent.futures.  Those that it made are
-        shut down here, and replaced when they break.
+        Returns an executor.  Those that it made are shut down here, and replaced when they break.
     given : Executor, optional
         One that belongs to the caller, instead; the attribute says whether there is one.
+
+    Attributes
+    ----------
+    executor : Executor
+        The one in use.
+    slots : int
+    given : bool
     """
 
     def __init__(
-        self, slots: int, make: Callable[[], Any] = Inline, *, given: Executor | None = None
+        self, slots: int | None, make: Callable[[], Any] = Inline, *, given: Executor | None = None
     ) -> None:
-        self.slots, self.given = slots, given is not None
+        self.given = given is not None
         self._make = make
-        self._executor: Any = make() if given is None else given
+        self.executor: Any = make() if given is None else given
+        self.slots = slots or n_workers(self.executor) or os.cpu_count() or 1
 
     def submit(self, job: Job) -> Any:
         """Return the future of a job."""
-        return self._executor.submit(job.call, *job.args)
+        return self.executor.submit(job.call, *job.args)
 
     def replace(self, error: BaseException) -> None:
         """Make a new executor in the place of a broken one.
@@ -123,7 +142,7 @@ class Workers:
         if self.given:
             raise error
         self._close(cancel=True)
-        self._executor = self._make()
+        self.executor = self._make()
 
     def __enter__(self) -> Workers:
         return self
@@ -133,9 +152,17 @@ class Workers:
             self._close(cancel=kind is not None)
 
     def _close(self, *, cancel: bool) -> None:
-        if cancel and hasattr(self._executor, "terminate"):
-            self._executor.terminate()
-        self._executor.shutdown(wait=True, cancel_futures=cancel)
+        if cancel and hasattr(self.executor, "terminate"):
+            self.executor.terminate()
+        if hasattr(self.executor, "shutdown"):
+            self.executor.shutdown(wait=True, cancel_futures=cancel)
+
+
+def n_workers(executor: Any) -> int | None:
+    """Return how many jobs an executor can run at once, None if it does not tell."""
+    # concurrent.futures and loky know it under a private name.
+    found = getattr(executor, "n_workers", None) or getattr(executor, "_max_workers", None)
+    return int(found) if isinstance(found, Integral) else None
 
 
 def drive(
@@ -272,11 +299,26 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     return n_jobs if n_jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + n_jobs)
 
 
-def workers(executor: Executor | None, n_jobs: int | None) -> Workers:
-    """Return workers on a given executor, on threads, or with one job on the calling thread."""
-    slots = resolve_n_jobs(n_jobs)
+def workers(
+    executor: Executor | str | None, n_jobs: int | None, named: Callable[[str], Executor]
+) -> Workers:
+    """Return workers on an executor, on threads, or with one job on the calling thread.
+
+    Parameters
+    ----------
+    executor : Executor, str or None
+        One that is given, the name of one, or none.
+    n_jobs : int or None
+        Jobs in flight; see ``Workers`` for None with an executor, which is 1 without.
+    named : callable
+        Makes the executor that has a name.
+    """
     if executor is not None:
+        slots = None if n_jobs is None else resolve_n_jobs(n_jobs)
+        if isinstance(executor, str):
+            return Workers(slots, partial(named, executor))
         return Workers(slots, given=executor)
+    slots = resolve_n_jobs(n_jobs)
     if slots == 1:
         return Workers(1)
     return Workers(slots, lambda: ThreadPoolExecutor(slots, thread_name_prefix="tuneplug"))

@@ -356,7 +356,7 @@ class Study:
         objective: Callable[[Trial], float],
         n_trials: int | None = None,
         *,
-        n_jobs: int | None = 1,
+        n_jobs: int | None = None,
         executor: Executor | str | None = None,
         timeout: float | None = None,
     ) -> None:
@@ -372,11 +372,13 @@ class Study:
             ``objective(trial) -> float``; settings are in ``trial.params``.
         n_trials : int or None, default None
             How many to start, at most; None needs a timeout.
-        n_jobs : int or None, default 1
-            Trials at once: on threads unless an executor is given; -1 is one for each core.
+        n_jobs : int or None, default None
+            Trials at once: on threads unless an executor is given; -1 is one for each core.  None
+            is 1, or with an executor as many as it can run at once, if it tells, else one for each
+            core.
         executor : str or object with ``submit``, optional
-            Where to run trials, or the name of a plugin's executor.  Process pools need a picklable
-            objective.
+            Where to run trials; or the name of one, such as ``"dask"`` or ``"ray"``, which is made
+            for the time of the call.  Process pools need a picklable objective.
         timeout : float, optional
             Seconds after which no trial is started; running ones are told by
             ``trial.should_stop()`` and end STOPPED if they ask.
@@ -396,9 +398,7 @@ class Study:
             raise ValueError("optimize needs n_trials, a timeout, or both, but got neither")
         if timeout is not None and not timeout > 0:
             raise ValueError(f"timeout must be positive seconds, but got {timeout!r}")
-        at: Executor | None = (
-            self.plugins.named("executor", executor) if isinstance(executor, str) else executor
-        )
+        named = partial(self.plugins.named, "executor")
         first = len(self.history)
         deadline = math.inf if timeout is None else time.time() + timeout
         last = math.inf if n_trials is None else first + n_trials
@@ -420,7 +420,7 @@ class Study:
             trial.deadline = None if timeout is None else deadline
             return Job(trial.number, evaluate, (objective, trial))
 
-        with self.running(), workers(at, n_jobs) as crew:
+        with workers(executor, n_jobs, named) as crew, self.running():
             try:
                 drive(crew, next_job, self._record, self._lose)
             except BaseException:

@@ -6,6 +6,8 @@ import os
 import queue
 from typing import Any
 
+import pytest
+
 from tuneplug.parameters import Float
 from tuneplug.study import Study
 from tuneplug.trial import Trial, TrialState
@@ -15,6 +17,10 @@ __all__ = ["ExecutorContract"]
 
 def _double(x: int) -> int:
     return 2 * x
+
+
+def _same(value: Any, k: int) -> tuple[Any, int]:
+    return value, k
 
 
 def _square(trial: Trial) -> float:
@@ -41,6 +47,20 @@ class ExecutorContract:
             future.add_done_callback(lambda _, number=number: landed.put(number))
         assert {landed.get(timeout=self.patience) for _ in futures} == set(range(8))
         assert [future.result() for future in futures] == [2 * k for k in range(8)]
+
+    def test_what_is_put_arrives_as_the_value(self, executor: Any) -> None:
+        if not hasattr(executor, "put"):
+            pytest.skip("it has no put")
+        for value in ([1, 2], {"a": 1}, "text", None):
+            sent = executor.put(value)
+            results = [executor.submit(_same, sent, k).result() for k in range(3)]
+            assert results == [(value, k) for k in range(3)]
+
+    def test_it_tells_how_many_it_runs_at_once(self, executor: Any) -> None:
+        if not hasattr(executor, "n_workers"):
+            pytest.skip("it has no n_workers")
+        assert isinstance(executor.n_workers, int)
+        assert executor.n_workers > 0
 
     def test_a_study_runs_on_it(self, executor: Any) -> None:
         study = Study({"x": Float(-1.0, 1.0)}, strategy="random", seed=0)

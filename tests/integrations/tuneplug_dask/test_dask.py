@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import cluster_cases
 import dask
 import pytest
 from cluster_cases import ClusterCases, X, falling, outcome, search, y
@@ -83,7 +85,7 @@ def test_without_a_cluster_one_is_started_and_ended(tmp_path):
         "    try: Client.current()\n"
         "    except ValueError: print(len(study.trials), 'and no client')\n"
     )
-    here = os.path.dirname(sys.modules["cluster_cases"].__file__)
+    here = str(Path(cluster_cases.__file__).parent)
     done = subprocess.run(
         [sys.executable, "-W", "error", str(tmp_path / "alone.py")],
         env={**os.environ, "PYTHONPATH": here},

@@ -6,7 +6,9 @@ import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import cluster_cases
 import pytest
 from cluster_cases import ClusterCases, falling
 
@@ -21,7 +23,7 @@ ray = pytest.importorskip("ray")
 def _ray():
     from ray.util.joblib import register_ray
 
-    here = os.path.dirname(sys.modules["cluster_cases"].__file__)
+    here = str(Path(cluster_cases.__file__).parent)
     ray.init(
         num_cpus=2,
         include_dashboard=False,
@@ -88,7 +90,7 @@ def test_without_a_ray_one_is_started_and_ended(tmp_path):
         "study.optimize(falling, 4, executor='ray', n_jobs=2)\n"
         "print(len(study.trials), ray.is_initialized())\n"
     )
-    here = os.path.dirname(sys.modules["cluster_cases"].__file__)
+    here = str(Path(cluster_cases.__file__).parent)
     done = subprocess.run(
         [sys.executable, str(tmp_path / "alone.py")],
         env={**os.environ, "PYTHONPATH": here},

@@ -101,11 +101,11 @@ def axis(parameter: Parameter) -> Axis:
 
 def shown(parameter: Parameter) -> BaseDistribution:
     """Return a distribution that holds the user's own values, to be looked at."""
-    if isinstance(parameter, Categorical):
-        return CategoricalDistribution(labels(parameter.values))
     same = _same(parameter)
     if same is not None:
         return same
+    if isinstance(parameter, Categorical):
+        return CategoricalDistribution(labels(parameter.values))
     low, high = parameter.from_unit(np.array([0.0, 1.0]))  # finite: as near as u comes to an end
     return IntDistribution(low, high) if isinstance(low, int) else FloatDistribution(low, high)
 

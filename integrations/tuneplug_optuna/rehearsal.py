@@ -190,7 +190,6 @@ class Rehearsal:
         return self.space.snap(row[None, :])[0], asked
 
 
-
 @final
 class _Overruled(BaseSampler):
     """A sampler that is asked, and takes its notes, and whose answer is not taken."""

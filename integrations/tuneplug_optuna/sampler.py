@@ -54,8 +54,8 @@ class TunePlugSampler(BaseSampler):
     Parameters
     ----------
     seed : int or None, default None
-        The same seed gives the same trials.  None draws one, kept in ``seed``.  Processes that share
-        a storage need seeds of their own, or none.
+        The same seed gives the same trials.  None draws one, kept in ``seed``.  Processes that
+        share a storage need seeds of their own, or none.
     strategy : str or Strategy, default "bayesian"
         As in ``tuneplug.Study``; one that brings a stopping rule is used without it.
     warn_independent_sampling : bool, default True
@@ -160,9 +160,9 @@ class TunePlugSampler(BaseSampler):
         _refuse_several_objectives(study)
         if self._warn and trial.number in self._memory(study).handed:
             _logger.warning(
-                f"Parameter {param_name!r} of trial {trial.number} is drawn at random, as not every "
-                "trial has it with this distribution: warn_independent_sampling=False says no more "
-                "of that."
+                f"Parameter {param_name!r} of trial {trial.number} is drawn at random, as not "
+                "every trial has it with this distribution: warn_independent_sampling=False says "
+                "no more of that."
             )
         one = column(param_distribution)
         space = SearchSpace({"p": one.parameter})
@@ -231,9 +231,7 @@ class _Seen:
                 self._ended[theirs.number] = ours
         return history
 
-    def _ours(
-        self, theirs: FrozenTrial, params: Mapping[str, Any], maximize: bool
-    ) -> Trial | None:
+    def _ours(self, theirs: FrozenTrial, params: Mapping[str, Any], maximize: bool) -> Trial | None:
         """Return a trial of ours, None if its setting is not known or not of the space."""
         if theirs.state not in STATES or not self._columns.keys() <= params.keys():
             return None

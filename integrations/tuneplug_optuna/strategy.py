@@ -23,17 +23,19 @@ class OptunaStrategy(Strategy):
 
     The sampler is asked as in an objective of Optuna's: parameters by their names and in the user's
     units, conditional ones where they are active, losses to be minimised, trials that were stopped
-    as pruned ones.  Scales that Optuna has not (reversed logarithm, quantiles, those of plugins) are
-    searched in their unit interval, and choices that it does not take go by a label.
+    as pruned ones.  Scales that Optuna has not (reversed logarithm, quantiles, those of plugins)
+    are searched in their unit interval, and choices that it does not take go by a label.
 
     A suggestion depends on the history and the seed of the study alone, whatever the sampler keeps:
     for each trial a copy of the sampler is asked, with random states of its own.  Where it proposes
-    a setting that was tried or is running, it is asked ten times, then another is drawn at random.
+    a setting that was tried or is running, it is asked up to ten times, then another is drawn at
+    random.
 
     Parameters
     ----------
     sampler : optuna.samplers.BaseSampler, optional
-        ``TPESampler()``, as in Optuna, by default.  It must be picklable; its own seed is not used.
+        ``TPESampler()``, as in Optuna, by default.  It must be picklable.  Its random states are
+        not used; a seed that it keeps as a number, as ``QMCSampler`` does, is.
 
     Raises
     ------

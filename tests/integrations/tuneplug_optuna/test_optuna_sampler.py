@@ -33,9 +33,7 @@ def valley(trial):
 
 
 def run(seed=0, n_trials=25, objective=valley, direction="minimize", **options):
-    study = optuna.create_study(
-        sampler=TunePlugSampler(seed=seed, **options), direction=direction
-    )
+    study = optuna.create_study(sampler=TunePlugSampler(seed=seed, **options), direction=direction)
     study.optimize(objective, n_trials=n_trials)
     return study
 
@@ -127,10 +125,8 @@ def test_where_each_setting_was_tried_it_says_so_once_and_goes_on(caplog):
     optuna.logging.disable_propagation()
     assert {t.params["k"] for t in study.trials[:4]} == {0, 1, 2, 3}
     said = [r.getMessage() for r in caplog.records]
-    assert [message for message in said if "drawn at random" in message] == [
-        "space exhausted: each of its 4 settings was tried or is running. "
-        "From here on settings are drawn at random."
-    ]
+    (once,) = [message for message in said if "drawn at random" in message]
+    assert once.startswith("space exhausted: each of its 4 settings was tried or is running.")
 
 
 # ---------------------------------------------------------------------- what the strategy is told
@@ -184,7 +180,9 @@ def test_trials_without_the_parameters_or_of_another_range_are_left_out():
     x = {"x": FloatDistribution(0.0, 1.0)}
     study.add_trial(create_trial(state=TrialState.FAIL))
     study.add_trial(
-        create_trial(state=TrialState.FAIL, params={"x": 7.0}, distributions={"x": FloatDistribution(0, 9)})
+        create_trial(
+            state=TrialState.FAIL, params={"x": 7.0}, distributions={"x": FloatDistribution(0, 9)}
+        )
     )
     study.add_trial(create_trial(value=1.0, params={"x": 0.5}, distributions=x))
     assert [t.params for t in told(study, spy)] == [{"x": 0.5}]

@@ -10,7 +10,6 @@ import pytest
 
 testing = pytest.importorskip("optuna.testing.pytest_samplers")
 
-from tuneplug.strategies import RandomSearch  # noqa: E402
 from tuneplug_optuna import TunePlugSampler  # noqa: E402
 
 

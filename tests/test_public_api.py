@@ -20,6 +20,7 @@ PUBLIC_MODULES = [
     "tuneplug_sklearn",
     "tuneplug_xgboost",
     "tuneplug_lightgbm",
+    "tuneplug_optuna",
     "tuneplug.execution",
     "tuneplug.stopping",
     "tuneplug.monitoring",

@@ -76,7 +76,6 @@ def mirror(
     >>> import optuna
     >>> from tuneplug import Float, Study
     >>> from tuneplug_optuna import mirror
-    >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
     >>> study = Study({"x": Float(-2.0, 2.0)}, seed=0)
     >>> study.optimize(lambda trial: (trial.params["x"] - 1.0) ** 2, 10)
     >>> copied = mirror(study, optuna.storages.InMemoryStorage(), study_name="valley")
@@ -116,7 +115,6 @@ class OptunaMirror:
     >>> from tuneplug import Float, Study
     >>> from tuneplug.plugins import Plugins
     >>> from tuneplug_optuna import OptunaMirror
-    >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
     >>> storage, plugins = optuna.storages.InMemoryStorage(), Plugins()
     >>> plugins.register(OptunaMirror(storage, "valley"))
     >>> study = Study({"x": Float(-2.0, 2.0)}, seed=0, plugins=plugins)

@@ -75,7 +75,6 @@ class TunePlugSampler(BaseSampler):
     --------
     >>> import optuna
     >>> from tuneplug_optuna import TunePlugSampler
-    >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
     >>> study = optuna.create_study(sampler=TunePlugSampler(seed=0))
     >>> study.optimize(lambda trial: (trial.suggest_float("x", -2, 2) - 1) ** 2, n_trials=15)
     >>> round(study.best_params["x"], 1)

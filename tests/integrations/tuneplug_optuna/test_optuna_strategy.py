@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -352,11 +354,15 @@ def test_it_goes_by_name_in_a_study_and_in_a_search():
     assert {trial.origin for trial in search.study_.trials} == {"TPESampler"}
 
 
-def test_nothing_is_logged(capfd):
-    study = Study({"x": Float(0.0, 1.0)}, strategy="optuna", seed=0)
-    study.optimize(lambda trial: trial.params["x"], 12)
-    assert capfd.readouterr() == ("", "")
-    assert optuna.logging.get_verbosity() == optuna.logging.INFO
+def test_nothing_is_shown_and_the_verbosity_is_left_as_it_is():
+    code = (
+        "import optuna; from tuneplug import Float, Study\n"
+        "study = Study({'x': Float(0.0, 1.0)}, strategy='optuna', seed=0)\n"
+        "study.optimize(lambda trial: trial.params['x'], 12)\n"
+        "assert optuna.logging.get_verbosity() == optuna.logging.INFO"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_a_space_that_is_declared_for_optuna_comes_back_to_it():

@@ -8,21 +8,18 @@ from __future__ import annotations
 import datetime
 import math
 import weakref
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, final
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as TheirState
 
 import tuneplug
-from tuneplug import Categorical, SearchSpace, Study, Trial, TrialState
-from tuneplug.plugins import Parameter, hookimpl
-from tuneplug_optuna.axes import shown
+from tuneplug import Study, Trial, TrialState
+from tuneplug.plugins import hookimpl
+from tuneplug_optuna.fields import fields_of
 from tuneplug_optuna.reports import by_step, thinned
 
 __all__ = ["OptunaMirror", "mirror"]
@@ -165,7 +162,7 @@ class _Writer:
         direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
         self._storage = storage
         self._id = storage.create_new_study([direction], study_name)
-        self._fields = _fields(study.space)
+        self._fields = fields_of(study.space)
         self._trials: dict[int, int] = {}
         self._written: dict[int, dict[str, Any]] = {}
         self.study_name = storage.get_study_name_from_id(self._id)
@@ -224,62 +221,6 @@ class _Writer:
             if trial.state.ended
             else {},
         )
-
-
-# ---------------------------------------------------------------------- parameters
-
-
-@dataclass(frozen=True)
-class _Field:
-    """A parameter under the name and the distribution that it has in the storage."""
-
-    key: str
-    distribution: BaseDistribution
-    choices: Categorical | None
-
-    def value(self, value: Any) -> Any:
-        if self.choices is None or not isinstance(self.distribution, CategoricalDistribution):
-            return value
-        at = self.choices.position(value)
-        assert at is not None, "a trial's setting is one of the space"
-        return self.distribution.choices[at]
-
-
-def _fields(space: SearchSpace) -> list[Mapping[str, _Field]]:
-    """Return the fields of each branch of a space, by the names of its parameters."""
-    fields: list[dict[str, _Field]] = [{} for _ in space.branches]
-    for name in space.names:
-        here = {k: branch[name] for k, branch in enumerate(space.branches) if name in branch}
-        for k, field in _alike(name, here).items():
-            fields[k][name] = field
-    return list(fields)
-
-
-def _alike(name: str, declared: Mapping[int, Parameter]) -> dict[int, _Field]:
-    """Return the field of one name in each branch: Optuna has one kind and one list of choices.
-
-    Branches that declare choices share them all; what else they declare differently has a field
-    each, named ``name[branch]``.
-    """
-    parameters = list(declared.values())
-    first = parameters[0]
-    if all(other.same_as(first) for other in parameters):
-        return dict.fromkeys(declared, _field(name, first))
-    if all(isinstance(one, Categorical) for one in parameters):
-        every = [
-            value for one in parameters if isinstance(one, Categorical) for value in one.values
-        ]
-        return dict.fromkeys(declared, _field(name, Categorical(every)))
-    return {k: _field(f"{name}[{k}]", one) for k, one in declared.items()}
-
-
-def _field(key: str, parameter: Parameter) -> _Field:
-    if isinstance(parameter, Categorical):
-        return _Field(key, shown(parameter), parameter)
-    return _Field(key, shown(parameter), None)
-
-
-# ---------------------------------------------------------------------- trials and storages
 
 
 def _attributes(trial: Trial) -> dict[str, Any]:

@@ -202,6 +202,7 @@ class _Seen:
         }
         self.space = SearchSpace({name: one.parameter for name, one in self._columns.items()})
         self._ended: dict[int, Trial] = {}
+        self._settled: set[int] = set()
 
     def to_optuna(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return a setting in Optuna's values."""
@@ -216,18 +217,23 @@ class _Seen:
         """Return those of Optuna's trials that lie in the space, in order."""
         maximize = direction is optuna.study.StudyDirection.MAXIMIZE
         history = History(sign=-1.0 if maximize else 1.0)
+        settled = True  # whether all before have ended, so that nothing about them changes
         for theirs in trials:
             ours = self._ended.get(theirs.number)
             if ours is None:
                 ours = self._ours(theirs, handed.get(theirs.number, theirs.params), maximize)
+            settled = settled and theirs.state.is_finished()
             if ours is None:
                 continue
             ours.number = len(history)
             history.append(ours)
-            if ours.state is TrialState.STOPPED and ours.variance is None and ours.reports:
+            stopped = ours.state is TrialState.STOPPED and ours.reports
+            if stopped and theirs.number not in self._settled:
                 ours.variance = unsaid_variance(ours, history)
             if ours.state.ended:
                 self._ended[theirs.number] = ours
+            if settled:
+                self._settled.add(theirs.number)
         return history
 
     def _ours(self, theirs: FrozenTrial, params: Mapping[str, Any], maximize: bool) -> Trial | None:

@@ -175,6 +175,28 @@ def test_what_pruned_trials_left_unsaid_is_their_variance():
     assert stopped.variance == pytest.approx(np.var([10.0, 11.0, 12.0]))  # all there is to know
 
 
+def test_a_fresh_sampler_is_told_the_same_of_trials_that_ended_in_another_order():
+    study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(live := Spy())))
+    trials = [study.ask() for _ in range(6)]
+    for number, trial in enumerate(trials):
+        trial.suggest_float("x", 0.0, 1.0)
+        for step in range(2 if number == 4 else 3):
+            trial.report(float(number * (3 - step)), step)
+    for number in (4, 5, 1, 2, 0, 3):  # 4 is pruned while those before it run
+        if number == 4:
+            study.tell(trials[number], state=TrialState.PRUNED)
+        else:
+            study.tell(trials[number], float(number))
+        told(study, live)
+    study.sampler = TunePlugSampler(seed=0, strategy=(fresh := Spy()))
+    told(study, fresh)
+    one, two = (
+        [(t.params, t.value, t.variance) for t in spy.contexts[-1].history] for spy in (live, fresh)
+    )
+    assert one == two[: len(one)]
+    assert one[4][2] > 0.0
+
+
 def test_trials_without_the_parameters_or_of_another_range_are_left_out():
     study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(spy := Spy())))
     x = {"x": FloatDistribution(0.0, 1.0)}

@@ -21,6 +21,7 @@ PUBLIC_MODULES = [
     "tuneplug_xgboost",
     "tuneplug_lightgbm",
     "tuneplug_configspace",
+    "tuneplug_optuna",
     "tuneplug.execution",
     "tuneplug.stopping",
     "tuneplug.storage",

@@ -105,7 +105,7 @@ def test_two_that_claim_one_name_are_both_named_when_it_is_asked_for(run):
 
 def test_an_unknown_name_lists_what_there_is(run):
     _, error, _ = run("from tuneplug import Study; Study({'x': [1]}, strategy='typo')")
-    names = ["bayesian", "corner", "grid", "hyperband", "middling", "random", "twin"]
+    names = ["bayesian", "corner", "grid", "hyperband", "middling", "optuna", "random", "twin"]
     assert f"strategy must be one of {names}, but got 'typo'" in error
 
 

@@ -1,19 +1,24 @@
 """Strategies: what proposes the next setting."""
 
-from tuneplug.strategies.base import Context, Strategy, Suggestion
+from tuneplug.strategies.base import Context, Strategy, Suggestion, draw_free, fill
 from tuneplug.strategies.bayesian import BayesianSearch
 from tuneplug.strategies.grid import GridSearch
 from tuneplug.strategies.hyperband import HyperbandSearch
 from tuneplug.strategies.random import RandomSearch
 from tuneplug.strategies.warps import WarpCurve
+from tuneplug.trial import History, Observation
 
 __all__ = [
     "BayesianSearch",
     "Context",
     "GridSearch",
+    "History",
     "HyperbandSearch",
+    "Observation",
     "RandomSearch",
     "Strategy",
     "Suggestion",
     "WarpCurve",
+    "draw_free",
+    "fill",
 ]

@@ -1,0 +1,337 @@
+"""Studies of ours in Optuna's storages: read back with Optuna, and shown by its dashboard."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import sqlite3
+import time
+from contextlib import closing
+from wsgiref.util import setup_testing_defaults
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages import InMemoryStorage, JournalStorage, RDBStorage
+from optuna.trial import TrialState
+from scipy.stats import norm
+
+import tuneplug
+from tuneplug import Float, Int, Study
+from tuneplug.plugins import Plugins
+from tuneplug.strategies import RandomSearch
+from tuneplug_optuna import OptunaMirror, mirror
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    yield
+    optuna.logging.set_verbosity(before)
+
+
+@pytest.fixture
+def sqlite(tmp_path):
+    storage = RDBStorage(f"sqlite:///{tmp_path / 'study.db'}")
+    yield storage
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+@pytest.fixture
+def journal(tmp_path):
+    backend = optuna.storages.journal.JournalFileBackend(str(tmp_path / "journal.log"))
+    return JournalStorage(backend)
+
+
+SPACE = {
+    "eta": Float(1e-4, 1.0),
+    "depth": Int(2, 12),
+    "booster": ["gbtree", "dart"],
+    "rate_drop": Float(0.0, 1.0, when={"booster": ["dart"]}),
+    "momentum": Float(0.5, 0.999, "reverse_log"),
+    "shift": norm(),
+    "size": [(10,), (10, 10)],
+    "fixed": [7],
+}
+
+
+def objective(trial):
+    if trial.number == 3:
+        raise ArithmeticError("made to fail")
+    for fold in range(2):
+        for step in range(5):
+            trial.report(trial.params["eta"] + fold + step, step, fold=fold)
+    if trial.number == 4:
+        trial.stop_reason = "made to stop"
+    return trial.params["eta"]
+
+
+def study_of(plugins=None, n_trials=8, **options):
+    options = {"direction": "maximize", "strategy": "random", "seed": 5, **options}
+    study = Study(SPACE, plugins=plugins, **options)
+    study.optimize(objective, n_trials)
+    return study
+
+
+# ---------------------------------------------------------------------- what is there
+
+
+def test_a_finished_study_is_read_back_from_a_file(sqlite):
+    study = study_of()
+    mirror(study, sqlite, study_name="churn")
+    theirs = optuna.load_study(study_name="churn", storage=sqlite)
+    assert theirs.direction.name == "MAXIMIZE"
+    assert theirs.best_value == study.best_value
+    assert theirs.best_trial.number == study.best_trial.number
+    assert [t.number for t in theirs.trials] == list(range(8))
+    states = ["COMPLETE"] * 3 + ["FAIL", "PRUNED"] + ["COMPLETE"] * 3
+    assert [t.state.name for t in theirs.trials] == states
+    assert [t.value for t in theirs.trials] == [t.value for t in study.trials]
+    for trial, ours in zip(theirs.trials, study.trials, strict=True):
+        assert trial.datetime_start.timestamp() == pytest.approx(ours.started, abs=1e-5)
+        assert trial.datetime_complete.timestamp() == pytest.approx(ours.finished, abs=1e-5)
+
+
+def test_parameters_are_shown_in_the_users_units():
+    study = study_of()
+    theirs = mirror(study, InMemoryStorage())
+    for trial, ours in zip(theirs.trials, study.trials, strict=True):
+        assert trial.params == {**ours.params, "size": repr(ours.params["size"])}
+    kinds = {name: d for t in theirs.trials for name, d in t.distributions.items()}
+    assert kinds["eta"] == FloatDistribution(1e-4, 1.0, log=True)
+    assert kinds["depth"] == IntDistribution(2, 12)
+    assert kinds["booster"] == CategoricalDistribution(["gbtree", "dart"])
+    assert kinds["rate_drop"] == FloatDistribution(0.0, 1.0)
+    assert kinds["momentum"] == FloatDistribution(0.5, 0.999)
+    assert kinds["size"] == CategoricalDistribution(["(10,)", "(10, 10)"])
+    assert kinds["fixed"] == CategoricalDistribution([7])
+    assert all(t.distributions["shift"].low <= t.params["shift"] for t in theirs.trials)
+
+
+def test_what_else_is_known_is_in_the_attributes():
+    study = study_of()
+    theirs = mirror(study, InMemoryStorage())
+    failed, stopped = theirs.trials[3], theirs.trials[4]
+    assert "made to fail" in failed.user_attrs["error"]
+    assert stopped.user_attrs["stop_reason"] == "made to stop"
+    assert stopped.user_attrs["variance"] == study.trials[4].variance
+    eta = stopped.params["eta"]
+    assert stopped.user_attrs["folds"] == {"0": eta + 4, "1": eta + 5}
+    assert stopped.intermediate_values == pytest.approx({s: eta + 0.5 + s for s in range(5)})
+    assert {trial.user_attrs["origin"] for trial in theirs.trials} == {"random"}
+    about = theirs.user_attrs
+    assert about["tuneplug"] == tuneplug.__version__
+    assert (about["strategy"], about["seed"]) == ("random", 5)
+    assert about["scaling"] == study.explain_scaling()
+    assert "stopping" not in about
+
+
+def test_what_a_model_expected_of_a_setting_is_kept():
+    study = Study({"x": Float(0.0, 1.0)}, seed=0)
+    study.optimize(lambda trial: trial.params["x"] ** 2, 8)
+    gains = [t.user_attrs.get("expected_gain") for t in mirror(study, InMemoryStorage()).trials]
+    assert gains == [trial.expected_gain for trial in study.trials]
+    assert gains[-1] is not None
+
+
+def test_long_curves_are_thinned_to_their_ends_and_even_steps_between():
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0)
+    trial = study.ask()
+    for step in range(1000):
+        trial.report(float(step), step)
+    study.tell(trial, 0.0)
+    steps = list(mirror(study, InMemoryStorage()).trials[0].intermediate_values)
+    assert (len(steps), steps[0], steps[-1]) == (100, 0, 999)
+    assert {b - a for a, b in itertools.pairwise(steps)} <= {10, 11}
+
+
+def test_branches_have_one_list_of_choices_or_a_name_each():
+    space = [
+        {"kernel": ["rbf"], "gamma": Float(0.1, 1.0)},
+        {"kernel": ["poly", "linear"], "gamma": ["scale", "auto"]},
+    ]
+    study = Study(space, strategy="random", seed=0)
+    study.optimize(lambda trial: 0.0, 12)
+    trials = mirror(study, InMemoryStorage()).trials
+    every = CategoricalDistribution(["rbf", "poly", "linear"])
+    assert {trial.distributions["kernel"] for trial in trials} == {every}
+    assert {tuple(trial.params) for trial in trials} == {
+        ("kernel", "gamma[0]"),
+        ("kernel", "gamma[1]"),
+    }
+    for trial, ours in zip(trials, study.trials, strict=True):
+        assert list(trial.params.values()) == list(ours.params.values())
+
+
+def test_running_trials_are_copied_as_running():
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0)
+    study.ask()
+    trial = mirror(study, InMemoryStorage()).trials[0]
+    assert trial.state is TrialState.RUNNING
+    assert trial.params == study.trials[0].params
+    assert trial.datetime_complete is None
+
+
+# ---------------------------------------------------------------------- while it runs
+
+
+def content(theirs):
+    """Return what a study in a storage holds, without times."""
+    trials = [
+        [
+            t.number,
+            t.state,
+            t.values,
+            t.params,
+            t.distributions,
+            t.user_attrs,
+            t.intermediate_values,
+        ]
+        for t in theirs.trials
+    ]
+    return theirs.direction, theirs.user_attrs, trials
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "journal", "memory"])
+def test_a_mirrored_study_is_in_the_end_what_a_copy_of_it_is(request, kind):
+    storage = InMemoryStorage() if kind == "memory" else request.getfixturevalue(kind)
+    plugins = Plugins()
+    plugins.register(OptunaMirror(storage, "live"))
+    begun = time.time()
+    study = study_of(plugins)
+    copied = mirror(study, storage, study_name="copied")
+    live = optuna.load_study(study_name="live", storage=storage)
+    assert content(live) == content(copied)
+    for one, two in zip(live.trials, copied.trials, strict=True):
+        assert begun - 1 <= one.datetime_start.timestamp() <= two.datetime_complete.timestamp()
+        # Optuna notes the end of a trial when it is told of it.
+        assert one.datetime_complete >= two.datetime_complete
+
+
+def test_a_trial_is_seen_running_and_then_ended(sqlite):
+    plugins = Plugins()
+    plugins.register(OptunaMirror(sqlite, "live"))
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0, plugins=plugins)
+    trial = study.ask()
+    seen = optuna.load_study(study_name="live", storage=sqlite).trials
+    assert [(t.state, t.params) for t in seen] == [(TrialState.RUNNING, trial.params)]
+    study.tell(trial, 2.0)
+    seen = optuna.load_study(study_name="live", storage=sqlite).trials
+    assert [(t.state, t.value) for t in seen] == [(TrialState.COMPLETE, 2.0)]
+
+
+def test_trials_from_before_the_mirror_are_there(sqlite):
+    study = study_of(Plugins())
+    study.plugins.register(OptunaMirror(sqlite, "late"))
+    study.optimize(objective, 2)
+    assert content(optuna.load_study(study_name="late", storage=sqlite)) == content(
+        mirror(study, sqlite)
+    )
+
+
+def test_a_search_is_mirrored(sqlite):
+    from sklearn.datasets import load_iris
+    from sklearn.svm import SVC
+
+    from tuneplug_sklearn import WarpedBayesSearchCV
+
+    X, y = load_iris(return_X_y=True)
+    plugins = Plugins()
+    plugins.register(OptunaMirror(sqlite, "iris"))
+    search = WarpedBayesSearchCV(
+        SVC(), {"C": Float(1e-3, 1e3)}, n_iter=6, cv=3, random_state=0, plugins=plugins
+    ).fit(X, y)
+    theirs = optuna.load_study(study_name="iris", storage=sqlite)
+    assert [t.value for t in theirs.trials] == list(search.cv_results_["mean_test_score"])
+    assert theirs.best_params == search.best_params_
+
+
+def test_a_mirror_without_a_name_serves_several_studies():
+    storage, plugins = InMemoryStorage(), Plugins()
+    plugins.register(OptunaMirror(storage))
+    for _ in range(2):
+        study_of(plugins, 2)
+    assert len(optuna.get_all_study_names(storage)) == 2
+
+
+def test_a_study_that_ended_early_says_why():
+    study = Study({"x": [1, 2]}, strategy=RandomSearch(), seed=0)
+    study.completion_reason = "target reached"
+    about = mirror(study, InMemoryStorage()).user_attrs
+    assert about["completion_reason"] == "target reached"
+
+
+# ---------------------------------------------------------------------- what goes wrong
+
+
+def test_nothing_is_added_to_a_study_that_is_there(sqlite):
+    study = study_of()
+    mirror(study, sqlite, study_name="taken")
+    with pytest.raises(ValueError, match="study_name must be new to the storage, but 'taken'"):
+        mirror(study, sqlite, study_name="taken")
+    with pytest.raises(ValueError, match="but 'taken' is there: give another, or delete it"):
+        OptunaMirror(sqlite, "taken")
+
+
+def test_a_storage_that_fails_midway_ends_the_mirror_and_not_the_study(tmp_path, sqlite):
+    plugins = Plugins()
+    plugins.register(OptunaMirror(sqlite, "live"), name="mirror")
+
+    def objective(trial):
+        if trial.number == 2:
+            sqlite.remove_session()  # whose transaction locks the file
+            with closing(sqlite3.connect(tmp_path / "study.db")) as connection:
+                connection.execute("DROP TABLE trial_values")
+        return trial.params["x"]
+
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0, plugins=plugins)
+    with pytest.warns(
+        RuntimeWarning, match="'mirror' of .* is detached.*StorageInternalError"
+    ) as warned:
+        study.optimize(objective, 6)
+    assert len(warned) == 1
+    assert [trial.state.value for trial in study.trials] == ["complete"] * 6
+
+
+def test_what_is_no_storage_is_refused():
+    with pytest.raises(
+        TypeError, match="storage must be a URL or a storage of Optuna's, but got 3"
+    ):
+        OptunaMirror(3)
+
+
+# ---------------------------------------------------------------------- the dashboard
+
+
+def get(app, path):
+    """Return the JSON that a WSGI application answers with."""
+    environ = {"PATH_INFO": path, "REQUEST_METHOD": "GET", "wsgi.input": io.BytesIO()}
+    setup_testing_defaults(environ)
+    status = []
+    body = b"".join(app(environ, lambda line, headers, *_: status.append(line)))
+    assert status == ["200 OK"], body
+    return json.loads(body)
+
+
+def test_the_dashboard_shows_the_study_and_its_trials(sqlite):
+    dashboard = pytest.importorskip("optuna_dashboard")
+    study = study_of()
+    study.ask()
+    mirror(study, sqlite, study_name="churn")
+    app = dashboard.wsgi(sqlite)
+    (listed,) = get(app, "/api/studies")["study_summaries"]
+    assert listed["study_name"] == "churn"
+    shown = get(app, f"/api/studies/{listed['study_id']}")
+    assert shown["directions"] == ["maximize"]
+    states = ["Complete"] * 3 + ["Fail", "Pruned"] + ["Complete"] * 3 + ["Running"]
+    assert [trial["state"] for trial in shown["trials"]] == states
+    assert [t.get("values") for t in shown["trials"][:3]] == [[t.value] for t in study.trials[:3]]
+    params = {p["name"]: p["param_external_value"] for p in shown["trials"][0]["params"]}
+    assert params["booster"] == study.trials[0].params["booster"]
+    assert float(params["eta"]) == pytest.approx(study.trials[0].params["eta"])
+    assert len(shown["trials"][0]["intermediate_values"]) == 5
+    attributes = {a["key"]: a["value"] for a in shown["trials"][4]["user_attrs"]}
+    assert attributes["stop_reason"] == "made to stop"

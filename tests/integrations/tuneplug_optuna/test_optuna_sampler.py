@@ -1,0 +1,313 @@
+"""Our engine as a sampler in studies of Optuna's."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import optuna
+import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.trial import TrialState, create_trial
+
+from tuneplug import TrialState as OurState
+from tuneplug.strategies import GridSearch, RandomSearch, Strategy, Suggestion
+from tuneplug_optuna import TunePlugSampler
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    yield
+    optuna.logging.set_verbosity(before)
+
+
+def valley(trial):
+    x = trial.suggest_float("x", -5.0, 10.0)
+    y = trial.suggest_float("y", 1e-4, 1.0, log=True)
+    return (x - 2.0) ** 2 + (math.log10(y) + 2.0) ** 2
+
+
+def run(seed=0, n_trials=25, objective=valley, direction="minimize", **options):
+    study = optuna.create_study(sampler=TunePlugSampler(seed=seed, **options), direction=direction)
+    study.optimize(objective, n_trials=n_trials)
+    return study
+
+
+class Spy(Strategy):
+    """Keeps every context that it is asked with."""
+
+    name = "spy"
+
+    def __init__(self):
+        self.contexts = []
+
+    def suggest(self, context, n):
+        self.contexts.append(context)
+        return RandomSearch().suggest(context, n)
+
+
+# ---------------------------------------------------------------------- the search
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_it_finds_what_random_search_does_not():
+    ours = [run(seed).best_value for seed in range(3)]
+    random = [run(seed, strategy="random").best_value for seed in range(3)]
+    assert np.mean(ours) < 0.05 * np.mean(random)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_maximising_is_minimising_the_negative():
+    down = run(n_trials=15)
+    up = run(n_trials=15, objective=lambda trial: -valley(trial), direction="maximize")
+    assert [t.params for t in up.trials] == [t.params for t in down.trials]
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_the_same_seed_gives_the_same_trials():
+    one, two, other = run(n_trials=12), run(n_trials=12), run(1, n_trials=12)
+    assert [t.params for t in one.trials] == [t.params for t in two.trials]
+    assert one.trials[0].params != other.trials[0].params
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_study_in_a_file_goes_on_with_a_fresh_sampler_as_if_nothing_had_been(tmp_path):
+    whole = run(n_trials=14)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'study.db'}")
+    for _ in range(2):
+        part = optuna.create_study(
+            storage=storage, study_name="s", sampler=TunePlugSampler(seed=0), load_if_exists=True
+        )
+        part.optimize(valley, n_trials=7)
+    assert [t.params for t in part.trials] == [pytest.approx(t.params) for t in whole.trials]
+    storage.engine.dispose()
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_pickled_sampler_goes_on_as_the_one_it_was():
+    study = run(n_trials=8)
+    copied = pickle.loads(pickle.dumps(study))
+    for one in (study, copied):
+        one.optimize(valley, n_trials=3)
+    assert [t.params for t in copied.trials] == [t.params for t in study.trials]
+
+
+def test_one_sampler_serves_several_studies():
+    sampler = TunePlugSampler(seed=0, strategy=(spy := Spy()))
+    for offset in (0.0, 100.0):
+        study = optuna.create_study(sampler=sampler)
+        study.optimize(lambda trial, offset=offset: valley(trial) + offset, n_trials=4)
+    values = [trial.value for trial in spy.contexts[-1].history]
+    assert values == [trial.value for trial in study.trials[:3]]
+    assert min(values) >= 100.0
+
+
+def test_threads_are_handed_different_settings():
+    study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy="grid"))
+    study.enqueue_trial({"k": 0, "kind": "a"})
+
+    def objective(trial):
+        return trial.suggest_int("k", 0, 7) + (trial.suggest_categorical("kind", "ab") == "a")
+
+    study.optimize(objective, n_trials=1)
+    study.optimize(objective, n_trials=15, n_jobs=4)
+    assert len({(t.params["k"], t.params["kind"]) for t in study.trials}) == 16
+
+
+def test_where_each_setting_was_tried_it_says_so_once_and_goes_on(caplog):
+    optuna.logging.enable_propagation()
+    study = run(n_trials=9, objective=lambda trial: trial.suggest_int("k", 0, 3))
+    optuna.logging.disable_propagation()
+    assert {t.params["k"] for t in study.trials[:4]} == {0, 1, 2, 3}
+    said = [r.getMessage() for r in caplog.records]
+    (once,) = [message for message in said if "drawn at random" in message]
+    assert once.startswith("space exhausted: each of its 4 settings was tried or is running.")
+
+
+# ---------------------------------------------------------------------- what the strategy is told
+
+
+def told(study, spy):
+    """Return the history that the strategy gets for the next trial."""
+    study.ask().suggest_float("x", 0.0, 1.0)
+    return list(spy.contexts[-1].history)
+
+
+def test_trials_of_every_state_are_what_they_are_here():
+    study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(spy := Spy())))
+    complete, pruned, failed, infinite, _ = (study.ask() for _ in range(5))
+    trials = (complete, pruned, failed, infinite, _)
+    places = [trial.suggest_float("x", 0.0, 1.0) for trial in trials]
+    study.tell(complete, 1.5)
+    pruned.report(3.0, 0)
+    pruned.report(2.5, 4)
+    study.tell(pruned, state=TrialState.PRUNED)
+    study.tell(failed, state=TrialState.FAIL)
+    study.tell(infinite, math.inf)
+    found = told(study, spy)
+    assert [t.params["x"] for t in found] == places
+    assert [t.state.name for t in found] == ["COMPLETE", "STOPPED", "FAILED", "FAILED", "RUNNING"]
+    assert [t.value for t in found] == [1.5, 2.5, None, None, None]
+    assert [(r.step, r.value) for r in found[1].reports] == [(0, 3.0), (4, 2.5)]
+    assert [t.number for t in found] == [0, 1, 2, 3, 4]
+
+
+def test_what_pruned_trials_left_unsaid_is_their_variance():
+    study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(spy := Spy())))
+    for number in range(4):
+        trial = study.ask()
+        trial.suggest_float("x", 0.0, 1.0)
+        for step in range(4):
+            trial.report(10.0 * (4 - step) + number, step)
+            if number == 3 and step == 1:
+                break
+        if number == 3:
+            study.tell(trial, state=TrialState.PRUNED)
+        else:
+            study.tell(trial, 10.0 + number)
+    *_, stopped = told(study, spy)
+    assert stopped.state is OurState.STOPPED
+    assert stopped.variance == pytest.approx(np.var([10.0, 11.0, 12.0]))  # all there is to know
+
+
+def test_a_fresh_sampler_is_told_the_same_of_trials_that_ended_in_another_order():
+    study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(live := Spy())))
+    trials = [study.ask() for _ in range(6)]
+    for number, trial in enumerate(trials):
+        trial.suggest_float("x", 0.0, 1.0)
+        for step in range(2 if number == 4 else 3):
+            trial.report(float(number * (3 - step)), step)
+    for number in (4, 5, 1, 2, 0, 3):  # 4 is pruned while those before it run
+        if number == 4:
+            study.tell(trials[number], state=TrialState.PRUNED)
+        else:
+            study.tell(trials[number], float(number))
+        told(study, live)
+    study.sampler = TunePlugSampler(seed=0, strategy=(fresh := Spy()))
+    told(study, fresh)
+    one, two = (
+        [(t.params, t.value, t.variance) for t in spy.contexts[-1].history] for spy in (live, fresh)
+    )
+    assert one == two[: len(one)]
+    assert one[4][2] > 0.0
+
+
+def test_trials_without_the_parameters_or_of_another_range_are_left_out():
+    study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(spy := Spy())))
+    x = {"x": FloatDistribution(0.0, 1.0)}
+    study.add_trial(create_trial(state=TrialState.FAIL))
+    study.add_trial(
+        create_trial(
+            state=TrialState.FAIL, params={"x": 7.0}, distributions={"x": FloatDistribution(0, 9)}
+        )
+    )
+    study.add_trial(create_trial(value=1.0, params={"x": 0.5}, distributions=x))
+    assert [t.params for t in told(study, spy)] == [{"x": 0.5}]
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [
+        FloatDistribution(-10.0, 10.0, step=0.001),  # more steps than choices are made of
+        FloatDistribution(0.0, 0.3, step=0.1),
+        IntDistribution(-7, 199_997, step=7),
+    ],
+    ids=repr,
+)
+def test_ranges_with_a_step_are_whole_numbers_of_steps(distribution):
+    study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(spy := Spy())))
+    for _ in range(6):
+        trial = study.ask({"x": distribution})
+        value = trial.params["x"]
+        assert distribution.to_external_repr(distribution.to_internal_repr(value)) == value
+        steps = (value - distribution.low) / distribution.step
+        assert steps == pytest.approx(round(steps), abs=1e-6)
+        study.tell(trial, value)
+    parameter = spy.contexts[-1].space.dimensions[0]
+    assert parameter.low == 0
+    assert parameter.size == round((distribution.high - distribution.low) / distribution.step) + 1
+
+
+def test_a_grid_of_steps_has_the_values_that_optuna_gives_them():
+    study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=GridSearch()))
+    for _ in range(4):
+        study.tell(study.ask({"x": FloatDistribution(0.0, 0.3, step=0.1)}), 0.0)
+    assert {t.params["x"] for t in study.trials} == {0.0, 0.1, 0.2, 0.3}
+
+
+# ---------------------------------------------------------------------- changing spaces
+
+
+def conditional(trial):
+    if trial.suggest_categorical("kind", ["a", "b"]) == "a":
+        return trial.suggest_float("x", 0.0, 1.0)
+    return trial.suggest_float("y", 0.0, 1.0)
+
+
+@pytest.mark.parametrize("warn", [True, False])
+def test_what_not_every_trial_has_is_drawn_at_random_and_that_is_logged(caplog, warn):
+    optuna.logging.enable_propagation()
+    study = run(n_trials=12, objective=conditional, warn_independent_sampling=warn)
+    optuna.logging.disable_propagation()
+    said = [r.getMessage() for r in caplog.records if "is drawn at random" in r.getMessage()]
+    assert bool(said) is warn
+    drawn = [t.params.get("x", t.params.get("y")) for t in study.trials]
+    assert len(set(drawn)) == 12
+    again = run(n_trials=12, objective=conditional, warn_independent_sampling=False)
+    assert [t.params for t in again.trials] == [t.params for t in study.trials]
+
+
+def test_a_strategy_of_ones_own_samples():
+    class Corner(Strategy):
+        name = "corner"
+        allow_repeats = True
+
+        def suggest(self, context, n):
+            return [Suggestion(context.space.decode(np.zeros(context.space.n_dimensions)))] * n
+
+    study = run(n_trials=3, strategy=Corner())
+    assert [t.params for t in study.trials[1:]] == [{"x": -5.0, "y": 1e-4}] * 2
+
+
+# ---------------------------------------------------------------------- what is refused
+
+
+def test_several_objectives_are_refused():
+    study = optuna.create_study(directions=["minimize"] * 2, sampler=TunePlugSampler(seed=0))
+    with pytest.raises(ValueError, match="a study with one objective, but this one has 2"):
+        study.optimize(lambda trial: (trial.suggest_float("x", 0, 1), 0.0), n_trials=1)
+
+
+def test_faults_of_the_arguments_are_errors():
+    with pytest.raises(ValueError, match="seed must be None or an integer of at least 0"):
+        TunePlugSampler(seed=-1)
+    with pytest.raises(TypeError, match="strategy must be a name or a Strategy, but got 3"):
+        TunePlugSampler(strategy=3)
+    with pytest.raises(ValueError, match=r"strategy must be one of .* but got 'nope'"):
+        TunePlugSampler(strategy="nope")
+
+
+# ---------------------------------------------------------------------- imports
+
+
+def test_neither_the_package_nor_its_plugin_imports_optuna():
+    code = "import sys, tuneplug_optuna.plugin, tuneplug_optuna; print('optuna' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("what", ["TunePlugSampler()", "OptunaStrategy()", "OptunaMirror('s')"])
+def test_without_optuna_the_error_says_what_to_install(what):
+    code = (
+        "import sys; sys.modules['optuna'] = None\n"
+        "import tuneplug, tuneplug_optuna\n"
+        f"try: tuneplug_optuna.{what}\n"
+        "except tuneplug.MissingDependencyError as error: print(error)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "needs Optuna: pip install 'tuneplug[optuna]'" in run.stdout

@@ -6,14 +6,16 @@ import importlib
 import os
 import sys
 import threading
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from typing import ClassVar
 
 import pytest
 from joblib.externals.loky import ProcessPoolExecutor as LokyExecutor
 
-from tuneplug import Float, Study, TrialState
+from tuneplug import Float, Study, TrialState, UnknownNameError
 from tuneplug.execution import Job, Workers, drive, resolve_n_jobs, workers
+from tuneplug.plugins import Plugins, hookimpl
 
 SECONDS = 60  # nothing here waits so long unless it is wrong
 
@@ -202,7 +204,7 @@ def test_nothing_to_do_is_done_at_once():
 
 def test_without_an_executor_jobs_run_one_by_one_in_the_calling_thread():
     seen = []
-    with workers(None, 1) as crew:
+    with workers(None, 1, forbidden) as crew:
         jobs = feed(Job(k, threading.get_ident) for k in range(3))
         drive(crew, jobs, lambda job, thread: seen.append((job.key, thread)), forbidden)
     assert seen == [(k, threading.get_ident()) for k in range(3)]
@@ -257,6 +259,108 @@ def test_so_it_is_after_an_error():
         ):
             raise ArithmeticError
         assert (closed(own), closed(given)) == (True, False)
+
+
+class Bare:
+    """Has no more than an executor needs."""
+
+    def submit(self, fn, *args):
+        raise NotImplementedError
+
+
+class Telling(Bare):
+    n_workers = 5
+
+
+@pytest.mark.parametrize(
+    ("executor", "n_jobs", "slots"),
+    [
+        (Bare(), None, 4),
+        (Bare(), 2, 2),
+        (Telling(), None, 5),
+        (Telling(), 2, 2),
+        (Telling(), -1, 4),
+        ("telling", None, 5),
+        (None, None, 1),
+    ],
+)
+def test_an_executor_may_tell_how_many_jobs_it_runs_at_once(executor, n_jobs, slots, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    with workers(executor, n_jobs, {"telling": Telling()}.__getitem__) as crew:
+        assert crew.slots == slots
+
+
+def test_how_many_a_pool_runs_at_once_is_found_out():
+    with ThreadPoolExecutor(3) as threads:
+        assert workers(threads, None, forbidden).slots == 3
+
+
+class Pair(ThreadPoolExecutor):
+    name = "pair"
+    made: ClassVar[list[ThreadPoolExecutor]] = []
+
+    def __init__(self):
+        super().__init__(2)
+        self.made.append(self)
+
+
+class Offering:
+    @hookimpl
+    def tuneplug_executors(self):
+        return Pair
+
+
+@pytest.fixture
+def named():
+    """A study in which an executor has a name."""
+    Pair.made.clear()
+    plugins = Plugins(installed=False)
+    plugins.register(Offering())
+    return Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0, plugins=plugins)
+
+
+def test_an_executor_made_for_a_name_is_shut_down_with_the_search(named):
+    named.optimize(lambda trial: trial.params["x"], 6, executor="pair")
+    assert [closed(made) for made in Pair.made] == [True]
+
+    def interrupted(trial):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        named.optimize(interrupted, 6, executor="pair")
+    assert [closed(made) for made in Pair.made] == [True, True]
+
+
+def test_an_executor_made_for_a_name_is_made_anew_where_it_breaks(named):
+    def breaking(trial):
+        if trial.number == 1 and len(Pair.made) == 1:
+            raise BrokenPair
+        return trial.params["x"]
+
+    class BrokenPair(BaseException):
+        """Passes through the objective, as the end of a worker does."""
+
+    def submit(self, fn, *args):
+        future = Future()
+        try:
+            future.set_result(fn(*args))
+        except BrokenPair:
+            future.set_exception(BrokenExecutor("a worker died"))
+        return future
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pair, "submit", submit)
+        named.optimize(breaking, 4, executor="pair")
+    assert [trial.state for trial in named.trials] == [TrialState.COMPLETE] * 4
+    assert len(Pair.made) == 2
+
+
+def test_an_unknown_name_of_an_executor_is_an_error_before_anything_begins(named):
+    with pytest.raises(
+        UnknownNameError, match=r"executor must be one of \['pair'\], but got 'pear'"
+    ):
+        named.optimize(forbidden, 4, executor="pear")
+    assert named.trials == []
 
 
 @pytest.mark.parametrize(

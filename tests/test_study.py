@@ -122,7 +122,11 @@ def test_a_copy_of_a_trial_that_went_to_a_worker_can_be_told():
         ({"seed": -1}, ValueError, "seed"),
         ({"n_trials": -3}, ValueError, "n_trials"),
         ({"seed": 1.5}, ValueError, "seed"),
-        ({"strategy": "bayes"}, UnknownNameError, "'bayesian', 'grid', 'hyperband', 'random'"),
+        (
+            {"strategy": "bayes"},
+            UnknownNameError,
+            "'bayesian', 'grid', 'hyperband', 'optuna', 'random'",
+        ),
         ({"strategy": RandomSearch}, TypeError, "a name or a Strategy"),
     ],
 )

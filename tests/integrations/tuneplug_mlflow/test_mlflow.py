@@ -419,7 +419,6 @@ def search_with(observer, n_jobs=None, **options):
 
 
 def test_a_search_on_four_workers_is_logged_in_the_parent_process(store, capsys):
-
     observer = MLflowObserver(experiment=store.name, tracking_uri=store.uri, metric="accuracy")
     search = search_with(observer, n_jobs=4, verbose=1).fit(X, Y)
     (parent,), children = store.runs()
@@ -526,7 +525,7 @@ def test_a_store_that_cannot_be_opened_is_warned_of_and_the_study_runs(tmp_path)
 
 def test_mlflow_is_imported_when_an_observer_is_made_and_its_absence_is_said():
     code = (
-        "import sys, tuneplug_mlflow, tuneplug_mlflow.observer; from tuneplug.plugins import Plugins;"
+        "import sys, tuneplug_mlflow.observer; from tuneplug.plugins import Plugins;"
         "Plugins().records(); assert 'mlflow' not in sys.modules; sys.modules['mlflow'] = None;\n"
         "from tuneplug import MissingDependencyError\n"
         "try: tuneplug_mlflow.MLflowObserver()\n"

@@ -20,12 +20,25 @@ PUBLIC_MODULES = [
     "tuneplug_sklearn",
     "tuneplug_xgboost",
     "tuneplug_lightgbm",
+    "tuneplug_mlflow",
+    "tuneplug_rich",
     "tuneplug.execution",
     "tuneplug.stopping",
     "tuneplug.monitoring",
     "tuneplug.testing",
 ]
-FRAMEWORKS = ["sklearn", "joblib", "xgboost", "lightgbm", "pandas", "matplotlib", "optuna", "dask"]
+FRAMEWORKS = [
+    "sklearn",
+    "joblib",
+    "xgboost",
+    "lightgbm",
+    "pandas",
+    "matplotlib",
+    "optuna",
+    "dask",
+    "mlflow",
+    "rich",
+]
 
 
 @pytest.mark.parametrize("module_name", PUBLIC_MODULES)

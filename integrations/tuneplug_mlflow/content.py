@@ -18,8 +18,6 @@ from tuneplug import Study, Trial, TrialState
 from tuneplug.execution import BROKEN_OFF
 
 __all__ = [
-    "METRICS",
-    "TAGS",
     "Point",
     "allowed_name",
     "allowed_names",

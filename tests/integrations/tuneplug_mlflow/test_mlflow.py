@@ -34,11 +34,12 @@ X, Y = load_iris(return_X_y=True)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def mlflow():
+def mlflow(tmp_path_factory):
     """MLflow, which must not send usage data from tests; it looks when it is imported."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("here"))  # where it makes ./mlruns
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-        patch.setenv("DO_NOT_TRACK", "true")
+        patch.setenv("MLFLOW_TRACKING_URI", "nowhere://no.default")  # not ./mlflow.db
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # whatever MLflow's own imports warn of
             import mlflow
@@ -315,20 +316,18 @@ def test_a_study_that_is_forgotten_is_not_kept_by_its_observer(store):
 # ------------------------------------------------------------------------- the user's MLflow
 
 
-def test_a_study_is_nested_under_the_run_that_is_active_and_leaves_it_alone(store, mlflow):
+def test_a_study_is_nested_under_the_run_that_is_active_and_leaves_it_alone(
+    store, mlflow, monkeypatch
+):
     study, _ = store.study(strategy="random")
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(store.uri)
-    try:
-        with mlflow.start_run(experiment_id=store.id) as mine:
-            mlflow.log_param("x", "mine")
-            study.optimize(reporting, 2, n_jobs=2)
-            assert mlflow.active_run().info.run_id == mine.info.run_id
-            other = Study(SPACE, plugins=Plugins(installed=False), seed=1)
-            other.plugins.register(MLflowObserver())  # where the active run is
-            other.tell(other.ask(), 1.0)
-    finally:
-        mlflow.set_tracking_uri(before)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    with mlflow.start_run(experiment_id=store.id) as mine:
+        mlflow.log_param("x", "mine")
+        study.optimize(reporting, 2, n_jobs=2)
+        assert mlflow.active_run().info.run_id == mine.info.run_id
+        other = Study(SPACE, plugins=Plugins(installed=False), seed=1)
+        other.plugins.register(MLflowObserver())  # where the active run is
+        other.tell(other.ask(), 1.0)
     runs = {run.info.run_id: run for run in store.runs()[0]}
     assert runs[mine.info.run_id].data.params == {"x": "mine"}
     above = [
@@ -338,7 +337,7 @@ def test_a_study_is_nested_under_the_run_that_is_active_and_leaves_it_alone(stor
 
 
 def test_an_experiment_is_created_where_there_is_none_and_the_default_is_mlflows(
-    sqlite, mlflow, monkeypatch
+    sqlite, monkeypatch
 ):
     study = Study(SPACE, seed=0, plugins=Plugins(installed=False))
     study.plugins.register(MLflowObserver(experiment="made here", tracking_uri=sqlite.uri))
@@ -347,12 +346,8 @@ def test_an_experiment_is_created_where_there_is_none_and_the_default_is_mlflows
     assert len(sqlite.client.search_runs([made.experiment_id])) == 2
 
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "of the environment")
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(sqlite.uri)
-    try:
-        log_study(study)
-    finally:
-        mlflow.set_tracking_uri(before)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite.uri)
+    log_study(study)
     named = sqlite.client.get_experiment_by_name("of the environment")
     assert len(sqlite.client.search_runs([named.experiment_id])) == 2
 

@@ -416,12 +416,47 @@ def search_with(observer, n_jobs=None, **options):
 def test_a_search_on_four_workers_is_logged_in_the_parent_process(store, capsys):
     observer = MLflowObserver(experiment=store.name, tracking_uri=store.uri, metric="accuracy")
     search = search_with(observer, n_jobs=4, verbose=1).fit(X, Y)
+    assert len(capsys.readouterr().err.splitlines()) == 5
     (parent,), children = store.runs()
     scores = [child.data.metrics["accuracy"] for child in children.values()]
     assert scores == list(search.cv_results_["mean_test_score"])
     assert parent.data.metrics["best_accuracy"] == search.best_score_
     assert parent.info.run_id == observer.run_id(search.study_)
     assert children[0].data.params.keys() == {"C", "kernel"}
+
+
+class Interrupting(SVC):
+    n_fits = 0
+
+    def fit(self, X, y, sample_weight=None):
+        Interrupting.n_fits += 1
+        if Interrupting.n_fits == 5:  # in the second of three folds of the second candidate
+            raise KeyboardInterrupt
+        return super().fit(X, y, sample_weight)
+
+
+def test_an_interrupted_search_is_killed_with_the_candidates_that_ran(store):
+    observer = MLflowObserver(experiment=store.name, tracking_uri=store.uri)
+    search = search_with(observer, lag=0, strategy="random").set_params(estimator=Interrupting())
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, Y)
+    (parent,), children = store.runs()
+    assert parent.info.status == "KILLED"
+    assert [child.info.status for child in children.values()] == ["FINISHED", "KILLED"]
+    assert "KeyboardInterrupt" in children[1].data.tags["error"]
+
+
+def test_what_can_be_best_is_found_by_status(store, mlflow):
+    study, _ = store.study(strategy="random")
+    study.tell(study.ask(), 2.0)
+    study.fail(study.ask(), "why")
+    study.tell(study.ask(), 1.0)
+    found = store.client.search_runs(
+        [store.id],
+        "attributes.status = 'FINISHED' and tags.trial != ''",
+        order_by=["metrics.value"],
+    )
+    assert [run.data.metrics["value"] for run in found] == [1.0, 2.0]
 
 
 def test_watched_fits_are_logged_round_by_round(store):
@@ -486,8 +521,8 @@ def test_studies_on_several_threads_do_not_mix(store):
 
 def test_a_store_that_fails_midway_is_warned_of_once_and_the_search_ends_well(store, monkeypatch):
     observer = MLflowObserver(experiment=store.name, tracking_uri=store.uri)
-    search = search_with(observer)
-    calls = []
+    search = search_with(observer, n_jobs=4, verbose=1)
+    calls = []  # in this process
     client = type(store.client)
     log_batch = client.log_batch
 

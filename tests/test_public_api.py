@@ -22,13 +22,26 @@ PUBLIC_MODULES = [
     "tuneplug_lightgbm",
     "tuneplug_configspace",
     "tuneplug_optuna",
+    "tuneplug_mlflow",
+    "tuneplug_rich",
     "tuneplug.execution",
     "tuneplug.stopping",
     "tuneplug.storage",
     "tuneplug.monitoring",
     "tuneplug.testing",
 ]
-FRAMEWORKS = ["sklearn", "joblib", "xgboost", "lightgbm", "pandas", "matplotlib", "optuna", "dask"]
+FRAMEWORKS = [
+    "sklearn",
+    "joblib",
+    "xgboost",
+    "lightgbm",
+    "pandas",
+    "matplotlib",
+    "optuna",
+    "dask",
+    "mlflow",
+    "rich",
+]
 
 
 @pytest.mark.parametrize("module_name", PUBLIC_MODULES)

@@ -55,6 +55,16 @@ def test_tell_completes_a_trial_once():
         study.tell(trial, 0.4)
 
 
+def test_the_number_of_trials_planned_is_known_where_it_was_said_and_grows_with_what_is_run():
+    study = Study(SPACE, seed=0)
+    assert study.n_trials is None
+    study.optimize(bowl, 3)
+    assert study.n_trials == 3
+    study.optimize(bowl, 2)
+    assert study.n_trials == 5
+    assert Study(SPACE, n_trials=7).n_trials == 7
+
+
 def test_fail_records_the_error_and_the_trial_is_never_best():
     study = Study(SPACE, seed=0)
     bad, good = study.ask(), study.ask()

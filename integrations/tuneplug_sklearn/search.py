@@ -15,7 +15,7 @@ from sklearn import get_config
 from sklearn.utils import indexable
 
 from tuneplug import SearchSpace, SpaceExhausted, Study
-from tuneplug.execution import drive
+from tuneplug.execution import BROKEN_OFF, drive
 from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import Plugins
 from tuneplug.stopping import StoppingRule
@@ -387,7 +387,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             try:
                 drive(workers.workers, schedule.next_job, schedule.done, schedule.lost)
             except BaseException as error:  # noqa: BLE001  it goes on, whatever comes of the rest
-                schedule.abandon(f"interrupted: the search ended while this trial ran: {error!r}")
+                schedule.abandon(f"{BROKEN_OFF}: {error!r}")
                 try:
                     if schedule.any_fitted:
                         conclude()

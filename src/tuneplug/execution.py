@@ -27,6 +27,7 @@ from typing import Any, Protocol
 from tuneplug.trial import Trial
 
 __all__ = [
+    "BROKEN_OFF",
     "Executor",
     "Future",
     "Inline",
@@ -39,6 +40,10 @@ __all__ = [
     "resolve_n_jobs",
     "workers",
 ]
+
+
+#: How the error of a trial begins that ran when its search was ended from outside.
+BROKEN_OFF = "interrupted: the search ended while this trial ran"
 
 
 class Future(Protocol):

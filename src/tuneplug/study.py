@@ -22,7 +22,7 @@ from tuneplug.errors import (
     TrialError,
     check_count,
 )
-from tuneplug.execution import Executor, Job, Outcome, drive, evaluate, workers
+from tuneplug.execution import BROKEN_OFF, Executor, Job, Outcome, drive, evaluate, workers
 from tuneplug.parameters import ScalingRecord
 from tuneplug.plugins.manager import Plugins
 from tuneplug.space import SearchSpace
@@ -426,7 +426,7 @@ class Study:
             except BaseException:
                 for trial in self.history[first:]:
                     if not trial.state.ended:
-                        self.fail(trial, "interrupted: the search ended while this trial ran")
+                        self.fail(trial, BROKEN_OFF)
                 raise
         if exhausted is not None:
             done = len(self.history) - first
@@ -467,6 +467,11 @@ class Study:
             raise AllTrialsFailedError(f"all {len(trials)} trials failed.\n{shown}")
 
     # ------------------------------------------------------------------ results
+
+    @property
+    def n_trials(self) -> int | None:
+        """Trials planned in all, None if not known; ``optimize`` plans more where it runs more."""
+        return self._budget
 
     @property
     def trials(self) -> list[Trial]:

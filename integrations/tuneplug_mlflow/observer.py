@@ -64,8 +64,6 @@ class MLflowObserver:
         self._place = _place(experiment, tracking_uri, run_name, tags, metric)
         self._runs: WeakKeyDictionary[Study, StudyRuns] = WeakKeyDictionary()
         self._lock = threading.Lock()
-        #: How it is named where it fails: not by its URI, which may hold a password.
-        self.__name__ = repr(self)
 
     def __repr__(self) -> str:
         return f"MLflowObserver(experiment={self._experiment!r})"

@@ -374,6 +374,26 @@ def test_a_name_is_taken_once(plugins):
     assert plugins.classes("strategy")["last"] is Last
 
 
+def test_without_a_name_a_plugin_is_called_by_its_class(plugins):
+    class Failing:
+        @hookimpl
+        def tuneplug_trial_asked(self):
+            raise OSError("disk")
+
+    one, two = Failing(), Failing()
+    plugins.register(one)
+    plugins.register(two)
+    assert [record.name for record in plugins.records()] == ["tuneplug", "Failing", "Failing 2"]
+    with pytest.raises(PluginError, match="already registered"):
+        plugins.register(one)
+    with pytest.warns(RuntimeWarning) as told:
+        Study({"k": [1]}, plugins=plugins).ask()
+    assert {str(warning.message)[:40] for warning in told} == {
+        "plugin 'Failing' of this program is deta",
+        "plugin 'Failing 2' of this program is de",
+    }
+
+
 def test_a_load_that_strict_mode_broke_off_is_tried_again(monkeypatch):
     class Entry:
         dist = None

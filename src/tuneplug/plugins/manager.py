@@ -13,6 +13,7 @@ distributions; ``TUNEPLUG_STRICT_PLUGINS=1`` raises where one would be skipped.
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import os
 import warnings
 from dataclasses import dataclass, field
@@ -143,16 +144,24 @@ class Plugins:
     def register(self, plugin: Any, name: str | None = None) -> None:
         """Add a plugin: a module or an object with functions marked by ``hookimpl``.
 
+        Its name, by which warnings call it, is by default that of the module or the class.
+
         Raises
         ------
         PluginError
             If it does not fit the hooks, or one of that name is there.
         """
-        record = PluginRecord(name or self._manager.get_canonical_name(plugin))
+        record = PluginRecord(name or self._name_of(plugin))
         try:
             self._add(plugin, record)
         except Exception as error:
             raise PluginError(f"plugin {record} cannot be used: {error}") from error
+
+    def _name_of(self, plugin: Any) -> str:
+        """Return the name of a module or of an object's class, numbered if that is taken."""
+        own: str = getattr(plugin, "__name__", type(plugin).__name__)
+        further = (f"{own} {number}" for number in itertools.count(2))
+        return next(n for n in itertools.chain([own], further) if n not in self._records)
 
     def records(self) -> list[PluginRecord]:
         """Return what is known of each plugin, tuneplug's own first."""

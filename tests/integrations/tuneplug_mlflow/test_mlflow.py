@@ -533,7 +533,7 @@ def test_a_store_that_fails_midway_is_warned_of_once_and_the_search_ends_well(st
         return log_batch(self, *args, **keywords)
 
     monkeypatch.setattr(client, "log_batch", failing)
-    message = rf"plugin .MLflowObserver\(experiment='{re.escape(store.name)}'\).* is detached"
+    message = "plugin 'MLflowObserver' of this program is detached"
     with pytest.warns(RuntimeWarning, match=message) as seen:
         search.fit(X, Y)
     assert len(seen) == 1

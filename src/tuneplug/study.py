@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from tuneplug.errors import (
-    AllTrialsFailedError,
     MissingDependencyError,
     NoCompletedTrialError,
-    SpaceExhausted,
     TrialError,
     check_count,
 )
-from tuneplug.execution import BROKEN_OFF, Executor, Job, Outcome, drive, evaluate, workers
+from tuneplug.execution import Executor, workers
+from tuneplug.optimizing import Run
 from tuneplug.parameters import ScalingRecord
 from tuneplug.plugins.manager import Plugins
 from tuneplug.space import SearchSpace
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Study"]
-
-#: Different tracebacks shown when every trial failed.
-N_TRACEBACKS = 3
 
 
 @final
@@ -399,72 +395,14 @@ class Study:
         if timeout is not None and not timeout > 0:
             raise ValueError(f"timeout must be positive seconds, but got {timeout!r}")
         named = partial(self.plugins.named, "executor")
-        first = len(self.history)
-        deadline = math.inf if timeout is None else time.time() + timeout
-        last = math.inf if n_trials is None else first + n_trials
+        run = Run(self, objective, n_trials, timeout)
         if n_trials is not None:
-            self._budget = max(self._budget or 0, first + n_trials)
-
-        exhausted: SpaceExhausted | None = None
-
-        def next_job() -> Job | None:
-            nonlocal exhausted
-            spent = len(self.history) >= last or time.time() >= deadline
-            if spent or exhausted is not None:
-                return None
-            try:
-                trial = self.ask()
-            except SpaceExhausted as error:
-                exhausted = error
-                return None
-            trial.deadline = None if timeout is None else deadline
-            return Job(trial.number, evaluate, (objective, trial))
-
+            self._budget = max(self._budget or 0, len(self.history) + n_trials)
         with workers(executor, n_jobs, named) as crew, self.running():
-            try:
-                drive(crew, next_job, self._record, self._lose)
-            except BaseException:
-                for trial in self.history[first:]:
-                    if not trial.state.ended:
-                        self.fail(trial, BROKEN_OFF)
-                raise
-        if exhausted is not None:
-            done = len(self.history) - first
-            planned = "" if n_trials is None else f" of {n_trials}"
-            warnings.warn(
-                f"{exhausted} The search ends after {done}{planned} trials.",
-                UserWarning,
-                stacklevel=2,
-            )
-        self._raise_if_none_completed(first)
-
-    def _record(self, _: Job, outcome: Outcome) -> None:
-        trial = outcome.trial
-        if outcome.error is not None:
-            self.fail(trial, outcome.error)
-            return
-        try:
-            self.tell(trial, outcome.value)
-        except TypeError as error:
-            self.fail(trial, str(error))
-
-    def _lose(self, job: Job, why: str) -> None:
-        self.fail(job.args[1], why)
-
-    def _raise_if_none_completed(self, first: int) -> None:
-        trials = self.history[first:]
-        if self.history.best() is None and any(t.stop_reason == "timeout" for t in trials):
-            raise NoCompletedTrialError(
-                f"no trial completed before the timeout, after {len(trials)} begun: "
-                "their reports are in study.trials; give more time or shorter trials"
-            )
-        errors = Counter(t.error for t in trials if t.state is TrialState.FAILED)
-        if trials and errors.total() == len(trials):
-            shown = "\n".join(
-                f"{count} trial(s) failed with:\n{error}"
-                for error, count in errors.most_common(N_TRACEBACKS)
-            )
-            raise AllTrialsFailedError(f"all {len(trials)} trials failed.\n{shown}")
+            run.on(crew)
+        if run.exhausted is not None:
+            warnings.warn(run.exhausted, UserWarning, stacklevel=2)
+        run.raise_if_none_completed()
 
     # ------------------------------------------------------------------ results
 

@@ -28,6 +28,7 @@ PUBLIC_MODULES = [
     "tuneplug.stopping",
     "tuneplug.storage",
     "tuneplug.monitoring",
+    "tuneplug.optional",
     "tuneplug.testing",
 ]
 FRAMEWORKS = [

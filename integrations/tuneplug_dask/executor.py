@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, final
 from weakref import WeakSet
 
-from tuneplug import MissingDependencyError
+from tuneplug.optional import Framework
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -40,7 +40,7 @@ class DaskExecutor:
     --------
     >>> from distributed import Client, LocalCluster
     >>> from tuneplug import Float, Study
-    >>> with LocalCluster(n_workers=2, processes=False, dashboard_address=None) as cluster:
+    >>> with LocalCluster(n_workers=2, processes=False, dashboard_address=":0") as cluster:
     ...     with Client(cluster):
     ...         study = Study({"x": Float(0.0, 1.0)}, seed=0)
     ...         study.optimize(lambda trial: trial.params["x"], 8, executor="dask")
@@ -62,7 +62,7 @@ class DaskExecutor:
             n_workers=os.cpu_count(),
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=":0",
             silence_logs=logging.ERROR,
         )
         return Client(self._own)
@@ -125,12 +125,8 @@ def _in_use() -> Client | None:
     MissingDependencyError
         If Dask is not installed.
     """
-    try:
+    with Framework("Dask", "distributed", "dask").needed_by("executor 'dask'"):
         from distributed import Client
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            "executor 'dask' needs Dask: pip install 'tuneplug[dask]'"
-        ) from error
     try:
         return Client.current()
     except ValueError:  # there is none

@@ -5,8 +5,9 @@ Names are loaded when they are first used; MLflow is imported when an observer i
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tuneplug.optional import lazy_names
 
 if TYPE_CHECKING:
     from tuneplug_mlflow.observer import MLflowObserver, log_study
@@ -15,12 +16,4 @@ _HOME = {"MLflowObserver": "observer", "log_study": "observer"}
 
 __all__ = ["MLflowObserver", "log_study"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, final
 from weakref import WeakKeyDictionary
 
-from tuneplug import MissingDependencyError, Study, Trial
+from tuneplug import Study, Trial
+from tuneplug.optional import Framework
 from tuneplug.plugins import hookimpl
 from tuneplug_mlflow import content
 
@@ -184,11 +185,6 @@ def _place(
 
 def _runs_module() -> Any:
     """Import what needs MLflow.  Raises MissingDependencyError if it is not installed."""
-    try:
+    with Framework("MLflow", "mlflow", "mlflow").needed_by("MLflowObserver"):
         from tuneplug_mlflow import runs
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            "MLflowObserver needs MLflow: pip install 'tuneplug[mlflow]', or mlflow-skinny where "
-            "there is a tracking server"
-        ) from error
     return runs

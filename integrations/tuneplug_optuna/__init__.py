@@ -5,8 +5,10 @@ Names are loaded when they are first used; those that need Optuna import it then
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tuneplug.optional import lazy_names
+from tuneplug_optuna._compat import OPTUNA
 
 if TYPE_CHECKING:
     from tuneplug_optuna.converter import OptunaConverter
@@ -24,15 +26,4 @@ _HOME = {
 
 __all__ = ["OptunaConverter", "OptunaMirror", "OptunaStrategy", "TunePlugSampler", "mirror"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tuneplug_optuna._compat import needs_optuna
-
-    with needs_optuna(name):
-        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(__name__, _HOME, OPTUNA)

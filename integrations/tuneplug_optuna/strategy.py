@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from tuneplug.strategies import Context, Strategy, Suggestion, draw_free, fill
-from tuneplug_optuna._compat import needs_optuna
+from tuneplug_optuna._compat import OPTUNA
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -59,7 +59,7 @@ class OptunaStrategy(Strategy):
     name: ClassVar[str] = "optuna"
 
     def __init__(self, sampler: BaseSampler | None = None) -> None:
-        with needs_optuna("OptunaStrategy"):
+        with OPTUNA.needed_by("OptunaStrategy"):
             from optuna.samplers import BaseSampler, TPESampler
 
             from tuneplug_optuna.reseeding import Template

@@ -8,7 +8,7 @@ from concurrent.futures import Future as LocalFuture
 from typing import Any, ClassVar, final
 from weakref import WeakSet
 
-from tuneplug import MissingDependencyError
+from tuneplug.optional import Framework
 
 __all__ = ["RayExecutor"]
 
@@ -42,12 +42,8 @@ class RayExecutor:
     name: ClassVar[str] = "ray"
 
     def __init__(self, **options: Any) -> None:
-        try:
+        with Framework("Ray", "ray", "ray").needed_by("executor 'ray'"):
             import ray
-        except ModuleNotFoundError as error:
-            raise MissingDependencyError(
-                "executor 'ray' needs Ray: pip install 'tuneplug[ray]'"
-            ) from error
         self._ray: Any = ray
         self._own = not ray.is_initialized()
         if self._own:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, final
 
-from tuneplug import MissingDependencyError, Study, Trial
+from tuneplug import Study, Trial
+from tuneplug.optional import Framework
 from tuneplug.plugins import hookimpl
 
 if TYPE_CHECKING:
@@ -109,10 +110,6 @@ class ProgressBar:
 
 def _displays_module() -> Any:
     """Import what needs rich.  Raises MissingDependencyError if it is not installed."""
-    try:
+    with Framework("rich", "rich", "rich").needed_by("ProgressBar"):
         from tuneplug_rich import displays
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            "ProgressBar needs rich: pip install 'tuneplug[rich]'"
-        ) from error
     return displays

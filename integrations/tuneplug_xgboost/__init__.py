@@ -5,8 +5,9 @@ Names are loaded when they are first used: only ``TrialCallback`` imports XGBoos
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tuneplug.optional import Framework, lazy_names
 
 if TYPE_CHECKING:
     from tuneplug_xgboost.callback import TrialCallback
@@ -21,12 +22,4 @@ _HOME = {
 
 __all__ = ["TrialCallback", "XGBoostMonitor", "recommended_space"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(__name__, _HOME, Framework("XGBoost", "xgboost", "xgboost"))

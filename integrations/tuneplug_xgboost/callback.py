@@ -15,16 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tuneplug import MissingDependencyError
+import xgboost
+
 from tuneplug_xgboost.directions import known_direction, maximized
 from tuneplug_xgboost.names import choose, printed
-
-try:
-    import xgboost
-except ModuleNotFoundError as error:
-    raise MissingDependencyError(
-        "TrialCallback needs XGBoost: pip install 'tuneplug[xgboost]'"
-    ) from error
 
 if TYPE_CHECKING:
     from tuneplug import Trial

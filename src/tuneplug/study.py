@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from tuneplug.errors import (
-    MissingDependencyError,
     NoCompletedTrialError,
     TrialError,
     check_count,
 )
 from tuneplug.execution import Executor, workers
 from tuneplug.optimizing import Run
+from tuneplug.optional import Framework
 from tuneplug.parameters import ScalingRecord
 from tuneplug.plugins.manager import Plugins
 from tuneplug.space import SearchSpace
@@ -452,12 +452,8 @@ class Study:
         MissingDependencyError
             If pandas is not installed.
         """
-        try:
+        with Framework("pandas", "pandas", "pandas").needed_by("to_frame()"):
             import pandas as pd
-        except ModuleNotFoundError as error:
-            raise MissingDependencyError(
-                "to_frame() needs pandas: pip install 'tuneplug[pandas]'"
-            ) from error
         names = self.space.names
         rows = [
             {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneplug import MissingDependencyError
+from tuneplug.optional import Framework
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -24,12 +24,9 @@ GREY = "0.6"
 
 def pyplot_for(display: object) -> Any:
     """Import pyplot.  Raises MissingDependencyError if matplotlib is not installed."""
-    try:
+    package = Framework("matplotlib", "matplotlib", "plot")
+    with package.needed_by(f"{type(display).__name__}.plot()"):
         import matplotlib.pyplot as plt
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"{type(display).__name__}.plot() needs matplotlib: pip install 'tuneplug[plot]'"
-        ) from error
     return plt
 
 

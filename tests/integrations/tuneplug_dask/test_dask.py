@@ -24,7 +24,7 @@ def client():
     with (
         # a worker that is long in coming back would be given up by its cluster
         dask.config.set({"distributed.deploy.lost-worker-timeout": "300s"}),
-        LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         yield client

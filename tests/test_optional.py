@@ -1,0 +1,54 @@
+"""Names that load their modules when asked, and frameworks that are not installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tuneplug import MissingDependencyError
+from tuneplug.optional import Framework, lazy_names
+
+NEEDS = [
+    ("tuneplug_sklearn.WarpedBayesSearchCV", "sklearn", "scikit-learn", "sklearn"),
+    ("tuneplug_xgboost.TrialCallback", "xgboost", "XGBoost", "xgboost"),
+    ("tuneplug_optuna.TunePlugSampler", "optuna", "Optuna", "optuna"),
+    ("tuneplug_optuna.OptunaStrategy()", "optuna", "Optuna", "optuna"),
+    ("tuneplug_dask.DaskExecutor()", "distributed", "Dask", "dask"),
+    ("tuneplug_ray.RayExecutor()", "ray", "Ray", "ray"),
+    ("tuneplug_mlflow.MLflowObserver()", "mlflow", "MLflow", "mlflow"),
+    ("tuneplug_rich.ProgressBar()", "rich", "rich", "rich"),
+    ("tuneplug.Study({'x': [1]}).to_frame()", "pandas", "pandas", "pandas"),
+]
+
+
+@pytest.mark.parametrize(("used", "module", "name", "extra"), NEEDS, ids=[n[0] for n in NEEDS])
+def test_a_framework_that_is_missing_is_named_with_its_extra(used, module, name, extra):
+    package = used.partition(".")[0]
+    code = (
+        f"import sys; sys.modules[{module!r}] = None\n"
+        f"import {package}\n"
+        f"try: {used}\n"
+        "except ModuleNotFoundError as error: print(type(error).__name__, error, sep=': ')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("MissingDependencyError: ")
+    assert done.stdout.strip().endswith(f" needs {name}: pip install 'tuneplug[{extra}]'")
+
+
+def test_another_module_that_is_missing_is_not_mistaken_for_the_framework():
+    with (
+        pytest.raises(ModuleNotFoundError, match="nonesuch") as caught,
+        Framework("Thing", "thing", "thing").needed_by("this"),
+    ):
+        import nonesuch  # noqa: F401
+    assert not isinstance(caught.value, MissingDependencyError)
+
+
+def test_a_package_lists_its_names_and_refuses_others():
+    get, listed = lazy_names("tuneplug", {"Study": "study"})
+    assert get("Study").__name__ == "Study"
+    assert {"Study", "__version__"} <= set(listed())
+    with pytest.raises(AttributeError, match="module 'tuneplug' has no attribute 'Sturdy'"):
+        get("Sturdy")

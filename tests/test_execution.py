@@ -6,15 +6,14 @@ import importlib
 import os
 import sys
 import threading
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
-from typing import ClassVar
 
 import pytest
 from joblib.externals.loky import ProcessPoolExecutor as LokyExecutor
 
-from tuneplug import Float, Study, TrialState, UnknownNameError
-from tuneplug.execution import Job, Workers, drive, resolve_n_jobs, workers
+from tuneplug import Float, Study, TrialState
+from tuneplug.execution import Job, Shared, Workers, drive, n_workers, resolve_n_jobs, workers
 from tuneplug.plugins import Plugins, hookimpl
 
 SECONDS = 60  # nothing here waits so long unless it is wrong
@@ -204,7 +203,7 @@ def test_nothing_to_do_is_done_at_once():
 
 def test_without_an_executor_jobs_run_one_by_one_in_the_calling_thread():
     seen = []
-    with workers(None, 1, forbidden) as crew:
+    with workers(None, 1) as crew:
         jobs = feed(Job(k, threading.get_ident) for k in range(3))
         drive(crew, jobs, lambda job, thread: seen.append((job.key, thread)), forbidden)
     assert seen == [(k, threading.get_ident()) for k in range(3)]
@@ -259,108 +258,6 @@ def test_so_it_is_after_an_error():
         ):
             raise ArithmeticError
         assert (closed(own), closed(given)) == (True, False)
-
-
-class Bare:
-    """Has no more than an executor needs."""
-
-    def submit(self, fn, *args):
-        raise NotImplementedError
-
-
-class Telling(Bare):
-    n_workers = 5
-
-
-@pytest.mark.parametrize(
-    ("executor", "n_jobs", "slots"),
-    [
-        (Bare(), None, 4),
-        (Bare(), 2, 2),
-        (Telling(), None, 5),
-        (Telling(), 2, 2),
-        (Telling(), -1, 4),
-        ("telling", None, 5),
-        (None, None, 1),
-    ],
-)
-def test_an_executor_may_tell_how_many_jobs_it_runs_at_once(executor, n_jobs, slots, monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
-    with workers(executor, n_jobs, {"telling": Telling()}.__getitem__) as crew:
-        assert crew.slots == slots
-
-
-def test_how_many_a_pool_runs_at_once_is_found_out():
-    with ThreadPoolExecutor(3) as threads:
-        assert workers(threads, None, forbidden).slots == 3
-
-
-class Pair(ThreadPoolExecutor):
-    name = "pair"
-    made: ClassVar[list[ThreadPoolExecutor]] = []
-
-    def __init__(self):
-        super().__init__(2)
-        self.made.append(self)
-
-
-class Offering:
-    @hookimpl
-    def tuneplug_executors(self):
-        return Pair
-
-
-@pytest.fixture
-def named():
-    """A study in which an executor has a name."""
-    Pair.made.clear()
-    plugins = Plugins(installed=False)
-    plugins.register(Offering())
-    return Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0, plugins=plugins)
-
-
-def test_an_executor_made_for_a_name_is_shut_down_with_the_search(named):
-    named.optimize(lambda trial: trial.params["x"], 6, executor="pair")
-    assert [closed(made) for made in Pair.made] == [True]
-
-    def interrupted(trial):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        named.optimize(interrupted, 6, executor="pair")
-    assert [closed(made) for made in Pair.made] == [True, True]
-
-
-def test_an_executor_made_for_a_name_is_made_anew_where_it_breaks(named):
-    def breaking(trial):
-        if trial.number == 1 and len(Pair.made) == 1:
-            raise BrokenPair
-        return trial.params["x"]
-
-    class BrokenPair(BaseException):
-        """Passes through the objective, as the end of a worker does."""
-
-    def submit(self, fn, *args):
-        future = Future()
-        try:
-            future.set_result(fn(*args))
-        except BrokenPair:
-            future.set_exception(BrokenExecutor("a worker died"))
-        return future
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Pair, "submit", submit)
-        named.optimize(breaking, 4, executor="pair")
-    assert [trial.state for trial in named.trials] == [TrialState.COMPLETE] * 4
-    assert len(Pair.made) == 2
-
-
-def test_an_unknown_name_of_an_executor_is_an_error_before_anything_begins(named):
-    with pytest.raises(
-        UnknownNameError, match=r"executor must be one of \['pair'\], but got 'pear'"
-    ):
-        named.optimize(forbidden, 4, executor="pear")
-    assert named.trials == []
 
 
 @pytest.mark.parametrize(
@@ -498,3 +395,202 @@ def test_a_pool_that_breaks_inside_of_an_objective_fails_that_trial_alone():
     study.optimize(fails_once, 5, n_jobs=2)
     assert [t.number for t in study.trials if t.state is TrialState.FAILED] == [2]
     assert "a pool inside of the objective" in study.trials[2].error
+
+
+# --------------------------------------------------------------------------- whose executor it is
+
+
+class Told(ThreadPoolExecutor):
+    """A pool that tells what befalls it; ``log`` is shared by all that are made."""
+
+    name = "told"
+    n_workers = 3
+
+    def __init__(self, log):
+        super().__init__(1)
+        self.log = log
+        log.append("made")
+
+    def put(self, value):
+        self.log.append("put")
+        return Reference(value)
+
+    def submit(self, fn, /, *args):
+        return super().submit(fn, *(a.value if isinstance(a, Reference) else a for a in args))
+
+    def terminate(self):
+        self.log.append("terminate")
+
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        self.log.append(f"shutdown, cancel_futures={cancel_futures}")
+        super().shutdown(wait, cancel_futures=cancel_futures)
+
+
+class Reference:
+    def __init__(self, value):
+        self.value = value
+
+
+@pytest.fixture
+def told():
+    """A log, and plugins that have the executor "told", which writes it and adopts lists."""
+    log = []
+
+    class Named(Told):
+        def __init__(self):
+            super().__init__(log)
+
+        @classmethod
+        def adopt(cls, given):
+            return cls() if isinstance(given, list) else None
+
+    class Plugin:
+        @hookimpl
+        def tuneplug_executors(self):
+            return Named
+
+    plugins = Plugins(installed=False)
+    plugins.register(Plugin())
+    return log, plugins
+
+
+def grid_study(plugins=None):
+    return Study({"k": list(range(6))}, strategy="grid", plugins=plugins)
+
+
+def k_of(trial):
+    return trial.params["k"]
+
+
+def test_an_executor_that_was_named_is_ended_with_the_call(told):
+    log, plugins = told
+    study = grid_study(plugins)
+    study.optimize(k_of, 6, executor="told")
+    assert log == ["made", "put", "shutdown, cancel_futures=False"]
+    assert study.best_value == 0
+
+
+def test_an_executor_that_was_named_ends_what_runs_when_the_call_is_broken_off(told):
+    log, plugins = told
+
+    def interrupt(trial):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        grid_study(plugins).optimize(interrupt, 6, executor="told")
+    assert log[-2:] == ["terminate", "shutdown, cancel_futures=True"]
+
+
+def test_what_a_plugin_adopts_is_made_an_executor_for_the_call(told):
+    log, plugins = told
+    grid_study(plugins).optimize(k_of, 6, executor=["of", "theirs"])
+    assert log[-3:] == ["made", "put", "shutdown, cancel_futures=False"]
+
+
+def test_an_executor_that_was_given_stays_open(told):
+    log, plugins = told
+    with Told(log) as pool:
+        grid_study(plugins).optimize(k_of, 6, executor=pool)
+        assert log == ["made", "put"]
+        assert pool.submit(int).result() == 0
+
+
+def test_an_executor_that_was_named_is_replaced_when_it_breaks():
+    made = []
+
+    class Fragile(ThreadPoolExecutor):
+        name = "fragile"
+
+        def __init__(self):
+            super().__init__(1)
+            made.append(self)
+
+        def submit(self, fn, /, *args):
+            if len(made) == 1 and args[1].number == 3:
+                raise BrokenExecutor("gone")
+            return super().submit(fn, *args)
+
+    class Plugin:
+        @hookimpl
+        def tuneplug_executors(self):
+            return Fragile
+
+    plugins = Plugins(installed=False)
+    plugins.register(Plugin())
+    study = grid_study(plugins)
+    study.optimize(k_of, 6, executor="fragile")
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 6
+    assert len(made) == 2
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        made[0].submit(int, None, study.trials[0])
+
+
+def test_an_unknown_name_is_an_error_before_any_trial_is_asked_for():
+    study = grid_study(Plugins(installed=False))
+    with pytest.raises(ValueError, match="executor must be one of"):
+        study.optimize(k_of, 6, executor="nobody")
+    assert study.trials == []
+
+
+def test_an_executor_without_shutdown_may_be_named():
+    class Plugin:
+        @hookimpl
+        def tuneplug_executors(self):
+            return Bare
+
+    plugins = Plugins(installed=False)
+    plugins.register(Plugin())
+    study = grid_study(plugins)
+    study.optimize(k_of, 6, executor="bare")
+    assert study.best_value == 0
+
+
+class Bare:
+    name = "bare"
+
+    def submit(self, fn, /, *args):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(fn, *args)
+
+
+# --------------------------------------------------------------------------- sent once, in flight
+
+
+def test_what_is_shared_is_put_once_for_each_executor():
+    log = []
+    shared, other = Shared([1, 2]), Shared([1, 2])
+    with Workers(1, lambda: Told(log)) as team:
+        assert [team.submit(Job(0, sum, (shared,))).result() for _ in range(3)] == [3, 3, 3]
+        assert log.count("put") == 1
+        assert team.submit(Job(0, sum, (other,))).result() == 3
+        assert log.count("put") == 2
+        team.replace(BrokenExecutor())
+        assert team.submit(Job(0, sum, (shared,))).result() == 3
+        assert log.count("put") == 3
+
+
+def test_what_is_shared_is_passed_as_it_is_where_nothing_can_be_put():
+    value = [1, 2]
+    with Workers(1) as team:
+        assert not team.sends_once
+        assert team.submit(Job(0, lambda got: got is value, (Shared(value),))).result()
+
+
+def test_how_many_jobs_fly_is_what_the_executor_says_unless_told():
+    with Told([]) as pool, ThreadPoolExecutor(4) as plain:
+        assert [n_workers(pool), n_workers(plain), n_workers(Bare())] == [3, 4, None]
+        assert [workers(pool, n).slots for n in (None, -1, -2, 1, 8)] == [3, 3, 2, 1, 8]
+        assert [workers(Bare(), n).slots for n in (None, 2)] == [1, 2]
+    assert workers(None, None).slots == 1
+    assert workers("told", None, lambda: Told([])).slots == 3
+
+
+def test_an_executor_of_which_the_workers_cannot_be_counted_is_shut_down():
+    log = []
+
+    def count(executor):
+        raise OSError("no answer")
+
+    with pytest.raises(OSError, match="no answer"):
+        Workers(count, lambda: Told(log))
+    assert log == ["made", "terminate", "shutdown, cancel_futures=True"]

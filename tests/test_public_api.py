@@ -22,7 +22,9 @@ PUBLIC_MODULES = [
     "tuneplug_lightgbm",
     "tuneplug_configspace",
     "tuneplug_optuna",
+    "tuneplug_dask",
     "tuneplug_mlflow",
+    "tuneplug_ray",
     "tuneplug_rich",
     "tuneplug.execution",
     "tuneplug.stopping",
@@ -40,6 +42,8 @@ FRAMEWORKS = [
     "matplotlib",
     "optuna",
     "dask",
+    "distributed",
+    "ray",
     "mlflow",
     "rich",
 ]

@@ -1,4 +1,7 @@
-"""Searches on a Dask cluster; Dask is imported where an executor is made."""
+"""tuneplug on Dask: searches run on a cluster's workers, by the executor named "dask".
+
+Dask is imported when the first job is submitted.
+"""
 
 from __future__ import annotations
 

@@ -1,133 +1,202 @@
-"""A Dask cluster as an executor."""
+"""Dask as an executor.
+
+What the executor has of Dask is a client: one that was given, the one in scope, or that of a local
+cluster of processes, which it starts when the first job comes and closes in ``shutdown``.
+"""
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, final
+import sys
+from concurrent.futures import BrokenExecutor, CancelledError
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+from uuid import uuid4
 from weakref import WeakSet
 
-from tuneplug.optional import Framework
-
-if TYPE_CHECKING:
-    from distributed import Client, Future
+from tuneplug_dask.clients import client_in_scope, kill
 
 __all__ = ["DaskExecutor"]
 
 
-@final
 class DaskExecutor:
-    """Runs jobs on a Dask cluster: ``executor="dask"``, or an instance for a client of your own.
+    """Runs jobs on a Dask cluster.
 
     Parameters
     ----------
     client : distributed.Client, optional
-        Of the cluster.  By default the client in use (``Client.current()``); where there is none, a
-        cluster of this machine is started, one process for each core, and closed by ``shutdown``.
-
-    Attributes
-    ----------
-    client : distributed.Client
+        What to run on; it stays open.  None takes the client in scope: that of the task that this
+        runs in, or the latest that was made.  Where there is none, a local cluster of processes is
+        started, one for each core, and closed in ``shutdown``.
 
     Raises
     ------
     MissingDependencyError
-        If Dask is not installed.
+        If there is no ``distributed``, when the first job is submitted.
+
+    Notes
+    -----
+    Dask cannot end a job that runs: what is cancelled while it runs keeps its worker until it ends,
+    except on a cluster that was started here, whose processes are killed.
 
     Examples
     --------
-    >>> from distributed import Client, LocalCluster
-    >>> from tuneplug import Float, Study
-    >>> with LocalCluster(n_workers=2, processes=False, dashboard_address=":0") as cluster:
-    ...     with Client(cluster):
-    ...         study = Study({"x": Float(0.0, 1.0)}, seed=0)
-    ...         study.optimize(lambda trial: trial.params["x"], 8, executor="dask")
-    >>> len(study.trials)
-    8
+    >>> from distributed import Client  # doctest: +SKIP
+    >>> from tuneplug_dask import DaskExecutor  # doctest: +SKIP
+    >>> with Client("tcp://scheduler:8786") as client:  # doctest: +SKIP
+    ...     study.optimize(objective, 100, executor=DaskExecutor(client))
     """
 
     name: ClassVar[str] = "dask"
 
-    def __init__(self, client: Client | None = None) -> None:
-        self._own: Any = None
-        self.client = client or _in_use() or self._local()
-        self._futures: WeakSet[Future] = WeakSet()
+    def __init__(self, client: Any = None) -> None:
+        self._given = client
+        self._cluster: Any = None  # one that was started here
+        self._opened = ExitStack()
+        self._futures: WeakSet[Any] = WeakSet()
+        self._scattered: WeakSet[_Scattered] = WeakSet()
 
-    def _local(self) -> Client:
-        from distributed import Client, LocalCluster
+    @classmethod
+    def adopt(cls, given: Any) -> DaskExecutor | None:
+        """Return an executor on a client, on a client's executor, or on joblib's Dask backend.
 
-        self._own = LocalCluster(
-            n_workers=os.cpu_count(),
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=":0",
-            silence_logs=logging.ERROR,
-        )
-        return Client(self._own)
+        None for anything else.
+        """
+        distributed = sys.modules.get("distributed")
+        if distributed is None:
+            return None
+        if type(given).__name__ == "DaskDistributedBackend":  # of joblib
+            given = given.client
+        if isinstance(given, distributed.Client):
+            return cls(given)
+        if isinstance(given, distributed.cfexecutor.ClientExecutor):
+            executor = cls(given._client)  # there is no public name for it
+            executor.__dict__["_pool"] = given  # with its options
+            return executor
+        return None
+
+    # ------------------------------------------------------------------ the cluster
+
+    @cached_property
+    def _client(self) -> Any:
+        client = self._given
+        if client is None:
+            client, self._cluster = client_in_scope(self._opened)
+        if client.asynchronous:
+            raise TypeError("the client must be a synchronous one, but its asynchronous is True")
+        return client
+
+    @cached_property
+    def _pool(self) -> Any:
+        """Dask's own executor, whose futures are those of concurrent.futures."""
+        return self._client.get_executor()
 
     @property
     def n_workers(self) -> int:
-        """The number of jobs that the cluster, as it is now, runs at once."""
-        return max(1, int(sum(self.client.nthreads().values())))
+        """Threads of all workers there are now, and at least 1."""
+        threads: int = sum(self._client.nthreads().values())
+        return max(1, threads)
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Future:
-        """Return the future of a call.  What was ``put`` arrives as the value."""
-        sent = [arg for arg in args if isinstance(arg, _Sent)]
-        here = [arg.future() if isinstance(arg, _Sent) else arg for arg in args]
-        future = self.client.submit(fn, *here, pure=False)  # or equal calls are made once
+    # ------------------------------------------------------------------ jobs
+
+    def put(self, value: Any) -> _Scattered:
+        """Send a value to every worker; what is returned stands for it in ``submit``.
+
+        Workers that come later fetch it from others; where all that had it died, it is sent again.
+        """
+        scattered = _Scattered(value)
+        self._scattered.add(scattered)
+        return scattered
+
+    def submit(self, fn: Any, /, *args: Any) -> Any:
+        """Return the future of a call.
+
+        Raises
+        ------
+        BrokenExecutor
+            If the client was closed.
+        """
+        if self._client.status in ("closing", "closed"):
+            raise BrokenExecutor("the client of Dask was closed")
+        sent = [arg.on(self._client) for arg in args if isinstance(arg, _Scattered)]
+        call = _Call(fn, tuple(_Here if isinstance(arg, _Scattered) else arg for arg in args))
+        # With a key of its own no call is taken for another one that is the same.
+        key = f"{getattr(fn, '__name__', 'job')}-{uuid4().hex}"
+        future = self._pool.submit(call, *sent, key=key)
         self._futures.add(future)
-        if sent:
-            future.add_done_callback(partial(_forget_if_lost, sent))
+        future.add_done_callback(self._forget_if_lost)
         return future
 
-    def put(self, value: Any) -> _Sent:
-        """Send a value to every worker; what is returned stands for it in ``submit``."""
-        return _Sent(self.client, value)
+    def _forget_if_lost(self, future: Any) -> None:
+        """Scatter again after a job that was lost: a dead worker may have taken values along."""
+        if future.cancelled() or future.exception() is not None:
+            for scattered in list(self._scattered):
+                scattered.forget()
+
+    # ------------------------------------------------------------------ the end
+
+    def terminate(self) -> None:
+        """Kill the processes of a cluster that was started here, whatever they are doing."""
+        if self._cluster is not None:
+            self._cancel()
+            kill(self._cluster)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End what was begun here: a cluster, and on demand the jobs that have not ended."""
+        """Close a cluster that was started here.
+
+        Parameters
+        ----------
+        wait : bool, default True
+            Whether to wait for jobs in flight.  A cluster that was started here ends with them.
+        cancel_futures : bool, default False
+            Whether to call off what has not begun.
+        """
         if cancel_futures:
-            self.client.cancel([future for future in self._futures if not future.done()])
-        if self._own is not None:
-            self.client.close()
-            self._own.close()
+            self._cancel()
+        for future in list(self._futures) if wait else ():
+            with suppress(CancelledError):
+                future.exception()
+        for name in ("_pool", "_client"):
+            self.__dict__.pop(name, None)
+        self._cluster = None
+        self._opened.close()
+
+    def _cancel(self) -> None:
+        for future in list(self._futures):
+            future.cancel()
 
 
-class _Sent:
-    """A value at the workers; sent again after those that had it were lost."""
+class _Here:
+    """Stands where a scattered value belongs among the arguments of a call."""
 
-    def __init__(self, client: Client, value: Any) -> None:
-        self._client, self._value = client, value
-        self._future: Any = None
 
-    def future(self) -> Future:
-        if self._future is None:  # in a list, or else a list would be taken apart
-            (self._future,) = self._client.scatter([self._value], broadcast=True, hash=False)
+@dataclass(frozen=True)
+class _Call:
+    """A call into whose arguments Dask does not look."""
+
+    fn: Any
+    args: tuple[Any, ...]
+
+    def __call__(self, *values: Any) -> Any:
+        rest = iter(values)
+        return self.fn(*(next(rest) if arg is _Here else arg for arg in self.args))
+
+
+class _Scattered:
+    """A value that the workers have, and its copy here, as they may lose it."""
+
+    def __init__(self, value: Any) -> None:
+        self._value, self._future = value, None
+
+    def on(self, client: Any) -> Any:
+        """Return the future that stands for the value."""
+        if self._future is None:
+            # A cluster that grows with its load starts workers for jobs, and not for data.
+            client.submit(int, pure=False).result()
+            (self._future,) = client.scatter([self._value], broadcast=True, hash=False)
         return self._future
 
     def forget(self) -> None:
+        """Have it sent again when it is needed next."""
         self._future = None
-
-
-def _forget_if_lost(sent: list[_Sent], future: Future) -> None:
-    if future.cancelled() or future.exception() is not None:
-        for one in sent:
-            one.forget()
-
-
-def _in_use() -> Client | None:
-    """Return the client in use, None if there is none.
-
-    Raises
-    ------
-    MissingDependencyError
-        If Dask is not installed.
-    """
-    with Framework("Dask", "distributed", "dask").needed_by("executor 'dask'"):
-        from distributed import Client
-    try:
-        return Client.current()
-    except ValueError:  # there is none
-        return None

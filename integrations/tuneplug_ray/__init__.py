@@ -1,4 +1,7 @@
-"""Searches on a Ray cluster; Ray is imported where an executor is made."""
+"""tuneplug on Ray: searches run as its tasks, by the executor named "ray".
+
+Ray is imported when the first job is submitted.
+"""
 
 from __future__ import annotations
 

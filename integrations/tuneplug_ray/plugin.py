@@ -1,4 +1,4 @@
-"""What the Ray adapter offers through tuneplug's hooks."""
+"""What tuneplug finds here through its entry point."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ __all__ = ["tuneplug_executors"]
 
 
 @hookimpl
-def tuneplug_executors() -> type[Executor]:
-    return RayExecutor
+def tuneplug_executors() -> list[type[Executor]]:
+    return [RayExecutor]

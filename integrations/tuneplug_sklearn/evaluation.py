@@ -161,7 +161,7 @@ def run_fold(
     try:
         evaluation: Evaluation = shipment.open()
         with ExitStack() as stack:
-            stack.enter_context(worker_context(n_threads))
+            stack.enter_context(worker_context(n_threads, local=local))
             stack.enter_context(config_context(**evaluation.config))
             if not local:
                 stack.enter_context(warnings.catch_warnings())

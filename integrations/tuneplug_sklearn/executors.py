@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ import cloudpickle
 import joblib
 from threadpoolctl import threadpool_limits
 
-from tuneplug.execution import Executor, Workers, n_workers
+from tuneplug.execution import Job, Shared, Workers, n_workers, resolve_n_jobs
+from tuneplug.plugins import Plugins
 from tuneplug_sklearn._compat import LokyExecutor, active_backend
 from tuneplug_sklearn.shipping import Shipment
 
@@ -41,8 +43,11 @@ IDLE_SECONDS = 60
 #: The longest wait for a pool to pass on a job to its workers, which takes milliseconds.
 PASSING_ON_SECONDS = 5.0
 
-#: What this process has, and a fork of it.
-_BIRTHMARK = os.urandom(16)
+#: Backends of joblib for which there are workers here.
+OURS = ("SequentialBackend", "ThreadingBackend", "LokyBackend", "MultiprocessingBackend")
+
+#: Tells this process from one of the same number on another machine.
+_TOKEN = secrets.token_hex(8)
 
 _this_thread = threading.local()
 
@@ -54,7 +59,7 @@ def in_worker() -> bool:
 
 
 @contextmanager
-def worker_context(n_threads: int | None) -> Iterator[None]:
+def worker_context(n_threads: int | None, *, local: bool = True) -> Iterator[None]:
     """Within it, nested searches run sequentially and native threads are limited."""
     _this_thread.busy = True
     try:
@@ -62,7 +67,8 @@ def worker_context(n_threads: int | None) -> Iterator[None]:
             stack.enter_context(joblib.parallel_config(backend="threading"))
             if n_threads is not None:
                 # OpenMP keeps its limit for each thread, so that threads are in no one's way.
-                stack.enter_context(threadpool_limits(n_threads, user_api="openmp"))
+                api = "openmp" if local else None
+                stack.enter_context(threadpool_limits(n_threads, user_api=api))
             yield
     finally:
         _this_thread.busy = False
@@ -81,6 +87,8 @@ class Crew:
         Native threads that each job may use; None leaves them alone.
     inline, local : bool
         Whether jobs run in the calling thread, or in this process.
+    pack : callable
+        Makes of a function and its arguments a job that the workers understand.
     """
 
     workers: Workers
@@ -88,14 +96,15 @@ class Crew:
     n_threads: int | None
     inline: bool
     local: bool
+    pack: Callable[[Hashable, Any, tuple[Any, ...]], Job] = Job
 
 
 @contextmanager
 def crew(
     shipment: Shipment,
     n_jobs: int | None,
-    executor: Executor | str | None,
-    named: Callable[..., Executor],
+    executor: Any,
+    plugins: Plugins,
     n_tasks: int,
     ahead: int,
 ) -> Iterator[Crew]:
@@ -105,9 +114,9 @@ def crew(
     ----------
     shipment : Shipment
     n_jobs : int or None
-    executor : Executor, str or None
-    named : callable
-        Makes the executor that has a name.
+    executor : str, object or None
+        The name of an executor, an executor, or what a plugin makes one of.
+    plugins : Plugins
     n_tasks : int
         Jobs there will be at most.
     ahead : int
@@ -117,34 +126,23 @@ def crew(
     Raises
     ------
     ValueError
-        If joblib's backend is one that is not known here.
-    UnknownNameError
-        If no plugin has the executor that is named.
+        If joblib's backend is one that neither we nor a plugin knows.
     """
+    backend, _ = active_backend()
+    name = type(backend).__name__
     with shipment, ExitStack() as stack:
-        if executor is not None and not in_worker():
-            yield stack.enter_context(_elsewhere(shipment, executor, n_jobs, named))
-            return
-        backend, _ = active_backend()
-        slots = 1 if in_worker() else min(joblib.effective_n_jobs(n_jobs), n_tasks)
-        name = type(backend).__name__
-        if slots <= 1 or name == "SequentialBackend":
+        if in_worker():
             yield Crew(stack.enter_context(Workers(1)), shipment, None, inline=True, local=True)
-        elif name == "ThreadingBackend":
-            threads = _n_threads(backend, slots)
-            stack.enter_context(threadpool_limits(threads, user_api="blas"))
-            workers = Workers(slots + ahead, lambda: ThreadPoolExecutor(slots))
-            yield Crew(stack.enter_context(workers), shipment, threads, inline=False, local=True)
-        elif name in ("LokyBackend", "MultiprocessingBackend"):
-            shipment.write()
-            threads = _n_threads(backend, slots)
-            workers = Workers(slots + ahead, lambda: _Processes(slots, threads))
-            yield Crew(stack.enter_context(workers), shipment, None, inline=False, local=False)
-        elif name == "DaskDistributedBackend":
-            given = named("dask", backend.client)
-            yield stack.enter_context(_elsewhere(shipment, given, slots, named))
-        elif name == "RayBackend":
-            yield stack.enter_context(_elsewhere(shipment, "ray", slots, named))
+        elif executor is not None:
+            workers = _on(executor, plugins, lambda there: _fits_at_once(there, n_jobs))
+            yield stack.enter_context(_elsewhere(shipment, workers))
+        elif name in OURS:
+            yield stack.enter_context(_pool(shipment, n_jobs, n_tasks, ahead))
+        elif n_jobs != 1 and plugins.executor_maker(backend) is not None:
+            workers = _on(backend, plugins, lambda there: _by_joblib(there, n_jobs))
+            yield stack.enter_context(_elsewhere(shipment, workers))
+        elif joblib.effective_n_jobs(n_jobs) == 1:
+            yield Crew(stack.enter_context(Workers(1)), shipment, None, inline=True, local=True)
         else:
             raise ValueError(
                 f"n_jobs={n_jobs} asks for workers of joblib's backend {name}, which is not known: "
@@ -153,76 +151,64 @@ def crew(
 
 
 @contextmanager
-def _elsewhere(
-    shipment: Shipment,
-    executor: Executor | str,
-    n_jobs: int | None,
-    named: Callable[..., Executor],
-) -> Iterator[Crew]:
-    """Yield workers on an executor, which find the shipment by a way that suits it."""
-    slots = None if n_jobs is None else joblib.effective_n_jobs(n_jobs)
-    if isinstance(executor, str):
-        team = Workers(slots, lambda: _around(named(executor), shipment))
+def _pool(shipment: Shipment, n_jobs: int | None, n_tasks: int, ahead: int) -> Iterator[Crew]:
+    """Run in the calling thread, on threads or on processes, as joblib would."""
+    backend, _ = active_backend()
+    slots = min(joblib.effective_n_jobs(n_jobs), n_tasks)
+    threads = _n_threads(backend, slots)
+    if slots <= 1 or type(backend).__name__ == "SequentialBackend":
+        with Workers(1) as workers:
+            yield Crew(workers, shipment, None, inline=True, local=True)
+    elif type(backend).__name__ == "ThreadingBackend":
+        with (
+            threadpool_limits(threads, user_api="blas"),
+            Workers(slots + ahead, lambda: ThreadPoolExecutor(slots)) as workers,
+        ):
+            yield Crew(workers, shipment, threads, inline=False, local=True)
     else:
-        client = getattr(executor, "_client", executor)  # Dask's, behind its get_executor()
-        dask = hasattr(client, "scatter")
-        team = Workers(slots, given=_around(named("dask", client) if dask else executor, shipment))
-    with team as workers, ExitStack() as stack:
-        threads = max(1, (os.cpu_count() or 1) // workers.slots)
-        local = isinstance(workers.executor, _Here)
-        if local:
-            stack.enter_context(threadpool_limits(threads, user_api="blas"))
-        yield Crew(workers, shipment, threads, inline=False, local=local)
+        shipment.write()
+        with Workers(slots + ahead, lambda: _Processes(slots, threads)) as workers:
+            yield Crew(workers, shipment, None, inline=False, local=False)
 
 
-def _around(executor: Executor, shipment: Shipment) -> _Around:
+def _on(executor: Any, plugins: Plugins, slots: Callable[[Any], int]) -> Workers:
+    """Return workers on an executor that was given, or that is made for this search."""
+    make = plugins.executor_maker(executor)
+    return Workers(slots, given=executor) if make is None else Workers(slots, make)
+
+
+def _fits_at_once(executor: Any, n_jobs: int | None) -> int:
+    return resolve_n_jobs(n_jobs, n_workers(executor) or os.cpu_count())
+
+
+def _by_joblib(executor: Any, n_jobs: int | None) -> int:
+    """Ask joblib's backend, which counts the workers of a cluster once it is running."""
+    n_workers(executor)
+    slots: int = joblib.effective_n_jobs(n_jobs)
+    return slots
+
+
+@contextmanager
+def _elsewhere(shipment: Shipment, workers: Workers) -> Iterator[Crew]:
     """Find out where the jobs of an executor run, and ship accordingly."""
-    if executor.submit(_whereabouts).result() == _whereabouts():
-        return _Here(executor)
-    if hasattr(executor, "put"):
-        return _Putting(executor)
-    path = shipment.path or shipment.write()
-    if not executor.submit(os.path.exists, str(path)).result():
-        shipment.path = None  # another machine: it goes with each job
-    return _Pickling(executor)
+    threads = max(1, (os.cpu_count() or 1) // workers.slots)
+    with workers:
+        if workers.submit(Job("where", _this_process)).result() == _this_process():
+            with threadpool_limits(threads, user_api="blas"):
+                yield Crew(workers, shipment, threads, inline=False, local=True)
+        elif workers.sends_once:
+            # A cluster knows its machines: if it says nothing, its environment limits threads.
+            threads_there = workers.n_threads
+            yield Crew(workers, Shared(shipment), threads_there, inline=False, local=False)
+        else:
+            path = str(shipment.write())
+            if not workers.submit(Job("there", os.path.exists, (path,))).result():
+                shipment.path = None  # another machine: it goes with each job
+            yield Crew(workers, shipment, threads, inline=False, local=False, pack=_pickled)
 
 
-def _whereabouts() -> tuple[int, bytes]:
-    """Return what no other process returns, be it a fork of this one or on another machine."""
-    return os.getpid(), _BIRTHMARK
-
-
-class _Around:
-    """An executor around another, which it shuts down as its own."""
-
-    def __init__(self, executor: Executor) -> None:
-        self._executor: Any = executor
-
-    @property
-    def n_workers(self) -> int | None:
-        return n_workers(self._executor)
-
-    def submit(self, fn: Any, /, *args: Any) -> Any:
-        return self._executor.submit(fn, *args)
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        if hasattr(self._executor, "shutdown"):
-            self._executor.shutdown(wait=wait, cancel_futures=cancel_futures)
-
-
-class _Here(_Around):
-    """An executor whose jobs run in this process."""
-
-
-class _Putting(_Around):
-    """An executor whose jobs have a shipment as their first argument: it is put there once."""
-
-    _sent: Any = None
-
-    def submit(self, fn: Any, shipment: Shipment, /, *args: Any) -> Any:
-        if self._sent is None:
-            self._sent = self._executor.put(shipment)
-        return self._executor.submit(fn, self._sent, *args)
+def _this_process() -> tuple[str, int]:
+    return _TOKEN, os.getpid()
 
 
 def _n_threads(backend: Any, slots: int) -> int:
@@ -230,14 +216,12 @@ def _n_threads(backend: Any, slots: int) -> int:
     return asked or max(1, joblib.cpu_count() // slots)
 
 
-class _Pickling(_Around):
-    """An executor whose jobs are pickled while they are submitted, whatever their functions."""
-
-    def submit(self, fn: Any, /, *args: Any) -> Any:
-        return self._executor.submit(_unpacked, cloudpickle.dumps((fn, args)))
+def _pickled(key: Hashable, fn: Any, args: tuple[Any, ...]) -> Job:
+    """Return a job that any pickle can send, whatever its function."""
+    return Job(key, _unpacked, (cloudpickle.dumps((fn, args)),))
 
 
-class _Processes(_Pickling):
+class _Processes:
     """A pool of processes.
 
     The processes outlive the search for a minute, as starting them and importing scikit-learn takes
@@ -259,10 +243,10 @@ class _Processes(_Pickling):
             },
             initializer=_ignore_interrupts,
         )
-        super().__init__(self._pool)
 
     def submit(self, fn: Any, /, *args: Any) -> Any:
-        self._latest = super().submit(fn, *args)
+        job = _pickled(None, fn, args)  # now, and not when the pool comes to it
+        self._latest = self._pool.submit(job.call, *job.args)
         return self._latest
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

@@ -304,7 +304,8 @@ class Schedule:
         )
         if crew.inline:
             return Job((trial.number, fold), _fit_here, arguments)
-        return Job((trial.number, fold), run_fold, (*arguments, crew.n_threads, crew.local))
+        where = (crew.n_threads, crew.local)
+        return crew.pack((trial.number, fold), run_fold, (*arguments, *where))
 
     def _watch(self, trial: Trial, fold: int) -> Watch | None:
         """Return what a fit is held to, None where nothing can watch it."""

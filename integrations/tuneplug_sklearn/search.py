@@ -106,9 +106,10 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         and not part of ``cv_results_``.  Rows outside of the space are left out, with a warning.
     executor : str or object with ``submit``, default None
         Where to fit, in the place of ``n_jobs`` workers of joblib: an executor of
-        concurrent.futures, Dask, MPI or ipyparallel, or the name of a plugin's.  ``n_jobs`` is then
-        the number of fits in flight; None takes the executor's number of workers if it tells, else
-        that of cores.
+        concurrent.futures, Dask, Ray, MPI or ipyparallel, or a client of Dask; or the name of a
+        plugin's, such as ``"dask"`` and ``"ray"``, which lives for the time of the search.
+        ``n_jobs`` is then the number of fits in flight; None takes the executor's number of workers
+        if it tells, else that of cores.
     deterministic : bool or "auto", default "auto"
         Whether a candidate depends on no result but those of the candidates up to the
         ``lag + 1``-th before it, so that any ``n_jobs`` gives the same search.  Otherwise it
@@ -363,7 +364,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             Shipment(evaluation),
             self.n_jobs,
             self.executor,
-            functools.partial(study.plugins.named, "executor"),
+            study.plugins,
             n_tasks=n_folds * n_candidates,
             ahead=0 if limits.timed else 1,
         )

@@ -1,9 +1,8 @@
 """The driver: keeps an executor busy until there is nothing left to run.
 
 An executor is anything with ``submit(fn, *args)`` whose futures have ``add_done_callback`` and
-``result``: concurrent.futures, loky, Dask, Ray, MPI, ipyparallel.  No worker waits for another: as
-one job ends, the next is submitted.  An executor that was made for a name is the search's own: it
-is shut down with it, and made anew where it breaks.
+``result``: concurrent.futures, loky, Dask, Ray, MPI, ipyparallel.  What else one may have is in
+``Executor``.  No worker waits for another: as one job ends, the next is submitted.
 
 A worker that dies (killed, out of memory) takes a whole process pool with it.  The pool is then
 made anew, and the jobs that were in flight run again, one at a time, so that the one at fault shows
@@ -20,7 +19,6 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from numbers import Integral
 from typing import Any, Protocol
 
@@ -33,6 +31,7 @@ __all__ = [
     "Inline",
     "Job",
     "Outcome",
+    "Shared",
     "Workers",
     "drive",
     "evaluate",
@@ -40,7 +39,6 @@ __all__ = [
     "resolve_n_jobs",
     "workers",
 ]
-
 
 #: How the error of a trial begins that ran when its search was ended from outside.
 BROKEN_OFF = "interrupted: the search ended while this trial ran"
@@ -56,12 +54,30 @@ class Future(Protocol):
 class Executor(Protocol):
     """Runs functions somewhere else: threads, processes, a cluster.
 
-    It may have more, which is used where it is there:
+    Only ``submit`` is needed.  What an executor may have besides, and is used where it is there:
 
-    - ``n_workers``, how many jobs it can run at once, for where ``n_jobs`` is None;
-    - ``put(value)``, which returns what stands for a value among the arguments of ``submit``, so
-      that it is sent to each worker once and not with each job;
-    - ``shutdown(wait=True, *, cancel_futures=False)``, called on one that was made for a name.
+    ``n_workers``
+        How many jobs it runs at once, an attribute or property: so many are kept in flight where
+        ``n_jobs`` is None.
+    ``n_threads``
+        How many native threads each job may have, where it has a process of its own.
+    ``put(value) -> reference``
+        Sends a value to where the jobs run.  What is passed in a reference's place, as one of the
+        ``args`` of ``submit``, arrives as the value, without being sent again.
+    ``shutdown(wait=True, *, cancel_futures=False)``
+        Ends it, as in concurrent.futures; more than one call does no harm.  Called at the end of a
+        search for an executor that was made for it, from a name or something that was adopted.
+    ``terminate()``
+        Ends what is running as well, where that can be done; called before ``shutdown`` where a
+        search was broken off.
+    ``adopt(given) -> executor or None``
+        A class method: an executor on something that belongs to a framework, such as a client of
+        its cluster or its backend of joblib; None for anything else.  It must not import the
+        framework to find that out.
+
+    A future may have ``cancel()``, which is called for jobs in flight on an executor that goes on.
+    An executor that can run nothing any more raises a ``concurrent.futures.BrokenExecutor``; a
+    worker that was lost is any other error of a future.
     """
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> Any: ...
@@ -78,6 +94,13 @@ class Job:
     key: Hashable
     call: Callable[..., Any]
     args: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """A value that many jobs have among their ``args``: it is sent once where that can be done."""
+
+    value: Any
 
 
 class Inline:
@@ -108,33 +131,54 @@ class Workers:
 
     Parameters
     ----------
-    slots : int or None
-        Jobs in flight at once; None is what the executor can run at once if it tells, else one for
-        each core of this machine.
+    slots : int or callable
+        Jobs in flight at once, or what returns that for the executor.
     make : callable
         Returns an executor.  Those that it made are shut down here, and replaced when they break.
     given : Executor, optional
         One that belongs to the caller, instead; the attribute says whether there is one.
-
-    Attributes
-    ----------
-    executor : Executor
-        The one in use.
-    slots : int
-    given : bool
     """
 
     def __init__(
-        self, slots: int | None, make: Callable[[], Any] = Inline, *, given: Executor | None = None
+        self,
+        slots: int | Callable[[Any], int],
+        make: Callable[[], Any] = Inline,
+        *,
+        given: Executor | None = None,
     ) -> None:
         self.given = given is not None
         self._make = make
-        self.executor: Any = make() if given is None else given
-        self.slots = slots or n_workers(self.executor) or os.cpu_count() or 1
+        self._executor: Any = make() if given is None else given
+        self._sent: dict[Shared, Any] = {}
+        try:
+            self.slots = slots if isinstance(slots, int) else slots(self._executor)
+        except BaseException:
+            self.__exit__(BaseException)
+            raise
+
+    @property
+    def sends_once(self) -> bool:
+        """Whether what is ``Shared`` travels once, and not with each job."""
+        return hasattr(self._executor, "put")
+
+    @property
+    def n_threads(self) -> int | None:
+        """Native threads that the executor lets each job have, None if it does not say."""
+        told: int | None = getattr(self._executor, "n_threads", None)
+        return told
 
     def submit(self, job: Job) -> Any:
         """Return the future of a job."""
-        return self.executor.submit(job.call, *job.args)
+        return self._executor.submit(job.call, *map(self._argument, job.args))
+
+    def _argument(self, argument: Any) -> Any:
+        if not isinstance(argument, Shared):
+            return argument
+        if not self.sends_once:
+            return argument.value
+        if argument not in self._sent:
+            self._sent[argument] = self._executor.put(argument.value)
+        return self._sent[argument]
 
     def replace(self, error: BaseException) -> None:
         """Make a new executor in the place of a broken one.
@@ -147,27 +191,22 @@ class Workers:
         if self.given:
             raise error
         self._close(cancel=True)
-        self.executor = self._make()
+        self._executor = self._make()
 
     def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
+        self._sent.clear()
         if not self.given:
             self._close(cancel=kind is not None)
 
     def _close(self, *, cancel: bool) -> None:
-        if cancel and hasattr(self.executor, "terminate"):
-            self.executor.terminate()
-        if hasattr(self.executor, "shutdown"):
-            self.executor.shutdown(wait=True, cancel_futures=cancel)
-
-
-def n_workers(executor: Any) -> int | None:
-    """Return how many jobs an executor can run at once, None if it does not tell."""
-    # concurrent.futures and loky know it under a private name.
-    found = getattr(executor, "n_workers", None) or getattr(executor, "_max_workers", None)
-    return int(found) if isinstance(found, Integral) else None
+        self._sent.clear()
+        if cancel and hasattr(self._executor, "terminate"):
+            self._executor.terminate()
+        if hasattr(self._executor, "shutdown"):
+            self._executor.shutdown(wait=True, cancel_futures=cancel)
 
 
 def drive(
@@ -286,8 +325,22 @@ def evaluate(objective: Callable[[Trial], Any], trial: Trial) -> Outcome:
     return Outcome(trial, value, error)
 
 
-def resolve_n_jobs(n_jobs: int | None) -> int:
-    """Return a number of workers; None is 1, and -1 is one for each core, -2 one fewer.
+def n_workers(executor: Any) -> int | None:
+    """Return how many jobs an executor runs at once, None where it does not tell."""
+    told = getattr(executor, "n_workers", None)
+    # concurrent.futures, and those made after it, have no public name for it
+    known: int | None = getattr(executor, "_max_workers", None) if told is None else told
+    return known
+
+
+def resolve_n_jobs(n_jobs: int | None, there_are: int | None = None) -> int:
+    """Return a number of workers; None is all there are, -1 as well, -2 all but one.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+    there_are : int or None, default None
+        Workers of an executor; without one None is 1 worker, and -1 one for each core.
 
     Raises
     ------
@@ -295,35 +348,38 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
         If it is 0 or not an integer.
     """
     if n_jobs is None:
-        return 1
+        return there_are or 1
     if not isinstance(n_jobs, Integral) or n_jobs == 0:
         raise ValueError(
             "n_jobs must be an integer other than 0, a number of workers or -1 for every core, "
             f"but got {n_jobs!r}"
         )
-    return n_jobs if n_jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + n_jobs)
+    return n_jobs if n_jobs > 0 else max(1, (there_are or os.cpu_count() or 1) + 1 + n_jobs)
 
 
-def workers(
-    executor: Executor | str | None, n_jobs: int | None, named: Callable[[str], Executor]
-) -> Workers:
+def workers(executor: Any, n_jobs: int | None, make: Callable[[], Any] | None = None) -> Workers:
     """Return workers on an executor, on threads, or with one job on the calling thread.
 
     Parameters
     ----------
-    executor : Executor, str or None
-        One that is given, the name of one, or none.
+    executor : Executor or None
+        One that belongs to the caller; without a meaning where there is ``make``.
     n_jobs : int or None
-        Jobs in flight; see ``Workers`` for None with an executor, which is 1 without.
-    named : callable
-        Makes the executor that has a name.
+        Jobs at once; see ``resolve_n_jobs``.
+    make : callable, optional
+        Returns an executor for the time of the search: ``Plugins.executor_maker``.
+
+    Raises
+    ------
+    ValueError
+        If ``n_jobs`` is 0 or not an integer.
     """
-    if executor is not None:
-        slots = None if n_jobs is None else resolve_n_jobs(n_jobs)
-        if isinstance(executor, str):
-            return Workers(slots, partial(named, executor))
-        return Workers(slots, given=executor)
     slots = resolve_n_jobs(n_jobs)
+    if executor is not None:
+        given = executor if make is None else None
+        return Workers(
+            lambda there: resolve_n_jobs(n_jobs, n_workers(there)), make or Inline, given=given
+        )
     if slots == 1:
         return Workers(1)
     return Workers(slots, lambda: ThreadPoolExecutor(slots, thread_name_prefix="tuneplug"))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tuneplug.errors import AllTrialsFailedError, NoCompletedTrialError, SpaceExhausted
-from tuneplug.execution import BROKEN_OFF, Job, Outcome, Workers, drive, evaluate
+from tuneplug.execution import BROKEN_OFF, Job, Outcome, Shared, Workers, drive, evaluate
 from tuneplug.trial import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Run:
         n_trials: int | None,
         timeout: float | None,
     ) -> None:
-        self._study, self._objective, self._n_trials = study, objective, n_trials
+        self._study, self._objective, self._n_trials = study, Shared(objective), n_trials
         self._first = len(study.history)
         self._deadline = None if timeout is None else time.time() + timeout
         self.exhausted: str | None = None

@@ -369,12 +369,12 @@ class Study:
         n_trials : int or None, default None
             How many to start, at most; None needs a timeout.
         n_jobs : int or None, default None
-            Trials at once: on threads unless an executor is given; -1 is one for each core.  None
-            is 1, or with an executor as many as it can run at once, if it tells, else one for each
-            core.
+            Trials at once: on threads unless there is an executor; -1 is one for each core.  None
+            is 1, or as many as an executor says that it has workers.
         executor : str or object with ``submit``, optional
-            Where to run trials; or the name of one, such as ``"dask"`` or ``"ray"``, which is made
-            for the time of the call.  Process pools need a picklable objective.
+            Where to run trials.  A name such as ``"dask"`` or ``"ray"``, or something that a plugin
+            knows such as a client of Dask, is made an executor for the time of the call; one that
+            is given stays open.  Process pools need a picklable objective.
         timeout : float, optional
             Seconds after which no trial is started; running ones are told by
             ``trial.should_stop()`` and end STOPPED if they ask.
@@ -394,11 +394,11 @@ class Study:
             raise ValueError("optimize needs n_trials, a timeout, or both, but got neither")
         if timeout is not None and not timeout > 0:
             raise ValueError(f"timeout must be positive seconds, but got {timeout!r}")
-        named = partial(self.plugins.named, "executor")
+        make = self.plugins.executor_maker(executor)
         run = Run(self, objective, n_trials, timeout)
         if n_trials is not None:
             self._budget = max(self._budget or 0, len(self.history) + n_trials)
-        with workers(executor, n_jobs, named) as crew, self.running():
+        with workers(executor, n_jobs, make) as crew, self.running():
             run.on(crew)
         if run.exhausted is not None:
             warnings.warn(run.exhausted, UserWarning, stacklevel=2)

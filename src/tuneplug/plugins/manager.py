@@ -16,7 +16,9 @@ import importlib.metadata
 import itertools
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import pluggy
@@ -256,6 +258,25 @@ class Plugins:
                 f"block one of them with {NOT}"
             )
         return found[name][0][1](*args)
+
+    def executor_maker(self, executor: Any) -> Callable[[], Any] | None:
+        """Return what makes the executor that is asked for; None for one that is there already.
+
+        Parameters
+        ----------
+        executor : str, object or None
+            The name of an executor, something that a plugin's executor adopts, such as a client of
+            a cluster, or an executor as it is.
+        """
+        if executor is None:
+            return None
+        if isinstance(executor, str):
+            return partial(self.named, "executor", executor)
+        for cls in self.classes("executor").values():
+            adopt = getattr(cls, "adopt", None)
+            if adopt is not None and adopt(executor) is not None:
+                return partial(adopt, executor)
+        return None
 
     def _found(self, kind: str) -> dict[str, list[tuple[str, type]]]:
         self.load()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tuneplug.execution import Inline, n_workers
 from tuneplug.parameters import Float
 from tuneplug.study import Study
 from tuneplug.trial import Trial, TrialState
@@ -19,10 +20,6 @@ def _double(x: int) -> int:
     return 2 * x
 
 
-def _same(value: Any, k: int) -> tuple[Any, int]:
-    return value, k
-
-
 def _square(trial: Trial) -> float:
     if trial.number == 2:
         raise ArithmeticError("made to fail")
@@ -30,8 +27,16 @@ def _square(trial: Trial) -> float:
     return float(trial.params["x"]) ** 2
 
 
+def _length(values: list[int], extra: int) -> int:
+    return len(values) + extra
+
+
 class ExecutorContract:
-    """Tests of an executor; give the fixture ``executor``, which is running."""
+    """Tests of an executor; give the fixture ``executor``, which is running and may be shut down.
+
+    What an executor need not have, see ``tuneplug.execution.Executor``, is tested where it is
+    there.
+    """
 
     #: Seconds to wait for a result: the executor may have to start workers.
     patience = 120.0
@@ -48,20 +53,6 @@ class ExecutorContract:
         assert {landed.get(timeout=self.patience) for _ in futures} == set(range(8))
         assert [future.result() for future in futures] == [2 * k for k in range(8)]
 
-    def test_what_is_put_arrives_as_the_value(self, executor: Any) -> None:
-        if not hasattr(executor, "put"):
-            pytest.skip("it has no put")
-        for value in ([1, 2], {"a": 1}, "text", None):
-            sent = executor.put(value)
-            results = [executor.submit(_same, sent, k).result() for k in range(3)]
-            assert results == [(value, k) for k in range(3)]
-
-    def test_it_tells_how_many_it_runs_at_once(self, executor: Any) -> None:
-        if not hasattr(executor, "n_workers"):
-            pytest.skip("it has no n_workers")
-        assert isinstance(executor.n_workers, int)
-        assert executor.n_workers > 0
-
     def test_a_study_runs_on_it(self, executor: Any) -> None:
         study = Study({"x": Float(-1.0, 1.0)}, strategy="random", seed=0)
         study.optimize(_square, 8, executor=executor, n_jobs=2)
@@ -70,3 +61,34 @@ class ExecutorContract:
         assert states.count(TrialState.COMPLETE) == 7
         assert "made to fail" in str(study.trials[2].error)
         assert all(t.reports for t in study.trials if t.state is TrialState.COMPLETE)
+
+    def test_it_tells_how_many_workers_it_has(self, executor: Any) -> None:
+        told = n_workers(executor)
+        if told is None:
+            pytest.skip("it does not tell")
+        assert isinstance(told, int)
+        assert told >= 1
+
+    def test_what_was_put_arrives_as_the_value(self, executor: Any) -> None:
+        if not hasattr(executor, "put"):
+            pytest.skip("it has no put")
+        values = list(range(1000))
+        sent = executor.put(values)
+        futures = [executor.submit(_length, sent, k) for k in range(4)]
+        assert [future.result() for future in futures] == [1000, 1001, 1002, 1003]
+        assert executor.submit(_length, executor.put([]), 1).result() == 1
+        del sent
+        assert executor.submit(_length, values, 0).result() == 1000
+
+    def test_it_adopts_nothing_of_anyone_else(self, executor: Any) -> None:
+        if not hasattr(executor, "adopt"):
+            pytest.skip("it adopts nothing")
+        for other in (None, 1, "name", object(), Inline()):
+            assert type(executor).adopt(other) is None
+
+    def test_it_is_shut_down_as_often_as_you_like(self, executor: Any) -> None:
+        if not hasattr(executor, "shutdown"):
+            pytest.skip("it has no shutdown")
+        assert executor.submit(_double, 2).result() == 4
+        executor.shutdown(wait=True, cancel_futures=False)
+        executor.shutdown(wait=True, cancel_futures=True)

@@ -1,101 +1,292 @@
-"""Searches on a real Dask cluster of processes."""
+"""Dask alone: which client is taken, what of its own is started and ended, and what it adopts."""
 
 from __future__ import annotations
 
 import os
+import random
+import secrets
+import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 
-import cluster_cases
-import dask
 import pytest
-from cluster_cases import ClusterCases, X, falling, outcome, search, y
-from distributed import Client, LocalCluster
+from sklearn.datasets import load_iris
+from sklearn.tree import DecisionTreeClassifier
 
 from tuneplug import MissingDependencyError, Study
-from tuneplug.testing import ExecutorContract
+from tuneplug.execution import Inline, n_workers
+from tuneplug.plugins import Plugins
 from tuneplug_dask import DaskExecutor
-from tuneplug_sklearn.executors import _whereabouts
+from tuneplug_sklearn import WarpedBayesSearchCV
+
+distributed = pytest.importorskip("distributed")
+X, y = load_iris(return_X_y=True)
+SECONDS = 60  # nothing here waits so long unless it is wrong
+SPACE = {"max_depth": [1, 2, 3, 4], "min_samples_leaf": [1, 5, 9]}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def client():
+    """A client of two threads in this process, which is not the one in scope."""
     with (
-        # a worker that is long in coming back would be given up by its cluster
-        dask.config.set({"distributed.deploy.lost-worker-timeout": "300s"}),
-        LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster,
-        Client(cluster) as client,
+        distributed.LocalCluster(
+            1, threads_per_worker=2, processes=False, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
     ):
         yield client
 
 
-@pytest.fixture
-def executor(client):
-    client.wait_for_workers(2)
-    return DaskExecutor()
+def tree(**options):
+    options = {"n_iter": 6, "cv": 2, "random_state": 0, "refit": False} | options
+    return WarpedBayesSearchCV(DecisionTreeClassifier(random_state=0), SPACE, **options)
 
 
-class TestContract(ExecutorContract):
-    @pytest.fixture
-    def executor(self, executor):
-        return executor
+def settings(search):
+    return search.fit(X, y).cv_results_["params"]
 
 
-class TestSearches(ClusterCases):
-    name = "dask"
+def alive(pid):
+    return Path(f"/proc/{pid}").exists()
 
 
-def test_the_client_in_use_is_taken_and_left_open(client):
-    executor = DaskExecutor()
-    executor.shutdown(cancel_futures=True)
-    assert executor.client is client
-    assert client.status == "running"
+# --------------------------------------------------------------------------- a cluster of its own
 
 
-def test_a_client_or_its_own_executor_may_be_given(client):
-    one = outcome(search().fit(X, y))
-    for given in (client, client.get_executor(pure=False)):
-        assert outcome(search(executor=given, n_jobs=2).fit(X, y)) == one
+@pytest.mark.skipif(not Path("/proc").exists(), reason="there is no list of processes")
+def test_without_a_client_processes_are_started_for_the_search_and_ended_with_it():
+    environment = dict(os.environ)
+    study = Study({"k": list(range(6))}, strategy="grid")
+    study.optimize(lambda trial: float(os.getpid()), 6, executor="dask", n_jobs=2)
+    pids = {int(trial.value) for trial in study.trials}
+    assert os.getpid() not in pids
+    assert not any(map(alive, pids))
+    assert {name: os.environ.get(name) for name in environment} == environment
+    assert "OMP_NUM_THREADS" in environment or "OMP_NUM_THREADS" not in os.environ
+    with pytest.raises(ValueError, match="No clients found"):
+        distributed.Client.current()
 
 
-def test_equal_calls_are_made_each_time(executor):
-    assert executor.submit(_whereabouts).key != executor.submit(_whereabouts).key
+def test_a_cluster_of_its_own_that_breaks_is_replaced():
+    class Breaking(DaskExecutor):
+        name = "breaking"
+        n_made = 0
+
+        def submit(self, fn, /, *args):
+            future = super().submit(fn, *args)
+            if args[1].number == 2 and self.n_made == 1:
+                future.result()
+                self._client.close()
+            return future
+
+        def __init__(self):
+            super().__init__()
+            type(self).n_made += 1
+
+    plugins = Plugins()
+    plugins.register(type("Own", (), {"tuneplug_executors": hook(Breaking)})())
+    study = Study({"k": list(range(6))}, strategy="grid", plugins=plugins)
+    study.optimize(lambda trial: float(trial.number), 6, executor="breaking", n_jobs=1)
+    assert [trial.value for trial in study.trials] == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert Breaking.n_made == 2
 
 
-def test_a_value_is_put_anew_after_a_job_was_lost(executor):
-    sent = executor.put([1, 2])
-    assert executor.submit(sum, sent).result() == 3
-    before = sent.future()
-    failed = executor.submit(int, sent)
-    with pytest.raises(TypeError):
-        failed.result()
-    assert executor.submit(sum, sent).result() == 3
-    assert sent.future() is not before
+def hook(cls):
+    from tuneplug.plugins import hookimpl
+
+    @hookimpl
+    def tuneplug_executors(self):
+        return cls
+
+    return tuneplug_executors
 
 
-def test_without_a_cluster_one_is_started_and_ended(tmp_path):
-    (tmp_path / "alone.py").write_text(
-        "from distributed import Client\n"
-        "from cluster_cases import falling, SPACE\n"
-        "from tuneplug import Study\n"
-        "if __name__ == '__main__':\n"
-        "    study = Study(SPACE, strategy='random', seed=0)\n"
-        "    study.optimize(falling, 4, executor='dask')\n"
-        "    try: Client.current()\n"
-        "    except ValueError: print(len(study.trials), 'and no client')\n"
+SCRIPT = """
+import signal, sys
+import numpy as np
+from sklearn.tree import DecisionTreeClassifier
+from tuneplug import Int
+from tuneplug_sklearn import WarpedBayesSearchCV
+
+class Slow(DecisionTreeClassifier):
+    def fit(self, X, y, sample_weight=None, check_input=True):
+        import threading
+        if self.max_depth > 50:
+            threading.Event().wait()
+        return super().fit(X, y, sample_weight, check_input)
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    X = np.arange(60.0).reshape(-1, 2)
+    space = {"max_depth": [*range(1, 7), *range(60, 80)]}
+    search = WarpedBayesSearchCV(
+        Slow(), space, n_iter=26, cv=2, strategy="grid", executor="dask", refit=False,
+        callbacks=[lambda p: print(p.n_done, flush=True)],
     )
-    here = str(Path(cluster_cases.__file__).parent)
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(tmp_path / "alone.py")],
-        env={**os.environ, "PYTHONPATH": here},
-        capture_output=True,
+    try:
+        search.fit(X, np.arange(30) % 2)
+    except KeyboardInterrupt:
+        print("kept", len(search.cv_results_["params"]))
+        raise
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="there are no groups of processes")
+def test_ctrl_c_kills_fits_that_run_on_a_cluster_of_its_own(tmp_path):
+    """SIGINT goes to the whole group of processes, as from a terminal; the last fits never end."""
+    (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "script.py")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
-    assert (done.stdout.strip(), done.stderr) == ("4 and no client", "")
+    for line in process.stdout:
+        if line == "6\n":
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    out, err = process.communicate(timeout=60)  # the pipes are closed: all processes have ended
+    assert out == "kept 6\n", err
+    assert err.rstrip().endswith("KeyboardInterrupt")
+    assert err.count("Traceback") == 1
 
 
-def test_without_dask_the_extra_is_named(monkeypatch):
+def test_the_example_runs():
+    example = Path(__file__).parents[3] / "examples" / "cluster.py"
+    command = [sys.executable, str(example), "--n-iter", "2"]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS)
+    assert "max_depth" in run.stdout
+
+
+# --------------------------------------------------------------------------- clients
+
+
+def test_the_client_in_scope_is_taken_and_stays_open(client):
+    with client.as_current():
+        study = Study({"k": [1, 2, 3]}, strategy="grid")
+        study.optimize(lambda trial: float(os.getpid()), 3, executor="dask")
+    assert {trial.value for trial in study.trials} == {os.getpid()}
+    assert client.submit(int).result() == 0
+
+
+@pytest.mark.parametrize("kind", ["client", "pool", "pure pool", "executor"])
+def test_what_belongs_to_dask_can_be_given_as_it_is(client, kind):
+    given = {
+        "client": client,
+        "pool": client.get_executor(pure=False),
+        "pure pool": client.get_executor(),
+        "executor": DaskExecutor(client),
+    }[kind]
+    assert settings(tree(executor=given)) == settings(tree())
+    study = Study({"k": list(range(8))}, strategy="grid")
+    study.optimize(lambda trial: random.random(), 8, executor=given)
+    assert len({trial.value for trial in study.trials}) == 8
+    assert given.submit(int).result() == 0
+
+
+def test_options_of_an_executor_of_dask_go_with_it(client):
+    pool = client.get_executor(workers=["nobody"], allow_other_workers=True)
+    adopted = DaskExecutor.adopt(pool)
+    assert adopted._pool is pool
+    assert adopted.submit(int).result() == 0
+
+
+def test_clients_and_executors_of_others_are_not_adopted():
+    with ThreadPoolExecutor(1) as threads:
+        for other in (threads, Inline(), "dask", None):
+            assert DaskExecutor.adopt(other) is None
+
+
+def test_equal_calls_are_made_as_often_as_they_are_submitted(client):
+    executor = DaskExecutor(client)
+    drawn = [executor.submit(secrets.token_hex) for _ in range(8)]
+    assert len({job.result() for job in drawn}) == 8
+
+
+def test_dask_does_not_look_into_arguments(client):
+    """A tuple that begins with a function is a task to some versions of Dask."""
+    executor = DaskExecutor(client)
+    assert executor.submit(len, (len, [1, 2], 3)).result() == 3
+    assert executor.submit(type, (abs, -1)).result() is tuple
+
+
+def test_a_client_that_was_closed_breaks_the_executor(client):
+    executor = DaskExecutor(client)
+    assert n_workers(executor) == 2
+    client.close()
+    with pytest.raises(BrokenExecutor, match="closed"):
+        executor.submit(int)
+
+
+def test_shutdown_waits_for_jobs_or_calls_them_off(client):
+    """Locks of this process, in which the workers are, hold them."""
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def held():
+        begun.release()
+        return go_on.wait(SECONDS)
+
+    executor = DaskExecutor(client)
+    running = [executor.submit(_within(held)) for _ in range(2)]
+    assert all(begun.acquire(timeout=SECONDS) for _ in running)
+    waiting = executor.submit(_within(held))
+    executor.shutdown(wait=False, cancel_futures=True)
+    assert waiting.cancelled()
+    go_on.set()
+    job = executor.submit(_within(held))
+    executor.shutdown()
+    assert job.result(timeout=0) is True
+
+
+class _within:  # noqa: N801
+    """A function that stays in this process: it is pickled by its number."""
+
+    known: ClassVar[dict] = {}
+
+    def __init__(self, fn):
+        self.fn = fn
+
+    def __call__(self):
+        return self.fn()
+
+    def __reduce__(self):
+        self.known[id(self)] = self
+        return _recall, (id(self),)
+
+
+def _recall(number):
+    return _within.known[number]
+
+
+def test_a_search_within_a_task_lends_its_thread_to_its_fits():
+    """On the only thread that there is."""
+    with (
+        distributed.LocalCluster(
+            1, threads_per_worker=1, processes=False, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        here = settings(tree())
+        assert client.submit(lambda: settings(tree(executor="dask"))).result() == here
+        assert client.submit(lambda: settings(tree(executor="dask"))).result() == here
+
+
+# --------------------------------------------------------------------------- without Dask
+
+
+def test_where_there_is_no_dask_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(MissingDependencyError, match=r"needs Dask: pip install 'tuneplug\[dask\]'"):
-        Study({"C": [1, 2]}).optimize(falling, 1, executor="dask")
+    assert DaskExecutor.adopt(object()) is None
+    with pytest.raises(MissingDependencyError, match=r"pip install 'tuneplug\[dask\]'"):
+        DaskExecutor().submit(int)
+
+
+def test_the_plugin_does_not_import_dask():
+    code = "import sys, tuneplug_dask.plugin, tuneplug_dask; tuneplug_dask.DaskExecutor()"
+    code += "; assert not {'dask', 'distributed'} & {*sys.modules}"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,106 +1,117 @@
-"""Searches on a real Ray of this machine."""
+"""Ray alone: what of its own is started and ended, options, and joblib's backend."""
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
-from pathlib import Path
+from concurrent.futures import BrokenExecutor
 
-import cluster_cases
+import numpy as np
 import pytest
-from cluster_cases import ClusterCases, falling
+from sklearn.base import BaseEstimator, ClassifierMixin
 
 from tuneplug import MissingDependencyError, Study
-from tuneplug.testing import ExecutorContract
+from tuneplug.execution import n_workers
 from tuneplug_ray import RayExecutor
+from tuneplug_sklearn import WarpedBayesSearchCV
 
 ray = pytest.importorskip("ray")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _ray():
-    from ray.util.joblib import register_ray
-
-    here = str(Path(cluster_cases.__file__).parent)
-    ray.init(
-        num_cpus=2,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        runtime_env={"env_vars": {"PYTHONPATH": here}},
-    )
-    register_ray()
+@pytest.fixture(scope="module")
+def running():
+    """Ray on two cores, which the tests share."""
+    ray.init(num_cpus=2, resources={"licence": 3}, include_dashboard=False, logging_level="ERROR")
     yield
     ray.shutdown()
 
 
-@pytest.fixture
-def executor():
-    return RayExecutor()
+def test_without_ray_running_one_is_started_for_the_search_and_ended_with_it():
+    assert not ray.is_initialized()
+    study = Study({"k": [1, 2, 3]}, strategy="grid")
+    study.optimize(lambda trial: float(os.getpid()), 3, executor="ray", n_jobs=2)
+    assert not ray.is_initialized()
+    assert os.getpid() not in {trial.value for trial in study.trials}
 
 
-class TestContract(ExecutorContract):
-    @pytest.fixture
-    def executor(self, executor):
-        return executor
+@pytest.mark.usefixtures("running")
+def test_options_say_how_many_jobs_there_is_room_for():
+    assert n_workers(RayExecutor()) == 2
+    assert n_workers(RayExecutor(num_cpus=2)) == 1
+    assert n_workers(RayExecutor(num_cpus=0.5)) == 4
+    assert n_workers(RayExecutor(num_cpus=0, resources={"licence": 1})) == 3
+    assert n_workers(RayExecutor(num_cpus=8)) == 1  # a cluster may grow
+    assert n_workers(RayExecutor(num_cpus=0)) == 2
 
 
-class TestSearches(ClusterCases):
-    name = "ray"
+@pytest.mark.usefixtures("running")
+def test_a_fit_has_as_many_native_threads_as_it_has_cores():
+    """Whichever job the process has had before: libraries read the environment once."""
+
+    class Probe(ClassifierMixin, BaseEstimator):
+        def __init__(self, k=0):
+            self.k = k
+
+        def fit(self, X, y):
+            self.classes_ = np.unique(y)
+            return self
+
+        def score(self, X, y):
+            from threadpoolctl import threadpool_info
+
+            return float(max(pool["num_threads"] for pool in threadpool_info()))
+
+    for num_cpus in (2, 1, 2):
+        search = WarpedBayesSearchCV(Probe(), {"k": [1, 2]}, n_iter=2, cv=2, refit=False)
+        search.set_params(executor=RayExecutor(num_cpus=num_cpus))
+        search.fit(np.arange(20.0)[:, None], np.arange(20) % 2)
+        assert {*search.cv_results_["mean_test_score"]} == {float(num_cpus)}
 
 
-def test_options_of_jobs_are_rays_and_tell_how_many_run_at_once():
-    assert RayExecutor(num_cpus=2).n_workers == 1
-    assert RayExecutor(num_cpus=0.5).n_workers == 4
-    assert RayExecutor(num_cpus=0).n_workers == 2
-    with pytest.raises(ValueError, match="num_cpu"):
-        RayExecutor(num_cpu=1)
+@pytest.mark.usefixtures("running")
+def test_joblibs_backend_is_adopted_with_its_options():
+    from ray.util.joblib.ray_backend import RayBackend
+
+    adopted = RayExecutor.adopt(RayBackend(ray_remote_args={"num_cpus": 2}))
+    assert n_workers(adopted) == 1
+    assert n_workers(RayExecutor.adopt(RayBackend())) == 2
+    assert RayExecutor.adopt(object()) is None
 
 
-def test_the_ray_in_use_is_left_running():
-    RayExecutor().shutdown(cancel_futures=True)
-    assert ray.is_initialized()
+@pytest.mark.usefixtures("running")
+def test_a_job_that_is_called_off_leaves_its_worker(tmp_path):
+    os.mkfifo(begun := tmp_path / "begun")
+
+    def endless():
+        import threading
+
+        begun.write_text("x")
+        threading.Event().wait()
+
+    executor = RayExecutor(num_cpus=2)  # the only worker there is room for
+    job, next_job = executor.submit(endless), executor.submit(os.getpid)
+    assert begun.read_text() == "x"
+    job.cancel()
+    assert next_job.result(timeout=60) > 0
+    assert job.exception(timeout=60) is not None
 
 
-def test_a_job_that_runs_is_interrupted_where_it_is_called_off(executor, tmp_path):
-    started = tmp_path / "started"
-
-    def wait():
-        started.touch()
-        while True:
-            pass
-
-    future = executor.submit(wait)
-    while not started.exists():
-        pass
-    executor.shutdown(cancel_futures=True)
-    with pytest.raises(ray.exceptions.TaskCancelledError):
-        future.result()
-    assert executor.submit(abs, -1).result() == 1
+def test_ray_that_was_shut_down_breaks_the_executor(running):
+    executor = RayExecutor()
+    assert executor.submit(int).result() == 0
+    ray.shutdown()
+    with pytest.raises(BrokenExecutor, match="shut down"):
+        executor.submit(int)
 
 
-def test_without_a_ray_one_is_started_and_ended(tmp_path):
-    (tmp_path / "alone.py").write_text(
-        "import ray\n"
-        "from cluster_cases import falling, SPACE\n"
-        "from tuneplug import Study\n"
-        "study = Study(SPACE, strategy='random', seed=0)\n"
-        "study.optimize(falling, 4, executor='ray', n_jobs=2)\n"
-        "print(len(study.trials), ray.is_initialized())\n"
-    )
-    here = str(Path(cluster_cases.__file__).parent)
-    done = subprocess.run(
-        [sys.executable, str(tmp_path / "alone.py")],
-        env={**os.environ, "PYTHONPATH": here},
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout.strip() == "4 False", done.stderr
-
-
-def test_without_ray_the_extra_is_named(monkeypatch):
+def test_where_there_is_no_ray_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingDependencyError, match=r"needs Ray: pip install 'tuneplug\[ray\]'"):
-        Study({"C": [1, 2]}).optimize(falling, 1, executor="ray")
+    with pytest.raises(MissingDependencyError, match=r"pip install 'tuneplug\[ray\]'"):
+        RayExecutor().submit(int)
+
+
+def test_the_plugin_does_not_import_ray():
+    code = "import sys, tuneplug_ray.plugin, tuneplug_ray; tuneplug_ray.RayExecutor()"
+    code += "; assert 'ray' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

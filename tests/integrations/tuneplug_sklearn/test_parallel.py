@@ -35,6 +35,7 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_info
 
 from tuneplug import Float, Int, TrialState
+from tuneplug.plugins import Plugins, hookimpl
 from tuneplug_sklearn import WarpedBayesSearchCV, executors
 from tuneplug_sklearn import search as search_module
 from tuneplug_sklearn.executors import in_worker
@@ -237,20 +238,6 @@ def test_any_executor_will_do():
         assert processes.submit(int).result() == 0
 
 
-def test_a_dask_cluster_of_processes_will_do():
-    distributed = pytest.importorskip("distributed")
-    one = svm().fit(X, y)
-    with (
-        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        executor = client.get_executor(pure=False)
-        assert outcome(svm(executor=executor, n_jobs=2).fit(X, y)) == outcome(one)
-        with joblib.parallel_config("dask"):
-            assert outcome(svm(n_jobs=-1).fit(X, y)) == outcome(one)
-        assert client.status == "running"
-
-
 def test_a_killed_worker_of_dask_costs_its_candidate_and_not_the_data():
     distributed = pytest.importorskip("distributed")
     dask = pytest.importorskip("dask")
@@ -288,6 +275,30 @@ def test_processes_of_ones_own_are_given_functions_and_classes_of_any_module():
         options["error_score"] = "raise"
         with pytest.raises(Unheard, match="of"):
             WarpedBayesSearchCV(Local(), choose(None), **options).fit(ROWS, LABELS)
+
+
+def test_an_executor_that_was_named_is_ended_with_the_search():
+    made = []
+
+    class Threads(ThreadPoolExecutor):
+        name = "three-threads"
+
+        def __init__(self):
+            super().__init__(3)
+            made.append(self)
+
+    class Plugin:
+        @hookimpl
+        def tuneplug_executors(self):
+            return Threads
+
+    plugins = Plugins()
+    plugins.register(Plugin())
+    one = svm().fit(X, y)
+    assert outcome(svm(executor="three-threads", plugins=plugins).fit(X, y)) == outcome(one)
+    (threads,) = made
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        threads.submit(int)
 
 
 FORKS = """
@@ -553,7 +564,7 @@ class Breaking:
         self.pool, self.left = pool, after
 
     def submit(self, fn, *args):
-        if fn is os.getpid or fn is os.path.exists:
+        if fn is executors._this_process:
             return ThreadPoolExecutor(1).submit(fn, *args)
         self.left -= 1
         if self.left < 0:

@@ -480,3 +480,15 @@ def test_a_pickle_leaves_out_the_limits_that_ended_trials_were_held_to():
     assert running.stop_tests
     again = pickle.loads(pickle.dumps(study))
     assert [bool(trial.stop_tests) for trial in again.trials] == [False] * 6 + [True]
+
+
+@pytest.mark.parametrize("suggested", [[], [{"x": 1.0}], None])
+def test_a_strategy_that_suggests_nothing_usable_is_named(suggested):
+    class Idle(RandomSearch.__base__):
+        name = "idle"
+
+        def suggest(self, context, n):
+            return suggested
+
+    with pytest.raises(TypeError, match=r"must return Suggestions, .* but 'idle' returned"):
+        Study({"x": [1.0, 2.0]}, strategy=Idle()).ask()

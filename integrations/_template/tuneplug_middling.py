@@ -13,12 +13,14 @@ class Middling(Strategy):
 
     def suggest(self, context, n):
         space, taken = context.space, context.taken()
+        drawn = RandomSearch().suggest(context, n)  # raises where nothing is left
+        taken |= {space.keys(space.snap(space.encode(s.params)[None]))[0] for s in drawn}
         suggestions = []
-        for found in RandomSearch().suggest(context, n):  # raises where nothing is left
+        for found in drawn:
             near = space.snap(0.25 + 0.5 * space.encode(found.params)[None])
             free = space.keys(near)[0] not in taken
+            taken |= set(space.keys(near))
             params = space.decode(near[0]) if free else found.params
-            taken |= set(space.keys(space.snap(space.encode(params)[None])))
             suggestions.append(Suggestion(params, origin="middling"))
         return suggestions
 

@@ -124,12 +124,13 @@ def _monitors(search: Any, study: Study) -> tuple[FitMonitor, ...]:
     needed = study.stopping is not None
     foreign = any(not type(step).__module__.startswith("sklearn.") for step in steps)
     if search.monitor is not None:
-        known = [search.monitor]
+        known = [search.monitor.name]
+        monitors = tuple(m for m in [search.monitor] if any(m.accepts(step) for step in steps))
     elif needed or foreign or search.timeout is not None or search.trial_timeout is not None:
-        known = [cls() for cls in study.plugins.classes("fit monitor").values()]
+        known = sorted(study.plugins.owners("fit monitor"))
+        monitors = tuple(study.plugins.accepting("fit monitor", *steps))
     else:
         return ()  # nothing of scikit-learn's stops early by data that it is not given
-    monitors = tuple(m for m in known if any(m.accepts(step) for step in steps))
     if needed and not monitors:
         asks, cure = "stopping", "leave stopping out"
         if search.stopping is None:  # the strategy brings a rule of its own
@@ -137,8 +138,7 @@ def _monitors(search: Any, study: Study) -> tuple[FitMonitor, ...]:
         raise ValueError(
             f"{asks} needs an estimator whose rounds can be watched, but got "
             f"{type(steps[0]).__name__}, which none of the monitors "
-            f"{sorted(monitor.name for monitor in known)} accepts: {cure}, or pass "
-            "monitor=, a tuneplug.monitoring.FitMonitor"
+            f"{known} accepts: {cure}, or pass monitor=, a tuneplug.monitoring.FitMonitor"
         )
     return monitors
 

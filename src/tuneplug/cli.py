@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from typing import Any
 
 from tuneplug.errors import PluginError
-from tuneplug.plugins.manager import KINDS, Plugins
+from tuneplug.plugins.kinds import KINDS
+from tuneplug.plugins.manager import Plugins
 
 __all__ = ["main"]
 
@@ -31,12 +34,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.add_argument("--json", action="store_true", help="for programs")
     arguments = parser.parse_args(argv)
     try:
-        rows = _rows(arguments.command)
+        with redirect_stdout(sys.stderr):  # what plugins print is no part of the answer
+            rows = _rows(arguments.command)
     except PluginError as error:
         print(error, file=sys.stderr)
         return 1
-    print(json.dumps(rows, indent=2) if arguments.json else _table(rows))
+    _show(json.dumps(rows, indent=2) if arguments.json else _table(rows))
     return 0
+
+
+def _show(text: str) -> None:
+    """Print a text, as far as the terminal has its letters and the reader wants to read."""
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except BrokenPipeError:  # as of "| head"; Python must not flush once more as it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _rows(command: str) -> list[dict[str, Any]]:

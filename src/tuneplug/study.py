@@ -217,7 +217,13 @@ class Study:
         if self._enqueued:
             params = self._enqueued.pop(next(iter(self._enqueued)))
             return self._start(Suggestion(params, origin="user"), seen)
-        return self._start(self.strategy.suggest(self._context(seen), 1)[0], seen)
+        suggested = self.strategy.suggest(self._context(seen), 1)
+        if not suggested or not isinstance(suggested[0], Suggestion):
+            raise TypeError(
+                "a strategy must return Suggestions, or raise SpaceExhausted, but "
+                f"{self.strategy.name!r} returned {suggested!r}"
+            )
+        return self._start(suggested[0], seen)
 
     def _start(self, suggestion: Suggestion, seen: History) -> Trial:
         params = suggestion.params

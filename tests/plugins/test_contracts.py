@@ -137,8 +137,6 @@ class TestStoppingRuleOfThePage(StoppingRuleContract):
 
 
 class TestStorageOfThePage(StorageContract):
-    names = ("a", "two words", "naïve ☃", "it's; drop table studies", "a/../b%")
-
     @pytest.fixture
     def storage(self, page, tmp_path):
         return page.FolderStorage(tmp_path / "studies")

@@ -175,7 +175,7 @@ def test_the_template_is_what_the_page_shows_and_keeps_its_contract(site):
         text=True,
     )
     assert done.returncode == 0, done.stdout
-    assert "8 passed" in done.stdout
+    assert "9 passed" in done.stdout
 
 
 def test_every_hook_has_a_section_with_its_signature_and_a_test():

@@ -5,7 +5,8 @@
 
 from tuneplug.parameters import Parameter
 from tuneplug.plugins.converting import ClassConverter, Converter, no_equal
-from tuneplug.plugins.manager import PluginRecord, Plugins
+from tuneplug.plugins.manager import Plugins
+from tuneplug.plugins.records import PluginRecord
 from tuneplug.plugins.spec import API_VERSION, hookimpl
 
 __all__ = [

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from tuneplug.distributions import as_parameter
 from tuneplug.errors import SpaceError
 from tuneplug.parameters import Float, Int, Parameter
-from tuneplug.scaling import AUTO_NAMES, NAMED, Scaling
+from tuneplug.scaling import AUTO_NAMES, NAMED
 
-__all__ = ["ClassConverter", "Converter", "ScipyConverter", "no_equal", "translated"]
+__all__ = ["ClassConverter", "Converter", "Offered", "ScipyConverter", "no_equal", "translated"]
 
 #: Packages whose objects a space understands by itself.
 UNDERSTOOD = {"builtins", "numpy", "scipy", "tuneplug"}
@@ -94,18 +94,22 @@ class ScipyConverter(Converter):
         return as_parameter(declared)
 
 
-def translated(
-    space: Any,
-    converters: Callable[[], Mapping[str, type[Converter]]],
-    scalings: Callable[[], Mapping[str, type[Scaling]]],
-) -> Any:
+class Offered(Protocol):
+    """What plugins offer; they are asked only where something is not understood."""
+
+    def owners(self, kind: str, /) -> Mapping[str, Any]: ...
+    def named(self, kind: str, name: str, /) -> Any: ...
+    def accepting(self, kind: str, /, *things: Any) -> Sequence[Any]: ...
+
+
+def translated(space: Any, offered: Offered) -> Any:
     """Return a declared space in tuneplug's words: plugins' scalings by name, foreign parameters.
 
     Parameters
     ----------
     space : mapping, list of mappings, or anything else, which is returned as it is
-    converters, scalings : callable
-        Return what plugins register, by name; called only where something is not understood.
+    offered : Offered
+        What plugins offer.
 
     Raises
     ------
@@ -116,7 +120,7 @@ def translated(
 
     def branch(declared: Any, prefix: str) -> Any:
         try:
-            declared = _converted(declared, converters)  # a whole space of another package
+            declared = _converted(declared, offered)  # a whole space of another package
         except ValueError as error:
             faults.append(f"{prefix}{error}")
             return declared
@@ -125,7 +129,7 @@ def translated(
         new = {}
         for name, value in declared.items():
             try:
-                new[name] = _parameter(value, converters, scalings)
+                new[name] = _parameter(value, offered)
             except ValueError as error:
                 faults.append(f"{prefix}{name}: {error}")
                 new[name] = value
@@ -154,33 +158,26 @@ def translated(
     return result
 
 
-def _parameter(
-    declared: Any,
-    converters: Callable[[], Mapping[str, type[Converter]]],
-    scalings: Callable[[], Mapping[str, type[Scaling]]],
-) -> Any:
+def _parameter(declared: Any, offered: Offered) -> Any:
     if isinstance(declared, (Float, Int)):
         name = declared.scaling
         if isinstance(name, str) and name not in AUTO_NAMES and name not in NAMED:
-            known = scalings()
+            known = offered.owners("scaling")
             if name in known:
-                return replace(declared, scaling=known[name]())
+                return replace(declared, scaling=offered.named("scaling", name))
             if set(known) - set(NAMED):  # of plugins, of which the space itself does not know
                 names = sorted(["auto", *known])
                 raise ValueError(f"scaling must be one of {names}, but got {name!r}")
         return declared
-    return _converted(declared, converters)
+    return _converted(declared, offered)
 
 
-def _converted(declared: Any, converters: Callable[[], Mapping[str, type[Converter]]]) -> Any:
+def _converted(declared: Any, offered: Offered) -> Any:
     """Return what the converter that accepts a declaration makes of it, or else the declaration."""
     if _package(declared) in UNDERSTOOD:
         return declared
-    for cls in converters().values():
-        converter = cls()
-        if converter.accepts(declared):
-            return converter.convert(declared)
-    return declared
+    converters = offered.accepting("converter", declared)
+    return converters[0].convert(declared) if converters else declared
 
 
 def _package(declared: Any) -> str:

@@ -5,99 +5,30 @@ needs them.  Each is loaded by itself: one that cannot be imported, does not fit
 made for another version of them is skipped, named once with its distribution and the cause, and the
 rest works.
 
-Environment variables choose among them: ``TUNEPLUG_PLUGINS=a,b`` loads only those,
-``TUNEPLUG_DISABLE_PLUGINS=a,b`` all but those (``*`` none), by the names of entry points or
-distributions; ``TUNEPLUG_STRICT_PLUGINS=1`` raises where one would be skipped.
+Environment variables choose among them, or make an error of one that would be skipped.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import itertools
-import os
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import pluggy
 
 from tuneplug.errors import PluginError, UnknownNameError
-from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import builtin, spec
-from tuneplug.plugins.converting import Converter, translated
-from tuneplug.scaling import Scaling
-from tuneplug.stopping.base import StoppingRule
-from tuneplug.storage.base import Storage
-from tuneplug.strategies.base import Strategy
+from tuneplug.plugins.converting import translated
+from tuneplug.plugins.kinds import KINDS
+from tuneplug.plugins.records import NOT, ONLY, PluginRecord, Status, blocked, strict
 
-__all__ = ["KINDS", "Kind", "PluginRecord", "Plugins"]
-
-ONLY, NOT, STRICT = "TUNEPLUG_PLUGINS", "TUNEPLUG_DISABLE_PLUGINS", "TUNEPLUG_STRICT_PLUGINS"
-
-
-class Kind(NamedTuple):
-    """Something that can be named: the hook that registers it, and what it has to be."""
-
-    hook: str
-    base: type | None
-    plural: str
-
-    def fault(self, cls: Any) -> str | None:
-        """Return what is wrong with a registered class."""
-        if not isinstance(cls, type):
-            return f"{self.hook} must return classes, but returned {cls!r}"
-        if self.base is not None and not issubclass(cls, self.base):
-            return f"{self.hook} must return subclasses of {self.base.__name__}, not {cls!r}"
-        if self.base is None and not callable(getattr(cls, "submit", None)):
-            return f"{self.hook} must return classes with submit(fn, *args), not {cls!r}"
-        if not isinstance(getattr(cls, "name", None), str):
-            return f"{cls!r} of {self.hook} must have a name, a string"
-        return None
-
-
-KINDS = {
-    "strategy": Kind("tuneplug_strategies", Strategy, "strategies"),
-    "scaling": Kind("tuneplug_scalings", Scaling, "scalings"),
-    "stopping": Kind("tuneplug_stopping_rules", StoppingRule, "stopping-rules"),
-    "executor": Kind("tuneplug_executors", None, "executors"),
-    "storage": Kind("tuneplug_storages", Storage, "storages"),
-    "fit monitor": Kind("tuneplug_fit_monitors", FitMonitor, "fit-monitors"),
-    "converter": Kind("tuneplug_converters", Converter, "converters"),
-}
-
-Status = Literal["active", "skipped", "blocked", "detached"]
-
-
-@dataclass
-class PluginRecord:
-    """What is known of a plugin.
-
-    Attributes
-    ----------
-    name : str
-        Of its entry point, or as it was registered.
-    distribution, version : str or None
-        Where it is from.
-    status : {"active", "skipped", "blocked", "detached"}
-        Skipped: it could not be used.  Blocked: the environment says so.  Detached: an event that
-        it observed made it raise.
-    hooks : tuple of str
-        Those it implements.
-    error : str or None
-        Why it is not active.
-    """
-
-    name: str
-    distribution: str | None = None
-    version: str | None = None
-    status: Status = "active"
-    hooks: tuple[str, ...] = ()
-    error: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.name!r} of {self.distribution or 'this program'}"
+__all__ = ["Plugins"]
 
 
 @dataclass
@@ -130,12 +61,16 @@ class Plugins:
     _manager: pluggy.PluginManager = field(init=False, repr=False)
     _records: dict[str, PluginRecord] = field(init=False, repr=False, default_factory=dict)
     _loaded: bool = field(init=False, repr=False, default=False)
+    _tried: set[importlib.metadata.EntryPoint] = field(init=False, repr=False, default_factory=set)
+    _lock: threading.RLock = field(init=False, repr=False, default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
         self._manager = pluggy.PluginManager(spec.PROJECT)
         self._manager.add_hookspecs(spec)
-        version = importlib.metadata.version(spec.PROJECT)
-        self._add(builtin, PluginRecord(spec.PROJECT, spec.PROJECT, version))
+        ours = PluginRecord(spec.PROJECT, spec.PROJECT)
+        with suppress(importlib.metadata.PackageNotFoundError):  # in a frozen program
+            ours.version = importlib.metadata.version(spec.PROJECT)
+        self._add(builtin, ours)
 
     def __reduce__(self) -> tuple[type[Plugins], tuple[bool]]:
         """Copies and pickles find installed plugins again; what was registered stays here."""
@@ -153,17 +88,18 @@ class Plugins:
         PluginError
             If it does not fit the hooks, or one of that name is there.
         """
-        record = PluginRecord(name or self._name_of(plugin))
+        record = PluginRecord(
+            name or self._free(getattr(plugin, "__name__", type(plugin).__name__))
+        )
         try:
             self._add(plugin, record)
         except Exception as error:
             raise PluginError(f"plugin {record} cannot be used: {error}") from error
 
-    def _name_of(self, plugin: Any) -> str:
-        """Return the name of a module or of an object's class, numbered if that is taken."""
-        own: str = getattr(plugin, "__name__", type(plugin).__name__)
-        further = (f"{own} {number}" for number in itertools.count(2))
-        return next(n for n in itertools.chain([own], further) if n not in self._records)
+    def _free(self, name: str) -> str:
+        """Return a name, numbered if that is taken."""
+        further = (f"{name} {number}" for number in itertools.count(2))
+        return next(n for n in itertools.chain([name], further) if n not in self._records)
 
     def records(self) -> list[PluginRecord]:
         """Return what is known of each plugin, tuneplug's own first."""
@@ -176,51 +112,91 @@ class Plugins:
         """Load the installed plugins, unless that was done."""
         if self._loaded or not self.installed:
             return
-        for entry in importlib.metadata.entry_points(group=spec.PROJECT):
-            record = PluginRecord(entry.name)
+        with self._lock:
+            for entry in importlib.metadata.entry_points(group=spec.PROJECT):
+                if entry not in self._tried:  # by another thread, or until strict mode raised
+                    self._load(entry)
+                    self._tried.add(entry)
+            self._loaded = True
+
+    def _load(self, entry: importlib.metadata.EntryPoint) -> None:
+        record = PluginRecord(self._free(entry.name))  # two distributions may call theirs the same
+        with self._isolated(record):
             if entry.dist is not None:
                 record.distribution, record.version = entry.dist.name, entry.dist.version
-            known = self._records.get(entry.name)
-            if known is not None and known.distribution == record.distribution:
-                continue  # from a load that strict mode broke off
-            if _blocked(record):
+            if blocked(entry.name, record.distribution):
                 record.status, record.error = "blocked", f"by {ONLY} or {NOT}"
-                self._records.setdefault(entry.name, record)
-                continue
-            try:
+                self._records[record.name] = record
+            else:
                 self._add(entry.load(), record)
-            except Exception as error:  # noqa: BLE001  whatever a third party's import raises is theirs to mend
-                self._skip(record, error)
-        self._loaded = True
 
     def _add(self, plugin: Any, record: PluginRecord) -> None:
+        """Take a plugin in, all of it or nothing."""
         made_for = getattr(plugin, "tuneplug_api_version", spec.API_VERSION)
         if made_for != spec.API_VERSION:
             raise PluginError(
-                f"it is made for version {made_for} of the hooks, and this tuneplug has "
+                f"it is made for version {made_for!r} of the hooks, and this tuneplug has "
                 f"{spec.API_VERSION}: install a version of one that fits the other"
             )
-        self._manager.register(plugin, name=record.name)  # all of it or nothing
+        if record.name in self._records or self._manager.is_registered(plugin):
+            raise PluginError("it, or another one of that name, is already registered")
         try:
+            self._manager.register(plugin, name=record.name)
             self._manager.check_pending()
-        except pluggy.PluginValidationError:
-            self._manager.unregister(plugin)
+            record.hooks = self._hooks_of(plugin)
+        except BaseException:
+            self._manager.unregister(name=record.name)
             raise
-        callers = self._manager.get_hookcallers(plugin) or []
-        record.hooks = tuple(sorted(caller.name for caller in callers))
         self._records[record.name] = record
 
-    def _skip(self, record: PluginRecord, error: BaseException, status: Status = "skipped") -> None:
+    def _hooks_of(self, plugin: Any) -> tuple[str, ...]:
+        """Return the names of the hooks that a registered plugin implements.
+
+        Raises
+        ------
+        PluginError
+            If there is none, or one is not marked, or wraps those of others.
+        """
+        callers = self._manager.get_hookcallers(plugin) or []
+        hooks = tuple(sorted(caller.name for caller in callers))
+        events_and_names = [name for name in spec.__all__ if name.startswith("tuneplug_")]
+        unmarked = [n for n in events_and_names if hasattr(plugin, n) and n not in hooks]
+        if unmarked or not hooks:
+            found = f"{unmarked} is not" if unmarked else "nothing is"
+            raise PluginError(
+                f"hooks must be marked by hookimpl, but {found} in {plugin!r}: give a module or an "
+                "object with @hookimpl above each function that is a hook"
+            )
+        for impl in (impl for caller in callers for impl in caller.get_hookimpls()):
+            if impl.plugin is plugin and (impl.wrapper or impl.hookwrapper):
+                raise PluginError(f"hooks cannot be wrapped, but {impl.function!r} is a wrapper")
+        return hooks
+
+    @contextmanager
+    def _isolated(self, record: PluginRecord, status: Status = "skipped") -> Iterator[None]:
+        """Within it, whatever a plugin raises leaves it out, and nothing else.
+
+        ``SystemExit`` too, and what others derive from ``BaseException``; an interrupt goes on.
+        """
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  a third party's mistake must not end a search
+            self._skip(record, error, status)
+
+    def _skip(self, record: PluginRecord, error: BaseException, status: Status) -> None:
         """Go on without a plugin, and say so, once."""
-        if os.environ.get(STRICT, "") not in ("", "0"):
-            raise PluginError(f"plugin {record} is {status}: {error!r}") from error
-        if self._records.get(record.name) is record:
+        cause = str(error) if isinstance(error, PluginError) else repr(error)
+        if strict():
+            raise PluginError(f"plugin {record} is {status}: {cause}") from error
+        if record.status == status:
+            return
+        record.status, record.error = status, cause
+        self._records.setdefault(record.name, record)
+        if status == "skipped":
             self._manager.unregister(name=record.name)
-        known = self._records.setdefault(record.name, record)
-        if known is not record:  # two entry points of one name
-            self._records[f"{record.name} ({record.distribution})"] = record
-        record.status, record.error = status, repr(error)
-        warnings.warn(f"plugin {record} is {status}: {error!r}", RuntimeWarning, stacklevel=3)
+        warnings.warn(f"plugin {record} is {status}: {cause}", RuntimeWarning, stacklevel=2)
 
     # ------------------------------------------------------------------ what can be named
 
@@ -245,19 +221,24 @@ class Plugins:
         PluginError
             If two plugins register it; both are named.
         """
-        for cls in self._classes_of(spec.PROJECT, KINDS[kind]):
+        for cls in self._classes_of(spec.PROJECT, kind):
             if cls.name == name:  # ours need no look at what is installed
                 return cls(*args)
         found = self._found(kind)
         if name not in found:
             raise UnknownNameError(f"{kind} must be one of {sorted(found)}, but got {name!r}")
-        if len(found[name]) > 1:
+        (owner, cls), *others = found[name]
+        if others:
             owners = " and by ".join(str(self._records[owner]) for owner, _ in found[name])
             raise PluginError(
                 f"{kind} names must be unique, but {name!r} is registered by {owners}: "
                 f"block one of them with {NOT}"
             )
-        return found[name][0][1](*args)
+        try:
+            return cls(*args)
+        except Exception as error:
+            error.add_note(f"{kind} {name!r} is registered by plugin {self._records[owner]}")
+            raise
 
     def executor_maker(self, executor: Any) -> Callable[[], Any] | None:
         """Return what makes the executor that is asked for; None for one that is there already.
@@ -272,42 +253,51 @@ class Plugins:
             return None
         if isinstance(executor, str):
             return partial(self.named, "executor", executor)
-        for cls in self.classes("executor").values():
+        for (owner, cls), *_ in self._found("executor").values():
             adopt = getattr(cls, "adopt", None)
-            if adopt is not None and adopt(executor) is not None:
-                return partial(adopt, executor)
+            with self._isolated(self._records[owner]):
+                if adopt is not None and adopt(executor) is not None:
+                    return partial(adopt, executor)
         return None
 
-    def _found(self, kind: str) -> dict[str, list[tuple[str, type]]]:
+    def accepting(self, kind: str, *things: Any) -> list[Any]:
+        """Return an instance of each class of a kind that accepts one of the things.
+
+        For fit monitors and converters, which are asked and not named; those of other distributions
+        come last.  A plugin that raises when it is asked is skipped.
+        """
+        accepting = []
+        found = [pair for pairs in self._found(kind).values() for pair in pairs]
+        for owner, cls in sorted(found, key=lambda pair: self._is_foreign(pair[0])):
+            with self._isolated(self._records[owner]):
+                asked = cls()
+                if any(asked.accepts(thing) for thing in things):
+                    accepting.append(asked)
+        return accepting
+
+    def _is_foreign(self, owner: str) -> bool:
+        return self._records[owner].distribution not in (spec.PROJECT, None)
+
+    def _found(self, kind: str) -> dict[str, list[tuple[str, Any]]]:
         self.load()
-        found: dict[str, list[tuple[str, type]]] = {}
+        found: dict[str, list[tuple[str, Any]]] = {}
         for owner in list(self._records):
-            for cls in self._classes_of(owner, KINDS[kind]):
+            for cls in self._classes_of(owner, kind):
                 found.setdefault(cls.name, []).append((owner, cls))
         return found
 
-    def _classes_of(self, owner: str, kind: Kind) -> list[Any]:
+    def _classes_of(self, owner: str, kind: str) -> list[Any]:
         """Return the classes that a plugin registers; one that fails in that is skipped."""
-        plugin = self._manager.get_plugin(owner)
-        if plugin is None or kind.hook not in self._records[owner].hooks:
-            return []
-        try:
-            offered: Any = getattr(plugin, kind.hook)()
-            classes = list(offered) if isinstance(offered, (list, tuple)) else [offered]
-            faults = [fault for cls in classes if (fault := kind.fault(cls)) is not None]
-            ours = {cls.name for cls in getattr(builtin, kind.hook, list)()}
-            if owner != spec.PROJECT:
-                faults += [
-                    f"{cls.name!r} of {kind.hook} is tuneplug's own name"
-                    for cls in classes
-                    if getattr(cls, "name", None) in ours
-                ]
-            if faults:
+        hook, record = KINDS[kind].hook, self._records[owner]
+        classes: list[Any] = []
+        with self._isolated(record):
+            for impl in getattr(self._manager.hook, hook).get_hookimpls():
+                if impl.plugin_name == owner:
+                    offered: Any = impl.function()
+                    classes += offered if isinstance(offered, (list, tuple)) else [offered]
+            if faults := KINDS[kind].faults(classes, ours=owner == spec.PROJECT):
                 raise PluginError("; ".join(faults))
-        except Exception as error:  # noqa: BLE001  a third party's mistake must not end a search
-            self._skip(self._records[owner], error)
-            return []
-        return classes
+        return classes if record.status in ("active", "detached") else []
 
     def translated(self, space: Any) -> Any:
         """Return a declared space with what plugins understand put in tuneplug's words.
@@ -317,27 +307,17 @@ class Plugins:
         SpaceError
             If a foreign declaration has no equal here.
         """
-        return translated(space, lambda: self.classes("converter"), lambda: self.classes("scaling"))
+        return translated(space, self)
 
     # ------------------------------------------------------------------ observers
 
     def tell(self, event: str, **arguments: Any) -> None:
         """Tell every plugin that observes an event; one that raises is detached, and named."""
         self.load()
-        for impl in list(getattr(self._manager.hook, event).get_hookimpls()):
-            try:
-                impl.function(**{name: arguments[name] for name in impl.argnames})
-            except Exception as error:  # noqa: BLE001  an observer must not end what it observes
-                self._skip(self._records[impl.plugin_name], error, "detached")
-
-
-def _blocked(record: PluginRecord) -> bool:
-    """Whether the environment keeps a plugin out."""
-    names = {record.name, record.distribution}
-
-    def listed(variable: str) -> set[str] | None:
-        value = os.environ.get(variable)
-        return None if value is None else {name.strip() for name in value.split(",")} - {""}
-
-    only, without = listed(ONLY), listed(NOT) or set()
-    return (only is not None and not names & only) or bool(names & without) or "*" in without
+        for impl in reversed(getattr(self._manager.hook, event).get_hookimpls()):  # pluggy's order
+            record = self._records[impl.plugin_name]
+            if record.status == "detached":
+                continue
+            with self._isolated(record, "detached"):
+                taken = (*impl.argnames, *impl.kwargnames)  # those with a default too
+                impl.function(**{name: arguments[name] for name in taken if name in arguments})

@@ -45,6 +45,10 @@ class ExecutorContract:
         assert [executor.submit(_double, k).result() for k in range(3)] == [0, 2, 4]
         assert executor.submit(os.getpid).result() > 0
 
+    def test_what_a_function_raises_its_future_raises(self, executor: Any) -> None:
+        with pytest.raises(ValueError, match="no number"):
+            executor.submit(int, "no number").result()
+
     def test_each_future_tells_when_it_is_done(self, executor: Any) -> None:
         landed: queue.SimpleQueue[int] = queue.SimpleQueue()
         futures = [executor.submit(_double, k) for k in range(8)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
+
 from tuneplug.curves import Curve, Report
 from tuneplug.parameters import Float
 from tuneplug.stopping.base import StoppingRule
@@ -42,6 +44,27 @@ class StoppingRuleContract:
         test = rule.test(50, self.curves(20), 1.0)
         if test is not None:
             assert all(test.reason(step - 1, step, -1.0) is None for step in range(self.n_steps))
+
+    def test_steps_ascend_and_have_a_limit_each(self, rule: StoppingRule) -> None:
+        test = rule.test(50, self.curves(20), 1.0)
+        if test is not None:
+            assert np.all(np.diff(test.steps) > 0)
+            assert len(test.steps) == len(test.limits) == len(test.counts)
+
+    def test_a_maximized_study_stops_what_the_mirrored_one_stops(self, rule: StoppingRule) -> None:
+        def mirrored(trial: Trial) -> float:
+            for step in range(self.n_steps):
+                trial.report(-trial.params["x"] - 1.0 / (1 + step), step)
+                if trial.should_stop():
+                    break
+            return -float(trial.params["x"])
+
+        space = {"x": Float(0.0, 1.0)}
+        one = Study(space, strategy="random", stopping=rule, seed=0)
+        one.optimize(self.objective, 25)
+        other = Study(space, strategy="random", stopping=rule, seed=0, direction="maximize")
+        other.optimize(mirrored, 25)
+        assert [len(t.reports) for t in one.trials] == [len(t.reports) for t in other.trials]
 
     def test_tests_and_rules_can_be_pickled(self, rule: StoppingRule) -> None:
         test = pickle.loads(pickle.dumps(rule)).test(50, self.curves(20), 1.0)  # noqa: S301  our own

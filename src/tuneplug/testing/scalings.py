@@ -38,6 +38,12 @@ class ScalingContract:
             back = scaling.from_unit(scaling.to_unit(x, low, high), low, high)
             np.testing.assert_allclose(back, x, atol=self.tolerance * (high - low))
 
+    def test_arrays_keep_their_shape(self, scaling: Scaling) -> None:
+        for low, high in self.ranges:
+            x = np.linspace(low, high, 6).reshape(2, 3)
+            assert np.shape(scaling.forward(x)) == (2, 3)
+            assert np.shape(scaling.inverse(scaling.forward(x))) == (2, 3)
+
     def test_larger_values_are_further_along(self, scaling: Scaling) -> None:
         for low, high in self.ranges:
             u = scaling.to_unit(np.linspace(low, high, 101), low, high)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tuneplug.errors import SpaceExhausted
 from tuneplug.parameters import Float, Int
-from tuneplug.strategies.base import Strategy
+from tuneplug.strategies.base import Context, Strategy
 from tuneplug.study import Study
 
 __all__ = ["StrategyContract"]
@@ -74,6 +74,19 @@ class StrategyContract:
         if not strategy.allow_repeats:
             keys = study.space.keys(np.array([trial.unit for trial in study.trials]))
             assert len(set(keys)) == len(keys)
+
+    def test_suggestions_of_one_call_are_settings_not_tried_and_differ(
+        self, strategy: Strategy
+    ) -> None:
+        study = self.run(strategy, self.n_trials)
+        context = Context(study.space, study.history, None, study.seed)
+        suggested = strategy.suggest(context, 8)
+        assert 1 <= len(suggested) <= 8
+        rows = np.array([study.space.encode(suggestion.params) for suggestion in suggested])
+        keys = study.space.keys(study.space.snap(rows))
+        if not strategy.allow_repeats:
+            assert len(set(keys)) == len(keys)
+            assert not set(keys) & context.taken()
 
     def test_running_trials_are_not_suggested_again(self, strategy: Strategy) -> None:
         study = self.run(strategy, 4)

@@ -1,0 +1,64 @@
+"""The kinds of things that can be named, and what a plugin may register as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from tuneplug.monitoring import FitMonitor
+from tuneplug.plugins import builtin
+from tuneplug.plugins.converting import Converter
+from tuneplug.scaling import AUTO_NAMES, NAMED, Scaling
+from tuneplug.stopping.base import StoppingRule
+from tuneplug.storage.base import Storage
+from tuneplug.strategies.base import Strategy
+
+__all__ = ["KINDS", "Kind"]
+
+
+class Kind(NamedTuple):
+    """Something that can be named: the hook that registers it, and what it has to be."""
+
+    hook: str
+    base: type | None
+    plural: str
+    #: Names that no class of ours has, and that mean something all the same.
+    spoken_for: frozenset[str] = frozenset()
+
+    def faults(self, classes: Sequence[Any], *, ours: bool) -> list[str]:
+        """Return what is wrong with the classes that one plugin registers."""
+        faults = [fault for cls in classes if (fault := self._fault(cls)) is not None]
+        if faults or ours:
+            return faults
+        names = [cls.name for cls in classes]
+        taken = {cls.name for cls in getattr(builtin, self.hook, list)()} | self.spoken_for
+        faults += [f"{n!r} of {self.hook} is tuneplug's own name" for n in names if n in taken]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        return faults + [f"{self.hook} must give each class a name, but {n!r} twice" for n in twice]
+
+    def _fault(self, cls: Any) -> str | None:
+        if not isinstance(cls, type):
+            return f"{self.hook} must return classes, but returned {cls!r}"
+        if self.base is not None and not issubclass(cls, self.base):
+            return f"{self.hook} must return subclasses of {self.base.__name__}, not {cls!r}"
+        if self.base is None and not callable(getattr(cls, "submit", None)):
+            return f"{self.hook} must return classes with submit(fn, *args), not {cls!r}"
+        if missing := sorted(getattr(cls, "__abstractmethods__", ())):
+            return f"{self.hook} must return whole classes, but {cls!r} lacks {missing}"
+        name = getattr(cls, "name", None)
+        if not isinstance(name, str):
+            return f"{cls!r} of {self.hook} must have a name, a string"
+        if not name.isprintable() or name != name.strip() or not name:
+            return f"{cls!r} of {self.hook} must have a name that can be typed, but has {name!r}"
+        return None
+
+
+KINDS = {
+    "strategy": Kind("tuneplug_strategies", Strategy, "strategies"),
+    "scaling": Kind("tuneplug_scalings", Scaling, "scalings", frozenset({*AUTO_NAMES, *NAMED})),
+    "stopping": Kind("tuneplug_stopping_rules", StoppingRule, "stopping-rules"),
+    "executor": Kind("tuneplug_executors", None, "executors"),
+    "storage": Kind("tuneplug_storages", Storage, "storages"),
+    "fit monitor": Kind("tuneplug_fit_monitors", FitMonitor, "fit-monitors"),
+    "converter": Kind("tuneplug_converters", Converter, "converters"),
+}

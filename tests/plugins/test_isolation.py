@@ -1,0 +1,423 @@
+"""What a plugin does wrong is named, and ends nothing: not the others, not the search."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import warnings
+from importlib.metadata import EntryPoint
+from types import SimpleNamespace
+
+import pytest
+
+from tuneplug import Float, Linear, PluginError, SpaceError, Study
+from tuneplug.cli import main
+from tuneplug.monitoring import FitMonitor
+from tuneplug.plugins import Converter, Plugins, hookimpl
+from tuneplug.strategies import RandomSearch, Strategy
+from tuneplug_configspace import ConfigSpaceConverter
+
+
+class Last(Strategy):
+    name = "last"
+
+    def suggest(self, context, n):
+        return RandomSearch().suggest(context, n)
+
+
+def offering(hook, *classes):
+    """Return a plugin that registers classes through one hook."""
+    return SimpleNamespace(**{hook: hookimpl(lambda: list(classes))})
+
+
+@pytest.fixture
+def plugins():
+    return Plugins(installed=False)
+
+
+@pytest.fixture
+def install(monkeypatch):
+    """Return a function that has plugins installed: (entry point, distribution, what loads it)."""
+
+    def install_them(*plugins):
+        entries = []
+        for name, distribution, load in plugins:
+            entry = SimpleEntry(name, "module", "tuneplug")
+            dist = distribution
+            if isinstance(distribution, str):
+                dist = SimpleNamespace(name=distribution, version="1.0")
+            vars(entry).update(dist=dist, load=load)
+            entries.append(entry)
+        monkeypatch.setattr("importlib.metadata.entry_points", lambda group: entries)
+        return Plugins()
+
+    return install_them
+
+
+class SimpleEntry(EntryPoint):
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+
+def raising(error):
+    def load():
+        raise error
+
+    return load
+
+
+class PanicError(BaseException):
+    """As extensions written in Rust raise it."""
+
+
+# --------------------------------------------------------------------------------- what is raised
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit("no licence"), PanicError("unwrap"), ImportError("x")]
+)
+def test_whatever_an_import_raises_skips_the_plugin_and_the_rest_works(install, error):
+    good = offering("tuneplug_strategies", Last)
+    plugins = install(("bad", "tuneplug-bad", raising(error)), ("good", "good", lambda: good))
+    with pytest.warns(RuntimeWarning, match=r"'bad' of tuneplug-bad is skipped: \w+\('") as told:
+        study = Study({"k": [1, 2]}, strategy="last", plugins=plugins)
+    study.optimize(lambda trial: 1.0, 2)
+    assert len(told) == 1
+
+
+def test_an_interrupt_while_plugins_are_loaded_goes_on(install):
+    plugins = install(("slow", "tuneplug-slow", raising(KeyboardInterrupt())))
+    with pytest.raises(KeyboardInterrupt):
+        plugins.records()
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), PanicError("unwrap"), OSError("disk")])
+def test_an_observer_that_raises_anything_but_an_interrupt_is_detached(plugins, error):
+    def observe():
+        raise error
+
+    plugins.register(SimpleNamespace(tuneplug_trial_finished=hookimpl(observe)), name="odd")
+    study = Study({"k": [1, 2]}, strategy="random", plugins=plugins)
+    with pytest.warns(RuntimeWarning, match="'odd' of this program is detached"):
+        study.optimize(lambda trial: 1.0, 2)
+    assert len(study.trials) == 2
+
+
+def test_what_a_detached_observer_registers_can_still_be_named(plugins):
+    class Both:
+        @hookimpl
+        def tuneplug_strategies(self):
+            return Last
+
+        @hookimpl
+        def tuneplug_trial_asked(self):
+            raise OSError("disk")
+
+    plugins.register(Both())
+    with pytest.warns(RuntimeWarning, match="'Both' of this program is detached"):
+        Study({"k": [1]}, strategy="last", plugins=plugins).ask()
+    assert Study({"k": [1]}, strategy="last", plugins=plugins).ask().params == {"k": 1}
+    assert [record.status for record in plugins.records()] == ["active", "detached"]
+
+
+def test_an_observer_that_raises_while_it_is_told_of_what_it_did_is_detached_once(plugins):
+    class Telling:
+        @hookimpl
+        def tuneplug_trial_finished(self, study, trial):
+            if trial.number == 0:
+                study.tell(study.trials[1], 1.0)
+            raise OSError("disk")
+
+    plugins.register(Telling())
+    study = Study({"k": [1, 2]}, strategy="random", plugins=plugins)
+    first, _ = study.ask(), study.ask()
+    with pytest.warns(RuntimeWarning, match="'Telling' of this program is detached") as told:
+        study.tell(first, 1.0)
+    assert len(told) == 1
+    assert [trial.state.value for trial in study.trials] == ["complete", "complete"]
+
+
+class Foreign:
+    """A declaration that no converter accepts."""
+
+
+def test_a_converter_that_raises_where_it_is_asked_is_skipped(plugins):
+    class Nosy(Converter):
+        name = "nosy"
+
+        def accepts(self, declared):
+            return declared.colour == "red"
+
+        def convert(self, declared):
+            raise AssertionError
+
+    plugins.register(offering("tuneplug_converters", Nosy), name="nosy")
+    with (
+        pytest.warns(RuntimeWarning, match="'nosy' of this program is skipped: AttributeError"),
+        pytest.raises(SpaceError, match="x: a parameter must be"),
+    ):
+        Study({"x": Foreign()}, plugins=plugins)
+
+
+def test_a_monitor_that_raises_where_it_is_asked_is_skipped_and_the_others_serve(plugins):
+    class Willing(FitMonitor):
+        name = "willing"
+
+        def accepts(self, estimator):
+            return True
+
+        def fit(self, watched):
+            return None
+
+    nosy = type("Nosy", (Willing,), {"name": "nosy", "accepts": lambda self, e: e.colour})
+    plugins.register(offering("tuneplug_fit_monitors", nosy), name="nosy")
+    plugins.register(offering("tuneplug_fit_monitors", Willing))
+    with pytest.warns(RuntimeWarning, match="'nosy' of this program is skipped"):
+        found = plugins.accepting("fit monitor", Foreign())
+    assert [type(monitor) for monitor in found] == [Willing]
+
+
+def test_a_converter_of_a_name_that_another_has_takes_nothing_away(install):
+    class Claiming(Converter):
+        name = "configspace"
+
+        def accepts(self, declared):
+            return True
+
+        def convert(self, declared):
+            raise AssertionError
+
+    ours, theirs = (
+        offering("tuneplug_converters", cls) for cls in (ConfigSpaceConverter, Claiming)
+    )
+    plugins = install(("claims", "other", lambda: theirs), ("c", "tuneplug", lambda: ours))
+    import ConfigSpace
+
+    found = plugins.accepting("converter", ConfigSpace.Integer("n", (1, 9)))
+    assert [type(converter) for converter in found] == [ConfigSpaceConverter, Claiming]
+
+
+def test_what_cannot_be_made_says_who_registers_it(plugins):
+    class Needy(Last):
+        def __init__(self, colour):
+            self.colour = colour
+
+    plugins.register(offering("tuneplug_strategies", Needy), name="needy")
+    with pytest.raises(TypeError, match="colour") as raised:
+        Study({"k": [1]}, strategy="last", plugins=plugins)
+    assert raised.value.__notes__ == [
+        "strategy 'last' is registered by plugin 'needy' of this program"
+    ]
+
+
+# ------------------------------------------------------------------------------ what is registered
+
+
+@pytest.mark.parametrize(
+    ("classes", "cause"),
+    [
+        ([type("Half", (Strategy,), {"name": "half"})], r"whole classes.* lacks \['suggest'\]"),
+        ([type("No", (Last,), {"name": ""})], "a name that can be typed, but has ''"),
+        ([type("Odd", (Last,), {"name": "two\nlines"})], r"a name that can be typed"),
+        ([Last, type("Heir", (Last,), {})], "each class a name, but 'last' twice"),
+        ([None], "must return classes, but returned None"),
+    ],
+    ids=["abstract", "empty", "two lines", "inherited", "none"],
+)
+def test_what_could_not_be_named_is_found_out(plugins, classes, cause):
+    plugins.register(offering("tuneplug_strategies", *classes), name="odd")
+    with pytest.warns(RuntimeWarning, match=f"'odd' of this program is skipped: .*{cause}"):
+        assert "random" in plugins.owners("strategy")
+    assert set(plugins.classes("strategy")) == {"bayesian", "grid", "hyperband", "random"}
+
+
+@pytest.mark.parametrize("name", ["auto", "Logarithmic"])
+def test_a_scaling_cannot_take_a_name_that_means_something(plugins, name):
+    scaling = type("Mine", (Linear.__base__,), {"name": name, "forward": abs, "inverse": abs})
+    plugins.register(offering("tuneplug_scalings", scaling))
+    with pytest.warns(RuntimeWarning, match=f"'{name}' .* is tuneplug's own name"):
+        assert name not in plugins.owners("scaling")
+
+
+def test_a_scaling_that_two_claim_is_refused_with_both(plugins):
+    scaling = type("Mine", (Linear.__base__,), {"name": "mine", "forward": abs, "inverse": abs})
+    for name in ("one", "two"):
+        plugins.register(offering("tuneplug_scalings", type("M", (scaling,), {})), name=name)
+    with pytest.raises(PluginError, match=r"'mine' is registered by 'one'.* and by 'two'"):
+        Study({"x": Float(0.0, 1.0, "mine")}, plugins=plugins)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "cause"),
+    [
+        (SimpleNamespace(strategies=[Last]), "marked by hookimpl, but nothing is in"),
+        (
+            SimpleNamespace(tuneplug_strategies=lambda: Last),
+            r"\['tuneplug_strategies'\] is not in",
+        ),
+        (hookimpl(lambda: Last), "marked by hookimpl, but nothing is in"),
+    ],
+    ids=["no hook", "unmarked", "function"],
+)
+def test_what_has_no_hooks_is_no_plugin(plugins, plugin, cause):
+    with pytest.raises(PluginError, match=cause):
+        plugins.register(plugin)
+    assert [record.name for record in plugins.records()] == ["tuneplug"]
+
+
+def test_a_hook_that_wraps_others_is_refused(plugins):
+    class Wrapping:
+        @hookimpl(wrapper=True)
+        def tuneplug_trial_finished(self, trial):
+            yield
+
+    with pytest.raises(PluginError, match=r"hooks cannot be wrapped, but .*Wrapping"):
+        plugins.register(Wrapping())
+
+
+# ---------------------------------------------------------------------------- how hooks are called
+
+
+def test_a_hook_may_have_another_name_in_the_plugin(plugins):
+    class Renamed:
+        @hookimpl(specname="tuneplug_strategies")
+        def mine(self):
+            return Last
+
+    plugins.register(Renamed())
+    assert plugins.classes("strategy")["last"] is Last
+
+
+def test_an_argument_with_a_default_is_given_where_the_hook_has_it(plugins):
+    seen = []
+
+    class Careful:
+        @hookimpl
+        def tuneplug_study_finished(self, study, error="not given", colour="red"):
+            seen.append((error, colour))
+
+    plugins.register(Careful())
+    Study({"k": [1]}, plugins=plugins).optimize(lambda trial: 1.0, 1)
+    assert seen == [(None, "red")]
+
+
+def test_observers_are_told_in_the_order_that_they_ask_for(plugins):
+    seen = []
+
+    def noting(name, **options):
+        mark = hookimpl(**options)
+        return SimpleNamespace(tuneplug_trial_asked=mark(lambda: seen.append(name)))
+
+    plugins.register(noting("first", tryfirst=True), name="a")
+    plugins.register(noting("between"), name="b")
+    plugins.register(noting("last", trylast=True), name="c")
+    Study({"k": [1]}, plugins=plugins).ask()
+    assert seen == ["first", "between", "last"]
+
+
+# ------------------------------------------------------------------------------ what is installed
+
+
+def test_two_distributions_may_call_their_entry_points_the_same(install):
+    one, two = (
+        offering("tuneplug_strategies", type("S", (Last,), {"name": name})) for name in ("a", "b")
+    )
+    plugins = install(("plugin", "first", lambda: one), ("plugin", "second", lambda: two))
+    assert {"a", "b"} <= set(plugins.classes("strategy"))
+    assert [str(record) for record in plugins.records()[1:]] == [
+        "'plugin' of first",
+        "'plugin 2' of second",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "active"),
+    [
+        ("TUNEPLUG_PLUGINS", " Tuneplug_Twin.A ", ["twin_a"]),
+        ("TUNEPLUG_PLUGINS", "TWIN-B,", ["twin_b"]),
+        ("TUNEPLUG_PLUGINS", "*", ["twin_a", "twin_b"]),
+        ("TUNEPLUG_DISABLE_PLUGINS", "tuneplug_twin_a, other", ["twin_b"]),
+    ],
+)
+def test_the_environment_knows_a_name_however_it_is_spelt(
+    install, monkeypatch, variable, value, active
+):
+    monkeypatch.setenv(variable, value)
+    plugins = install(
+        *(
+            (f"twin_{k}", f"tuneplug-twin-{k}", lambda: offering("tuneplug_strategies"))
+            for k in "ab"
+        )
+    )
+    found = {record.name: record.status for record in plugins.records()[1:]}
+    assert [name for name, status in found.items() if status == "active"] == active
+    assert {found[name] for name in set(found) - set(active)} <= {"blocked"}
+
+
+def test_a_distribution_whose_metadata_cannot_be_read_is_skipped(install):
+    class Torn:
+        @property
+        def name(self):
+            raise FileNotFoundError("METADATA")
+
+    plugins = install(("torn", Torn(), lambda: offering("tuneplug_strategies", Last)))
+    with pytest.warns(RuntimeWarning, match=r"'torn' .* is skipped: .*METADATA"):
+        plugins.load()
+
+
+def test_threads_that_share_plugins_load_each_once(install):
+    inside, go = threading.Event(), threading.Event()
+
+    def load():
+        inside.set()
+        assert go.wait(30)
+        return offering("tuneplug_strategies", Last)
+
+    plugins = install(("slow", "tuneplug-slow", load))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        threads = [threading.Thread(target=plugins.load) for _ in range(4)]
+        threads[0].start()
+        assert inside.wait(30)
+        for thread in threads[1:]:
+            thread.start()
+        go.set()
+        for thread in threads:
+            thread.join()
+    assert [record.status for record in plugins.records()] == ["active", "active"]
+
+
+# ------------------------------------------------------------------------------ the command
+
+
+def test_what_plugins_print_is_no_part_of_the_answer(install, capsys):
+    def load():
+        print("welcome")
+        return offering("tuneplug_strategies", Last)
+
+    install(("loud", "tuneplug-loud", load))
+    assert main(["plugins", "--json"]) == 0
+    told = capsys.readouterr()
+    assert [record["name"] for record in json.loads(told.out)] == ["tuneplug", "loud"]
+    assert told.err == "welcome\n"
+
+
+def test_letters_that_the_terminal_lacks_are_escaped(install, capsys, monkeypatch):
+    install(("odd", "tuneplug-odd", raising(ImportError("no snow: ☃"))))
+    monkeypatch.setattr(type(sys.stdout), "encoding", "ascii", raising=False)
+    assert main(["plugins"]) == 0
+    assert r"no snow: \u2603" in capsys.readouterr().out
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    code = (
+        "import sys; sys.stdin.read(); from tuneplug.cli import main; sys.exit(main(['plugins']))"
+    )
+    pipes = dict.fromkeys(["stdin", "stdout", "stderr"], subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as command:
+        command.stdout.close()
+        command.stdin.close()
+        assert command.stderr.read() == b""
+    assert command.returncode == 0

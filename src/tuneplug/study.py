@@ -72,7 +72,8 @@ class Study:
     Raises
     ------
     SpaceError
-        If the space has faults, all of which are listed, or lacks a trial of the storage.
+        If the space has faults, all of which are listed, or lacks a trial of the storage, or has
+        choices that a storage cannot tell apart.
     ValueError
         If another argument is wrong.
     UnknownNameError
@@ -135,7 +136,7 @@ class Study:
 
     def _resume(self, keeper: Keeper, *, own_seed: bool) -> None:
         """Go on with what is kept of the study."""
-        kept = keeper.begin({"direction": self.direction, "seed": self.seed})
+        kept = keeper.begin({"direction": self.direction, "seed": self.seed}, self.space)
         if (direction := kept.settings["direction"]) != self.direction:
             raise ValueError(
                 f"study {self.name!r} must go on as it began, with direction={direction!r}, but "
@@ -173,9 +174,11 @@ class Study:
             error = raised
             raise
         finally:
-            if self._keeper is not None:
-                self._keeper.flush()
-            self.plugins.tell("tuneplug_study_finished", study=self, error=error)
+            try:
+                if self._keeper is not None:
+                    self._keeper.flush()
+            finally:
+                self.plugins.tell("tuneplug_study_finished", study=self, error=error)
 
     # ------------------------------------------------------------------ ask and tell
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import signal
 import sqlite3
@@ -12,6 +13,7 @@ import warnings
 from contextlib import closing
 from dataclasses import fields
 
+import numpy as np
 import pytest
 
 from tuneplug import (
@@ -25,8 +27,9 @@ from tuneplug import (
     TrialTakenError,
     UnknownNameError,
 )
-from tuneplug.plugins import Plugins
+from tuneplug.plugins import Plugins, hookimpl
 from tuneplug.storage import MemoryStorage, SqliteStorage, sqlite
+from tuneplug.strategies import RandomSearch, Suggestion
 from tuneplug.testing.storages import _objective
 
 SPACE = {"x": Float(0.0, 1.0), "layers": [(5,), (5, 5), None, "auto", 0.5, True]}
@@ -38,9 +41,8 @@ def path(tmp_path):
 
 
 def study(path, space=SPACE, **options):
-    return Study(
-        space, strategy="random", storage=f"sqlite:///{path}", **{"name": "a", "seed": 0} | options
-    )
+    known = {"strategy": "random", "name": "a", "seed": 0}
+    return Study(space, storage=f"sqlite:///{path}", **known | options)
 
 
 def value(trial):
@@ -142,6 +144,64 @@ def test_two_processes_do_not_run_one_study(path):
     assert [trial.value for trial in study(path).trials] == [1.0]
 
 
+def test_numbers_of_numpy_are_kept_as_pythons(path):
+    class Hoping(RandomSearch.__base__):
+        name = "hoping"
+
+        def suggest(self, context, n):
+            found = RandomSearch().suggest(context, n)[0]
+            gain, steps = np.float32(0.5), np.int64(3)
+            return [Suggestion(found.params, expected_gain=gain, resource=steps)]
+
+    first = study(path, strategy=Hoping())
+    trial = first.ask()
+    trial.report(np.float32(2.0), np.int32(1), fold=np.int64(0))
+    first.tell(trial, np.float32(1.0), variance=np.float32(0.25))
+    (kept,) = study(path).trials
+    assert (kept.variance, kept.expected_gain, kept.resource) == (0.25, 0.5, 3)
+    assert kept.reports == first.trials[0].reports
+
+
+class Kernel:
+    """A choice that is written as all others of its class are."""
+
+    def __repr__(self):
+        return "Kernel()"
+
+
+@pytest.mark.parametrize(
+    ("space", "vague"),
+    [
+        ({"k": [Kernel(), Kernel(), "none"]}, r"'k' has \['Kernel\(\)'\]"),
+        ([{"k": [Kernel()]}, {"k": [Kernel()], "x": Float(0.0, 1.0)}], r"'k' has \['Kernel\(\)'\]"),
+        ({"k": [object(), 1]}, r"'k' has \['<object object at 0x"),
+    ],
+    ids=["equal", "equal in branches", "address"],
+)
+def test_choices_that_could_not_be_known_again_are_refused_at_the_start(path, space, vague):
+    with pytest.raises(SpaceError, match=f"must be told apart by their repr, .*{vague}"):
+        study(path, space=space)
+    assert SqliteStorage(path).studies() == []
+
+
+def test_functions_are_known_again_by_their_names(path):
+    space = [{"f": [math.sin, np.mean, value]}, {"f": [value], "x": Float(0.0, 1.0)}]
+    first = study(path, space=space)
+    first.optimize(lambda trial: 1.0, 6)
+    with closing(sqlite3.connect(path)) as db:
+        assert not db.execute("select 1 from trials where record like '% at 0x%'").fetchall()
+    again = study(path, space=space)
+    assert all(a.params == b.params for a, b in zip(again.trials, first.trials, strict=True))
+
+
+def test_a_storage_that_has_lost_a_trial_is_named(path):
+    study(path).optimize(value, 3)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("delete from trials where number = 1")
+    with pytest.raises(StorageError, match=r"without a gap, but SqliteStorage.* has \[0, 2\]"):
+        study(path)
+
+
 # ---------------------------------------------------------------- a storage that fails
 
 
@@ -158,6 +218,32 @@ def test_what_could_not_be_written_is_written_later(path, monkeypatch):
         assert len(first.trials) == 3
     first.tell(first.ask(), 2.0)
     assert [t.value for t in study(path).trials] == [t.value for t in first.trials]
+
+
+def test_observers_hear_of_the_end_even_where_the_last_write_fails():
+    class Taken(MemoryStorage):
+        n_calls = 0
+
+        def add(self, study, record):
+            self.n_calls += 1
+            raise StorageError("busy") if self.n_calls < 3 else TrialTakenError.of(study, 0)
+
+    ended = []
+
+    class Observer:
+        @hookimpl
+        def tuneplug_study_finished(self, error):
+            ended.append(type(error))
+
+    plugins = Plugins(installed=False)
+    plugins.register(Observer())
+    first = Study(SPACE, strategy="random", storage=Taken(), name="a", plugins=plugins)
+    with (
+        pytest.warns(RuntimeWarning, match="could not be written"),
+        pytest.raises(TrialTakenError),
+    ):
+        first.optimize(value, 3)
+    assert ended == [TrialTakenError]
 
 
 def test_a_full_disk_ends_no_search_and_loses_no_trial(path, monkeypatch):
@@ -228,6 +314,7 @@ def test_a_url_names_the_file_as_in_sqlalchemy(tmp_path, monkeypatch):
         ("study.db", "a", ValueError, r"must be a URL such as 'sqlite:///study.db'.*'study.db'"),
         ("mysql://host", "a", UnknownNameError, r"one of \['memory', 'sqlite'\], but got 'mysql'"),
         ("sqlite://", "a", ValueError, r"needs a file, as in 'sqlite:///study.db'"),
+        ("sqlite:///:memory:", "a", ValueError, r"needs a file, .*MemoryStorage\(\)"),
         ("memory://x", "a", ValueError, "must be all of the URL"),
         (3, "a", TypeError, "must be a URL, a Storage or None, but got 3"),
         (MemoryStorage(), None, ValueError, "needs a name, but got name=None"),

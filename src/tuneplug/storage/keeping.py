@@ -9,7 +9,7 @@ from typing import Any
 from tuneplug.errors import SpaceError, StorageError, TrialTakenError
 from tuneplug.space import SearchSpace
 from tuneplug.storage.base import Kept, Record, Storage
-from tuneplug.storage.records import from_record, to_record
+from tuneplug.storage.records import check_choices, from_record, to_record
 from tuneplug.trial import Trial, TrialState
 
 __all__ = ["Keeper", "kept_by"]
@@ -31,10 +31,25 @@ class Keeper:
         self._late: dict[int, Record] = {}
         self._warned = False
 
-    def begin(self, settings: Mapping[str, Any]) -> Kept:
-        """Return what is kept of the study, which is begun with the settings if there is none."""
+    def begin(self, settings: Mapping[str, Any], space: SearchSpace) -> Kept:
+        """Return what is kept of the study, which is begun with the settings if there is none.
+
+        Raises
+        ------
+        SpaceError
+            If the space has choices that could not be known again.
+        StorageError
+            If trials are missing.
+        """
+        check_choices(space)
         kept = self.storage.open(self.study, settings)
-        self._there = {record["number"] for record in kept.records}
+        numbers = [record["number"] for record in kept.records]
+        if numbers != list(range(len(numbers))):
+            raise StorageError(
+                f"the trials of study {self.study!r} must be numbered from 0 without a gap, but "
+                f"{self.storage!r} has {numbers}: give this one another name"
+            )
+        self._there = set(numbers)
         return kept
 
     def trials(self, kept: Kept, space: SearchSpace) -> list[Trial]:

@@ -1,8 +1,8 @@
 """Trials as records that JSON can hold, and back.
 
 Plain values of a setting (numbers, strings, booleans, None) stand for themselves.  Any other choice
-is known again by its ``repr`` among the choices of the space, so that the very object comes back,
-and choices can be added.
+is known again by how it is written, its ``repr`` or a function's qualified name, among the choices
+of the space, so that the very object comes back, and choices can be added.
 """
 
 from __future__ import annotations
@@ -10,13 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from tuneplug.categorical import Categorical
 from tuneplug.curves import Report
+from tuneplug.errors import SpaceError
 from tuneplug.space import SearchSpace
 from tuneplug.storage.base import Record
 from tuneplug.trial import Trial, TrialState
 
-__all__ = ["from_record", "to_record"]
+__all__ = ["check_choices", "from_record", "to_record"]
+
+#: How the ``repr`` of an object begins to give its address, which is another one tomorrow.
+ADDRESS = " at 0x"
 
 #: What a trial is kept by, besides its number, state, setting and reports.
 PLAIN = (
@@ -40,8 +46,8 @@ def to_record(trial: Trial) -> Record:
         "number": trial.number,
         "state": trial.state.value,
         "params": {name: _kept(value) for name, value in trial.params.items()},
-        "reports": [[report.step, report.value, report.fold] for report in trial.reports],
-        **{name: getattr(trial, name) for name in PLAIN},
+        "reports": [[r.step, r.value, _bare(r.fold)] for r in trial.reports],
+        **{name: _bare(getattr(trial, name)) for name in PLAIN},
     }
 
 
@@ -65,9 +71,40 @@ def from_record(record: Record, space: SearchSpace) -> Trial:
     )
 
 
+def check_choices(space: SearchSpace) -> None:
+    """Check that each choice can be known again.
+
+    Raises
+    ------
+    SpaceError
+        If one is written with an address, or as another one is.
+    """
+    for name in dict.fromkeys(name for branch in space.branches for name in branch):
+        distinct = Categorical(list(_choices(name, space))).values
+        kept = [k["repr"] for value in distinct if isinstance(k := _kept(value), dict)]
+        if vague := {w for w in kept if ADDRESS in w or kept.count(w) > 1}:
+            raise SpaceError(
+                "choices of a study that is kept must be told apart by their repr, tomorrow too, "
+                f"but {name!r} has {sorted(vague)}: give their class a __repr__, or declare names "
+                "and look them up in the objective"
+            )
+
+
 def _kept(value: Any) -> Any:
     plain = value is None or type(value) in (bool, int, float, str)
-    return value if plain else {"repr": repr(value)}
+    return value if plain else {"repr": _written(value)}
+
+
+def _written(value: Any) -> str:
+    written = repr(value)
+    if ADDRESS in written and hasattr(value, "__qualname__"):  # a function
+        return f"{value.__module__}.{value.__qualname__}"
+    return written
+
+
+def _bare(value: Any) -> Any:
+    """Return what JSON can hold: NumPy's scalars become Python's."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _value(name: str, kept: Any, space: SearchSpace) -> Any:
@@ -78,7 +115,7 @@ def _value(name: str, kept: Any, space: SearchSpace) -> Any:
     if not choices:
         return written  # the space says what is wrong with that
     for choice in choices:
-        if repr(choice) == written:
+        if _written(choice) == written:
             return choice
     raise ValueError(f"{name}: no choice of {choices!r} is written {written}")
 

@@ -56,10 +56,10 @@ class SqliteStorage(Storage):
     name: ClassVar[str] = "sqlite"
 
     def __init__(self, location: str | os.PathLike[str] = "") -> None:
-        if not os.fspath(location):
+        if os.fspath(location) in ("", ":memory:"):
             raise ValueError(
-                "a SQLite storage needs a file, as in 'sqlite:///study.db', but got none: "
-                "MemoryStorage() keeps studies in memory"
+                "a SQLite storage needs a file, as in 'sqlite:///study.db', but got "
+                f"{location!r}: MemoryStorage() keeps studies in memory"
             )
         self.path = Path(location).absolute()
         with self._transaction() as db:

@@ -47,6 +47,9 @@ N_TRACEBACKS = 3
 class Study:
     """A search: a space, a strategy, and the history of its trials.
 
+    ``optimize`` runs trials at once as it is told; threads of your own that ask and tell need a
+    lock around each call.
+
     Parameters
     ----------
     space : SearchSpace, mapping or list of mappings

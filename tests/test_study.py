@@ -193,6 +193,20 @@ def test_replaying_the_history_gives_the_same_suggestion():
     assert replay.ask().params == study.ask().params
 
 
+@pytest.mark.parametrize("returned", [[], None, [{"x": 0.5}], {"x": 0.5}], ids=repr)
+def test_a_strategy_that_returns_no_suggestion_is_named(returned):
+    class Odd(Strategy):
+        name = "odd"
+
+        def suggest(self, context, n):
+            return returned
+
+    study = Study({"x": Float(0.0, 1.0)}, strategy=Odd())
+    with pytest.raises(TypeError, match="strategy 'odd' must return a list of a Suggestion"):
+        study.ask()
+    assert study.trials == []
+
+
 def test_enqueued_settings_come_first_in_order_and_once():
     study = Study(SPACE, seed=0)
     for x in (0.1, 0.25, 0.1):

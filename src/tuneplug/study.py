@@ -227,7 +227,13 @@ class Study:
         if self._enqueued:
             params = self._enqueued.pop(next(iter(self._enqueued)))
             return self._start(Suggestion(params, origin="user"), seen)
-        return self._start(self.strategy.suggest(self._context(seen), 1)[0], seen)
+        found: Any = self.strategy.suggest(self._context(seen), 1)
+        if not isinstance(found, Sequence) or not found or not isinstance(found[0], Suggestion):
+            raise TypeError(
+                f"strategy {self.strategy.name!r} must return a list of a Suggestion, or raise "
+                f"SpaceExhausted, but returned {found!r}"
+            )
+        return self._start(found[0], seen)
 
     def _start(self, suggestion: Suggestion, seen: History) -> Trial:
         params = suggestion.params

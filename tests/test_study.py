@@ -193,6 +193,20 @@ def test_replaying_the_history_gives_the_same_suggestion():
     assert replay.ask().params == study.ask().params
 
 
+@pytest.mark.parametrize("returned", [[], None, [{"x": 0.5}], {"x": 0.5}], ids=repr)
+def test_a_strategy_that_returns_no_suggestion_is_named(returned):
+    class Odd(Strategy):
+        name = "odd"
+
+        def suggest(self, context, n):
+            return returned
+
+    study = Study({"x": Float(0.0, 1.0)}, strategy=Odd())
+    with pytest.raises(TypeError, match="strategy 'odd' must return a list of a Suggestion"):
+        study.ask()
+    assert study.trials == []
+
+
 def test_enqueued_settings_come_first_in_order_and_once():
     study = Study(SPACE, seed=0)
     for x in (0.1, 0.25, 0.1):
@@ -480,15 +494,3 @@ def test_a_pickle_leaves_out_the_limits_that_ended_trials_were_held_to():
     assert running.stop_tests
     again = pickle.loads(pickle.dumps(study))
     assert [bool(trial.stop_tests) for trial in again.trials] == [False] * 6 + [True]
-
-
-@pytest.mark.parametrize("suggested", [[], [{"x": 1.0}], None])
-def test_a_strategy_that_suggests_nothing_usable_is_named(suggested):
-    class Idle(RandomSearch.__base__):
-        name = "idle"
-
-        def suggest(self, context, n):
-            return suggested
-
-    with pytest.raises(TypeError, match=r"must return Suggestions, .* but 'idle' returned"):
-        Study({"x": [1.0, 2.0]}, strategy=Idle()).ask()

@@ -2,7 +2,8 @@
 
 Conditions become ``when=``: for each parent, the values of it under which all conditions on it
 hold.  What has no equal (forbidden clauses, unequal weights of choices, a choice of conditions on
-several parents) is refused, not dropped.  Defaults are left out: ``Study.enqueue`` tries them.
+several parents) is refused, not dropped.  What is never active is in no setting there, nor here.
+Defaults are left out: ``Study.enqueue`` tries them.
 """
 
 from __future__ import annotations
@@ -92,14 +93,31 @@ def _space(space: Any) -> dict[str, Any]:
             f"{[str(clause) for clause in space.forbidden_clauses]}: raise an error from the "
             "objective for such settings, which the search learns to avoid"
         )
-    converted = {}
-    for name, declared in space.items():
+    converted: dict[str, Any] = {}
+    for name, declared in space.items():  # parents before their children
+        conditions = space.parent_conditions_of[name]
         try:
-            when = _when(space.parent_conditions_of[name])
+            _check_where_inactive(conditions, space)
+            when = _when(conditions)
+            if when and not all(parent in converted and values for parent, values in when.items()):
+                continue  # it is never active, and so in no setting
             converted[name] = _translated(declared, when)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     return converted
+
+
+def _check_where_inactive(conditions: Any, space: Any) -> None:
+    """Refuse what holds where its parent is inactive: in ConfigSpace, nothing is not any value."""
+    for condition in conditions:
+        for literal in getattr(condition, "dlcs", [condition]):
+            name = literal.parent.name
+            if type(literal).__name__ == "NotEqualsCondition" and space.parent_conditions_of[name]:
+                raise ValueError(
+                    f"'!=' must be on a parameter that is always active, but got {literal}, which "
+                    f"ConfigSpace takes to hold where {name!r} is inactive too: give an "
+                    "InCondition with the other values"
+                )
 
 
 def _translated(declared: Any, when: When | None) -> Any:

@@ -43,6 +43,9 @@ __all__ = ["Study"]
 class Study:
     """A search: a space, a strategy, and the history of its trials.
 
+    ``optimize`` runs trials at once as it is told; threads of your own that ask and tell need a
+    lock around each call.
+
     Parameters
     ----------
     space : SearchSpace, mapping or list of mappings
@@ -220,13 +223,13 @@ class Study:
         if self._enqueued:
             params = self._enqueued.pop(next(iter(self._enqueued)))
             return self._start(Suggestion(params, origin="user"), seen)
-        suggested = self.strategy.suggest(self._context(seen), 1)
-        if not suggested or not isinstance(suggested[0], Suggestion):
+        found: Any = self.strategy.suggest(self._context(seen), 1)
+        if not isinstance(found, Sequence) or not found or not isinstance(found[0], Suggestion):
             raise TypeError(
-                "a strategy must return Suggestions, or raise SpaceExhausted, but "
-                f"{self.strategy.name!r} returned {suggested!r}"
+                f"strategy {self.strategy.name!r} must return a list of a Suggestion, or raise "
+                f"SpaceExhausted, but returned {found!r}"
             )
-        return self._start(suggested[0], seen)
+        return self._start(found[0], seen)
 
     def _start(self, suggestion: Suggestion, seen: History) -> Trial:
         params = suggestion.params

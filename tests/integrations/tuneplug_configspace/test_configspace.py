@@ -115,6 +115,22 @@ def test_a_condition_becomes_when(condition, when):
     assert Plugins().translated(conditional())[condition].when == when
 
 
+def test_what_is_never_active_is_in_no_setting():
+    theirs = ConfigurationSpace({"k": ["a", "b"], "n": (1, 3), "x": (0.0, 1.0), "y": (0.0, 1.0)})
+    never = [EqualsCondition(theirs["x"], theirs["k"], choice) for choice in "ab"]
+    below = [
+        LessThanCondition(theirs["y"], theirs["n"], 2),
+        EqualsCondition(theirs["n"], theirs["k"], "a"),
+    ]
+    theirs.add(AndConjunction(*never), *below)
+    assert set(Plugins().translated(theirs)) == {"k", "n", "y"}
+    theirs = ConfigurationSpace({"n": (1, 3), "x": (1, 5), "y": (0.0, 1.0)})
+    theirs.add(LessThanCondition(theirs["x"], theirs["n"], 1))
+    theirs.add(LessThanCondition(theirs["y"], theirs["x"], 3))
+    assert set(Plugins().translated(theirs)) == {"n"}
+    assert {tuple(configuration) for configuration in theirs.sample_configuration(20)} == {("n",)}
+
+
 def forbidding():
     space = ConfigurationSpace({"kind": ["a", "b"]})
     space.add(ForbiddenEqualsClause(space["kind"], "b"))
@@ -125,6 +141,14 @@ def depending_on_either():
     space = ConfigurationSpace({"k": ["a", "b"], "l": ["a", "b"], "x": (0.0, 1.0)})
     conditions = [EqualsCondition(space["x"], space[parent], "a") for parent in "kl"]
     space.add(OrConjunction(*conditions))
+    return space
+
+
+def unequal_to_what_may_be_inactive():
+    space = ConfigurationSpace({"k": ["a", "b"], "n": (1, 3), "x": (0.0, 1.0)})
+    space.add(EqualsCondition(space["n"], space["k"], "a"))
+    space.add(NotEqualsCondition(space["x"], space["n"], 2))
+    Configuration(space, values={"k": "b", "x": 0.5}).check_valid_configuration()
     return space
 
 
@@ -139,6 +163,10 @@ def depending_on_a_float():
     [
         (forbidding(), r"forbidden clauses have no equal here, but got .*kind == .b."),
         (depending_on_either(), r"x: alternatives must be conditions on one parameter"),
+        (
+            unequal_to_what_may_be_inactive(),
+            r"x: '!=' must be on a parameter that is always active, .*where 'n' is inactive",
+        ),
         (depending_on_a_float(), r"y: conditions must be on parameters of at most 10000 values"),
         (
             {"x": ConfigSpace.Float("x", (0, 1), distribution=ConfigSpace.Normal(0, 1))},
@@ -149,7 +177,7 @@ def depending_on_a_float():
             r"x: choices must have equal weights, but got weights=\[1, 3\]",
         ),
     ],
-    ids=["forbidden", "either", "float", "normal", "weights"],
+    ids=["forbidden", "either", "unequal", "float", "normal", "weights"],
 )
 def test_what_has_no_equal_is_refused(space, message):
     with pytest.raises(SpaceError, match=message):

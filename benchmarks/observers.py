@@ -1,13 +1,14 @@
-"""What observing costs for each trial: tuneplug_mlflow and tuneplug_rich beside a bare study.
+"""What observing and keeping a study costs for each trial, beside a bare one.
 
     python benchmarks/observers.py --quick
     python benchmarks/observers.py
     python benchmarks/observers.py --server http://127.0.0.1:5000
 
-The same study runs bare and with each observer in turn, several times; random search, five
-parameters and an objective that only reports, so that what is timed is the study and its observer.
-MLflow logs to a new SQLite file, and with ``--server`` to a tracking server as well; rich draws on
-a terminal in memory.
+The same study runs bare, with each observer and in a SQLite storage in turn, several times; random
+search, five parameters and an objective that only reports, so that what is timed is the study and
+its observer.
+MLflow and the mirror of tuneplug_optuna write to new SQLite files, MLflow with ``--server`` to a
+tracking server as well; rich draws on a terminal in memory.
 """
 
 from __future__ import annotations
@@ -22,23 +23,29 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import optuna
 from rich.console import Console
 
 from tuneplug import Float, Study, Trial
 from tuneplug.plugins import Plugins
+from tuneplug.storage import SqliteStorage, Storage
 from tuneplug_mlflow import MLflowObserver
+from tuneplug_optuna import OptunaMirror
 from tuneplug_rich import ProgressBar
 
 Make = Callable[[], Any]
 
 
 def seconds(make: Make | None, n_trials: int, n_reports: int) -> float:
-    """Return the seconds of a study with an observer, None for none."""
-    plugins = Plugins(installed=False)
-    if make is not None:
-        plugins.register(make())
+    """Return the seconds of a study with an observer or in a storage, None for neither."""
+    plugins, made = Plugins(installed=False), None if make is None else make()
+    kept: dict[str, Any] = {}
+    if isinstance(made, Storage):
+        kept = {"storage": made, "name": f"study {len(made.studies())}"}
+    elif made is not None:
+        plugins.register(made)
     space = {f"x{k}": Float(0.0, 1.0) for k in range(5)}
-    study = Study(space, strategy="random", seed=0, plugins=plugins)
+    study = Study(space, strategy="random", seed=0, plugins=plugins, **kept)
 
     def objective(trial: Trial) -> float:
         for step in range(n_reports):
@@ -51,12 +58,14 @@ def seconds(make: Make | None, n_trials: int, n_reports: int) -> float:
 
 
 def makers(folder: str, server: str | None) -> dict[str, Make | None]:
-    """Return what makes each observer."""
+    """Return what makes each observer, and the storage."""
     terminal = Console(file=io.StringIO(), force_terminal=True, force_interactive=True, width=120)
     sqlite = f"sqlite:///{folder}/mlflow.db"
     found: dict[str, Make | None] = {
         "bare": None,
+        "storage, SQLite": lambda: SqliteStorage(f"{folder}/kept.db"),
         "rich": lambda: ProgressBar(console=terminal),
+        "Optuna's storage, SQLite": lambda: OptunaMirror(f"sqlite:///{folder}/optuna.db"),
         "MLflow, SQLite": lambda: MLflowObserver(experiment="observers", tracking_uri=sqlite),
     }
     if server is not None:
@@ -73,6 +82,7 @@ def main() -> None:
     options = parser.parse_args()
     n_trials, repeats = (20, 2) if options.quick else (100, 5)
     warnings.simplefilter("ignore")  # MLflow's own
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     print(f"milliseconds a trial, median of {repeats} studies of {n_trials} trials")
     print("| observer | no reports | 100 reports a trial |\n| --- | ---: | ---: |")
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):

@@ -12,7 +12,13 @@ def test_each_observer_is_timed_and_stays_attached(tmp_path, recwarn, monkeypatc
     monkeypatch.chdir(tmp_path)  # where MLflow makes ./mlruns
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     found = observers.makers(str(tmp_path), None)
-    assert list(found) == ["bare", "rich", "MLflow, SQLite"]
+    assert list(found) == [
+        "bare",
+        "storage, SQLite",
+        "rich",
+        "Optuna's storage, SQLite",
+        "MLflow, SQLite",
+    ]
     for make in found.values():
         assert observers.seconds(make, 2, 3) > 0
     assert (tmp_path / "mlflow.db").exists()

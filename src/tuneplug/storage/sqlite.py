@@ -1,8 +1,8 @@
 """A storage in one SQLite file, with the standard library alone.
 
 Each call is one transaction on a connection of its own, so that a storage can be used from any
-thread, pickled and inherited by a fork.  The file is in write-ahead mode: readers do not wait for
-the writer, and a killed process leaves whole transactions behind.
+thread, pickled and inherited by a fork.  The file is in write-ahead mode: other programs
+read it while it is written, and a killed process leaves whole transactions behind.
 """
 
 from __future__ import annotations

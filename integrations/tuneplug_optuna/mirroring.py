@@ -164,7 +164,7 @@ class _Writer:
         self._id = storage.create_new_study([direction], study_name)
         self._fields = fields_of(study.space)
         self._trials: dict[int, int] = {}
-        self._written: dict[int, dict[str, Any]] = {}
+        self._running: dict[int, dict[str, Any]] = {}  # with what is written of them
         self.study_name = storage.get_study_name_from_id(self._id)
         self.describe(study)
         for trial in study.trials:
@@ -189,14 +189,17 @@ class _Writer:
         if trial.number not in self._trials:
             theirs = self._frozen(trial)
             self._trials[trial.number] = self._storage.create_new_trial(self._id, theirs)
-            self._written[trial.number] = theirs.user_attrs
+            if not trial.state.ended:
+                self._running[trial.number] = theirs.user_attrs
 
     def finish(self, trial: Trial) -> None:
-        """Write what became of a trial that was running when it was added."""
+        """Write what became of a trial, unless it had ended when it was added."""
+        before = self._running.pop(trial.number, None)
+        if before is None:
+            return
         known, theirs = self._trials[trial.number], self._frozen(trial)
         for step, value in theirs.intermediate_values.items():
             self._storage.set_trial_intermediate_value(known, step, value)
-        before = self._written.pop(trial.number)
         for key, value in theirs.user_attrs.items():
             if key not in before:
                 self._storage.set_trial_user_attr(known, key, value)

@@ -7,10 +7,9 @@ the storage yet.
 
 from __future__ import annotations
 
-import math
 import threading
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -18,26 +17,19 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
-from optuna.search_space import IntersectionSearchSpace
+from optuna.search_space import intersection_search_space
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as TheirState
 
-from tuneplug import SearchSpace, SpaceExhausted, Trial, TrialState
+from tuneplug import SearchSpace, SpaceExhausted
 from tuneplug.plugins import Plugins
-from tuneplug.stopping import unsaid_variance
-from tuneplug.strategies import Context, History, Strategy
-from tuneplug_optuna.columns import Column, column
+from tuneplug.strategies import Context, Strategy
+from tuneplug_optuna.columns import column
+from tuneplug_optuna.seen import Seen, TrialKey, key_of
 
 __all__ = ["TunePlugSampler"]
 
 _logger = optuna.logging.get_logger(__name__)
-
-STATES = {
-    TheirState.COMPLETE: TrialState.COMPLETE,
-    TheirState.PRUNED: TrialState.STOPPED,
-    TheirState.FAIL: TrialState.FAILED,
-    TheirState.RUNNING: TrialState.RUNNING,
-}
 
 
 @final
@@ -117,8 +109,7 @@ class TunePlugSampler(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """Return what every trial that has ended well had, but for what has one value only."""
-        with self._lock:
-            common = self._memory(study).intersection.calculate(study)
+        common = intersection_search_space(_every_trial(study), include_pruned=True)
         return {name: found for name, found in common.items() if not found.single()}
 
     def sample_relative(
@@ -131,13 +122,13 @@ class TunePlugSampler(BaseSampler):
         with self._lock:  # one after the other: the next knows what this one was handed
             memory = self._memory(study)
             if memory.seen is None or memory.seen.search_space != search_space:
-                memory.seen = _Seen(search_space)
+                memory.seen = Seen(search_space)
             seen, handed = memory.seen, memory.handed
-            others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
+            others = [t for t in _every_trial(study) if t.number != trial.number]
             history = seen.history(others, handed, study.direction)
             setting = self._setting(Context(seen.space, history, None, self.seed), memory)
-            handed[trial.number] = seen.to_optuna(setting)
-            return dict(handed[trial.number])
+            proposed = handed[key_of(trial)] = seen.to_optuna(setting)
+            return dict(proposed)
 
     def _setting(self, context: Context, memory: _Memory) -> dict[str, Any]:
         try:
@@ -157,16 +148,16 @@ class TunePlugSampler(BaseSampler):
     ) -> Any:
         """Return a value drawn uniformly on its scale."""
         _refuse_several_objectives(study)
-        if self._warn and trial.number in self._memory(study).handed:
+        if self._warn and key_of(trial) in self._memory(study).handed:
             _logger.warning(
                 f"Parameter {param_name!r} of trial {trial.number} is drawn at random, as not "
                 "every trial has it with this distribution: warn_independent_sampling=False says "
                 "no more of that."
             )
         one = column(param_distribution)
-        space = SearchSpace({"p": one.parameter})
+        space = SearchSpace({param_name: one.parameter})
         rng = np.random.default_rng([self.seed, trial.number, zlib.crc32(param_name.encode())])
-        return one.to_optuna(space.sample(1, rng)[0]["p"])
+        return one.to_optuna(space.sample(1, rng)[0][param_name])
 
     def after_trial(
         self,
@@ -177,97 +168,21 @@ class TunePlugSampler(BaseSampler):
     ) -> None:
         """Forget what was handed out: from here on the storage has it."""
         with self._lock:
-            self._memory(study).handed.pop(trial.number, None)
+            self._memory(study).handed.pop(key_of(trial), None)
 
 
 @dataclass
 class _Memory:
-    """What is kept of a study: what all its trials have, what was handed out, what was seen."""
+    """What is kept of studies of one name: what was handed out, and what was seen."""
 
-    intersection: IntersectionSearchSpace = field(
-        default_factory=lambda: IntersectionSearchSpace(include_pruned=True)
-    )
-    handed: dict[int, dict[str, Any]] = field(default_factory=dict)
-    seen: _Seen | None = None
+    handed: dict[TrialKey, dict[str, Any]] = field(default_factory=dict)
+    seen: Seen | None = None
     exhausted: bool = False
 
 
-class _Seen:
-    """A search space of Optuna's, and its ended trials as ours, each of them turned once."""
-
-    def __init__(self, search_space: Mapping[str, BaseDistribution]) -> None:
-        self.search_space = dict(search_space)
-        self._columns: dict[str, Column] = {
-            name: column(distribution) for name, distribution in search_space.items()
-        }
-        self.space = SearchSpace({name: one.parameter for name, one in self._columns.items()})
-        self._ended: dict[int, Trial] = {}
-        self._settled: set[int] = set()
-
-    def to_optuna(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a setting in Optuna's values."""
-        return {name: self._columns[name].to_optuna(value) for name, value in params.items()}
-
-    def history(
-        self,
-        trials: Sequence[FrozenTrial],
-        handed: Mapping[int, Mapping[str, Any]],
-        direction: optuna.study.StudyDirection,
-    ) -> History:
-        """Return those of Optuna's trials that lie in the space, in order."""
-        maximize = direction is optuna.study.StudyDirection.MAXIMIZE
-        history = History(sign=-1.0 if maximize else 1.0)
-        settled = True  # whether all before have ended, so that nothing about them changes
-        for theirs in trials:
-            ours = self._ended.get(theirs.number)
-            if ours is None:
-                ours = self._ours(theirs, handed.get(theirs.number, theirs.params), maximize)
-            settled = settled and theirs.state.is_finished()
-            if ours is None:
-                continue
-            ours.number = len(history)
-            history.append(ours)
-            stopped = ours.state is TrialState.STOPPED and ours.reports
-            if stopped and theirs.number not in self._settled:
-                ours.variance = unsaid_variance(ours, history)
-            if ours.state.ended:
-                self._ended[theirs.number] = ours
-            if settled:
-                self._settled.add(theirs.number)
-        return history
-
-    def _ours(self, theirs: FrozenTrial, params: Mapping[str, Any], maximize: bool) -> Trial | None:
-        """Return a trial of ours, None if its setting is not known or not of the space."""
-        if theirs.state not in STATES or not self._columns.keys() <= params.keys():
-            return None
-        setting = {name: one.to_ours(params[name]) for name, one in self._columns.items()}
-        try:
-            unit = self.space.encode(setting)
-        except ValueError:  # of another range
-            return None
-        ours = Trial(
-            0,
-            setting,
-            self.space.snap(unit[None, :])[0],
-            state=STATES[theirs.state],
-            direction="maximize" if maximize else "minimize",
-        )
-        if ours.state.ended:
-            _take_results(ours, theirs)
-        return ours
-
-
-def _take_results(ours: Trial, theirs: FrozenTrial) -> None:
-    """Take reports and value; an infinite value is a failure, a pruned trial may have none."""
-    for step in sorted(theirs.intermediate_values):
-        ours.report(theirs.intermediate_values[step], step)
-    if ours.state is TrialState.FAILED:
-        return
-    value = theirs.values[0] if theirs.values else None
-    if value is not None and math.isfinite(value):
-        ours.value = value
-    elif ours.state is TrialState.COMPLETE:
-        ours.state, ours.error = TrialState.FAILED, f"the value is {value!r}"
+def _every_trial(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials of a study: of each bracket, where Hyperband shows those of one alone."""
+    return optuna.Study.get_trials(study, deepcopy=False)
 
 
 def _refuse_several_objectives(study: optuna.Study) -> None:

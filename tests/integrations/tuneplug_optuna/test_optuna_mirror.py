@@ -232,6 +232,15 @@ def test_trials_from_before_the_mirror_are_there(sqlite):
     )
 
 
+def test_a_trial_that_was_running_before_the_mirror_came_ends_in_it(sqlite):
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0, plugins=Plugins())
+    one, two = study.ask(), study.ask()
+    study.plugins.register(OptunaMirror(sqlite, "late"))
+    study.tell(one, 1.0)
+    study.tell(two, 2.0)
+    assert [t.value for t in optuna.load_study(study_name="late", storage=sqlite).trials] == [1, 2]
+
+
 def test_a_search_is_mirrored(sqlite):
     from sklearn.datasets import load_iris
     from sklearn.svm import SVC

@@ -13,6 +13,7 @@ import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
+from tuneplug import Float, Study
 from tuneplug import TrialState as OurState
 from tuneplug.strategies import GridSearch, RandomSearch, Strategy, Suggestion
 from tuneplug_optuna import TunePlugSampler
@@ -29,6 +30,10 @@ def _quiet():
 def valley(trial):
     x = trial.suggest_float("x", -5.0, 10.0)
     y = trial.suggest_float("y", 1e-4, 1.0, log=True)
+    return valley_at(x, y)
+
+
+def valley_at(x, y):
     return (x - 2.0) ** 2 + (math.log10(y) + 2.0) ** 2
 
 
@@ -55,10 +60,14 @@ class Spy(Strategy):
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_it_finds_what_random_search_does_not():
-    ours = [run(seed).best_value for seed in range(3)]
-    random = [run(seed, strategy="random").best_value for seed in range(3)]
-    assert np.mean(ours) < 0.05 * np.mean(random)
+def test_from_the_first_trial_on_it_samples_what_our_study_would():
+    theirs = run(n_trials=15)
+    space = {"x": Float(-5.0, 10.0, "linear"), "y": Float(1e-4, 1.0, "log")}
+    ours = Study(space, seed=0)
+    ours.enqueue(theirs.trials[0].params)
+    ours.optimize(lambda trial: valley_at(**trial.params), 15)
+    assert [t.params for t in theirs.trials] == [pytest.approx(t.params) for t in ours.trials]
+    assert [t.origin for t in ours.trials].count("model") == 10
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -105,6 +114,35 @@ def test_one_sampler_serves_several_studies():
     values = [trial.value for trial in spy.contexts[-1].history]
     assert values == [trial.value for trial in study.trials[:3]]
     assert min(values) >= 100.0
+
+
+def test_another_study_of_the_same_name_is_not_taken_for_the_first():
+    sampler = TunePlugSampler(seed=0, strategy=(spy := Spy()))
+    for offset in (0.0, 100.0):
+        study = optuna.create_study(sampler=sampler, study_name="again")
+        study.optimize(lambda trial, offset=offset: valley(trial) + offset, n_trials=4)
+    assert [trial.value for trial in spy.contexts[-1].history] == [
+        trial.value for trial in study.trials[:3]
+    ]
+    assert study.trials[0].params == run(n_trials=1).trials[0].params
+
+
+def test_the_brackets_of_hyperband_learn_from_each_other_and_repeat_nothing():
+    sampler = TunePlugSampler(seed=0, strategy=(spy := Spy()))
+    pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=9)
+    study = optuna.create_study(sampler=sampler, pruner=pruner, study_name="brackets")
+
+    def objective(trial):
+        x = trial.suggest_int("x", 0, 50)
+        for step in range(9):
+            trial.report(x + 1.0 / (1 + step), step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return float(x)
+
+    study.optimize(objective, n_trials=20)
+    assert len(spy.contexts[-1].history) == 19
+    assert len({trial.params["x"] for trial in study.trials}) == 20
 
 
 def test_threads_are_handed_different_settings():
@@ -155,6 +193,32 @@ def test_trials_of_every_state_are_what_they_are_here():
     assert [t.value for t in found] == [1.5, 2.5, None, None, None]
     assert [(r.step, r.value) for r in found[1].reports] == [(0, 3.0), (4, 2.5)]
     assert [t.number for t in found] == [0, 1, 2, 3, 4]
+
+
+def test_a_trial_that_runs_is_where_the_user_put_it():
+    study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(spy := Spy())))
+    space = {"x": FloatDistribution(0.0, 1.0), "y": FloatDistribution(0.0, 1.0)}
+    study.tell(study.ask(space), 1.0)
+    study.enqueue_trial({"x": 0.125})
+    placed = study.ask(space).params
+    study.ask(space)
+    assert spy.contexts[-1].history[1].params == placed
+    assert placed["x"] == 0.125
+
+
+def test_a_pruned_trial_without_a_value_has_that_of_its_last_finite_report():
+    study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(spy := Spy())))
+    x = {"x": FloatDistribution(0.0, 1.0)}
+    study.add_trial(create_trial(value=1.0, params={"x": 0.5}, distributions=x))
+    for reports in ({0: 3.0, 1: 2.0, 2: math.nan}, {}):
+        pruned = create_trial(
+            state=TrialState.PRUNED,
+            params={"x": 0.25},
+            distributions=x,
+            intermediate_values=reports,
+        )
+        study.add_trial(pruned)
+    assert [t.value for t in told(study, spy)] == [1.0, 2.0, None]
 
 
 def test_what_pruned_trials_left_unsaid_is_their_variance():

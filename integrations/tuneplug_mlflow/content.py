@@ -27,6 +27,7 @@ __all__ = [
     "final_tags",
     "first_tags",
     "last_tags",
+    "rank",
     "reported_points",
     "status_of_study",
     "status_of_trial",
@@ -51,6 +52,7 @@ TAGS = frozenset(
         "best_trial",
         "completion_reason",
         "error",
+        "mlflow.runName",
         "n_trials",
         "origin",
         "state",
@@ -130,13 +132,21 @@ def study_tags(study: Study) -> dict[str, str]:
     return {} if study.n_trials is None else {"n_trials": str(study.n_trials)}
 
 
-def best_tags(trial: Trial, run_id: str) -> dict[str, str]:
-    """Return which trial is best, and where it is logged."""
+def rank(trial: Trial, sign: float) -> tuple[float, int]:
+    """Return what is least for the best trial: the first of equals, as in the study itself."""
+    if trial.state is not TrialState.COMPLETE or trial.value is None:
+        return math.inf, trial.number
+    return sign * trial.value, trial.number
+
+
+def best_tags(trial: Trial, run_id: str | None) -> dict[str, str]:
+    """Return which trial is best, and where it is logged, if it is."""
     settings = {name: _plain(value) for name, value in trial.params.items()}
+    where = {} if run_id is None else {"best_run_id": run_id}
     return {
         "best_trial": str(trial.number),
-        "best_run_id": run_id,
         "best_params": _head(json.dumps(settings), MOST_TAG),
+        **where,
     }
 
 

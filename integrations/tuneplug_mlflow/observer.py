@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, final
@@ -97,7 +98,7 @@ class MLflowObserver:
         then ends whenever none is running.
         """
         runs = self._open(study)
-        runs.end(study, trial)
+        runs.end(trial, best=study.history.best() is trial)
         if runs.idle and not runs.within:
             runs.close(study, None)
 
@@ -113,6 +114,8 @@ class MLflowObserver:
             runs = self._runs.get(study)
             if runs is None:
                 runs = self._runs[study] = _runs_module().StudyRuns(study, self._place)
+                if (best := study.history.best()) is not None:  # of trials that are not logged here
+                    runs.best(best)
             elif runs.ended:
                 runs.reopen(study)
         return runs
@@ -156,8 +159,11 @@ def log_study(
     for trial in ended:
         runs.begin(trial)
     ended.sort(key=lambda trial: trial.finished or 0.0)
+    least = (math.inf, 0)
     for trial in ended:
-        runs.end(study, trial)
+        rank = content.rank(trial, study.history.sign)
+        runs.end(trial, best=rank < least)
+        least = min(least, rank)
     runs.close(study, None, ended[-1].finished if ended else None)
     return runs.run_id
 

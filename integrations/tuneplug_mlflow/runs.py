@@ -6,7 +6,6 @@ the run that the user has open see any of it.  Times are milliseconds since the 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
@@ -16,7 +15,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from tuneplug import Study, Trial, TrialState
+from tuneplug import Study, Trial
 from tuneplug_mlflow import content
 from tuneplug_mlflow._compat import context_tags, experiment_in_use, set_status
 from tuneplug_mlflow.content import Point
@@ -97,7 +96,6 @@ class StudyRuns:
         self._place = place
         self._context = context_tags() | dict(place.tags)
         self._children: dict[int, str] = {}
-        self._least = math.inf
         self._error_tagged = False
         self.within = False
         self.ended = False
@@ -131,6 +129,13 @@ class StudyRuns:
         """Whether no trial is running."""
         return not self._children
 
+    def best(self, trial: Trial, run_id: str | None = None) -> None:
+        """Say which trial is the best so far, and which run is its, if any is."""
+        assert trial.value is not None, "a trial that is best has a value"
+        point = Point(f"best_{self._place.metric}", trial.value, trial.number)
+        tags, at = content.best_tags(trial, run_id), _milliseconds(trial.finished)
+        self._log(self.run_id, [point], tags=tags, at=at)
+
     # ------------------------------------------------------------------ the children
 
     def begin(self, trial: Trial) -> None:
@@ -140,7 +145,7 @@ class StudyRuns:
         self._children[trial.number] = run_id
         self._log(run_id, params=content.trial_params(trial))
 
-    def end(self, study: Study, trial: Trial) -> None:
+    def end(self, trial: Trial, *, best: bool) -> None:
         """End the run of a trial, and say so in the parent's where it is the best so far."""
         if trial.number not in self._children:  # asked for before anyone observed
             self.begin(trial)
@@ -149,12 +154,8 @@ class StudyRuns:
         points = content.reported_points(trial, metric) + content.final_points(trial, metric)
         self._log(run_id, points, tags=content.last_tags(trial), at=at)
         set_status(self._client, run_id, content.status_of_trial(trial), at)
-        if trial.state is TrialState.COMPLETE and trial.value is not None:
-            loss = study.history.sign * trial.value
-            if loss < self._least:
-                self._least = loss
-                best = Point(f"best_{metric}", trial.value, trial.number)
-                self._log(self.run_id, [best], tags=content.best_tags(trial, run_id), at=at)
+        if best:
+            self.best(trial, run_id)
 
     # ------------------------------------------------------------------ the store
 

@@ -232,8 +232,8 @@ def test_what_is_asked_for_is_checked_at_once():
         MLflowObserver(metric="a/b")
     with pytest.raises(ValueError, match=r"none of .*'duration'"):
         MLflowObserver(metric="duration")
-    with pytest.raises(ValueError, match=r"tags must be others than .*got \['state'\]"):
-        MLflowObserver(tags={"state": "odd", "team": "blue"})
+    with pytest.raises(ValueError, match=r"tags must be others than .*got \['mlflow.*', 'state'\]"):
+        MLflowObserver(tags={"state": "odd", "mlflow.runName": "mine", "team": "blue"})
 
 
 # ------------------------------------------------------------------------- beginnings and ends
@@ -296,6 +296,22 @@ def test_a_study_without_any_success_has_failed(store):
     (parent,), children = store.runs()
     assert parent.info.status == "FAILED"
     assert "ZeroDivisionError" in children[1].data.tags["error"]
+
+
+def test_a_study_that_goes_on_elsewhere_is_still_best_where_it_was(store, tmp_path):
+    kept = {"storage": f"sqlite:///{tmp_path / 'kept.db'}", "name": "kept"}
+    before = Study(SPACE, strategy="random", seed=0, plugins=Plugins(installed=False), **kept)
+    before.optimize(lambda trial: 1.0 + trial.number, 2)
+    study, _ = store.study(strategy="random", **kept)
+    study.optimize(lambda trial: 5.0, 2)
+    (parent,), _ = store.runs()
+    assert parent.data.metrics["best_value"] == 1.0
+    assert parent.data.tags["best_trial"] == "0"
+    assert "best_run_id" not in parent.data.tags
+    study.optimize(lambda trial: 0.5, 1)
+    (parent,), children = store.runs()
+    assert store.history(parent, "best_value") == {0: 1.0, 4: 0.5}
+    assert parent.data.tags["best_run_id"] == children[4].info.run_id
 
 
 def test_a_trial_that_was_asked_for_before_is_logged_when_it_ends(store):

@@ -28,7 +28,7 @@ from optuna.trial import FrozenTrial, create_trial
 from optuna.trial import TrialState as TheirState
 
 from tuneplug import SearchSpace, Trial, TrialState
-from tuneplug.strategies import Context, Observation
+from tuneplug.strategies import Context
 from tuneplug_optuna.axes import Axis, axis
 from tuneplug_optuna.reports import by_step, sign_of_reports
 from tuneplug_optuna.reseeding import Template
@@ -98,7 +98,10 @@ class Rehearsal:
         self.told: list[tuple[Any, ...]] = []
         self._notes = type(template.seeded(0)) not in WITHOUT_NOTES
         for known in context.prior:
-            self._add(known)
+            params, distributions = self._in_their_words(known.unit)
+            self.study.add_trial(
+                create_trial(value=known.loss, params=params, distributions=distributions)
+            )
 
     # ------------------------------------------------------------------ what has been tried
 
@@ -113,10 +116,13 @@ class Rehearsal:
         """Tell the study of the next trials."""
         for trial in trials:
             sampler = self.template.seeded(self.seed, trial.number, 0)
-            if self._notes:
-                self._repeat(trial, sign, sampler)
-            else:
-                self._add(trial, sign, sampler)
+            begin = self._asked_for if self._notes else self._added
+            number = begin(trial, sampler)
+            if trial.state is TrialState.COMPLETE:
+                assert trial.value is not None, "a completed trial has a value"
+                self.study.tell(number, sign * trial.value)
+            elif trial.state.ended:
+                self.study.tell(number, state=STATES[trial.state])
             self.told.append(_gist(trial))
 
     def copy(self) -> Rehearsal:
@@ -127,36 +133,26 @@ class Rehearsal:
         copied.told = list(self.told)
         return copied
 
-    def _add(
-        self, known: Trial | Observation, sign: float = 1.0, sampler: BaseSampler | None = None
-    ) -> None:
-        params, distributions = self._in_their_words(known.unit)
-        value = known.loss if isinstance(known, Observation) else _loss(known, sign)
-        state = TheirState.COMPLETE if isinstance(known, Observation) else STATES[known.state]
-        reports = {} if isinstance(known, Observation) else _reports(known)
-        added = create_trial(
-            state=state,
-            value=value,
+    def _added(self, trial: Trial, sampler: BaseSampler) -> int:
+        params, distributions = self._in_their_words(trial.unit)
+        begun = create_trial(
+            state=TheirState.RUNNING,
             params=params,
             distributions=distributions,
-            intermediate_values=reports,
+            intermediate_values=_reports(trial),
         )
-        self.study.add_trial(added)
-        if sampler is not None and state.is_finished():
-            last = self.study.get_trials(deepcopy=False)[-1]
-            sampler.after_trial(self.study, last, state, None if value is None else [value])
+        self.study.sampler = sampler
+        self.study.add_trial(begun)
+        return len(self.study.get_trials(deepcopy=False)) - 1
 
-    def _repeat(self, trial: Trial, sign: float, sampler: BaseSampler) -> None:
+    def _asked_for(self, trial: Trial, sampler: BaseSampler) -> int:
         params, distributions = self._in_their_words(trial.unit)
         self.study.sampler = _Overruled(sampler, params)
         asked = self.study.ask(distributions)
         self.template.check(sampler)
         for step, loss in _reports(trial).items():
             asked.report(loss, step)
-        if trial.state is TrialState.COMPLETE:
-            self.study.tell(asked, _loss(trial, sign))
-        elif trial.state.ended:
-            self.study.tell(asked, state=STATES[trial.state])
+        return asked.number
 
     def _in_their_words(self, unit: FloatArray) -> tuple[dict[str, Any], dict[str, Any]]:
         used = self.space.in_use(unit[None, :])[0]
@@ -169,8 +165,13 @@ class Rehearsal:
     # ------------------------------------------------------------------ what comes next
 
     def next(self, number: int, taken: Collection[bytes]) -> FloatArray | None:
-        """Return a free place in the unit cube for trial ``number``, None if none is proposed."""
+        """Return a free place in the unit cube for trial ``number``, None if none is proposed.
+
+        None is proposed either where the sampler calls for the end: then ``study.through`` says so.
+        """
         for attempt in range(N_ATTEMPTS):
+            if self.study.through:
+                break
             row, asked = self._ask(number, attempt)
             if self.space.keys(row[None, :])[0] not in taken:
                 return row
@@ -241,12 +242,10 @@ def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> 
     return trial.suggest_float(name, distribution.low, distribution.high, log=distribution.log)
 
 
-def _loss(trial: Trial, sign: float) -> float | None:
-    ended_well = trial.state in (TrialState.COMPLETE, TrialState.STOPPED)
-    return sign * trial.value if ended_well and trial.value is not None else None
-
-
 def _reports(trial: Trial) -> dict[int, float]:
+    """Return the reports of a trial that has ended: what a running one has said depends on when."""
+    if not trial.state.ended:
+        return {}
     sign = sign_of_reports(trial)
     return {step: sign * value for step, value in by_step(trial.reports).items()}
 

@@ -86,9 +86,9 @@ class OptunaStrategy(Strategy):
         rehearsal = self._rehearsed(context)
         origin = type(self.sampler).__name__
         for number in itertools.count(len(context.history)):
-            if rehearsal.study.through:
-                return
             row, found = rehearsal.next(number, taken), origin
+            if row is None and rehearsal.study.through:
+                return
             if row is None:
                 row, found = draw_free(space, taken, context.rng(number)), "random"
             if row is None:

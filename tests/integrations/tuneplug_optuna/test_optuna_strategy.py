@@ -235,6 +235,30 @@ def test_the_options_of_a_sampler_go_by_the_users_names_and_values():
         study.ask()
 
 
+def test_nothing_off_the_grid_is_tried_while_the_last_of_it_run():
+    sampler = GridSampler({"x": [0.25, 0.5, 0.75]}, seed=0)
+    study = Study({"x": Float(0.0, 1.0)}, strategy=OptunaStrategy(sampler), seed=0)
+    trials = [study.ask() for _ in range(3)]
+    assert {trial.params["x"] for trial in trials} == {0.25, 0.5, 0.75}
+    for trial in trials:
+        with pytest.raises(SpaceExhausted):
+            study.ask()
+        study.tell(trial, 0.0)
+
+
+def beyond_the_middle(trial):
+    return (trial.params["x"] - 0.5,)
+
+
+@pytest.mark.filterwarnings("ignore:`constraints_func` has been deprecated:FutureWarning")  # 5.0
+def test_the_constraints_of_a_sampler_are_kept_by_what_it_proposes():
+    sampler = quietly(lambda: TPESampler(constraints_func=beyond_the_middle, n_startup_trials=5))
+    study = Study({"x": Float(0.0, 1.0)}, strategy=OptunaStrategy(sampler), seed=0)
+    study.optimize(lambda trial: -trial.params["x"], 25)
+    proposed = [trial.params["x"] for trial in study.trials[10:]]
+    assert np.mean(proposed) < 0.6  # and near 1, where it sees no constraint
+
+
 # ---------------------------------------------------------------------- seeds
 
 

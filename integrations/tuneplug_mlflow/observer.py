@@ -98,14 +98,17 @@ class MLflowObserver:
         then ends whenever none is running.
         """
         runs = self._open(study)
-        runs.end(trial, best=study.history.best() is trial)
-        if runs.idle and not runs.within:
+        _end(runs, study, trial)
+        if not runs.running and not runs.within:
             runs.close(study, None)
 
     @hookimpl
     def tuneplug_study_finished(self, study: Study, error: BaseException | None) -> None:
-        """End the run of a study."""
+        """End the run of a study, and those of trials that ended unsaid, in an interrupt."""
         runs = self._open(study)
+        for number in runs.running:
+            if study.history[number].state.ended:
+                _end(runs, study, study.history[number])
         runs.within = False
         runs.close(study, error)
 
@@ -119,6 +122,10 @@ class MLflowObserver:
             elif runs.ended:
                 runs.reopen(study)
         return runs
+
+
+def _end(runs: StudyRuns, study: Study, trial: Trial) -> None:
+    runs.end(trial, best=study.history.best() is trial)
 
 
 def log_study(

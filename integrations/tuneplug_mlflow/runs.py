@@ -125,9 +125,9 @@ class StudyRuns:
         self.ended = True
 
     @property
-    def idle(self) -> bool:
-        """Whether no trial is running."""
-        return not self._children
+    def running(self) -> list[int]:
+        """The trials whose runs have begun and not ended, by number."""
+        return list(self._children)
 
     def best(self, trial: Trial, run_id: str | None = None) -> None:
         """Say which trial is the best so far, and which run is its, if any is."""
@@ -149,13 +149,14 @@ class StudyRuns:
         """End the run of a trial, and say so in the parent's where it is the best so far."""
         if trial.number not in self._children:  # asked for before anyone observed
             self.begin(trial)
-        run_id = self._children.pop(trial.number)
+        run_id = self._children[trial.number]
         at, metric = _milliseconds(trial.finished), self._place.metric
         points = content.reported_points(trial, metric) + content.final_points(trial, metric)
         self._log(run_id, points, tags=content.last_tags(trial), at=at)
         set_status(self._client, run_id, content.status_of_trial(trial), at)
         if best:
             self.best(trial, run_id)
+        del self._children[trial.number]
 
     # ------------------------------------------------------------------ the store
 

@@ -149,8 +149,10 @@ class OptunaMirror:
 
     @hookimpl
     def tuneplug_study_finished(self, study: Study) -> None:
-        """Write why the study ended, if it did before its budget was spent."""
-        self._writer(study).describe(study)
+        """Write why the study ended, if it did before its budget was spent, and what is missing."""
+        writer = self._writer(study)
+        writer.describe(study)
+        writer.catch_up(study)
 
 
 class _Writer:
@@ -167,8 +169,7 @@ class _Writer:
         self._running: dict[int, dict[str, Any]] = {}  # with what is written of them
         self.study_name = storage.get_study_name_from_id(self._id)
         self.describe(study)
-        for trial in study.trials:
-            self.add(trial)
+        self.catch_up(study)
 
     def describe(self, study: Study) -> None:
         """Write what is known of the study but for its trials."""
@@ -184,6 +185,13 @@ class _Writer:
             if value is not None:
                 self._storage.set_study_user_attr(self._id, key, value)
 
+    def catch_up(self, study: Study) -> None:
+        """Write what is known of all trials: an interrupt may have come before an event."""
+        for trial in study.trials:
+            self.add(trial)
+            if trial.state.ended:
+                self.finish(trial)
+
     def add(self, trial: Trial) -> None:
         """Write a trial, unless it has been."""
         if trial.number not in self._trials:
@@ -194,7 +202,7 @@ class _Writer:
 
     def finish(self, trial: Trial) -> None:
         """Write what became of a trial, unless it had ended when it was added."""
-        before = self._running.pop(trial.number, None)
+        before = self._running.get(trial.number)
         if before is None:
             return
         known, theirs = self._trials[trial.number], self._frozen(trial)
@@ -204,6 +212,7 @@ class _Writer:
             if key not in before:
                 self._storage.set_trial_user_attr(known, key, value)
         self._storage.set_trial_state_values(known, theirs.state, theirs.values)
+        del self._running[trial.number]
 
     def _frozen(self, trial: Trial) -> FrozenTrial:
         branch = int(trial.unit[0] * len(self._fields)) if len(self._fields) > 1 else 0

@@ -20,7 +20,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.svm import SVC
 
 from tuneplug import AllTrialsFailedError, Categorical, Float, Int, Study
-from tuneplug.plugins import Plugins
+from tuneplug.plugins import Plugins, hookimpl
 from tuneplug_mlflow import MLflowObserver, log_study
 from tuneplug_sklearn import WarpedBayesSearchCV
 
@@ -287,6 +287,24 @@ def test_an_interrupt_kills_the_runs_of_the_study_and_of_its_running_trials(stor
     (parent,), _ = store.runs()
     assert parent.info.status == "FINISHED"
     assert "error" not in parent.data.tags
+
+
+def test_an_interrupt_between_a_trial_and_its_event_leaves_no_run_running(store):
+    class Interrupt:
+        @hookimpl
+        def tuneplug_trial_finished(self, trial):
+            if trial.number == 1:
+                raise KeyboardInterrupt
+
+    plugins = Plugins(installed=False)
+    plugins.register(MLflowObserver(experiment=store.name, tracking_uri=store.uri))
+    plugins.register(Interrupt())  # the latest is told first
+    study = Study(SPACE, strategy="random", seed=0, plugins=plugins)
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(lambda trial: -float(trial.number), 4)
+    (parent,), children = store.runs()
+    assert [child.info.status for child in children.values()] == ["FINISHED", "FINISHED"]
+    assert parent.data.tags["best_trial"] == "1"
 
 
 def test_a_study_without_any_success_has_failed(store):

@@ -19,7 +19,7 @@ from scipy.stats import norm
 
 import tuneplug
 from tuneplug import Float, Int, Study
-from tuneplug.plugins import Plugins
+from tuneplug.plugins import Plugins, hookimpl
 from tuneplug.strategies import RandomSearch
 from tuneplug_optuna import OptunaMirror, mirror
 
@@ -239,6 +239,23 @@ def test_a_trial_that_was_running_before_the_mirror_came_ends_in_it(sqlite):
     study.tell(one, 1.0)
     study.tell(two, 2.0)
     assert [t.value for t in optuna.load_study(study_name="late", storage=sqlite).trials] == [1, 2]
+
+
+def test_an_interrupt_between_a_trial_and_its_event_leaves_nothing_running(sqlite):
+    class Interrupt:
+        @hookimpl
+        def tuneplug_trial_finished(self, trial):
+            if trial.number == 1:
+                raise KeyboardInterrupt
+
+    plugins = Plugins()
+    plugins.register(OptunaMirror(sqlite, "interrupted"))
+    plugins.register(Interrupt())  # the latest is told first
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0, plugins=plugins)
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(lambda trial: trial.params["x"], 4)
+    seen = optuna.load_study(study_name="interrupted", storage=sqlite).trials
+    assert [t.value for t in seen] == [trial.value for trial in study.trials]
 
 
 def test_a_search_is_mirrored(sqlite):

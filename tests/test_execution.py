@@ -197,8 +197,10 @@ def test_where_each_job_waits_for_the_one_before_it_one_is_in_flight():
 
 
 def test_nothing_to_do_is_done_at_once():
+    asked = []
     with Workers(2) as crew:
-        drive(crew, lambda: None, forbidden, forbidden)
+        drive(crew, lambda: asked.append(1), forbidden, forbidden)
+    assert asked == [1]
 
 
 def test_without_an_executor_jobs_run_one_by_one_in_the_calling_thread():

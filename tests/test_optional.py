@@ -15,6 +15,7 @@ NEEDS = [
     ("tuneplug_xgboost.TrialCallback", "xgboost", "XGBoost", "xgboost"),
     ("tuneplug_optuna.TunePlugSampler", "optuna", "Optuna", "optuna"),
     ("tuneplug_optuna.OptunaStrategy()", "optuna", "Optuna", "optuna"),
+    ("tuneplug_optuna.OptunaMirror('sqlite:///x.db')", "optuna", "Optuna", "optuna"),
     ("tuneplug_dask.DaskExecutor().submit(abs, 1)", "distributed", "Dask", "dask"),
     ("tuneplug_ray.RayExecutor().submit(abs, 1)", "ray", "Ray", "ray"),
     ("tuneplug_mlflow.MLflowObserver()", "mlflow", "MLflow", "mlflow"),
@@ -35,6 +36,30 @@ def test_a_framework_that_is_missing_is_named_with_its_extra(used, module, name,
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("MissingDependencyError: ")
     assert done.stdout.strip().endswith(f" needs {name}: pip install 'tuneplug[{extra}]'")
+
+
+LAZY = [
+    ("tuneplug_configspace", "ConfigSpace"),
+    ("tuneplug_dask", "distributed"),
+    ("tuneplug_lightgbm", "lightgbm"),
+    ("tuneplug_mlflow", "mlflow"),
+    ("tuneplug_optuna", "optuna"),
+    ("tuneplug_ray", "ray"),
+    ("tuneplug_rich", "rich"),
+    ("tuneplug_sklearn", "sklearn"),
+    ("tuneplug_xgboost", "xgboost"),
+]
+
+
+def test_no_adapter_imports_its_framework_before_there_is_need():
+    """Not the package, not its plugin, and not a look at all that can be named."""
+    packages, frameworks = zip(*LAZY, strict=True)
+    code = (
+        f"import sys, {', '.join(packages)}; from tuneplug.plugins import Plugins;"
+        f"Plugins().records(); print({{*{frameworks!r}}} & {{*sys.modules}})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_another_module_that_is_missing_is_not_mistaken_for_the_framework():

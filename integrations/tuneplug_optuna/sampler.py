@@ -132,7 +132,7 @@ class TunePlugSampler(BaseSampler):
 
     def _setting(self, context: Context, memory: _Memory) -> dict[str, Any]:
         try:
-            return self.strategy.suggest(context, 1)[0].params
+            return self.strategy.propose(context).params
         except SpaceExhausted as error:
             if not memory.exhausted:
                 memory.exhausted = True

@@ -32,7 +32,7 @@ from tuneplug_sklearn._compat import (
     has_callbacks,
 )
 from tuneplug_sklearn.evaluation import Evaluation
-from tuneplug_sklearn.executors import crew
+from tuneplug_sklearn.executors import Crew, crew
 from tuneplug_sklearn.planning import (
     check_callbacks,
     check_metric,
@@ -338,11 +338,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         splits = make_splits(self, X, y, routed.splitter.split)
         n_folds = self.n_splits_ = len(splits)
         n_candidates = most_candidates(study, self.n_iter)
-        if self.verbose > 0:
-            print(
-                f"Fitting {n_folds} folds for each of {n_candidates} candidates,"
-                f" totalling {n_folds * n_candidates} fits"
-            )
+        self._announce(n_folds, n_candidates)
         n_tasks = None if self.callbacks or limits.may_end else n_candidates * n_folds
         task = root.child("search", max_subtasks=n_tasks, sequential_subtasks=False).begin()
         options = {
@@ -385,15 +381,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 watched=watcher is not None,
             )
             conclude = functools.partial(finishing.conclude, self, schedule, scorers, refit_metric)
-            try:
-                drive(workers.workers, schedule.next_job, schedule.done, schedule.lost)
-            except BaseException as error:  # noqa: BLE001  it goes on, whatever comes of the rest
-                schedule.abandon(f"{BROKEN_OFF}: {error!r}")
-                try:
-                    if schedule.any_fitted:
-                        conclude()
-                finally:
-                    raise error
+            self._drive(workers, schedule, conclude)
         if schedule.exhausted is not None:
             self._say_exhausted(study, schedule.exhausted)
         task.end()
@@ -406,6 +394,25 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             finishing.refit(self, X, y, routed.estimator.fit, root, watcher)
         root.end()
         return self
+
+    def _announce(self, n_folds: int, n_candidates: int) -> None:
+        if self.verbose > 0:
+            print(
+                f"Fitting {n_folds} folds for each of {n_candidates} candidates,"
+                f" totalling {n_folds * n_candidates} fits"
+            )
+
+    def _drive(self, workers: Crew, schedule: Schedule, conclude: Callable[[], None]) -> None:
+        """Run the fits; conclude at once where an error ends them, and let it go on."""
+        try:
+            drive(workers.workers, schedule.next_job, schedule.done, schedule.lost)
+        except BaseException as error:  # noqa: BLE001  it goes on, whatever comes of the rest
+            schedule.abandon(f"{BROKEN_OFF}: {error!r}")
+            try:
+                if schedule.any_fitted:
+                    conclude()
+            finally:
+                raise error
 
     # ------------------------------------------------------------------ before the first fit
 

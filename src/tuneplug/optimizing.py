@@ -85,9 +85,11 @@ class Run:
             self._study.fail(trial, outcome.error)
             return
         try:
-            self._study.tell(trial, outcome.value)
+            value = trial.value_of(outcome.value)
         except TypeError as error:
             self._study.fail(trial, str(error))
+        else:
+            self._study.tell(trial, value)
 
     def _lose(self, job: Job, why: str) -> None:
         self._study.fail(job.args[1], why)

@@ -20,8 +20,8 @@ from tuneplug.errors import (
     check_count,
 )
 from tuneplug.execution import Executor, workers
+from tuneplug.frames import to_frame
 from tuneplug.optimizing import Run
-from tuneplug.optional import Framework
 from tuneplug.parameters import ScalingRecord
 from tuneplug.plugins.manager import Plugins
 from tuneplug.space import SearchSpace
@@ -31,7 +31,7 @@ from tuneplug.storage.base import Storage
 from tuneplug.storage.keeping import Keeper, kept_by
 from tuneplug.strategies.base import Context, Strategy, Suggestion
 from tuneplug.strategies.warps import WarpCurve
-from tuneplug.trial import Direction, History, Observation, Trial, TrialState
+from tuneplug.trial import Direction, History, Observation, Trial, TrialState, as_real
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -223,13 +223,7 @@ class Study:
         if self._enqueued:
             params = self._enqueued.pop(next(iter(self._enqueued)))
             return self._start(Suggestion(params, origin="user"), seen)
-        found: Any = self.strategy.suggest(self._context(seen), 1)
-        if not isinstance(found, Sequence) or not found or not isinstance(found[0], Suggestion):
-            raise TypeError(
-                f"strategy {self.strategy.name!r} must return a list of a Suggestion, or raise "
-                f"SpaceExhausted, but returned {found!r}"
-            )
-        return self._start(found[0], seen)
+        return self._start(self.strategy.propose(self._context(seen)), seen)
 
     def _start(self, suggestion: Suggestion, seen: History) -> Trial:
         params = suggestion.params
@@ -274,7 +268,7 @@ class Study:
         TypeError
             If the value is not a real number.
         """
-        number = _as_float(value)
+        number = as_real(value)
         if not math.isfinite(number):
             raise ValueError(f"the value of an earlier result must be finite, but got {value!r}")
         unit = self.space.snap(self.space.encode(params)[None, :])[0]
@@ -306,7 +300,7 @@ class Study:
             If the trial is not of this study, or has ended.
         """
         mine = self._running(trial)
-        number = _last_value(trial, value) if trial.stop_reason else _as_float(value)
+        number = trial.value_of(value)
         if variance is not None and not (math.isfinite(variance) and variance >= 0):
             raise ValueError(f"variance must be finite and not negative, but got {variance!r}")
         if not math.isfinite(number) and not trial.stop_reason:
@@ -464,27 +458,7 @@ class Study:
         MissingDependencyError
             If pandas is not installed.
         """
-        with Framework("pandas", "pandas", "pandas").needed_by("to_frame()"):
-            import pandas as pd
-        names = self.space.names
-        rows = [
-            {
-                "number": trial.number,
-                "state": trial.state.value,
-                "value": trial.value,
-                **{f"param_{name}": trial.params.get(name) for name in names},
-                "origin": trial.origin,
-                "expected_gain": trial.expected_gain,
-                "stop_reason": trial.stop_reason,
-                "n_reports": len(trial.reports),
-                "error": trial.error,
-                "started": trial.started,
-                "duration": trial.duration,
-            }
-            for trial in self.history
-        ]
-        frame = pd.DataFrame(rows)
-        return frame.set_index("number") if rows else frame
+        return to_frame(self.history, self.space)
 
     def explain_scaling(self) -> list[ScalingRecord]:
         """Return a record a numeric parameter: parameter, scaling, chosen_by, reason, advice."""
@@ -513,18 +487,3 @@ def _checked_seed(seed: int | None) -> int:
     if not isinstance(seed, numbers.Integral) or seed < 0:
         raise ValueError(f"seed must be None or an integer of at least 0, but got {seed!r}")
     return int(seed)
-
-
-def _last_value(trial: Trial, value: Any) -> float:
-    """Return the value of a stopped trial: what it returned, or else its last finite report."""
-    number = math.nan if value is None else _as_float(value)
-    reported = [report.value for report in trial.reports if math.isfinite(report.value)]
-    return number if math.isfinite(number) or not reported else reported[-1]
-
-
-def _as_float(value: Any) -> float:
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value.item()
-    if isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_)):
-        return float(value)
-    raise TypeError(f"the objective must be a real number, but got {value!r}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +15,7 @@ import numpy as np
 from tuneplug.arrays import FloatArray
 from tuneplug.curves import Curve, CurveKey, Report, StopTest
 
-__all__ = ["Direction", "History", "Observation", "Trial", "TrialState"]
+__all__ = ["Direction", "History", "Observation", "Trial", "TrialState", "as_real"]
 
 
 Direction = Literal["minimize", "maximize"]
@@ -128,6 +130,23 @@ class Trial:
             self.stop_reason = "timeout"
         return self.stop_reason is not None
 
+    def value_of(self, returned: Any) -> float:
+        """Return what an objective returned as the value of this trial.
+
+        Of a stopped one that is its last finite report where nothing finite was returned, or NaN if
+        there is none.
+
+        Raises
+        ------
+        TypeError
+            If it is not a real number; a stopped trial may return None.
+        """
+        if not self.stop_reason:
+            return as_real(returned)
+        number = math.nan if returned is None else as_real(returned)
+        reported = [report.value for report in self.reports if math.isfinite(report.value)]
+        return number if math.isfinite(number) or not reported else reported[-1]
+
     def begin_fit(self, step: int = 0) -> int:
         """Return the fold that a fit which begins with this step reports to.
 
@@ -191,6 +210,21 @@ class Trial:
         if self.started is None or self.finished is None:
             return None
         return self.finished - self.started
+
+
+def as_real(value: Any) -> float:
+    """Return a real number, of Python or NumPy, as a float.
+
+    Raises
+    ------
+    TypeError
+        If it is something else; a boolean is.
+    """
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_)):
+        return float(value)
+    raise TypeError(f"the objective must be a real number, but got {value!r}")
 
 
 class Observation(NamedTuple):

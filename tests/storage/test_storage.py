@@ -349,3 +349,15 @@ def test_the_file_stays_whole(path):
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("pragma integrity_check").fetchall() == [("ok",)]
         assert db.execute("select count(*) from trials").fetchone() == (5,)
+
+
+def test_what_a_storage_raises_is_not_taken_for_the_objectives(monkeypatch):
+    storage = MemoryStorage()
+    first = Study(SPACE, strategy="random", seed=0, storage=storage, name="a")
+
+    def broken(self, study, record):
+        raise TypeError("the storage's own")
+
+    monkeypatch.setattr(MemoryStorage, "update", broken)
+    with pytest.raises(TypeError, match="the storage's own"):
+        first.optimize(value, 2)

@@ -27,7 +27,7 @@ class Keeper:
 
     def __init__(self, storage: Storage, study: str) -> None:
         self.storage, self.study = storage, study
-        self._there: set[int] = set()
+        self._n_there = 0  # they are there without a gap
         self._late: dict[int, Record] = {}
         self._warned = False
 
@@ -49,7 +49,7 @@ class Keeper:
                 f"the trials of study {self.study!r} must be numbered from 0 without a gap, but "
                 f"{self.storage!r} has {numbers}: give this one another name"
             )
-        self._there = set(numbers)
+        self._n_there = len(numbers)
         return kept
 
     def trials(self, kept: Kept, space: SearchSpace) -> list[Trial]:
@@ -112,11 +112,11 @@ class Keeper:
             self._warned = False
 
     def _write(self, record: Record) -> None:
-        put: Callable[[str, Record], None] = self.storage.update
-        if record["number"] not in self._there:
-            put = self.storage.add
-        put(self.study, record)
-        self._there.add(record["number"])
+        if record["number"] < self._n_there:
+            self.storage.update(self.study, record)
+        else:
+            self.storage.add(self.study, record)
+            self._n_there += 1
 
 
 def kept_by(

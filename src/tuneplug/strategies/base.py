@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, final
 
 import numpy as np
 
@@ -107,6 +107,25 @@ class Strategy(ABC):
         SpaceExhausted
             If not one untried setting is left.  A list shorter than n means that fewer are.
         """
+
+    @final
+    def propose(self, context: Context) -> Suggestion:
+        """Return the one setting to try next: ``suggest``, and what it returned checked.
+
+        Raises
+        ------
+        SpaceExhausted
+            If not one untried setting is left.
+        TypeError
+            If ``suggest`` returned something else than a list of suggestions.
+        """
+        found: Any = self.suggest(context, 1)
+        if not isinstance(found, Sequence) or not found or not isinstance(found[0], Suggestion):
+            raise TypeError(
+                f"strategy {self.name!r} must return a list of a Suggestion, or raise "
+                f"SpaceExhausted, but returned {found!r}"
+            )
+        return found[0]
 
     def n_startup(self, space: SearchSpace, budget: int | None) -> int:
         """Return how many trials at the start are drawn at random, whatever their results.

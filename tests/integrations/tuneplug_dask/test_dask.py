@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import secrets
-import signal
 import subprocess
 import sys
 import threading
@@ -14,10 +13,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from interrupts import interrupted
 from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeClassifier
 
-from tuneplug import MissingDependencyError, Study
+from tuneplug import Study
 from tuneplug.execution import Inline, n_workers
 from tuneplug.plugins import Plugins
 from tuneplug_dask import DaskExecutor
@@ -139,18 +139,7 @@ if __name__ == "__main__":
 def test_ctrl_c_kills_fits_that_run_on_a_cluster_of_its_own(tmp_path):
     """SIGINT goes to the whole group of processes, as from a terminal; the last fits never end."""
     (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
-    process = subprocess.Popen(
-        [sys.executable, str(tmp_path / "script.py")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    for line in process.stdout:
-        if line == "6\n":
-            os.killpg(process.pid, signal.SIGINT)
-            break
-    out, err = process.communicate(timeout=60)  # the pipes are closed: all processes have ended
+    out, err, _ = interrupted(tmp_path / "script.py", "6")
     assert out == "kept 6\n", err
     assert err.rstrip().endswith("KeyboardInterrupt")
     assert err.count("Traceback") == 1
@@ -279,14 +268,6 @@ def test_a_search_within_a_task_lends_its_thread_to_its_fits():
 # --------------------------------------------------------------------------- without Dask
 
 
-def test_where_there_is_no_dask_the_error_says_what_to_install(monkeypatch):
+def test_where_there_is_no_dask_nothing_is_adopted(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert DaskExecutor.adopt(object()) is None
-    with pytest.raises(MissingDependencyError, match=r"pip install 'tuneplug\[dask\]'"):
-        DaskExecutor().submit(int)
-
-
-def test_the_plugin_does_not_import_dask():
-    code = "import sys, tuneplug_dask.plugin, tuneplug_dask; tuneplug_dask.DaskExecutor()"
-    code += "; assert not {'dask', 'distributed'} & {*sys.modules}"
-    subprocess.run([sys.executable, "-c", code], check=True)

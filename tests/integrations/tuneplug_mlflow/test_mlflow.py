@@ -7,7 +7,6 @@ import json
 import math
 import pickle
 import re
-import subprocess
 import sys
 import threading
 import warnings
@@ -586,18 +585,6 @@ def test_a_store_that_cannot_be_opened_is_warned_of_and_the_study_runs(tmp_path)
     with pytest.warns(RuntimeWarning, match="is detached"):
         study.optimize(lambda trial: 1.0, 2)
     assert len(study.trials) == 2
-
-
-def test_mlflow_is_imported_when_an_observer_is_made_and_its_absence_is_said():
-    code = (
-        "import sys, tuneplug_mlflow.observer; from tuneplug.plugins import Plugins;"
-        "Plugins().records(); assert 'mlflow' not in sys.modules; sys.modules['mlflow'] = None;\n"
-        "from tuneplug import MissingDependencyError\n"
-        "try: tuneplug_mlflow.MLflowObserver()\n"
-        "except MissingDependencyError as error: print(error)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'tuneplug[mlflow]'" in done.stdout
 
 
 PAGE = Path(__file__).parents[3] / "docs" / "tracking.md"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import optuna
@@ -354,24 +352,3 @@ def test_faults_of_the_arguments_are_errors():
         TunePlugSampler(strategy=3)
     with pytest.raises(ValueError, match=r"strategy must be one of .* but got 'nope'"):
         TunePlugSampler(strategy="nope")
-
-
-# ---------------------------------------------------------------------- imports
-
-
-def test_neither_the_package_nor_its_plugin_imports_optuna():
-    code = "import sys, tuneplug_optuna.plugin, tuneplug_optuna; print('optuna' in sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "False"
-
-
-@pytest.mark.parametrize("what", ["TunePlugSampler()", "OptunaStrategy()", "OptunaMirror('s')"])
-def test_without_optuna_the_error_says_what_to_install(what):
-    code = (
-        "import sys; sys.modules['optuna'] = None\n"
-        "import tuneplug, tuneplug_optuna\n"
-        f"try: tuneplug_optuna.{what}\n"
-        "except tuneplug.MissingDependencyError as error: print(error)"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "needs Optuna: pip install 'tuneplug[optuna]'" in run.stdout

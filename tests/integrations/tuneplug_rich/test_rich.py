@@ -276,15 +276,3 @@ def test_what_is_left_goes_by_the_pace_and_never_below_zero():
     assert left(1, 2.0, 30.0) == 0.0
     assert left(4, None, 3.0) is None
     assert [as_time(s) for s in (None, 0.4, 3725.0)] == ["-:--:--", "0:00:00", "1:02:05"]
-
-
-def test_rich_is_imported_when_a_bar_is_made_and_its_absence_is_said():
-    code = (
-        "import sys, tuneplug_rich, tuneplug_rich.progress; from tuneplug.plugins import Plugins;"
-        "Plugins().records(); assert 'rich' not in sys.modules; sys.modules['rich'] = None;\n"
-        "from tuneplug import MissingDependencyError\n"
-        "try: tuneplug_rich.ProgressBar()\n"
-        "except MissingDependencyError as error: print(error)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'tuneplug[rich]'" in done.stdout

@@ -163,6 +163,7 @@ def test_pandas_is_not_needed(display, search, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     drawn = display.from_estimator(search, **ALWAYS.get(display, {}))
     drawn.figure_.canvas.draw()
+    assert any(axes.has_data() for axes in drawn.figure_.axes)
 
 
 def test_a_search_without_one_score_can_be_drawn():

@@ -8,9 +8,6 @@ from __future__ import annotations
 import itertools
 import os
 import pickle
-import signal
-import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -19,6 +16,7 @@ from typing import ClassVar
 import joblib
 import numpy as np
 import pytest
+from interrupts import interrupted
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import KFold, cross_val_score
@@ -398,22 +396,11 @@ except KeyboardInterrupt:
 def test_ctrl_c_while_processes_work_keeps_what_was_finished(tmp_path):
     """S21: SIGINT goes to the whole group of processes, as from a terminal."""
     (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
-    process = subprocess.Popen(
-        [sys.executable, str(tmp_path / "script.py")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    for line in process.stdout:
-        if int(line) == 4:
-            os.killpg(process.pid, signal.SIGINT)
-            break
-    out, err = process.communicate(timeout=60)
+    out, err, returned = interrupted(tmp_path / "script.py", "4")
     assert "kept" in out, err
     kept = next(line.split() for line in out.splitlines() if line.startswith("kept"))
     assert int(kept[1]) >= 4
-    assert process.returncode != 0
+    assert returned != 0
     assert err.rstrip().endswith("KeyboardInterrupt")
     assert err.count("Traceback") == 1
 

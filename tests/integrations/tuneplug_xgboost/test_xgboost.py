@@ -5,9 +5,6 @@ Scenario: S31.
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import xgboost
@@ -142,17 +139,6 @@ def test_evaluations_are_printed_where_the_user_asks(capfd):
         )
     )
     assert "validation_0-logloss" in capfd.readouterr().out
-
-
-def test_without_xgboost_the_callback_names_the_extra():
-    code = (
-        "import sys; sys.modules['xgboost'] = None\n"
-        "import tuneplug, tuneplug_xgboost\n"
-        "try: tuneplug_xgboost.TrialCallback\n"
-        "except tuneplug.MissingDependencyError as error: print(error)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'tuneplug[xgboost]'" in done.stdout
 
 
 # ---------------------------------------------------------------- DART and best rounds

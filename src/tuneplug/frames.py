@@ -1,0 +1,44 @@
+"""A history as a data frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuneplug.optional import Framework
+from tuneplug.space import SearchSpace
+from tuneplug.trial import History
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["to_frame"]
+
+
+def to_frame(history: History, space: SearchSpace) -> pd.DataFrame:
+    """Return one row a trial, a column a parameter of the space: ``Study.to_frame``.
+
+    Raises
+    ------
+    MissingDependencyError
+        If pandas is not installed.
+    """
+    with Framework("pandas", "pandas", "pandas").needed_by("to_frame()"):
+        import pandas as pd
+    rows = [
+        {
+            "number": trial.number,
+            "state": trial.state.value,
+            "value": trial.value,
+            **{f"param_{name}": trial.params.get(name) for name in space.names},
+            "origin": trial.origin,
+            "expected_gain": trial.expected_gain,
+            "stop_reason": trial.stop_reason,
+            "n_reports": len(trial.reports),
+            "error": trial.error,
+            "started": trial.started,
+            "duration": trial.duration,
+        }
+        for trial in history
+    ]
+    frame = pd.DataFrame(rows)
+    return frame.set_index("number") if rows else frame

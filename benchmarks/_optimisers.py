@@ -17,7 +17,7 @@ import numpy as np
 from _tasks import Setting
 
 from tuneplug import SearchSpace, Study
-from tuneplug.parameters import Parameter
+from tuneplug.space.parameters import Parameter
 from tuneplug.strategies import BayesianSearch
 
 #: Initial trials of peers that ask for a number.
@@ -58,7 +58,7 @@ class Optimiser(ABC):
 
 def declared(space: SearchSpace) -> Mapping[str, Parameter]:
     """Return the parameters of a space without branches, in order of declaration."""
-    (parameters,) = space.branches
+    (parameters,) = space.subspaces
     return parameters
 
 

@@ -113,17 +113,17 @@ TRAIN = {"xgboost": train_xgboost, "lightgbm": train_lightgbm}
 
 
 def ours(library: str, rounds: int, finished: int) -> Any:
-    rule = MedianRule(min_steps=1, min_curves=1, n_startup=0)
+    rule = MedianRule(n_warmup_steps=1, n_min_trials=1, n_startup_trials=0)
     study = Study({"x": Float(0.0, 1.0)}, strategy="random", stopping=rule, seed=0)
     for _ in range(finished):
         trial = study.ask()
-        trial.settle_metric(METRICS[library], "minimize")
+        trial.set_metric(METRICS[library], "minimize")
         for step in range(rounds):
             trial.report(POOR, step, fold=0)
         study.tell(trial, POOR)
     package = {"xgboost": tuneplug_xgboost, "lightgbm": tuneplug_lightgbm}[library]
     trial = study.ask()
-    assert finished == 0 or trial.stop_tests, "each round is compared"
+    assert finished == 0 or trial.stop_thresholds, "each round is compared"
     return package.TrialCallback(trial)
 
 

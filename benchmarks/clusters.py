@@ -42,7 +42,7 @@ def main() -> None:
     print("| executor | start s | put s | job ms | sent once ms | sent each time ms | end s |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for name in options.executors:
-        executor = Plugins().named("executor", name)
+        executor = Plugins().create("executor", name)
         begin, _ = timed(lambda: executor.submit(int).result())  # noqa: B023
         put, sent = timed(lambda: executor.put(data))  # noqa: B023
         first, _ = timed(lambda: executor.submit(np.size, sent).result())  # noqa: B023

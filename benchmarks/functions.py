@@ -242,7 +242,7 @@ def misscaled(function: Function) -> Task:
         zip(names[::2], zip(function.low[::2], function.high[::2], strict=True), strict=True)
     )
     declared = {name: Float(1 / SPAN, 1.0, scaling="linear") for name in wrong}
-    space = SearchSpace({**plain.space.branches[0], **declared})
+    space = SearchSpace({**plain.space.subspaces[0], **declared})
 
     def loss(setting: Setting) -> float:
         meant = {

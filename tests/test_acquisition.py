@@ -126,7 +126,7 @@ ALL = pytest.mark.parametrize("name", list(SPACES))
 UNENDING = pytest.mark.parametrize("name", [name for name in SPACES if name != "finite"])
 
 
-KINDS = ["one process", "several", "fantasies", "failures", "all at once"]
+EXTENSION_POINTS = ["one process", "several", "fantasies", "failures", "all at once"]
 
 
 def learn_rows(space, U, losses):
@@ -164,7 +164,7 @@ def best_of(name, taken=(), seed=0):
 
 
 @UNENDING
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXTENSION_POINTS)
 def test_the_gradient_matches_central_differences(name, kind):
     (space, score), h = observed(name, kind), 1e-6
     U = space.snap(np.random.default_rng(1).random((12, space.n_dimensions)))
@@ -444,7 +444,8 @@ def climbed(name, settings_):
     moved, reached = _climb_continuous(score, space, at, score(at))
     np.testing.assert_allclose(reached, score(moved), rtol=1e-9)
     changed = [
-        {space.labels[j] for j in np.flatnonzero(m != a)} for m, a in zip(moved, at, strict=True)
+        {space.column_names[j] for j in np.flatnonzero(m != a)}
+        for m, a in zip(moved, at, strict=True)
     ]
     return changed, reached - score(at)
 

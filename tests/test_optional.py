@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tuneplug import MissingDependencyError
-from tuneplug.optional import Framework, lazy_names
+from tuneplug.optional import OptionalDependency, lazy_attributes
 
 NEEDS = [
     ("tuneplug_sklearn.WarpedBayesSearchCV", "sklearn", "scikit-learn", "sklearn"),
@@ -65,14 +65,14 @@ def test_no_adapter_imports_its_framework_before_there_is_need():
 def test_another_module_that_is_missing_is_not_mistaken_for_the_framework():
     with (
         pytest.raises(ModuleNotFoundError, match="nonesuch") as caught,
-        Framework("Thing", "thing", "thing").needed_by("this"),
+        OptionalDependency("Thing", "thing", "thing").required_by("this"),
     ):
         import nonesuch  # noqa: F401
     assert not isinstance(caught.value, MissingDependencyError)
 
 
 def test_a_package_lists_its_names_and_refuses_others():
-    get, listed = lazy_names("tuneplug", {"Study": "study"})
+    get, listed = lazy_attributes("tuneplug", {"Study": "study"})
     assert get("Study").__name__ == "Study"
     assert {"Study", "__version__"} <= set(listed())
     with pytest.raises(AttributeError, match="module 'tuneplug' has no attribute 'Sturdy'"):

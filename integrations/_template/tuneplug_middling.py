@@ -12,7 +12,7 @@ class Middling(Strategy):
     name = "middling"
 
     def suggest(self, context, n):
-        space, taken = context.space, context.taken()
+        space, taken = context.space, context.tried_keys()
         drawn = RandomSearch().suggest(context, n)  # raises where nothing is left
         taken |= {space.keys(space.snap(space.encode(s.params)[None]))[0] for s in drawn}
         suggestions = []

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from tuneplug import Categorical, Float, Int
-from tuneplug.plugins import ClassConverter, Parameter, no_equal
+from tuneplug.plugins import ClassConverter, Parameter, unsupported
 
 __all__ = ["ConfigSpaceConverter"]
 
@@ -51,7 +51,7 @@ def _choices(declared: Any, when: When | None = None) -> Parameter:
 
 
 def _unconditional(declared: Any, when: When | None = None) -> Any:
-    return no_equal(declared)
+    return unsupported(declared)
 
 
 HYPERPARAMETERS: Mapping[str, Callable[..., Any]] = {
@@ -124,7 +124,7 @@ def _translated(declared: Any, when: When | None) -> Any:
     for kind in type(declared).__mro__:
         if kind.__name__ in HYPERPARAMETERS:
             return HYPERPARAMETERS[kind.__name__](declared, when)
-    return no_equal(declared)
+    return unsupported(declared)
 
 
 def _when(conditions: Any) -> When | None:
@@ -167,7 +167,7 @@ class ConfigSpaceConverter(ClassConverter):
 
     name: ClassVar[str] = "configspace"
     module: ClassVar[str] = "ConfigSpace"
-    translations: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
+    conversions: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         "ConfigurationSpace": _space,
         **HYPERPARAMETERS,
     }

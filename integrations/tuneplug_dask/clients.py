@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from tuneplug.optional import Framework
+from tuneplug.optional import OptionalDependency
 
 __all__ = ["client_in_scope", "kill"]
 
@@ -41,7 +41,7 @@ def client_in_scope(opened: ExitStack) -> tuple[Any, Any]:
     MissingDependencyError
         If Dask is not installed.
     """
-    with Framework("Dask", "distributed", "dask").needed_by("DaskExecutor"):
+    with OptionalDependency("Dask", "distributed", "dask").required_by("DaskExecutor"):
         import distributed
     with suppress(ValueError):  # this is no task of Dask
         distributed.get_worker()

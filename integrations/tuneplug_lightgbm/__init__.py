@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuneplug.optional import lazy_names
+from tuneplug.optional import lazy_attributes
 
 if TYPE_CHECKING:
     from tuneplug_lightgbm.callback import TrialCallback
@@ -22,4 +22,4 @@ _HOME = {
 
 __all__ = ["LightGBMMonitor", "TrialCallback", "recommended_space"]
 
-__getattr__, __dir__ = lazy_names(__name__, _HOME)
+__getattr__, __dir__ = lazy_attributes(__name__, _HOME)

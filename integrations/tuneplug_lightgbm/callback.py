@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tuneplug import Trial
-    from tuneplug.monitoring import WatchedFit
+    from tuneplug.monitoring import MonitoredFit
     from tuneplug_lightgbm._compat import Result
 
 __all__ = ["OneFitCallback", "TrialCallback"]
@@ -146,11 +146,11 @@ class TrialCallback:
                 f"maximize must be {way} for {printed(entry)!r}, as LightGBM says so, but got "
                 f"maximize={self.maximize}: leave it out, or have the metric return the other flag"
             )
-        self.trial.settle_metric(printed(entry), "maximize" if way else "minimize")
+        self.trial.set_metric(printed(entry), "maximize" if way else "minimize")
         return _Fit(entry)
 
     def _open(self, step: int) -> int | None:
-        return self.trial.begin_fit(step)
+        return self.trial.start_fold(step)
 
     def _end(self, env: Any) -> None:
         from lightgbm import CVBooster
@@ -180,14 +180,14 @@ class OneFitCallback(TrialCallback):
     """
 
     def __init__(
-        self, watched: WatchedFit, metric: str | None = None, *, maximize: bool | None = None
+        self, watched: MonitoredFit, metric: str | None = None, *, maximize: bool | None = None
     ) -> None:
         super().__init__(watched.trial, metric, maximize=maximize)
         self.watched = watched
 
     def __call__(self, env: Any) -> None:
         """Report the round, if there is anything to report, and end as the trial says."""
-        if self.watched.compared or env.evaluation_result_list:
+        if self.watched.pruning or env.evaluation_result_list:
             super().__call__(env)
         elif self.trial.should_stop():
             self._end(env)

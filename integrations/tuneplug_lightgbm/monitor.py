@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar, final
 
-from tuneplug.monitoring import FitMonitor, WatchedFit
+from tuneplug.monitoring import FitMonitor, MonitoredFit
 from tuneplug_lightgbm.callback import OneFitCallback
 
 __all__ = ["LightGBMMonitor"]
@@ -49,9 +49,9 @@ class LightGBMMonitor(FitMonitor):
         ]
         return _is_any(estimator, models) and not _is_any(estimator, dask)
 
-    def fit(self, watched: WatchedFit) -> int | None:
+    def fit(self, watched: MonitoredFit) -> int | None:
         estimator, params = watched.estimator, dict(watched.params)
-        if watched.X_val is not None and not self.has_evaluation(params):
+        if watched.X_val is not None and not self.has_eval_set(params):
             params |= _evaluation(watched)
         theirs = copy.deepcopy(list(params.get("callbacks") or []))
         ours = OneFitCallback(watched, self.metric, maximize=self.maximize)
@@ -63,7 +63,7 @@ class LightGBMMonitor(FitMonitor):
         begun = watched.trial.reports[0].step  # not 0 where the fit continues a model
         return int(estimator.best_iteration_) - begun
 
-    def has_evaluation(self, params: Mapping[str, Any]) -> bool:
+    def has_eval_set(self, params: Mapping[str, Any]) -> bool:
         return params.get("eval_set") is not None or params.get("eval_X") is not None
 
     def has_early_stopping(self, estimator: Any, params: Mapping[str, Any]) -> bool:
@@ -72,7 +72,7 @@ class LightGBMMonitor(FitMonitor):
             _stops_early(callback) for callback in params.get("callbacks") or []
         )
 
-    def for_refit(
+    def refit_params(
         self, estimator: Any, params: Mapping[str, Any], n_steps: int | None
     ) -> dict[str, Any]:
         """Take out early stopping; set so many rounds under every name the user has set them by.
@@ -111,14 +111,18 @@ def _stops_early(callback: Any) -> bool:
     return isinstance(callback, type(lightgbm.early_stopping(1)))
 
 
-def _evaluation(watched: WatchedFit) -> dict[str, Any]:
+def _evaluation(watched: MonitoredFit) -> dict[str, Any]:
     """Return the validation data as the arguments of ``fit`` that this LightGBM takes."""
     import lightgbm
     import numpy as np
 
     from tuneplug_lightgbm._compat import encodes_eval_y, takes_eval_x
 
-    weights = {} if watched.weight_val is None else {"eval_sample_weight": [watched.weight_val]}
+    weights = (
+        {}
+        if watched.sample_weight_val is None
+        else {"eval_sample_weight": [watched.sample_weight_val]}
+    )
     X_val, y_val = watched.X_val, watched.y_val
     if isinstance(X_val, list):  # LightGBM converts lists to train on, but none to evaluate on
         X_val = np.array(X_val)

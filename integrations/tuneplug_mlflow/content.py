@@ -41,7 +41,7 @@ __all__ = [
 MOST_KEY, MOST_PARAM, MOST_TAG = 250, 6000, 8000
 
 #: Metrics of a trial besides its value: what is reported may have the name of none.
-DURATION, EXPECTED_GAIN, VARIANCE = "duration", "expected_gain", "variance"
+DURATION, EXPECTED_GAIN, VARIANCE = "duration", "expected_improvement", "variance"
 METRICS = frozenset({DURATION, EXPECTED_GAIN, VARIANCE})
 
 #: The tags that are set here; a user's have to be others.
@@ -117,7 +117,7 @@ def study_params(study: Study) -> dict[str, str]:
         "tuneplug_version": tuneplug.__version__,
     }
     for name in study.space.names:
-        declared = [branch[name] for branch in study.space.branches if name in branch]
+        declared = [branch[name] for branch in study.space.subspaces if name in branch]
         found[f"space.{name}"] = " or ".join(dict.fromkeys(map(repr, declared)))
     scales: dict[str, list[str]] = {}
     for record in study.explain_scaling():
@@ -233,7 +233,7 @@ def final_points(trial: Trial, metric: str) -> list[Point]:
         metric: trial.value,
         VARIANCE: trial.variance,
         DURATION: trial.duration,
-        EXPECTED_GAIN: trial.expected_gain,
+        EXPECTED_GAIN: trial.expected_improvement,
     }
     return [Point(name, value, 0) for name, value in found.items() if value is not None]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 from weakref import WeakKeyDictionary
 
 from tuneplug import Study, Trial
-from tuneplug.optional import Framework
+from tuneplug.optional import OptionalDependency
 from tuneplug.plugins import hookimpl
 from tuneplug_mlflow import content
 
@@ -198,6 +198,6 @@ def _place(
 
 def _runs_module() -> Any:
     """Import what needs MLflow.  Raises MissingDependencyError if it is not installed."""
-    with Framework("MLflow", "mlflow", "mlflow").needed_by("MLflowObserver"):
+    with OptionalDependency("MLflow", "mlflow", "mlflow").required_by("MLflowObserver"):
         from tuneplug_mlflow import runs
     return runs

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuneplug.optional import lazy_names
+from tuneplug.optional import lazy_attributes
 from tuneplug_optuna._compat import OPTUNA
 
 if TYPE_CHECKING:
@@ -26,4 +26,4 @@ _HOME = {
 
 __all__ = ["OptunaConverter", "OptunaMirror", "OptunaStrategy", "TunePlugSampler", "mirror"]
 
-__getattr__, __dir__ = lazy_names(__name__, _HOME, OPTUNA)
+__getattr__, __dir__ = lazy_attributes(__name__, _HOME, OPTUNA)

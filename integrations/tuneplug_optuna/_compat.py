@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tuneplug.optional import Framework
+from tuneplug.optional import OptionalDependency
 
 __all__ = ["OPTUNA"]
 
-OPTUNA = Framework("Optuna", "optuna", "optuna")
+OPTUNA = OptionalDependency("Optuna", "optuna", "optuna")

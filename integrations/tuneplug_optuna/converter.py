@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from tuneplug import Categorical, Float, Int
-from tuneplug.plugins import ClassConverter, no_equal
+from tuneplug.plugins import ClassConverter, unsupported
 
 __all__ = ["OptunaConverter"]
 
@@ -62,9 +62,9 @@ class OptunaConverter(ClassConverter):
 
     name: ClassVar[str] = "optuna"
     module: ClassVar[str] = "optuna.distributions"
-    translations: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
+    conversions: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         "FloatDistribution": _float_distribution,
         "IntDistribution": _int_distribution,
         "CategoricalDistribution": _choices,
-        "BaseDistribution": no_equal,
+        "BaseDistribution": unsupported,
     }

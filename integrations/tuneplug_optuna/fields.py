@@ -38,9 +38,9 @@ class Field:
 
 def fields_of(space: SearchSpace) -> list[Mapping[str, Field]]:
     """Return the fields of each branch of a space, by the names of its parameters."""
-    fields: list[dict[str, Field]] = [{} for _ in space.branches]
+    fields: list[dict[str, Field]] = [{} for _ in space.subspaces]
     for name in space.names:
-        here = {k: branch[name] for k, branch in enumerate(space.branches) if name in branch}
+        here = {k: branch[name] for k, branch in enumerate(space.subspaces) if name in branch}
         for k, field in _alike(name, here).items():
             fields[k][name] = field
     return list(fields)

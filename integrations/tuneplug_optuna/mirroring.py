@@ -42,7 +42,7 @@ def mirror(
     Trials keep their numbers, values (in the direction of the study), states (a stopped one is
     ``PRUNED``, with its reason), and times; parameters are shown in the user's units.  Intermediate
     values are the means of the folds that reported a step, of at most 100 steps.  What else is
-    known is in the user attributes of the trials, ``origin``, ``expected_gain``, ``variance``,
+    known is in the user attributes of the trials, ``origin``, ``expected_improvement``, ``variance``,
     ``stop_reason``, ``error``, ``metric``, ``folds`` (the last value of each), and of the study,
     ``tuneplug`` (the version), ``strategy``, ``stopping``, ``seed``, ``scaling`` and
     ``completion_reason``.
@@ -215,7 +215,7 @@ class _Writer:
         del self._running[trial.number]
 
     def _frozen(self, trial: Trial) -> FrozenTrial:
-        branch = int(trial.unit[0] * len(self._fields)) if len(self._fields) > 1 else 0
+        branch = int(trial.point[0] * len(self._fields)) if len(self._fields) > 1 else 0
         fields = {name: self._fields[branch][name] for name in trial.params}
         ended_well = trial.state in (TrialState.COMPLETE, TrialState.STOPPED)
         return FrozenTrial(
@@ -238,7 +238,7 @@ class _Writer:
 def _attributes(trial: Trial) -> dict[str, Any]:
     found = {
         "origin": trial.origin,
-        "expected_gain": trial.expected_gain,
+        "expected_improvement": trial.expected_improvement,
         "variance": trial.variance,
         "metric": trial.metric,
         "stop_reason": trial.stop_reason,

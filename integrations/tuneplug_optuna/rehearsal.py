@@ -91,14 +91,16 @@ class Rehearsal:
         self.space: SearchSpace = context.space
         self.axes: dict[str, Axis] = {
             name: axis(parameter)
-            for name, parameter in zip(context.space.labels, context.space.dimensions, strict=True)
+            for name, parameter in zip(
+                context.space.column_names, context.space.dimensions, strict=True
+            )
         }
-        self.seed, self.prior = context.seed, context.prior
+        self.seed, self.prior = context.seed, context.extra_observations
         self.study: _Study = pickle.loads(_blank())  # noqa: S301  our own
         self.told: list[tuple[Any, ...]] = []
         self._notes = type(template.seeded(0)) not in WITHOUT_NOTES
-        for known in context.prior:
-            params, distributions = self._in_their_words(known.unit)
+        for known in context.extra_observations:
+            params, distributions = self._in_their_words(known.point)
             self.study.add_trial(
                 create_trial(value=known.loss, params=params, distributions=distributions)
             )
@@ -109,7 +111,7 @@ class Rehearsal:
         """Whether all that the study has been told is the beginning of a history."""
         history = context.history
         same = (self.space is context.space, self.seed == context.seed)
-        known = self.prior is context.prior and len(self.told) <= len(history)
+        known = self.prior is context.extra_observations and len(self.told) <= len(history)
         return all(same) and known and self.told == list(map(_gist, history[: len(self.told)]))
 
     def learn(self, trials: Sequence[Trial], sign: float) -> None:
@@ -134,7 +136,7 @@ class Rehearsal:
         return copied
 
     def _added(self, trial: Trial, sampler: BaseSampler) -> int:
-        params, distributions = self._in_their_words(trial.unit)
+        params, distributions = self._in_their_words(trial.point)
         begun = create_trial(
             state=TheirState.RUNNING,
             params=params,
@@ -146,7 +148,7 @@ class Rehearsal:
         return len(self.study.get_trials(deepcopy=False)) - 1
 
     def _asked_for(self, trial: Trial, sampler: BaseSampler) -> int:
-        params, distributions = self._in_their_words(trial.unit)
+        params, distributions = self._in_their_words(trial.point)
         self.study.sampler = _Overruled(sampler, params)
         asked = self.study.ask(distributions)
         self.template.check(sampler)
@@ -155,7 +157,7 @@ class Rehearsal:
         return asked.number
 
     def _in_their_words(self, unit: FloatArray) -> tuple[dict[str, Any], dict[str, Any]]:
-        used = self.space.in_use(unit[None, :])[0]
+        used = self.space.active_mask(unit[None, :])[0]
         here = [(name, u) for name, u, on in zip(self.axes, unit, used, strict=True) if on]
         return (
             {name: self.axes[name].to_optuna(u) for name, u in here},
@@ -185,7 +187,7 @@ class Rehearsal:
         row = np.full(self.space.n_dimensions, REST)
         for j, (name, one) in enumerate(self.axes.items()):
             # Those that switch a parameter come before it.
-            if self.space.in_use(row[None, :])[0, j]:
+            if self.space.active_mask(row[None, :])[0, j]:
                 row[j] = one.to_unit(_suggest(asked, name, one.distribution))
         self.template.check(sampler)
         return self.space.snap(row[None, :])[0], asked
@@ -253,4 +255,4 @@ def _reports(trial: Trial) -> dict[int, float]:
 def _gist(trial: Trial) -> tuple[Any, ...]:
     """Return what a sampler can learn of a trial, in short."""
     ended = len(trial.reports) if trial.state.ended else 0
-    return trial.unit.tobytes(), trial.state, trial.value if trial.state.ended else None, ended
+    return trial.point.tobytes(), trial.state, trial.value if trial.state.ended else None, ended

@@ -28,7 +28,7 @@ STATES: Mapping[type, Callable[[int], Any]] = {
     np.random.Generator: np.random.default_rng,
     random.Random: random.Random,
 }
-KINDS = {kind.__name__: make for kind, make in STATES.items()}
+EXTENSION_POINTS = {kind.__name__: make for kind, make in STATES.items()}
 
 
 class _Taking(pickle.Pickler):
@@ -58,7 +58,7 @@ class _Giving(pickle.Unpickler):
         kind, number = pid
         if number not in self._given:
             drawn = np.random.SeedSequence([*self._seed, number]).generate_state(1)[0]
-            self._given[number] = KINDS[kind](int(drawn))
+            self._given[number] = EXTENSION_POINTS[kind](int(drawn))
         return self._given[number]
 
 

@@ -83,7 +83,7 @@ class TunePlugSampler(BaseSampler):
         if seed is not None and seed < 0:
             raise ValueError(f"seed must be None or an integer of at least 0, but got {seed!r}")
         if isinstance(strategy, str):
-            strategy = Plugins().named("strategy", strategy)
+            strategy = Plugins().create("strategy", strategy)
         if not isinstance(strategy, Strategy):
             raise TypeError(f"strategy must be a name or a Strategy, but got {strategy!r}")
         self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed

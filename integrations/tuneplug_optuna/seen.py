@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as TheirState
 
 from tuneplug import SearchSpace, Trial, TrialState
-from tuneplug.stopping import unsaid_variance
+from tuneplug.stopping import early_stop_variance
 from tuneplug.strategies import History
 from tuneplug_optuna.columns import Column, column
 
@@ -82,7 +82,7 @@ class Seen:
             known = self._known(theirs, maximize)
             self._append(history, known.ours)
             if not known.settled and known.ours is not None and _was_stopped(known.ours):
-                known.ours.variance = unsaid_variance(known.ours, history)
+                known.ours.variance = early_stop_variance(known.ours, history)
             known.settled = settled
         return history
 

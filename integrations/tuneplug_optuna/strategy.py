@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
-from tuneplug.strategies import Context, Strategy, Suggestion, draw_free, fill
+from tuneplug.strategies import Context, Strategy, Suggestion, sample_untried, take_suggestions
 from tuneplug_optuna._compat import OPTUNA
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class OptunaStrategy(Strategy):
     name: ClassVar[str] = "optuna"
 
     def __init__(self, sampler: BaseSampler | None = None) -> None:
-        with OPTUNA.needed_by("OptunaStrategy"):
+        with OPTUNA.required_by("OptunaStrategy"):
             from optuna.samplers import BaseSampler, TPESampler
 
             from tuneplug_optuna.reseeding import Template
@@ -79,10 +79,10 @@ class OptunaStrategy(Strategy):
         return {**self.__dict__, "_kept": []}
 
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
-        return fill(self._suggestions(context), context, n, whole="the sampler's")
+        return take_suggestions(self._suggestions(context), context, n, whole="the sampler's")
 
     def _suggestions(self, context: Context) -> Iterator[Suggestion]:
-        space, taken = context.space, context.taken()
+        space, taken = context.space, context.tried_keys()
         rehearsal = self._rehearsed(context)
         origin = type(self.sampler).__name__
         for number in itertools.count(len(context.history)):
@@ -90,7 +90,7 @@ class OptunaStrategy(Strategy):
             if row is None and rehearsal.study.through:
                 return
             if row is None:
-                row, found = draw_free(space, taken, context.rng(number)), "random"
+                row, found = sample_untried(space, taken, context.rng(number)), "random"
             if row is None:
                 return
             taken.update(space.keys(row[None, :]))

@@ -9,7 +9,7 @@ from concurrent.futures import BrokenExecutor
 from functools import cached_property
 from typing import Any, ClassVar
 
-from tuneplug.optional import Framework
+from tuneplug.optional import OptionalDependency
 
 __all__ = ["RayExecutor"]
 
@@ -58,7 +58,7 @@ class RayExecutor:
 
     @cached_property
     def _ray(self) -> Any:
-        with Framework("Ray", "ray", "ray").needed_by("RayExecutor"):
+        with OptionalDependency("Ray", "ray", "ray").required_by("RayExecutor"):
             import ray
         if not ray.is_initialized():
             ray.init(include_dashboard=False, logging_level=logging.ERROR)

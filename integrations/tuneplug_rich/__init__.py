@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuneplug.optional import lazy_names
+from tuneplug.optional import lazy_attributes
 
 if TYPE_CHECKING:
     from tuneplug_rich.progress import ProgressBar
@@ -16,4 +16,4 @@ _HOME = {"ProgressBar": "progress"}
 
 __all__ = ["ProgressBar"]
 
-__getattr__, __dir__ = lazy_names(__name__, _HOME)
+__getattr__, __dir__ = lazy_attributes(__name__, _HOME)

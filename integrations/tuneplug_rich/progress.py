@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, final
 
 from tuneplug import Study, Trial
-from tuneplug.optional import Framework
+from tuneplug.optional import OptionalDependency
 from tuneplug.plugins import hookimpl
 
 if TYPE_CHECKING:
@@ -110,6 +110,6 @@ class ProgressBar:
 
 def _displays_module() -> Any:
     """Import what needs rich.  Raises MissingDependencyError if it is not installed."""
-    with Framework("rich", "rich", "rich").needed_by("ProgressBar"):
+    with OptionalDependency("rich", "rich", "rich").required_by("ProgressBar"):
         from tuneplug_rich import displays
     return displays

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuneplug.optional import Framework, lazy_names
+from tuneplug.optional import OptionalDependency, lazy_attributes
 
 if TYPE_CHECKING:
     from tuneplug_sklearn.displays import (
@@ -41,4 +41,6 @@ __all__ = [
     "WarpedBayesSearchCV",
 ]
 
-__getattr__, __dir__ = lazy_names(__name__, _HOME, Framework("scikit-learn", "sklearn", "sklearn"))
+__getattr__, __dir__ = lazy_attributes(
+    __name__, _HOME, OptionalDependency("scikit-learn", "sklearn", "sklearn")
+)

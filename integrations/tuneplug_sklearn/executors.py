@@ -138,7 +138,7 @@ def crew(
             yield stack.enter_context(_elsewhere(shipment, workers))
         elif name in OURS:
             yield stack.enter_context(_pool(shipment, n_jobs, n_tasks, ahead))
-        elif n_jobs != 1 and plugins.executor_maker(backend) is not None:
+        elif n_jobs != 1 and plugins.executor_factory(backend) is not None:
             workers = _on(backend, plugins, lambda there: _by_joblib(there, n_jobs))
             yield stack.enter_context(_elsewhere(shipment, workers))
         elif joblib.effective_n_jobs(n_jobs) == 1:
@@ -173,7 +173,7 @@ def _pool(shipment: Shipment, n_jobs: int | None, n_tasks: int, ahead: int) -> I
 
 def _on(executor: Any, plugins: Plugins, slots: Callable[[Any], int]) -> Workers:
     """Return workers on an executor that was given, or that is made for this search."""
-    make = plugins.executor_maker(executor)
+    make = plugins.executor_factory(executor)
     return Workers(slots, given=executor) if make is None else Workers(slots, make)
 
 

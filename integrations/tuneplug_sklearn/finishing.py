@@ -95,7 +95,7 @@ def _as_many_rounds(
     last = last_step(search.best_estimator_)
     monitor = None if watcher is None else watcher.monitor_of(last)
     own = own_params(search.best_estimator_, fit_params)
-    if monitor is None or monitor.has_evaluation(own) or not monitor.has_early_stopping(last, own):
+    if monitor is None or monitor.has_eval_set(own) or not monitor.has_early_stopping(last, own):
         return nullcontext()
     names = [f"split{fold}_best_round" for fold in range(search.n_splits_)]
     found = [search.cv_results_[n][search.best_index_] for n in names if n in search.cv_results_]
@@ -104,7 +104,7 @@ def _as_many_rounds(
     n_rounds = max(1, round(float(np.median(rounds)))) if len(rounds) else None
 
     def fit(X: Any, y: Any = None, **params: Any) -> Any:
-        return call_fit(last, X, y, monitor.for_refit(last, params, n_rounds))
+        return call_fit(last, X, y, monitor.refit_params(last, params, n_rounds))
 
     return in_place_of_fit(last, fit)
 

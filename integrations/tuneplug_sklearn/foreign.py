@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tuneplug import Categorical, Float, Int
-from tuneplug.plugins import ClassConverter, no_equal
+from tuneplug.plugins import ClassConverter, unsupported
 
 __all__ = ["SkoptConverter"]
 
@@ -53,9 +53,9 @@ class SkoptConverter(ClassConverter):
 
     name: ClassVar[str] = "skopt"
     module: ClassVar[str] = "skopt.space"
-    translations: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
+    conversions: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         "Real": _real,
         "Integer": _integer,
         "Categorical": _categorical,
-        "Dimension": no_equal,
+        "Dimension": unsupported,
     }

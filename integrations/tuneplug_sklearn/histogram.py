@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, ClassVar, final
 
-from tuneplug.monitoring import FitMonitor, WatchedFit
+from tuneplug.monitoring import FitMonitor, MonitoredFit
 
 __all__ = ["HistGradientBoostingMonitor"]
 
@@ -38,10 +38,10 @@ class HistGradientBoostingMonitor(FitMonitor):
         kinds = (ensemble.HistGradientBoostingClassifier, ensemble.HistGradientBoostingRegressor)
         return isinstance(estimator, kinds) and not estimator.warm_start
 
-    def fit(self, watched: WatchedFit) -> int | None:
+    def fit(self, watched: MonitoredFit) -> int | None:
         estimator, trial, total = watched.estimator, watched.trial, watched.estimator.max_iter
         metric, loss = _loss_of(estimator)
-        trial.settle_metric(metric, "minimize")
+        trial.set_metric(metric, "minimize")
         try:
             estimator.set_params(warm_start=True)
             for portion in range(1, N_PORTIONS + 1):
@@ -50,7 +50,7 @@ class HistGradientBoostingMonitor(FitMonitor):
                     continue
                 estimator.set_params(max_iter=n_iter)
                 estimator.fit(watched.X, watched.y, **watched.params)
-                value = loss(estimator, watched.X_val, watched.y_val, watched.weight_val)
+                value = loss(estimator, watched.X_val, watched.y_val, watched.sample_weight_val)
                 trial.report(value, n_iter - 1)
                 if trial.should_stop() or _has_stopped_early(estimator):
                     break

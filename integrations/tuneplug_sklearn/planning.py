@@ -115,7 +115,7 @@ def _monitors(search: Any, study: Study) -> tuple[FitMonitor, ...]:
     """Return the monitors that accept the last step, or what the space puts in its place."""
     chosen = (
         value
-        for branch in study.space.branches
+        for branch in study.space.subspaces
         for parameter in branch.values()
         for value in getattr(parameter, "values", ())
         if hasattr(value, "fit")
@@ -127,8 +127,8 @@ def _monitors(search: Any, study: Study) -> tuple[FitMonitor, ...]:
         known = [search.monitor.name]
         monitors = tuple(m for m in [search.monitor] if any(m.accepts(step) for step in steps))
     elif needed or foreign or search.timeout is not None or search.trial_timeout is not None:
-        known = sorted(study.plugins.owners("fit monitor"))
-        monitors = tuple(study.plugins.accepting("fit monitor", *steps))
+        known = sorted(study.plugins.providers("fit monitor"))
+        monitors = tuple(study.plugins.matching("fit monitor", *steps))
     else:
         return ()  # nothing of scikit-learn's stops early by data that it is not given
     if needed and not monitors:
@@ -178,8 +178,8 @@ def start_study(search: Any, metric: str | None) -> tuple[Study, int]:
     space = study.space
     n_startup = study.strategy.n_startup(space, search.n_iter)
     n_earlier = 0
-    if search.prior_results is not None:
-        n_earlier = add_earlier(study, search.prior_results, metric)
+    if search.previous_results is not None:
+        n_earlier = add_earlier(study, search.previous_results, metric)
     points = [default_point(space, search.estimator)] if search.include_default else []
     points += list(search.initial_points or ())
     # Where settings may repeat, a space smaller than n_iter is nothing to warn of.

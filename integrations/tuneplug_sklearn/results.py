@@ -22,7 +22,7 @@ def search_results(
 
     Folds that a candidate was stopped before, or in, are NaN, of which nothing is said; the times
     of such a candidate are means over the folds that were fitted.  ``with_states`` adds
-    ``trial_state``, ``suggested_by`` and ``stop_reason``.  Where estimators stopped early by
+    ``trial_state``, ``origin`` and ``stop_reason``.  Where estimators stopped early by
     themselves, ``split0_best_round``, ... are the numbers of rounds they chose.
 
     Raises
@@ -42,7 +42,7 @@ def search_results(
     if with_states:
         more = {
             "trial_state": [trial.state.value for trial in trials],
-            "suggested_by": [trial.origin for trial in trials],
+            "origin": [trial.origin for trial in trials],
             "stop_reason": np.array([trial.stop_reason for trial in trials], dtype=object),
         }
     more |= _best_rounds(candidates, search.n_splits_)

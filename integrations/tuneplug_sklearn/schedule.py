@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tuneplug import SpaceExhausted, Study, Trial, TrialState
 from tuneplug.execution import Job
-from tuneplug.stopping import CompletionRule, Report, unsaid_variance
+from tuneplug.stopping import CompletionRule, Report, early_stop_variance
 from tuneplug_sklearn.evaluation import Raised, run_fold, test_scores
 from tuneplug_sklearn.executors import Crew
 from tuneplug_sklearn.folds import FoldModel
@@ -311,7 +311,7 @@ class Schedule:
         """Return what a fit is held to, None where nothing can watch it."""
         if not self._watched:
             return None
-        tests = {metric: test for (metric, f), test in trial.stop_tests.items() if f == fold}
+        tests = {metric: test for (metric, f), test in trial.stop_thresholds.items() if f == fold}
         ends = []
         if self.limits.timeout is not None:
             ends.append((self._began + self.limits.timeout, "timeout"))
@@ -396,7 +396,7 @@ class Schedule:
                 seen = self._seen_by(trial.number)
             mean, variance = self._fold_model(seen).whole(scores)
             if candidate.cut is not None and candidate.ended_within(candidate.cut - 1):
-                variance += unsaid_variance(trial, self.study.history.until(seen))
+                variance += early_stop_variance(trial, self.study.history.until(seen))
             self.study.tell(trial, mean, variance=variance)
         if self._report(self._progress(trial)):
             self._complete("callback")

@@ -101,7 +101,7 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         Settings to try first, in this order; they count towards ``n_iter``.
     include_default : bool, default False
         Whether to try the estimator's own values before anything else.
-    prior_results : dict or None, default None
+    previous_results : dict or None, default None
         ``cv_results_`` of an earlier search, to learn from: its rows are not counted, not ranked
         and not part of ``cv_results_``.  Rows outside of the space are left out, with a warning.
     executor : str or object with ``submit``, default None
@@ -158,7 +158,7 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
     cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, \
 refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         As in scikit-learn.  Rows of ``cv_results_`` are in the order of suggestion.  With
-        ``stopping``, ``racing`` or a time limit there are also ``trial_state``, ``suggested_by``
+        ``stopping``, ``racing`` or a time limit there are also ``trial_state``, ``origin``
         and ``stop_reason``; folds left out or ended are NaN.  Where the last step stops early by
         itself, ``split0_best_round``, ... are the rounds that it chose.
 
@@ -184,7 +184,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "optimize": [str, None],
         "initial_points": [list, tuple, None],
         "include_default": ["boolean"],
-        "prior_results": [Mapping, None],
+        "previous_results": [Mapping, None],
         "executor": [str, HasMethods("submit"), None],
         "deterministic": ["boolean", StrOptions({"auto"})],
         "lag": [Interval(numbers.Integral, 0, None, closed="left"), StrOptions({"auto"})],
@@ -220,7 +220,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         optimize: str | None = None,
         initial_points: Any = None,
         include_default: bool = False,
-        prior_results: Any = None,
+        previous_results: Any = None,
         executor: Any = None,
         deterministic: bool | str = "auto",
         lag: int | str = "auto",
@@ -243,7 +243,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.optimize = optimize
         self.initial_points = initial_points
         self.include_default = include_default
-        self.prior_results = prior_results
+        self.previous_results = previous_results
         self.executor = executor
         self.deterministic = deterministic
         self.lag = lag

@@ -26,7 +26,7 @@ __all__ = [
 def as_lists(space: SearchSpace) -> list[dict[str, list[Any]]] | None:
     """Return the space in scikit-learn's terms if every parameter is a list of choices."""
     lists: list[dict[str, list[Any]]] = []
-    for branch in space.branches:
+    for branch in space.subspaces:
         lists.append({})
         for name, parameter in branch.items():
             if not isinstance(parameter, Categorical) or parameter.when:
@@ -52,7 +52,7 @@ def startup_points(
     if n_iter >= space.size or n_startup >= n_iter:
         return sampled
     points = sampled[:n_startup]
-    for branch in range(space.n_branches):
+    for branch in range(space.n_subspaces):
         count = Counter(branch_of(space, point) for point in points)
         spare = [i for i, point in enumerate(points) if count[branch_of(space, point)] > 1]
         if branch not in count and spare:
@@ -62,9 +62,9 @@ def startup_points(
 
 def branch_of(space: SearchSpace, point: dict[str, Any]) -> int:
     """Return the number of the sub-space that a setting belongs to."""
-    if space.n_branches == 1:
+    if space.n_subspaces == 1:
         return 0
-    return int(space.encode(point)[0] * space.n_branches)
+    return int(space.encode(point)[0] * space.n_subspaces)
 
 
 def n_distinct(space: SearchSpace, points: Sequence[dict[str, Any]]) -> int:
@@ -83,7 +83,7 @@ def default_point(space: SearchSpace, estimator: Any) -> dict[str, Any]:
     """
     own = estimator.get_params()
     faults = []
-    for branch in space.branches:
+    for branch in space.subspaces:
         point = {name: own[name] for name in branch if name in own}
         try:
             return space.canonical(point)
@@ -108,13 +108,13 @@ def add_earlier(study: Study, results: Mapping[str, Any], metric: str | None) ->
     name = metric if metric in names else names[0] if len(names) == 1 else metric
     if "params" not in results or name not in names:
         raise ValueError(
-            "prior_results must be the cv_results_ of a search, with 'params' and "
+            "previous_results must be the cv_results_ of a search, with 'params' and "
             f"'mean_test_{metric or 'score'}', but got the keys {sorted(results)}"
         )
     settings, scores = results["params"], results[f"mean_test_{name}"]
     if len(settings) != len(scores):
         raise ValueError(
-            "prior_results must have a score for each setting, but got "
+            "previous_results must have a score for each setting, but got "
             f"{len(settings)} settings and {len(scores)} scores"
         )
     outside: list[str] = []
@@ -123,7 +123,7 @@ def add_earlier(study: Study, results: Mapping[str, Any], metric: str | None) ->
         if not math.isfinite(score):
             continue
         try:
-            study.add_prior(params, float(score))
+            study.add_observation(params, float(score))
         except ValueError as error:
             outside.append(str(error))
         else:

@@ -25,8 +25,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 from tuneplug import Trial
-from tuneplug.monitoring import FitMonitor, WatchedFit
-from tuneplug.stopping import Report, StopTest
+from tuneplug.monitoring import FitMonitor, MonitoredFit
+from tuneplug.stopping import Report, StopThresholds
 from tuneplug_sklearn._compat import check_method_params, safe_split
 
 __all__ = [
@@ -49,7 +49,7 @@ class Watch:
 
     Attributes
     ----------
-    stop_tests : dict of (str or None) to StopTest
+    stop_thresholds : dict of (str or None) to StopThresholds
         By metric.
     deadline : float or None
         Seconds since the epoch at which it ends.
@@ -57,7 +57,7 @@ class Watch:
         The reason for that.
     """
 
-    stop_tests: Mapping[str | None, StopTest]
+    stop_thresholds: Mapping[str | None, StopThresholds]
     deadline: float | None = None
     late: str = "timeout"
 
@@ -169,7 +169,7 @@ class FoldWatch:
         early = monitor is not None and monitor.has_early_stopping(last, own)
         if monitor is None or not (watcher.reporting or early or self._watch.deadline is not None):
             return call_fit(estimator, X, y, params)
-        if monitor.has_evaluation(own):
+        if monitor.has_eval_set(own):
             pass  # the user's own are as good
         elif early and watcher.validation_fraction is not None:
             inner, held_out = self._inner_split(y, watcher.validation_fraction)
@@ -204,7 +204,7 @@ class FoldWatch:
         **params: Any,
     ) -> Any:
         last, watch = last_step(self._estimator), self._watch
-        X_val, y_val, weight_val = validation
+        X_val, y_val, sample_weight_val = validation
         if X_val is not None:
             X_val = transformed(self._estimator, X_val)
             if is_classifier(last) and np.ndim(y) == 1:
@@ -213,12 +213,14 @@ class FoldWatch:
                     return call_fit(last, X, y, params)
                 if not known.all():
                     X_val, y_val = safe_split(last, X_val, y_val, np.flatnonzero(known))
-                    weight_val = None if weight_val is None else np.asarray(weight_val)[known]
+                    sample_weight_val = (
+                        None if sample_weight_val is None else np.asarray(sample_weight_val)[known]
+                    )
         # A callback opens fold 0, a monitor of its own may name none.
-        tests = {(m, f): test for m, test in watch.stop_tests.items() for f in (None, 0)}
-        trial = Trial(0, {}, np.empty(0), stop_tests=tests, deadline=watch.deadline)
+        tests = {(m, f): test for m, test in watch.stop_thresholds.items() for f in (None, 0)}
+        trial = Trial(0, {}, np.empty(0), stop_thresholds=tests, deadline=watch.deadline)
         compared = self._watcher.reporting
-        fit = WatchedFit(last, X, y, trial, params, X_val, y_val, weight_val, compared)
+        fit = MonitoredFit(last, X, y, trial, params, X_val, y_val, sample_weight_val, compared)
         n_rounds = None
         try:
             n_rounds = monitor.fit(fit)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuneplug.optional import Framework, lazy_names
+from tuneplug.optional import OptionalDependency, lazy_attributes
 
 if TYPE_CHECKING:
     from tuneplug_xgboost.callback import TrialCallback
@@ -22,4 +22,6 @@ _HOME = {
 
 __all__ = ["TrialCallback", "XGBoostMonitor", "recommended_space"]
 
-__getattr__, __dir__ = lazy_names(__name__, _HOME, Framework("XGBoost", "xgboost", "xgboost"))
+__getattr__, __dir__ = lazy_attributes(
+    __name__, _HOME, OptionalDependency("XGBoost", "xgboost", "xgboost")
+)

@@ -22,7 +22,7 @@ from tuneplug_xgboost.names import choose, printed
 
 if TYPE_CHECKING:
     from tuneplug import Trial
-    from tuneplug.monitoring import WatchedFit
+    from tuneplug.monitoring import MonitoredFit
 
 __all__ = ["OneFitCallback", "TrialCallback"]
 
@@ -195,14 +195,14 @@ class TrialCallback(xgboost.callback.TrainingCallback):
         dataset, metric = choose(entries, self.metric, self.dataset)
         way = self._maximized(metric)
         if way is not None:
-            self.trial.settle_metric(printed((dataset, metric)), "maximize" if way else "minimize")
+            self.trial.set_metric(printed((dataset, metric)), "maximize" if way else "minimize")
         return fit.log[dataset][metric]
 
     def _maximized(self, metric: str) -> bool | None:
         return maximized(metric, self.maximize)
 
     def _open(self, step: int) -> int | None:
-        return self.trial.begin_fit(step)
+        return self.trial.start_fold(step)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> TrialCallback:
         return copy.copy(self)  # the trial is the same
@@ -218,7 +218,7 @@ class OneFitCallback(TrialCallback):
     """
 
     def __init__(
-        self, watched: WatchedFit, metric: str | None = None, *, maximize: bool | None = None
+        self, watched: MonitoredFit, metric: str | None = None, *, maximize: bool | None = None
     ) -> None:
         super().__init__(watched.trial, metric, maximize=maximize)
         self.watched = watched
@@ -227,11 +227,11 @@ class OneFitCallback(TrialCallback):
         return None
 
     def _settled(self, fit: _Fit) -> Sequence[Any]:
-        return super()._settled(fit) if fit.log or self.watched.compared else ()
+        return super()._settled(fit) if fit.log or self.watched.pruning else ()
 
     def _maximized(self, metric: str) -> bool | None:
         known = known_direction(metric) is not None or self.maximize is not None
-        return super()._maximized(metric) if known or self.watched.compared else None
+        return super()._maximized(metric) if known or self.watched.pruning else None
 
     def _warn(self, message: str) -> None:
         self.watched.notes.append(message)

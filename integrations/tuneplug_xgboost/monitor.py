@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar, final
 
-from tuneplug.monitoring import FitMonitor, WatchedFit
+from tuneplug.monitoring import FitMonitor, MonitoredFit
 
 __all__ = ["XGBoostMonitor"]
 
@@ -47,14 +47,14 @@ class XGBoostMonitor(FitMonitor):
         forests = [getattr(library, name, None) for name in ("XGBRFClassifier", "XGBRFRegressor")]
         return _is_any(estimator, boosted) and not _is_any(estimator, forests)
 
-    def fit(self, watched: WatchedFit) -> int | None:
+    def fit(self, watched: MonitoredFit) -> int | None:
         from tuneplug_xgboost.callback import OneFitCallback
 
         estimator, params = watched.estimator, {"verbose": False, **watched.params}
-        if watched.X_val is not None and not self.has_evaluation(params):
+        if watched.X_val is not None and not self.has_eval_set(params):
             params["eval_set"] = [(watched.X_val, watched.y_val)]
-            if watched.weight_val is not None:
-                params["sample_weight_eval_set"] = [watched.weight_val]
+            if watched.sample_weight_val is not None:
+                params["sample_weight_eval_set"] = [watched.sample_weight_val]
         theirs = estimator.callbacks
         ours = OneFitCallback(watched, self.metric, maximize=self.maximize)
         estimator.callbacks = [ours, *copy.deepcopy(list(theirs or []))]
@@ -67,7 +67,7 @@ class XGBoostMonitor(FitMonitor):
         begun = watched.trial.reports[0].step  # not 0 where the fit continues a model
         return int(estimator.best_iteration) + 1 - begun
 
-    def has_evaluation(self, params: Mapping[str, Any]) -> bool:
+    def has_eval_set(self, params: Mapping[str, Any]) -> bool:
         return params.get("eval_set") is not None
 
     def has_early_stopping(self, estimator: Any, params: Mapping[str, Any]) -> bool:
@@ -75,7 +75,7 @@ class XGBoostMonitor(FitMonitor):
             _stops_early(callback) for callback in estimator.callbacks or []
         )
 
-    def for_refit(
+    def refit_params(
         self, estimator: Any, params: Mapping[str, Any], n_steps: int | None
     ) -> dict[str, Any]:
         """Set so many rounds, if any are given, and take early stopping out of the estimator.

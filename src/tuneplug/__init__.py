@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuneplug.optional import lazy_names
+from tuneplug.optional import lazy_attributes
 
 if TYPE_CHECKING:
-    from tuneplug.categorical import Categorical
     from tuneplug.errors import (
         AllTrialsFailedError,
+        ConcurrentStudyError,
         MissingDependencyError,
         NoCompletedTrialError,
         PluginError,
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
         SpaceExhausted,
         StorageError,
         TrialError,
-        TrialTakenError,
         TuneplugError,
         UnknownNameError,
     )
-    from tuneplug.parameters import Float, Int
-    from tuneplug.scaling import Linear, Log, ReverseLog, Scaling, choose_scaling
     from tuneplug.space import SearchSpace
+    from tuneplug.space.categorical import Categorical
+    from tuneplug.space.parameters import Float, Int
+    from tuneplug.space.scaling import Linear, Log, ReverseLog, Scaling, choose_scaling
     from tuneplug.study import Study
     from tuneplug.trial import Trial, TrialState
 
@@ -34,16 +34,16 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AllTrialsFailedError": "errors",
-    "Categorical": "categorical",
-    "Float": "parameters",
-    "Int": "parameters",
-    "Linear": "scaling",
-    "Log": "scaling",
+    "Categorical": "space",
+    "Float": "space",
+    "Int": "space",
+    "Linear": "space",
+    "Log": "space",
     "MissingDependencyError": "errors",
     "NoCompletedTrialError": "errors",
     "PluginError": "errors",
-    "ReverseLog": "scaling",
-    "Scaling": "scaling",
+    "ReverseLog": "space",
+    "Scaling": "space",
     "SearchSpace": "space",
     "SpaceError": "errors",
     "SpaceExhausted": "errors",
@@ -52,15 +52,16 @@ _HOME = {
     "Trial": "trial",
     "TrialError": "errors",
     "TrialState": "trial",
-    "TrialTakenError": "errors",
+    "ConcurrentStudyError": "errors",
     "TuneplugError": "errors",
     "UnknownNameError": "errors",
-    "choose_scaling": "scaling",
+    "choose_scaling": "space",
 }
 
 __all__ = [
     "AllTrialsFailedError",
     "Categorical",
+    "ConcurrentStudyError",
     "Float",
     "Int",
     "Linear",
@@ -78,10 +79,9 @@ __all__ = [
     "Trial",
     "TrialError",
     "TrialState",
-    "TrialTakenError",
     "TuneplugError",
     "UnknownNameError",
     "choose_scaling",
 ]
 
-__getattr__, __dir__ = lazy_names(__name__, _HOME)
+__getattr__, __dir__ = lazy_attributes(__name__, _HOME)

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import erfcx, log_ndtr, ndtr
 
-from tuneplug.arrays import FloatArray
+from tuneplug._typing import FloatArray
 from tuneplug.space import SearchSpace
 from tuneplug.surrogate.failures import Failures
 from tuneplug.surrogate.gp import GaussianProcess
@@ -263,7 +263,7 @@ def _climb_continuous(
     """Improve the continuous coordinates of all rows at once: L-BFGS on the sum of their scores."""
     numeric = score.processes[0].layout.numeric
     sizes = np.array([p.size for p in space.dimensions])[numeric]
-    used = space.in_use(rows)[:, numeric]  # the others rest where they are
+    used = space.active_mask(rows)[:, numeric]  # the others rest where they are
     at, of = np.nonzero(np.isinf(sizes) & used)
     if len(at) == 0:
         return rows, values

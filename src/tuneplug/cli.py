@@ -17,7 +17,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tuneplug.errors import PluginError
-from tuneplug.plugins.kinds import KINDS
+from tuneplug.plugins.extension_points import EXTENSION_POINTS
 from tuneplug.plugins.manager import Plugins
 
 __all__ = ["main"]
@@ -28,7 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tuneplug", description="Which plugins there are.")
     commands = parser.add_subparsers(dest="command", required=True)
     about = {"plugins": "every plugin, its hooks, and why one is not used"}
-    about |= {kind.plural: f"{kind.plural} by name, and whose they are" for kind in KINDS.values()}
+    about |= {
+        kind.plural: f"{kind.plural} by name, and whose they are"
+        for kind in EXTENSION_POINTS.values()
+    }
     for name, text in about.items():
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--json", action="store_true", help="for programs")
@@ -58,10 +61,10 @@ def _rows(command: str) -> list[dict[str, Any]]:
         warnings.simplefilter("ignore")  # the table says it
         if command == "plugins":
             return [asdict(record) for record in plugins.records()]
-        (kind,) = (kind for kind, found in KINDS.items() if found.plural == command)
+        (kind,) = (kind for kind, found in EXTENSION_POINTS.items() if found.plural == command)
         return [
             {"name": name, "plugin": owner.name, "distribution": owner.distribution}
-            for name, owners in sorted(plugins.owners(kind).items())
+            for name, owners in sorted(plugins.providers(kind).items())
             for owner in owners
         ]
 

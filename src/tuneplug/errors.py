@@ -9,7 +9,7 @@
     ├── UnknownNameError (ValueError)           a name no plugin has registered
     ├── PluginError                             a plugin that cannot be used
     ├── StorageError                            a storage that cannot be read or written
-    │   └── TrialTakenError                     another process runs the same study
+    │   └── ConcurrentStudyError                     another process runs the same study
     └── MissingDependencyError (ModuleNotFoundError)    an optional package is not installed
 
 Each message states the rule, then the values, then the cure.
@@ -22,6 +22,7 @@ from numbers import Integral
 
 __all__ = [
     "AllTrialsFailedError",
+    "ConcurrentStudyError",
     "MissingDependencyError",
     "NoCompletedTrialError",
     "PluginError",
@@ -29,7 +30,6 @@ __all__ = [
     "SpaceExhausted",
     "StorageError",
     "TrialError",
-    "TrialTakenError",
     "TuneplugError",
     "UnknownNameError",
     "check_choice",
@@ -73,11 +73,11 @@ class StorageError(TuneplugError):
     """A storage that cannot be read or written, with the place and the cause."""
 
 
-class TrialTakenError(StorageError):
+class ConcurrentStudyError(StorageError):
     """A new trial has the number of one that is kept: another process runs the same study."""
 
     @classmethod
-    def of(cls, study: str, number: int) -> TrialTakenError:
+    def of(cls, study: str, number: int) -> ConcurrentStudyError:
         """Return the error for a trial of a study."""
         return cls(
             f"one process at a time may run a study, but another has added trial {number} to "

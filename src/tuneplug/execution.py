@@ -367,7 +367,7 @@ def workers(executor: Any, n_jobs: int | None, make: Callable[[], Any] | None = 
     n_jobs : int or None
         Jobs at once; see ``resolve_n_jobs``.
     make : callable, optional
-        Returns an executor for the time of the search: ``Plugins.executor_maker``.
+        Returns an executor for the time of the search: ``Plugins.executor_factory``.
 
     Raises
     ------

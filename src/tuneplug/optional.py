@@ -11,12 +11,12 @@ from typing import Any, final
 
 from tuneplug.errors import MissingDependencyError
 
-__all__ = ["Framework", "lazy_names"]
+__all__ = ["OptionalDependency", "lazy_attributes"]
 
 
 @final
 @dataclass(frozen=True)
-class Framework:
+class OptionalDependency:
     """A package that need not be installed.
 
     Attributes
@@ -34,7 +34,7 @@ class Framework:
     extra: str
 
     @contextmanager
-    def needed_by(self, what: str) -> Iterator[None]:
+    def required_by(self, what: str) -> Iterator[None]:
         """Say, where an import within does not find it, what needs it and how to get it.
 
         Raises
@@ -52,8 +52,8 @@ class Framework:
             ) from error
 
 
-def lazy_names(
-    package: str, homes: Mapping[str, str], framework: Framework | None = None
+def lazy_attributes(
+    package: str, homes: Mapping[str, str], framework: OptionalDependency | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return the ``__getattr__`` and ``__dir__`` of a package that loads its names when asked.
 
@@ -63,20 +63,20 @@ def lazy_names(
         Its name.
     homes : mapping of str to str
         The module of the package that has a name.
-    framework : Framework, optional
+    framework : OptionalDependency, optional
         What those modules import.
 
     Examples
     --------
     At the end of an ``__init__.py``::
 
-        __getattr__, __dir__ = lazy_names(__name__, {"Thing": "things"})
+        __getattr__, __dir__ = lazy_attributes(__name__, {"Thing": "things"})
     """
 
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        with framework.needed_by(name) if framework else nullcontext():
+        with framework.required_by(name) if framework else nullcontext():
             return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
 
     def listed() -> list[str]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tuneplug.arrays import FloatArray
+from tuneplug._typing import FloatArray
 
 __all__ = ["BOUNDS", "PRIOR_SD", "kumaraswamy", "kumaraswamy_gradients", "kumaraswamy_inverse"]
 

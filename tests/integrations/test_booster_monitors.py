@@ -23,8 +23,8 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 from tuneplug import Float, Study
-from tuneplug.monitoring import WatchedFit
-from tuneplug.stopping import StopTest
+from tuneplug.monitoring import MonitoredFit
+from tuneplug.stopping import StopThresholds
 from tuneplug_sklearn import WarpedBayesSearchCV
 
 MANY = 60
@@ -48,8 +48,10 @@ def new_trial():
     return trial
 
 
-def watched(model, y=Y_TRAIN, y_val=Y_VALID, X=X_TRAIN, X_val=X_VALID, weight_val=None, **params):
-    return WatchedFit(model, X, y, new_trial(), params, X_val, y_val, weight_val)
+def watched(
+    model, y=Y_TRAIN, y_val=Y_VALID, X=X_TRAIN, X_val=X_VALID, sample_weight_val=None, **params
+):
+    return MonitoredFit(model, X, y, new_trial(), params, X_val, y_val, sample_weight_val)
 
 
 def stopping(fit, step):
@@ -58,9 +60,9 @@ def stopping(fit, step):
     class Whatever(dict):
         def get(self, key):
             limits = np.array([step]), np.array([-np.inf]), np.array([1])
-            return StopTest("test", "x", *limits, 1.0) if key[1] is None else None
+            return StopThresholds("test", "x", *limits, 1.0) if key[1] is None else None
 
-    fit.trial.stop_tests = Whatever()
+    fit.trial.stop_thresholds = Whatever()
     return fit
 
 
@@ -114,8 +116,8 @@ def test_evaluation_sets_of_the_users_own_are_used_as_they_are(library):
     own = {"eval_set": [(X_VALID[:50], Y_VALID[:50]), (X_VALID[50:], Y_VALID[50:])]}
     if library.name == "lightgbm" and sys.modules["lightgbm"].__version__ >= "4.7":
         own = {"eval_X": (X_VALID[:50], X_VALID[50:]), "eval_y": (Y_VALID[:50], Y_VALID[50:])}
-    assert library.Monitor().has_evaluation(own)
-    assert not library.Monitor().has_evaluation({"sample_weight": None})
+    assert library.Monitor().has_eval_set(own)
+    assert not library.Monitor().has_eval_set({"sample_weight": None})
     fit = watched(library.classifier(), **own)
     library.Monitor().fit(fit)
     assert fit.trial.metric.startswith(("validation_1", "valid_1"))
@@ -124,7 +126,9 @@ def test_evaluation_sets_of_the_users_own_are_used_as_they_are(library):
 def test_weights_of_the_validation_data_count(library):
     weight = np.linspace(0.1, 2.0, len(Y_VALID))
     fits = [
-        watched(library.classifier(), sample_weight=np.ones(len(Y_TRAIN)), weight_val=weight),
+        watched(
+            library.classifier(), sample_weight=np.ones(len(Y_TRAIN)), sample_weight_val=weight
+        ),
         watched(library.classifier(), sample_weight=np.ones(len(Y_TRAIN))),
     ]
     for fit in fits:
@@ -163,7 +167,7 @@ def test_a_fit_that_is_only_timed_needs_no_metric(library, deadline):
     model = library.classifier(**off[library.name])
     with pytest.raises(ValueError, match="nothing is evaluated"):
         library.Monitor().fit(watched(clone(model)))
-    fit = replace(watched(model), compared=False)
+    fit = replace(watched(model), pruning=False)
     fit.trial.deadline = deadline
     assert library.Monitor().fit(fit) is None
     assert library.rounds(model) == (ROUNDS if deadline is None else 1)
@@ -241,7 +245,7 @@ def test_a_refit_trains_so_many_rounds_without_early_stopping(library):
         if settings == "callback":
             _, settings, of_fit = early_stopping(library)
         model = library.classifier(**settings)
-        kept = library.Monitor().for_refit(model, of_fit, 5)
+        kept = library.Monitor().refit_params(model, of_fit, 5)
         assert not library.Monitor().has_early_stopping(model, kept)
         model.fit(X_TRAIN, Y_TRAIN, **kept)
         assert library.rounds(model) == 5
@@ -255,7 +259,7 @@ def test_a_refit_keeps_callbacks_that_do_not_stop(library):
         if place:
             place["callbacks"] = [recorder, stop]
     model = library.classifier(**of_model)
-    model.fit(X_TRAIN, Y_TRAIN, **library.Monitor().for_refit(model, of_fit, 4))
+    model.fit(X_TRAIN, Y_TRAIN, **library.Monitor().refit_params(model, of_fit, 4))
     assert seen == [0, 1, 2, 3]
 
 

@@ -19,7 +19,7 @@ from booster_libraries import LIBRARIES, OBJECTIVES, ROUNDS, auc_of, nothing
 from sklearn.base import clone
 
 from tuneplug import Float, Study, TrialState
-from tuneplug.stopping import MedianRule, StopTest
+from tuneplug.stopping import MedianRule, StopThresholds
 from tuneplug.strategies import HyperbandSearch
 
 SPACE = {"learning_rate": Float(1e-4, 1.0)}
@@ -42,8 +42,8 @@ def new_trial(direction="minimize"):
 def stopping_after(step, library, fold=0, dataset="valid"):
     """Return a trial that ends after a step."""
     trial, key = new_trial(), (library.printed(dataset, library.logloss), fold)
-    trial.stop_tests = {
-        key: StopTest("test", "x", np.array([step]), np.array([-np.inf]), np.array([1]), 1.0)
+    trial.stop_thresholds = {
+        key: StopThresholds("test", "x", np.array([step]), np.array([-np.inf]), np.array([1]), 1.0)
     }
     return trial
 
@@ -135,8 +135,8 @@ def test_a_metric_that_is_not_a_number_is_reported_and_is_worse_than_any_limit(l
     trial, judged = new_trial("maximize"), new_trial("maximize")
     library.train(library.Callback(trial, "nothing", maximize=True), custom=nothing)
     assert np.isnan([report.value for report in trial.reports]).tolist() == [True] * ROUNDS
-    judged.stop_tests = {
-        (library.printed("valid", "nothing"), 0): StopTest(
+    judged.stop_thresholds = {
+        (library.printed("valid", "nothing"), 0): StopThresholds(
             "test", "x", np.array([2]), np.array([1e9]), np.array([1]), -1.0
         )
     }

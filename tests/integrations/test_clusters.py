@@ -112,7 +112,7 @@ def scores(search):
 class TestExecutors(ExecutorContract):
     @pytest.fixture
     def executor(self, cluster):
-        return Plugins().named("executor", cluster)
+        return Plugins().create("executor", cluster)
 
 
 # --------------------------------------------------------------------------- the same search
@@ -120,7 +120,7 @@ class TestExecutors(ExecutorContract):
 
 def test_a_search_is_the_same_on_a_cluster_which_stays_open(cluster):
     assert outcome(svm(executor=cluster).fit(X, y)) == one()
-    executor = Plugins().named("executor", cluster)
+    executor = Plugins().create("executor", cluster)
     assert outcome(svm(executor=executor, n_jobs=3).fit(X, y)) == one()
     assert executor.submit(int).result() == 0
 
@@ -148,7 +148,7 @@ def test_a_study_runs_as_many_trials_at_once_as_there_are_workers(cluster, tmp_p
     study.optimize(objective, 6, executor=cluster)
     assert study.trials[0].value != study.trials[1].value
     assert os.getpid() not in {trial.value for trial in study.trials}
-    assert n_workers(Plugins().named("executor", cluster)) == 2
+    assert n_workers(Plugins().create("executor", cluster)) == 2
 
 
 def test_fits_have_a_native_thread_each(cluster):
@@ -264,7 +264,9 @@ def test_the_signal_of_ctrl_c_ends_a_study_while_its_trials_run(cluster, tmp_pat
     thread.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            study.optimize(objective, 2000, executor=Plugins().named("executor", cluster), n_jobs=1)
+            study.optimize(
+                objective, 2000, executor=Plugins().create("executor", cluster), n_jobs=1
+            )
     finally:
         signal.signal(signal.SIGINT, handler)
         thread.join(SECONDS)
@@ -273,7 +275,7 @@ def test_the_signal_of_ctrl_c_ends_a_study_while_its_trials_run(cluster, tmp_pat
     states = [trial.state for trial in study.trials]
     assert states == [TrialState.COMPLETE] * 4 + [TrialState.FAILED]
     assert "interrupted" in study.trials[4].error
-    executor = Plugins().named("executor", cluster)
+    executor = Plugins().create("executor", cluster)
     meeting = tmp_path / "meeting"
     os.mkfifo(meeting)
     # both workers are free: one reads what the other writes

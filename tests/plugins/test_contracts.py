@@ -22,8 +22,8 @@ from xgboost import XGBClassifier
 
 from tuneplug import Float, Study
 from tuneplug.execution import Inline
-from tuneplug.plugins.converting import ScipyConverter
-from tuneplug.scaling import Linear, Log, ReverseLog
+from tuneplug.plugins.converters import ScipyConverter
+from tuneplug.space.scaling import Linear, Log, ReverseLog
 from tuneplug.stopping import AsynchronousHalving, HyperbandRule, MedianRule
 from tuneplug.storage import MemoryStorage, SqliteStorage
 from tuneplug.strategies import BayesianSearch, GridSearch, HyperbandSearch, RandomSearch

@@ -175,7 +175,7 @@ def test_a_monitor_that_raises_where_it_is_asked_is_skipped_and_the_others_serve
     plugins.register(offering("tuneplug_fit_monitors", nosy), name="nosy")
     plugins.register(offering("tuneplug_fit_monitors", Willing))
     with pytest.warns(RuntimeWarning, match="'nosy' of this program is skipped"):
-        found = plugins.accepting("fit monitor", Foreign())
+        found = plugins.matching("fit monitor", Foreign())
     assert [type(monitor) for monitor in found] == [Willing]
 
 
@@ -195,7 +195,7 @@ def test_a_converter_of_a_name_that_another_has_takes_nothing_away(install):
     plugins = install(("claims", "other", lambda: theirs), ("c", "tuneplug", lambda: ours))
     import ConfigSpace
 
-    found = plugins.accepting("converter", ConfigSpace.Integer("n", (1, 9)))
+    found = plugins.matching("converter", ConfigSpace.Integer("n", (1, 9)))
     assert [type(converter) for converter in found] == [ConfigSpaceConverter, Claiming]
 
 
@@ -229,7 +229,7 @@ def test_what_cannot_be_made_says_who_registers_it(plugins):
 def test_what_could_not_be_named_is_found_out(plugins, classes, cause):
     plugins.register(offering("tuneplug_strategies", *classes), name="odd")
     with pytest.warns(RuntimeWarning, match=f"'odd' of this program is skipped: .*{cause}"):
-        assert "random" in plugins.owners("strategy")
+        assert "random" in plugins.providers("strategy")
     assert set(plugins.classes("strategy")) == {"bayesian", "grid", "hyperband", "random"}
 
 
@@ -238,7 +238,7 @@ def test_a_scaling_cannot_take_a_name_that_means_something(plugins, name):
     scaling = type("Mine", (Linear.__base__,), {"name": name, "forward": abs, "inverse": abs})
     plugins.register(offering("tuneplug_scalings", scaling))
     with pytest.warns(RuntimeWarning, match=f"'{name}' .* is tuneplug's own name"):
-        assert name not in plugins.owners("scaling")
+        assert name not in plugins.providers("scaling")
 
 
 def test_a_scaling_that_two_claim_is_refused_with_both(plugins):

@@ -20,7 +20,7 @@ from tuneplug import (
 )
 from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import Converter, Plugins, hookimpl
-from tuneplug.scaling import Linear, Log, ReverseLog
+from tuneplug.space.scaling import Linear, Log, ReverseLog
 from tuneplug.stopping import AsynchronousHalving, MedianRule
 from tuneplug.storage import MemoryStorage, SqliteStorage, Storage
 from tuneplug.strategies import BayesianSearch, GridSearch, HyperbandSearch, RandomSearch, Strategy
@@ -83,7 +83,7 @@ def test_hook_tuneplug_stopping_rules(plugins):
     class Mine(MedianRule.__base__):
         name = "mine"
 
-        def test(self, number, curves, sign):
+        def make_threshold(self, number, curves, sign):
             return None
 
     plugins.register(offering("tuneplug_stopping_rules", Mine))
@@ -142,7 +142,7 @@ def test_hook_tuneplug_storages(plugins):
     study = Study({"k": [1, 2]}, storage="mine:///some/where", name="a", plugins=plugins)
     study.optimize(lambda trial: trial.params["k"], 2)
     assert places == ["some/where"]
-    again = Study({"k": [1, 2]}, storage=study._keeper.storage, name="a", plugins=plugins)
+    again = Study({"k": [1, 2]}, storage=study._persistence.storage, name="a", plugins=plugins)
     assert again.best_params == study.best_params
 
 
@@ -180,8 +180,8 @@ def test_hook_tuneplug_converters(plugins):
     plugins.register(offering("tuneplug_converters", ColourConverter))
     assert Study({"c": Colours()}, plugins=plugins).ask().params["c"] in {"red", "blue"}
     nested = Study([{"c": Colours()}, {"d": [1, 2]}], plugins=plugins)
-    assert nested.space.n_branches == 2
-    assert SearchSpace(plugins.translated({"c": Colours()})).size == 2
+    assert nested.space.n_subspaces == 2
+    assert SearchSpace(plugins.convert_space({"c": Colours()})).size == 2
 
 
 # ------------------------------------------------------------------------------ every hook, events
@@ -321,14 +321,14 @@ def test_what_registers_something_else_is_skipped_and_the_rest_works(plugins, pl
     with pytest.warns(RuntimeWarning, match=f"'odd' of this program is skipped.*{cause}") as seen:
         assert {record.name: record.status for record in plugins.records()}["odd"] == "skipped"
     assert len(seen) == 1
-    assert isinstance(plugins.named("strategy", "random"), RandomSearch)
+    assert isinstance(plugins.create("strategy", "random"), RandomSearch)
 
 
 def test_names_of_two_owners_are_refused_when_asked_for_and_others_work(plugins):
     plugins.register(offering("tuneplug_strategies", Last), name="one")
     plugins.register(offering("tuneplug_strategies", type("L", (Last,), {})), name="two")
     with pytest.raises(PluginError, match=r"'last' is registered by 'one'.* and by 'two'"):
-        plugins.named("strategy", "last")
+        plugins.create("strategy", "last")
     assert "last" not in plugins.classes("strategy")
     assert Study({"k": [1]}, strategy="grid", plugins=plugins).ask()
 
@@ -336,7 +336,7 @@ def test_names_of_two_owners_are_refused_when_asked_for_and_others_work(plugins)
 def test_an_unknown_name_lists_what_there_is(plugins):
     for kind, text in {"strategy": "bayesian", "stopping": "median", "executor": r"\[\]"}.items():
         with pytest.raises(UnknownNameError, match=rf"{kind} must be one of .*{text}.*'typo'"):
-            plugins.named(kind, "typo")
+            plugins.create(kind, "typo")
 
 
 # ----------------------------------------------------------------------------------- at home

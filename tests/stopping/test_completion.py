@@ -23,7 +23,7 @@ def history(*results, sign=1.0, gains=()):
     for number, result in enumerate(results):
         trial = Trial(number, {}, np.zeros(1), state=STATES.get(result, COMPLETE))
         trial.value = result if trial.state is COMPLETE else None
-        trial.expected_gain = gains[number] if gains else None
+        trial.expected_improvement = gains[number] if gains else None
         told.append(trial)
     return told
 

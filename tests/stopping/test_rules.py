@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tuneplug import Float, Int, NoCompletedTrialError, Study, Trial, TrialState
-from tuneplug.curves import Curve, Report
 from tuneplug.stopping import AsynchronousHalving, HyperbandRule, MedianRule
-from tuneplug.stopping.base import unsaid_variance
+from tuneplug.stopping.base import early_stop_variance
 from tuneplug.stopping.halving import brackets
 from tuneplug.strategies import BayesianSearch, HyperbandSearch
+from tuneplug.trial.learning_curves import LearningCurve, Report
 
 RULES = {
     "median": MedianRule(),
@@ -23,7 +23,9 @@ RULES = {
 
 
 def curve(values, *, complete=True):
-    return Curve.of([Report(i, v) for i, v in enumerate(values)], 1.0, complete=complete)
+    return LearningCurve.from_reports(
+        [Report(i, v) for i, v in enumerate(values)], 1.0, complete=complete
+    )
 
 
 def flat(*losses, length=20):
@@ -31,7 +33,7 @@ def flat(*losses, length=20):
 
 
 def eager(cls, **more):
-    return cls(**{"min_steps": 1, "min_curves": 1, "n_startup": 0} | more)
+    return cls(**{"n_warmup_steps": 1, "n_min_trials": 1, "n_startup_trials": 0} | more)
 
 
 # ---------------------------------------------------------------- the median rule, to the letter
@@ -39,7 +41,7 @@ def eager(cls, **more):
 
 def test_median_compares_the_value_with_the_median_of_running_averages():
     earlier = {0: curve([4.0, 2.0]), 1: curve([2.0, 2.0]), 2: curve([8.0, 0.0])}
-    test = eager(MedianRule).test(3, earlier, 1.0)
+    test = eager(MedianRule).make_threshold(3, earlier, 1.0)
     assert test.steps.tolist() == [1]  # the first step is left alone
     assert test.limits.tolist() == [3.0]  # of 3, 2 and 4
     assert test.reason(0, 1, 3.0) is None
@@ -49,7 +51,7 @@ def test_median_compares_the_value_with_the_median_of_running_averages():
 def test_to_the_letter_median_tests_every_trial_but_the_first_after_every_step():
     """AMT: the current value, against the median of the running averages up to the same epoch."""
     rng, earlier = np.random.default_rng(0), []
-    rule = MedianRule(min_steps=0, min_curves=1, n_startup=0, n_spared=0)
+    rule = MedianRule(n_warmup_steps=0, n_min_trials=1, n_startup_trials=0, n_protected=0)
     study = Study({"x": Float(0, 1)}, direction="maximize", stopping=rule, seed=0)
     for _ in range(30):
         trial, reported = study.ask(), []
@@ -67,46 +69,53 @@ def test_to_the_letter_median_tests_every_trial_but_the_first_after_every_step()
 
 def test_median_counts_a_shorter_fit_with_the_mean_of_all_it_had():
     earlier = {0: curve([9.0, 7.0], complete=False), 1: curve([1.0] * 4), 2: curve([2.0] * 4)}
-    test = eager(MedianRule).test(3, earlier, 1.0)
+    test = eager(MedianRule).make_threshold(3, earlier, 1.0)
     assert test.limits.tolist() == [2.0, 2.0, 2.0]
     assert test.counts.tolist() == [3, 3, 3]
 
 
 def test_median_waits_for_enough_curves_at_a_step():
     earlier = flat(1.0, 1.0, length=10) | {2: curve([1.0] * 5, complete=False)}
-    test = eager(MedianRule, min_curves=3).test(9, earlier, 1.0)
+    test = eager(MedianRule, n_min_trials=3).make_threshold(9, earlier, 1.0)
     assert test.steps.tolist() == [1, 2, 3, 4]
-    assert eager(MedianRule, min_curves=4).test(9, earlier, 1.0) is None
+    assert eager(MedianRule, n_min_trials=4).make_threshold(9, earlier, 1.0) is None
 
 
 def test_a_quarter_of_the_longest_fit_is_left_alone():
-    assert MedianRule().test(9, flat(*range(5), length=40), 1.0).steps[0] == 10
-    assert AsynchronousHalving().test(9, flat(*range(5), length=40), 1.0).steps[0] == 9
-    assert MedianRule(min_steps=30).test(9, flat(*range(5), length=50), 1.0).steps[0] == 30
+    assert MedianRule().make_threshold(9, flat(*range(5), length=40), 1.0).steps[0] == 10
+    assert AsynchronousHalving().make_threshold(9, flat(*range(5), length=40), 1.0).steps[0] == 9
+    assert (
+        MedianRule(n_warmup_steps=30).make_threshold(9, flat(*range(5), length=50), 1.0).steps[0]
+        == 30
+    )
 
 
 @pytest.mark.parametrize("cls", [MedianRule, AsynchronousHalving])
 def test_the_first_trials_are_never_stopped(cls):
     earlier = flat(*range(9))
-    assert eager(cls, n_startup=10).test(9, earlier, 1.0) is None
-    assert eager(cls, n_startup=9).test(9, earlier, 1.0) is not None
+    assert eager(cls, n_startup_trials=10).make_threshold(9, earlier, 1.0) is None
+    assert eager(cls, n_startup_trials=9).make_threshold(9, earlier, 1.0) is not None
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_no_rule_stops_what_nothing_is_known_about(rule):
-    assert rule.test(50, {}, 1.0) is None
+    assert rule.make_threshold(50, {}, 1.0) is None
 
 
-@pytest.mark.parametrize(("cls", "min_steps"), [(MedianRule, 1), (AsynchronousHalving, 2)])
-def test_what_one_of_the_best_complete_trials_had_been_is_spared(cls, min_steps):
+@pytest.mark.parametrize(("cls", "n_warmup_steps"), [(MedianRule, 1), (AsynchronousHalving, 2)])
+def test_what_one_of_the_best_complete_trials_had_been_is_spared(cls, n_warmup_steps):
     def with_outcome(values, outcome):
         return replace(curve(values), outcome=outcome)
 
     fast, slow = [2.0, 1.9, 1.9], [9.0, 5.0, 1.0]
     earlier = {n: with_outcome(fast, 1.9 + n) for n in range(5)} | {5: with_outcome(slow, 1.0)}
     curves = {(None, None): earlier}
-    (strict,) = eager(cls, n_spared=0, min_steps=min_steps).tests(9, curves).values()
-    (lax,) = eager(cls, n_spared=1, min_steps=min_steps).tests(9, curves).values()
+    (strict,) = (
+        eager(cls, n_protected=0, n_warmup_steps=n_warmup_steps).make_thresholds(9, curves).values()
+    )
+    (lax,) = (
+        eager(cls, n_protected=1, n_warmup_steps=n_warmup_steps).make_thresholds(9, curves).values()
+    )
     at = strict.steps.tolist().index(1)
     assert strict.reason(0, 1, 5.0) is not None
     assert lax.reason(0, 1, 5.0) is None
@@ -116,7 +125,7 @@ def test_what_one_of_the_best_complete_trials_had_been_is_spared(cls, min_steps)
 
 def test_at_most_the_better_half_is_spared():
     earlier = {n: replace(curve([float(n)] * 4), outcome=float(n)) for n in range(4)}
-    (test,) = eager(MedianRule, n_spared=9).tests(9, {(None, None): earlier}).values()
+    (test,) = eager(MedianRule, n_protected=9).make_thresholds(9, {(None, None): earlier}).values()
     assert test.limits.tolist() == [1.5] * 3  # the median, as the better half are 0 and 1
 
 
@@ -124,7 +133,7 @@ def test_at_most_the_better_half_is_spared():
 
 
 def test_halving_lets_the_best_of_a_rung_pass():
-    test = eager(AsynchronousHalving, min_steps=2).test(9, flat(1, 2, 3, 4, 5), 1.0)
+    test = eager(AsynchronousHalving, min_resource=2).make_threshold(9, flat(1, 2, 3, 4, 5), 1.0)
     assert (test.steps + 1).tolist() == [2, 6, 18]
     # 6 fits with the new one: two of them pass, so it must be as good as the second.
     assert test.limits.tolist() == [2.0, 2.0, 2.0]
@@ -134,13 +143,13 @@ def test_halving_lets_the_best_of_a_rung_pass():
 
 
 def test_halving_lets_all_pass_while_they_are_fewer_than_the_factor():
-    assert eager(AsynchronousHalving).test(9, flat(1), 1.0) is None
-    assert eager(AsynchronousHalving).test(9, flat(1, 2), 1.0) is not None
+    assert eager(AsynchronousHalving).make_threshold(9, flat(1), 1.0) is None
+    assert eager(AsynchronousHalving).make_threshold(9, flat(1, 2), 1.0) is not None
 
 
 def test_halving_looks_at_a_rung_at_those_who_came_there():
     earlier = flat(1, 2, 3) | {n: curve([0.0] * 5, complete=False) for n in range(3, 6)}
-    test = eager(AsynchronousHalving, min_steps=5).test(9, earlier, 1.0)
+    test = eager(AsynchronousHalving, min_resource=5).make_threshold(9, earlier, 1.0)
     assert test.counts.tolist() == [6, 3]
     assert test.limits.tolist() == [0.0, 1.0]
 
@@ -159,10 +168,10 @@ def test_hyperband_compares_within_a_bracket():
     assert turn[:17] == [0] * 9 + [1] * 5 + [2] * 3
     assert turn[17] == 0
     earlier = flat(*range(17), length=9)
-    assert (rule.test(17, earlier, 1.0).steps + 1).tolist() == [1, 3]
-    assert rule.test(17, earlier, 1.0).counts.tolist() == [9, 9]
-    assert (rule.test(17 + 9, earlier, 1.0).steps + 1).tolist() == [3]
-    assert rule.test(17 + 14, earlier, 1.0) is None  # the last bracket stops nobody
+    assert (rule.make_threshold(17, earlier, 1.0).steps + 1).tolist() == [1, 3]
+    assert rule.make_threshold(17, earlier, 1.0).counts.tolist() == [9, 9]
+    assert (rule.make_threshold(17 + 9, earlier, 1.0).steps + 1).tolist() == [3]
+    assert rule.make_threshold(17 + 14, earlier, 1.0) is None  # the last bracket stops nobody
 
 
 def objective(trial):
@@ -271,13 +280,13 @@ def test_a_stopped_trial_is_as_uncertain_as_complete_ones_went_on():
         study.tell(cut, None)
     # reports end at 1 and 5: variance 4; from step 1 they still went 2 and 0: mean square 2
     assert study.trials[3].variance == pytest.approx(0.5 * np.var([10.0, 50.0]))
-    assert unsaid_variance(study.trials[1], study.history.until(1)) == 0.0
+    assert early_stop_variance(study.trials[1], study.history.until(1)) == 0.0
 
 
 @pytest.mark.parametrize("cls", [MedianRule, AsynchronousHalving])
-@pytest.mark.parametrize("n_spared", [0, 3])
-def test_where_every_metric_is_nan_nothing_speaks_against_a_trial(cls, n_spared):
-    rule = eager(cls, n_spared=n_spared)
+@pytest.mark.parametrize("n_protected", [0, 3])
+def test_where_every_metric_is_nan_nothing_speaks_against_a_trial(cls, n_protected):
+    rule = eager(cls, n_protected=n_protected)
     study = Study({"x": Float(0.0, 1.0)}, strategy="random", stopping=rule, seed=0)
     for _ in range(6):
         trial = study.ask()
@@ -285,7 +294,7 @@ def test_where_every_metric_is_nan_nothing_speaks_against_a_trial(cls, n_spared)
             trial.report(float("nan"), step)
         assert not trial.should_stop()
         study.tell(trial, trial.params["x"])
-    assert trial.stop_tests
+    assert trial.stop_thresholds
 
 
 def test_steps_must_grow():
@@ -296,7 +305,7 @@ def test_steps_must_grow():
 
 
 def test_a_deadline_wins_over_grace_and_says_so_if_nothing_completed():
-    study = Study({"x": Float(0, 1)}, stopping=MedianRule(min_steps=10**6), seed=0)
+    study = Study({"x": Float(0, 1)}, stopping=MedianRule(n_warmup_steps=10**6), seed=0)
 
     def endless(trial):
         step = 0
@@ -327,11 +336,11 @@ def test_a_wrong_rule_is_refused(stopping, error):
 @pytest.mark.parametrize(
     ("cls", "wrong"),
     [
-        (MedianRule, {"min_steps": -1}),
-        (AsynchronousHalving, {"min_steps": 0}),  # a first rung of nothing
-        *((cls, {"min_curves": 0}) for cls in (MedianRule, AsynchronousHalving)),
-        *((cls, {"n_startup": -1}) for cls in (MedianRule, AsynchronousHalving)),
-        *((cls, {"n_spared": -1}) for cls in (MedianRule, AsynchronousHalving)),
+        (MedianRule, {"n_warmup_steps": -1}),
+        (AsynchronousHalving, {"min_resource": 0}),  # a first rung of nothing
+        *((cls, {"n_min_trials": 0}) for cls in (MedianRule, AsynchronousHalving)),
+        *((cls, {"n_startup_trials": -1}) for cls in (MedianRule, AsynchronousHalving)),
+        *((cls, {"n_protected": -1}) for cls in (MedianRule, AsynchronousHalving)),
     ],
 )
 def test_wrong_numbers_are_refused(cls, wrong):
@@ -372,21 +381,21 @@ def test_folds_are_compared_with_the_same_fold():
 
 def test_a_fit_that_goes_on_reports_to_its_fold_and_another_opens_the_next():
     trial = Study({"x": Float(0, 1)}).ask()
-    assert trial.begin_fit() == 0
+    assert trial.start_fold() == 0
     trial.report(1.0, 4, fold=0)
-    assert trial.begin_fit(5) == 0
-    assert trial.begin_fit() == 1
+    assert trial.start_fold(5) == 0
+    assert trial.start_fold() == 1
     trial.report(1.0, 9, fold=1)
-    assert trial.begin_fit(5) == 2
+    assert trial.start_fold(5) == 2
 
 
 def test_a_metric_that_goes_the_other_way_is_refused():
     trial = Study({"x": Float(0, 1)}, direction="maximize").ask()
-    trial.settle_metric("auc", "maximize")
+    trial.set_metric("auc", "maximize")
     with pytest.raises(ValueError, match="direction='maximize', but got 'logloss', to minimize"):
-        trial.settle_metric("logloss", "minimize")
+        trial.set_metric("logloss", "minimize")
     free = Trial(0, {}, np.empty(0))
-    free.settle_metric("logloss", "minimize")
+    free.set_metric("logloss", "minimize")
     assert (free.metric, free.direction) == ("logloss", "minimize")
 
 
@@ -395,7 +404,7 @@ def test_curves_of_different_metrics_are_not_compared():
 
     def run(metric, value):
         trial = study.ask()
-        trial.settle_metric(metric, "minimize")
+        trial.set_metric(metric, "minimize")
         for step in range(3):
             trial.report(value, step)
         study.tell(trial, value)

@@ -18,13 +18,13 @@ import pytest
 
 from tuneplug import (
     Categorical,
+    ConcurrentStudyError,
     Float,
     SpaceError,
     StorageError,
     Study,
     Trial,
     TrialState,
-    TrialTakenError,
     UnknownNameError,
 )
 from tuneplug.plugins import Plugins, hookimpl
@@ -61,7 +61,9 @@ def test_all_of_a_trial_comes_back(path):
     first.tell(trial, 0.5, variance=0.25)
     again = study(path, direction="maximize")
     for mine, theirs in zip(first.trials, again.trials, strict=True):
-        kept = [field.name for field in fields(Trial) if field.init and field.name != "stop_tests"]
+        kept = [
+            field.name for field in fields(Trial) if field.init and field.name != "stop_thresholds"
+        ]
         assert [repr(getattr(mine, n)) for n in kept] == [repr(getattr(theirs, n)) for n in kept]
     assert again.best_trial.number == first.best_trial.number
 
@@ -69,7 +71,7 @@ def test_all_of_a_trial_comes_back(path):
 def test_choices_come_back_as_the_very_objects(path):
     study(path).optimize(value, 20)
     again = study(path)
-    choices = again.space.branches[0]["layers"].values
+    choices = again.space.subspaces[0]["layers"].values
     tried = [trial.params["layers"] for trial in again.trials]
     assert {repr(choice) for choice in tried} == {repr(choice) for choice in choices}
     assert all(any(choice is known for known in choices) for choice in tried if choice != 0.5)
@@ -137,7 +139,7 @@ def test_another_direction_is_refused(path):
 def test_two_processes_do_not_run_one_study(path):
     one, two = study(path), study(path)
     mine = one.ask()
-    with pytest.raises(TrialTakenError, match="another has added trial 0 to 'a'"):
+    with pytest.raises(ConcurrentStudyError, match="another has added trial 0 to 'a'"):
         two.ask()
     assert two.trials == []
     one.tell(mine, 1.0)
@@ -151,14 +153,14 @@ def test_numbers_of_numpy_are_kept_as_pythons(path):
         def suggest(self, context, n):
             found = RandomSearch().suggest(context, n)[0]
             gain, steps = np.float32(0.5), np.int64(3)
-            return [Suggestion(found.params, expected_gain=gain, resource=steps)]
+            return [Suggestion(found.params, expected_improvement=gain, resource=steps)]
 
     first = study(path, strategy=Hoping())
     trial = first.ask()
     trial.report(np.float32(2.0), np.int32(1), fold=np.int64(0))
     first.tell(trial, np.float32(1.0), variance=np.float32(0.25))
     (kept,) = study(path).trials
-    assert (kept.variance, kept.expected_gain, kept.resource) == (0.25, 0.5, 3)
+    assert (kept.variance, kept.expected_improvement, kept.resource) == (0.25, 0.5, 3)
     assert kept.reports == first.trials[0].reports
 
 
@@ -226,7 +228,7 @@ def test_observers_hear_of_the_end_even_where_the_last_write_fails():
 
         def add(self, study, record):
             self.n_calls += 1
-            raise StorageError("busy") if self.n_calls < 3 else TrialTakenError.of(study, 0)
+            raise StorageError("busy") if self.n_calls < 3 else ConcurrentStudyError.of(study, 0)
 
     ended = []
 
@@ -240,10 +242,10 @@ def test_observers_hear_of_the_end_even_where_the_last_write_fails():
     first = Study(SPACE, strategy="random", storage=Taken(), name="a", plugins=plugins)
     with (
         pytest.warns(RuntimeWarning, match="could not be written"),
-        pytest.raises(TrialTakenError),
+        pytest.raises(ConcurrentStudyError),
     ):
         first.optimize(value, 3)
-    assert ended == [TrialTakenError]
+    assert ended == [ConcurrentStudyError]
 
 
 def test_a_full_disk_ends_no_search_and_loses_no_trial(path, monkeypatch):

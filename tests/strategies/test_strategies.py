@@ -219,7 +219,7 @@ def test_a_given_size_of_the_design_is_kept():
 
 def test_the_design_is_spread_over_every_range():
     study = Study({"x": Float(0, 1), "y": Float(0, 1)}, strategy=BayesianSearch(n_initial=16))
-    units = np.array([study.ask().unit for _ in range(16)])
+    units = np.array([study.ask().point for _ in range(16)])
     for column in units.T:  # a Sobol sequence of 16 has one point in each sixteenth
         assert sorted(np.floor(column * 16).astype(int)) == list(range(16))
 
@@ -447,7 +447,7 @@ def test_a_batch_is_spread(inference):
     score = _model(strategy._problem(context), context).acquisition(
         np.empty((0, 2)), context.rng(0)
     )
-    taken, greedy = context.taken(), []
+    taken, greedy = context.tried_keys(), []
     for number in range(8):
         greedy.append(maximise(score, study.space, taken, context.rng(number)))
         taken.update(study.space.keys(greedy[-1][None, :]))

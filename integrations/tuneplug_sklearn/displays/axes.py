@@ -94,7 +94,7 @@ def axis_of(space: SearchSpace, name: str, values: Sequence[Any]) -> Axis:
 
     Where one branch has choices and another a range, the values tried are choices as well.
     """
-    declared = [branch[name] for branch in space.branches if name in branch]
+    declared = [branch[name] for branch in space.subspaces if name in branch]
     scalings = {r["scaling"] for r in space.explain_scaling() if r["parameter"] == name}
     listed = [p for p in declared if isinstance(p, Categorical)]
     if scalings and not listed:

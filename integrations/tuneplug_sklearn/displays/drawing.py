@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneplug.optional import Framework
+from tuneplug.optional import OptionalDependency
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -24,8 +24,8 @@ GREY = "0.6"
 
 def pyplot_for(display: object) -> Any:
     """Import pyplot.  Raises MissingDependencyError if matplotlib is not installed."""
-    package = Framework("matplotlib", "matplotlib", "plot")
-    with package.needed_by(f"{type(display).__name__}.plot()"):
+    package = OptionalDependency("matplotlib", "matplotlib", "plot")
+    with package.required_by(f"{type(display).__name__}.plot()"):
         import matplotlib.pyplot as plt
     return plt
 

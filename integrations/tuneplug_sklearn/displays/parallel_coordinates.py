@@ -83,7 +83,7 @@ class ParallelCoordinatesDisplay:
         self.score_name = score_name
         rows = [space.encode(setting) for setting in settings]
         U = np.reshape(rows, (len(settings), space.n_dimensions))
-        U = np.where(space.in_use(U), U, np.nan)
+        U = np.where(space.active_mask(U), U, np.nan)
         self.heights: FloatArray = np.column_stack([U, self._score_heights(self.scores)])
 
     @classmethod
@@ -169,7 +169,7 @@ class ParallelCoordinatesDisplay:
         return self
 
     def _draw_axes(self, ax: Axes) -> None:
-        labels = [*self.space.labels, self.score_name]
+        labels = [*self.space.column_names, self.score_name]
         ax.vlines(range(len(labels)), 0.0, 1.0, color="black", linewidth=0.8, zorder=1.5)
         at = [self._parameter_ticks(parameter) for parameter in self.space.dimensions]
         style: dict[str, Any] = {"ha": "right", "va": "center", "size": "x-small", "zorder": 3}

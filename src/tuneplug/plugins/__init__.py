@@ -3,19 +3,19 @@
 >>> from tuneplug.plugins import hookimpl
 """
 
-from tuneplug.parameters import Parameter
-from tuneplug.plugins.converting import ClassConverter, Converter, no_equal
+from tuneplug.plugins.converters import ClassConverter, Converter, unsupported
+from tuneplug.plugins.hookspecs import API_VERSION, hookimpl
+from tuneplug.plugins.info import PluginInfo
 from tuneplug.plugins.manager import Plugins
-from tuneplug.plugins.records import PluginRecord
-from tuneplug.plugins.spec import API_VERSION, hookimpl
+from tuneplug.space.parameters import Parameter
 
 __all__ = [
     "API_VERSION",
     "ClassConverter",
     "Converter",
     "Parameter",
-    "PluginRecord",
+    "PluginInfo",
     "Plugins",
     "hookimpl",
-    "no_equal",
+    "unsupported",
 ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tuneplug.plugins.converting import Converter, ScipyConverter
-from tuneplug.plugins.spec import hookimpl
-from tuneplug.scaling import Linear, Log, ReverseLog, Scaling
+from tuneplug.plugins.converters import Converter, ScipyConverter
+from tuneplug.plugins.hookspecs import hookimpl
+from tuneplug.space.scaling import Linear, Log, ReverseLog, Scaling
 from tuneplug.stopping import AsynchronousHalving, MedianRule, StoppingRule
 from tuneplug.storage import MemoryStorage, SqliteStorage, Storage
 from tuneplug.strategies import BayesianSearch, GridSearch, HyperbandSearch, RandomSearch, Strategy

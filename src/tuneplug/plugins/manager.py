@@ -23,10 +23,10 @@ from typing import Any
 import pluggy
 
 from tuneplug.errors import PluginError, UnknownNameError
-from tuneplug.plugins import builtin, spec
-from tuneplug.plugins.converting import translated
-from tuneplug.plugins.kinds import KINDS
-from tuneplug.plugins.records import NOT, ONLY, PluginRecord, Status, blocked, strict
+from tuneplug.plugins import builtin, hookspecs
+from tuneplug.plugins.converters import convert_space
+from tuneplug.plugins.extension_points import EXTENSION_POINTS
+from tuneplug.plugins.info import NOT, ONLY, PluginInfo, Status, blocked, strict
 
 __all__ = ["Plugins"]
 
@@ -59,17 +59,17 @@ class Plugins:
 
     installed: bool = True
     _manager: pluggy.PluginManager = field(init=False, repr=False)
-    _records: dict[str, PluginRecord] = field(init=False, repr=False, default_factory=dict)
+    _records: dict[str, PluginInfo] = field(init=False, repr=False, default_factory=dict)
     _loaded: bool = field(init=False, repr=False, default=False)
     _tried: set[importlib.metadata.EntryPoint] = field(init=False, repr=False, default_factory=set)
     _lock: threading.RLock = field(init=False, repr=False, default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
-        self._manager = pluggy.PluginManager(spec.PROJECT)
-        self._manager.add_hookspecs(spec)
-        ours = PluginRecord(spec.PROJECT, spec.PROJECT)
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        ours = PluginInfo(hookspecs.PROJECT, hookspecs.PROJECT)
         with suppress(importlib.metadata.PackageNotFoundError):  # in a frozen program
-            ours.version = importlib.metadata.version(spec.PROJECT)
+            ours.version = importlib.metadata.version(hookspecs.PROJECT)
         self._add(builtin, ours)
 
     def __reduce__(self) -> tuple[type[Plugins], tuple[bool]]:
@@ -88,9 +88,7 @@ class Plugins:
         PluginError
             If it does not fit the hooks, or one of that name is there.
         """
-        record = PluginRecord(
-            name or self._free(getattr(plugin, "__name__", type(plugin).__name__))
-        )
+        record = PluginInfo(name or self._free(getattr(plugin, "__name__", type(plugin).__name__)))
         try:
             self._add(plugin, record)
         except Exception as error:
@@ -101,10 +99,10 @@ class Plugins:
         further = (f"{name} {number}" for number in itertools.count(2))
         return next(n for n in itertools.chain([name], further) if n not in self._records)
 
-    def records(self) -> list[PluginRecord]:
+    def records(self) -> list[PluginInfo]:
         """Return what is known of each plugin, tuneplug's own first."""
         self.load()
-        for kind in KINDS:
+        for kind in EXTENSION_POINTS:
             self._found(kind)  # one that registers what does not fit is found out
         return list(self._records.values())
 
@@ -113,14 +111,14 @@ class Plugins:
         if self._loaded or not self.installed:
             return
         with self._lock:
-            for entry in importlib.metadata.entry_points(group=spec.PROJECT):
+            for entry in importlib.metadata.entry_points(group=hookspecs.PROJECT):
                 if entry not in self._tried:  # by another thread, or until strict mode raised
                     self._load(entry)
                     self._tried.add(entry)
             self._loaded = True
 
     def _load(self, entry: importlib.metadata.EntryPoint) -> None:
-        record = PluginRecord(self._free(entry.name))  # two distributions may call theirs the same
+        record = PluginInfo(self._free(entry.name))  # two distributions may call theirs the same
         with self._isolated(record):
             if entry.dist is not None:
                 record.distribution, record.version = entry.dist.name, entry.dist.version
@@ -130,13 +128,13 @@ class Plugins:
             else:
                 self._add(entry.load(), record)
 
-    def _add(self, plugin: Any, record: PluginRecord) -> None:
+    def _add(self, plugin: Any, record: PluginInfo) -> None:
         """Take a plugin in, all of it or nothing."""
-        made_for = getattr(plugin, "tuneplug_api_version", spec.API_VERSION)
-        if made_for != spec.API_VERSION:
+        made_for = getattr(plugin, "tuneplug_api_version", hookspecs.API_VERSION)
+        if made_for != hookspecs.API_VERSION:
             raise PluginError(
                 f"it is made for version {made_for!r} of the hooks, and this tuneplug has "
-                f"{spec.API_VERSION}: install a version of one that fits the other"
+                f"{hookspecs.API_VERSION}: install a version of one that fits the other"
             )
         if record.name in self._records or self._manager.is_registered(plugin):
             raise PluginError("it, or another one of that name, is already registered")
@@ -159,7 +157,7 @@ class Plugins:
         """
         callers = self._manager.get_hookcallers(plugin) or []
         hooks = tuple(sorted(caller.name for caller in callers))
-        events_and_names = [name for name in spec.__all__ if name.startswith("tuneplug_")]
+        events_and_names = [name for name in hookspecs.__all__ if name.startswith("tuneplug_")]
         unmarked = [n for n in events_and_names if hasattr(plugin, n) and n not in hooks]
         if unmarked or not hooks:
             found = f"{unmarked} is not" if unmarked else "nothing is"
@@ -173,7 +171,7 @@ class Plugins:
         return hooks
 
     @contextmanager
-    def _isolated(self, record: PluginRecord, status: Status = "skipped") -> Iterator[None]:
+    def _isolated(self, record: PluginInfo, status: Status = "skipped") -> Iterator[None]:
         """Within it, whatever a plugin raises leaves it out, and nothing else.
 
         ``SystemExit`` too, and what others derive from ``BaseException``; an interrupt goes on.
@@ -185,7 +183,7 @@ class Plugins:
         except BaseException as error:  # noqa: BLE001  a third party's mistake must not end a search
             self._skip(record, error, status)
 
-    def _skip(self, record: PluginRecord, error: BaseException, status: Status) -> None:
+    def _skip(self, record: PluginInfo, error: BaseException, status: Status) -> None:
         """Go on without a plugin, and say so, once."""
         cause = str(error) if isinstance(error, PluginError) else repr(error)
         if strict():
@@ -204,14 +202,14 @@ class Plugins:
         """Return the classes of a kind that can be named: all but those of ambiguous names."""
         return {name: found[0][1] for name, found in self._found(kind).items() if len(found) == 1}
 
-    def owners(self, kind: str) -> dict[str, list[PluginRecord]]:
+    def providers(self, kind: str) -> dict[str, list[PluginInfo]]:
         """Return for each name of a kind who registers it."""
         return {
             name: [self._records[owner] for owner, _ in found]
             for name, found in self._found(kind).items()
         }
 
-    def named(self, kind: str, name: str, *args: Any) -> Any:
+    def create(self, kind: str, name: str, *args: Any) -> Any:
         """Return an instance of the class that has a name, made with the arguments given.
 
         Raises
@@ -221,7 +219,7 @@ class Plugins:
         PluginError
             If two plugins register it; both are named.
         """
-        for cls in self._classes_of(spec.PROJECT, kind):
+        for cls in self._classes_of(hookspecs.PROJECT, kind):
             if cls.name == name:  # ours need no look at what is installed
                 return cls(*args)
         found = self._found(kind)
@@ -240,7 +238,7 @@ class Plugins:
             error.add_note(f"{kind} {name!r} is registered by plugin {self._records[owner]}")
             raise
 
-    def executor_maker(self, executor: Any) -> Callable[[], Any] | None:
+    def executor_factory(self, executor: Any) -> Callable[[], Any] | None:
         """Return what makes the executor that is asked for; None for one that is there already.
 
         Parameters
@@ -252,7 +250,7 @@ class Plugins:
         if executor is None:
             return None
         if isinstance(executor, str):
-            return partial(self.named, "executor", executor)
+            return partial(self.create, "executor", executor)
         for (owner, cls), *_ in self._found("executor").values():
             adopt = getattr(cls, "adopt", None)
             with self._isolated(self._records[owner]):
@@ -260,7 +258,7 @@ class Plugins:
                     return partial(adopt, executor)
         return None
 
-    def accepting(self, kind: str, *things: Any) -> list[Any]:
+    def matching(self, kind: str, *things: Any) -> list[Any]:
         """Return an instance of each class of a kind that accepts one of the things.
 
         For fit monitors and converters, which are asked and not named; those of other distributions
@@ -276,7 +274,7 @@ class Plugins:
         return accepting
 
     def _is_foreign(self, owner: str) -> bool:
-        return self._records[owner].distribution not in (spec.PROJECT, None)
+        return self._records[owner].distribution not in (hookspecs.PROJECT, None)
 
     def _found(self, kind: str) -> dict[str, list[tuple[str, Any]]]:
         self.load()
@@ -288,18 +286,18 @@ class Plugins:
 
     def _classes_of(self, owner: str, kind: str) -> list[Any]:
         """Return the classes that a plugin registers; one that fails in that is skipped."""
-        hook, record = KINDS[kind].hook, self._records[owner]
+        hook, record = EXTENSION_POINTS[kind].hook, self._records[owner]
         classes: list[Any] = []
         with self._isolated(record):
             for impl in getattr(self._manager.hook, hook).get_hookimpls():
                 if impl.plugin_name == owner:
                     offered: Any = impl.function()
                     classes += offered if isinstance(offered, (list, tuple)) else [offered]
-            if faults := KINDS[kind].faults(classes, ours=owner == spec.PROJECT):
-                raise PluginError("; ".join(faults))
+            if errors := EXTENSION_POINTS[kind].errors(classes, ours=owner == hookspecs.PROJECT):
+                raise PluginError("; ".join(errors))
         return classes if record.status in ("active", "detached") else []
 
-    def translated(self, space: Any) -> Any:
+    def convert_space(self, space: Any) -> Any:
         """Return a declared space with what plugins understand put in tuneplug's words.
 
         Raises
@@ -307,11 +305,11 @@ class Plugins:
         SpaceError
             If a foreign declaration has no equal here.
         """
-        return translated(space, self)
+        return convert_space(space, self)
 
     # ------------------------------------------------------------------ observers
 
-    def tell(self, event: str, **arguments: Any) -> None:
+    def notify(self, event: str, **arguments: Any) -> None:
         """Tell every plugin that observes an event; one that raises is detached, and named."""
         self.load()
         for impl in reversed(getattr(self._manager.hook, event).get_hookimpls()):  # pluggy's order

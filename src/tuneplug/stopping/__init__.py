@@ -1,24 +1,24 @@
 """When a trial ends before its own end, and a search before its budget is spent."""
 
-from tuneplug.curves import Curve, Report, StopTest
-from tuneplug.stopping.base import StoppingRule, unsaid_variance
+from tuneplug.stopping.base import StoppingRule, early_stop_variance
 from tuneplug.stopping.completion import CompletionRule, Convergence, Patience, Target
 from tuneplug.stopping.halving import AsynchronousHalving, HyperbandRule
 from tuneplug.stopping.median import MedianRule
 from tuneplug.stopping.savings import Savings
+from tuneplug.trial.learning_curves import LearningCurve, Report, StopThresholds
 
 __all__ = [
     "AsynchronousHalving",
     "CompletionRule",
     "Convergence",
-    "Curve",
     "HyperbandRule",
+    "LearningCurve",
     "MedianRule",
     "Patience",
     "Report",
     "Savings",
-    "StopTest",
+    "StopThresholds",
     "StoppingRule",
     "Target",
-    "unsaid_variance",
+    "early_stop_variance",
 ]

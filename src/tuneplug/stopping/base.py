@@ -13,19 +13,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from tuneplug.arrays import FloatArray, IndexArray
-from tuneplug.curves import Curve, CurveKey, StopTest
+from tuneplug._typing import FloatArray, IndexArray
 from tuneplug.errors import check_count
 from tuneplug.trial import History, Trial, TrialState
+from tuneplug.trial.learning_curves import CurveKey, LearningCurve, StopThresholds
 
 __all__ = [
     "StoppingRule",
-    "check_grace",
-    "least_steps",
-    "longest",
-    "reaching",
-    "spared",
-    "unsaid_variance",
+    "check_options",
+    "early_stop_variance",
+    "max_length",
+    "n_reaching",
+    "protected_losses",
+    "warmup_steps",
 ]
 
 #: Where no number is given, fits are left alone for this share of the longest one.
@@ -37,41 +37,45 @@ class StoppingRule(ABC):
 
     name: ClassVar[str]
     #: What is as good at a step as one of so many best complete trials was there is let through.
-    n_spared: int = 0
+    n_protected: int = 0
 
     @abstractmethod
-    def test(self, number: int, curves: Mapping[int, Curve], sign: float) -> StopTest | None:
+    def make_threshold(
+        self, number: int, curves: Mapping[int, LearningCurve], sign: float
+    ) -> StopThresholds | None:
         """Return the stop test of a fit that begins now, None if it is to run to its end.
 
         Parameters
         ----------
         number : int
             The trial's.
-        curves : mapping of int to Curve
+        curves : mapping of int to LearningCurve
             What is known of the same fold of other trials that have ended, by trial number; those
             that reported nothing are left out.
         sign : float
             1 where the reported values are minimised, -1 where they are maximised.
         """
 
-    def tests(
-        self, number: int, curves: Mapping[CurveKey, Mapping[int, Curve]]
-    ) -> dict[CurveKey, StopTest]:
+    def make_thresholds(
+        self, number: int, curves: Mapping[CurveKey, Mapping[int, LearningCurve]]
+    ) -> dict[CurveKey, StopThresholds]:
         """Return the stop tests of the fits of a trial, from curves by metric, fold and number.
 
-        They are those of ``test``, except that they let through what is as good at a step as one of
-        the ``n_spared`` best complete trials was there.
+        They are those of ``make_threshold``, except that they let through what is as good at a step as one of
+        the ``n_protected`` best complete trials was there.
         """
         made = {}
         for key, known in curves.items():
-            test = self.test(number, known, next(iter(known.values())).sign)
+            test = self.make_threshold(number, known, next(iter(known.values())).sign)
             if test is not None:
-                what = f"the worst there of the best {self.n_spared}"
-                made[key] = test.lift(spared(known, test.steps, self.n_spared), what)
+                what = f"the worst there of the best {self.n_protected}"
+                made[key] = test.lift(protected_losses(known, test.steps, self.n_protected), what)
         return made
 
 
-def check_grace(min_steps: int | None, min_curves: int, n_startup: int, n_spared: int) -> None:
+def check_options(
+    n_warmup_steps: int | None, n_min_trials: int, n_startup_trials: int, n_protected: int
+) -> None:
     """Check what rules have in common.
 
     Raises
@@ -79,14 +83,14 @@ def check_grace(min_steps: int | None, min_curves: int, n_startup: int, n_spared
     ValueError, TypeError
         If one is out of its range.
     """
-    if min_steps is not None:
-        check_count("min_steps", min_steps, at_least=0)
-    check_count("min_curves", min_curves, at_least=1)
-    check_count("n_startup", n_startup, at_least=0)
-    check_count("n_spared", n_spared, at_least=0)
+    if n_warmup_steps is not None:
+        check_count("n_warmup_steps", n_warmup_steps, at_least=0)
+    check_count("n_min_trials", n_min_trials, at_least=1)
+    check_count("n_startup_trials", n_startup_trials, at_least=0)
+    check_count("n_protected", n_protected, at_least=0)
 
 
-def longest(curves: Mapping[int, Curve]) -> int:
+def max_length(curves: Mapping[int, LearningCurve]) -> int:
     """Return the number of steps of the longest complete curve, or of any if none is complete."""
     lengths = {
         kind: [int(c.steps[-1]) + 1 for c in curves.values() if c.complete or not kind]
@@ -95,18 +99,20 @@ def longest(curves: Mapping[int, Curve]) -> int:
     return max(lengths[True] or lengths[False])
 
 
-def least_steps(min_steps: int | None, curves: Mapping[int, Curve]) -> int:
+def warmup_steps(n_warmup_steps: int | None, curves: Mapping[int, LearningCurve]) -> int:
     """Return for how many steps a fit is left alone."""
-    return max(1, int(GRACE * longest(curves))) if min_steps is None else min_steps
+    return max(1, int(GRACE * max_length(curves))) if n_warmup_steps is None else n_warmup_steps
 
 
-def reaching(curves: Mapping[int, Curve], steps: IndexArray) -> IndexArray:
+def n_reaching(curves: Mapping[int, LearningCurve], steps: IndexArray) -> IndexArray:
     """Return how many fits got as far as each step, shape (m,)."""
     reached = np.array([curve.reaches(steps) for curve in curves.values()], dtype=np.intp)
     return np.asarray(reached.sum(axis=0))
 
 
-def spared(curves: Mapping[int, Curve], steps: IndexArray, n_best: int) -> FloatArray:
+def protected_losses(
+    curves: Mapping[int, LearningCurve], steps: IndexArray, n_best: int
+) -> FloatArray:
     """Return the losses at each step that the best complete trials had at most, shape (m,).
 
     Those are ``n_best`` of them, or the better half where they are few.  A rule that lets these
@@ -118,11 +124,11 @@ def spared(curves: Mapping[int, Curve], steps: IndexArray, n_best: int) -> Float
     best = sorted(complete, key=lambda curve: curve.outcome or 0.0)[:n_best]
     if not best:
         return np.full(len(steps), -np.inf)
-    losses = np.array([curve.at(steps) for curve in best])
+    losses = np.array([curve.value_at(steps) for curve in best])
     return np.asarray(np.where(np.isnan(losses), -np.inf, losses).max(axis=0))
 
 
-def unsaid_variance(trial: Trial, history: History) -> float:
+def early_stop_variance(trial: Trial, history: History) -> float:
     """Return the variance that the value of a stopped trial has for the steps it did not run.
 
     That is a share of the variance of all complete trials: the mean squared way that complete fits
@@ -133,15 +139,15 @@ def unsaid_variance(trial: Trial, history: History) -> float:
     if len(ends) < 2 or not trial.reports:
         return 0.0
     key, curve = list(trial.curves().items())[-1]
-    return float(np.var(ends)) * _share_unsaid(curve, history.curves().get(key, {}))
+    return float(np.var(ends)) * _unresolved_share(curve, history.curves().get(key, {}))
 
 
-def _share_unsaid(curve: Curve, others: Mapping[int, Curve]) -> float:
+def _unresolved_share(curve: LearningCurve, others: Mapping[int, LearningCurve]) -> float:
     ends = [c for c in others.values() if c.complete and np.isfinite(c.losses[-1])]
     if len(ends) < 2:
         return 1.0
     last = np.array([c.losses[-1] for c in ends])
-    there: FloatArray = np.array([c.at(curve.steps[-1:])[0] for c in ends])
+    there: FloatArray = np.array([c.value_at(curve.steps[-1:])[0] for c in ends])
     known = np.isfinite(there)
     spread = float(np.var(last))
     if spread == 0.0 or not known.any():

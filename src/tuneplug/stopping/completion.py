@@ -106,9 +106,9 @@ class Convergence(CompletionRule):
 
     def reason(self, history: History) -> str | None:
         gains = [
-            trial.expected_gain
+            trial.expected_improvement
             for trial in history
-            if trial.state.ended and trial.expected_gain is not None
+            if trial.state.ended and trial.expected_improvement is not None
         ][-N_CONVERGED:]
         if len(gains) < N_CONVERGED or max(gains) >= LEAST_GAIN:
             return None

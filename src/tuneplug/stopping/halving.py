@@ -13,10 +13,10 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from tuneplug.arrays import IndexArray
-from tuneplug.curves import Curve, StopTest
+from tuneplug._typing import IndexArray
 from tuneplug.errors import check_count
-from tuneplug.stopping.base import StoppingRule, check_grace, least_steps, longest
+from tuneplug.stopping.base import StoppingRule, check_options, max_length, warmup_steps
+from tuneplug.trial.learning_curves import LearningCurve, StopThresholds
 
 __all__ = ["AsynchronousHalving", "HyperbandRule", "brackets", "halving_test", "rungs"]
 
@@ -31,8 +31,13 @@ def rungs(least: int, most: int, factor: int) -> IndexArray:
 
 
 def halving_test(
-    name: str, curves: Mapping[int, Curve], at: IndexArray, factor: int, least: int, sign: float
-) -> StopTest | None:
+    name: str,
+    curves: Mapping[int, LearningCurve],
+    at: IndexArray,
+    factor: int,
+    least: int,
+    sign: float,
+) -> StopThresholds | None:
     """Return the test that lets the best 1 / factor of those at a rung pass.
 
     Of m earlier fits at a rung and the new one, the best floor((m + 1) / factor) pass (Li et al.
@@ -42,7 +47,7 @@ def halving_test(
     steps, limits, counts = [], [], []
     for step in at - 1:  # resource r is spent with step r - 1
         there = [c for c in curves.values() if c.reaches(np.array([step]))[0]]
-        losses = np.sort([c.at(np.array([step]))[0] for c in there])
+        losses = np.sort([c.value_at(np.array([step]))[0] for c in there])
         losses = losses[~np.isnan(losses)]
         passing = (len(losses) + 1) // factor
         if passing >= 1 and len(losses) >= least:
@@ -52,7 +57,7 @@ def halving_test(
     if not steps:
         return None
     what = f"the worst of the best 1/{factor}"
-    return StopTest(
+    return StopThresholds(
         name, what, np.array(steps), np.array(limits), np.array(counts, dtype=np.intp), sign
     )
 
@@ -66,17 +71,17 @@ class AsynchronousHalving(StoppingRule):
 
     Parameters
     ----------
-    min_steps : int or None, default None
+    min_resource : int or None, default None
         The first rung, in steps; None is a quarter of the longest fit so far.
     reduction_factor : int, default 3
         One in so many passes a rung; rungs lie so many times as far apart.
-    min_curves : int, default 4
+    n_min_trials : int, default 4
         Earlier fits that must have come to a rung for it to be tested.
-    n_startup : int, default 4
+    n_startup_trials : int, default 4
         The first so many trials are never stopped.
-    n_spared : int, default 3
+    n_protected : int, default 3
         A fit goes on where one of so many best complete trials had been as bad.  The paper has no
-        grace: ``AsynchronousHalving(min_steps=r, min_curves=1, n_startup=0, n_spared=0)``.
+        grace: ``AsynchronousHalving(min_resource=r, n_min_trials=1, n_startup_trials=0, n_protected=0)``.
 
     Raises
     ------
@@ -85,24 +90,26 @@ class AsynchronousHalving(StoppingRule):
     """
 
     name: ClassVar[str] = "asha"
-    min_steps: int | None = None
+    min_resource: int | None = None
     reduction_factor: int = 3
-    min_curves: int = 4
-    n_startup: int = 4
-    n_spared: int = 3
+    n_min_trials: int = 4
+    n_startup_trials: int = 4
+    n_protected: int = 3
 
     def __post_init__(self) -> None:
-        if self.min_steps is not None:
-            check_count("min_steps", self.min_steps, at_least=1)
-        check_grace(self.min_steps, self.min_curves, self.n_startup, self.n_spared)
+        if self.min_resource is not None:
+            check_count("min_resource", self.min_resource, at_least=1)
+        check_options(self.min_resource, self.n_min_trials, self.n_startup_trials, self.n_protected)
         check_count("reduction_factor", self.reduction_factor, at_least=2)
 
-    def test(self, number: int, curves: Mapping[int, Curve], sign: float) -> StopTest | None:
-        if number < self.n_startup or not curves:
+    def make_threshold(
+        self, number: int, curves: Mapping[int, LearningCurve], sign: float
+    ) -> StopThresholds | None:
+        if number < self.n_startup_trials or not curves:
             return None
-        first, factor = least_steps(self.min_steps, curves), self.reduction_factor
-        at = rungs(first, longest(curves), factor)
-        return halving_test(self.name, curves, at, factor, self.min_curves, sign)
+        first, factor = warmup_steps(self.min_resource, curves), self.reduction_factor
+        at = rungs(first, max_length(curves), factor)
+        return halving_test(self.name, curves, at, factor, self.n_min_trials, sign)
 
 
 def brackets(least: int, most: int, factor: int) -> list[int]:
@@ -157,7 +164,9 @@ class HyperbandRule(StoppingRule):
         turn = brackets(self.min_resource, self.max_resource, self.reduction_factor)
         return turn[number % len(turn)]
 
-    def test(self, number: int, curves: Mapping[int, Curve], sign: float) -> StopTest | None:
+    def make_threshold(
+        self, number: int, curves: Mapping[int, LearningCurve], sign: float
+    ) -> StopThresholds | None:
         mine, factor = self.bracket(number), self.reduction_factor
         peers = {n: curve for n, curve in curves.items() if self.bracket(n) == mine}
         at = rungs(self.min_resource * factor**mine, self.max_resource, factor)

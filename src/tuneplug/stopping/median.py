@@ -8,8 +8,8 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from tuneplug.curves import Curve, StopTest
-from tuneplug.stopping.base import StoppingRule, check_grace, least_steps, reaching
+from tuneplug.stopping.base import StoppingRule, check_options, n_reaching, warmup_steps
+from tuneplug.trial.learning_curves import LearningCurve, StopThresholds
 
 __all__ = ["MedianRule"]
 
@@ -29,15 +29,15 @@ class MedianRule(StoppingRule):
 
     Parameters
     ----------
-    min_steps : int or None, default None
+    n_warmup_steps : int or None, default None
         Steps that each fit is left alone for; None is a quarter of the longest one so far.
-    min_curves : int, default 4
+    n_min_trials : int, default 4
         Earlier fits that must have got as far, or be complete, for a step to be tested.
-    n_startup : int, default 4
+    n_startup_trials : int, default 4
         The first so many trials are never stopped.
-    n_spared : int, default 3
+    n_protected : int, default 3
         A fit goes on where one of so many best complete trials had been as bad.  The rule of the
-        service is ``MedianRule(min_steps=0, min_curves=1, n_startup=0, n_spared=0)``.
+        service is ``MedianRule(n_warmup_steps=0, n_min_trials=1, n_startup_trials=0, n_protected=0)``.
 
     Raises
     ------
@@ -46,23 +46,27 @@ class MedianRule(StoppingRule):
     """
 
     name: ClassVar[str] = "median"
-    min_steps: int | None = None
-    min_curves: int = 4
-    n_startup: int = 4
-    n_spared: int = 3
+    n_warmup_steps: int | None = None
+    n_min_trials: int = 4
+    n_startup_trials: int = 4
+    n_protected: int = 3
 
     def __post_init__(self) -> None:
-        check_grace(self.min_steps, self.min_curves, self.n_startup, self.n_spared)
+        check_options(
+            self.n_warmup_steps, self.n_min_trials, self.n_startup_trials, self.n_protected
+        )
 
-    def test(self, number: int, curves: Mapping[int, Curve], sign: float) -> StopTest | None:
-        if number < self.n_startup or len(curves) < self.min_curves:
+    def make_threshold(
+        self, number: int, curves: Mapping[int, LearningCurve], sign: float
+    ) -> StopThresholds | None:
+        if number < self.n_startup_trials or len(curves) < self.n_min_trials:
             return None
         steps = np.unique(np.concatenate([curve.steps for curve in curves.values()]))
-        steps = steps[steps + 1 > least_steps(self.min_steps, curves)]
-        steps = steps[reaching(curves, steps) >= self.min_curves]
+        steps = steps[steps + 1 > warmup_steps(self.n_warmup_steps, curves)]
+        steps = steps[n_reaching(curves, steps) >= self.n_min_trials]
         if len(steps) == 0:
             return None
         means = np.array([curve.running_mean(steps) for curve in curves.values()])
         counts = np.asarray((~np.isnan(means)).sum(axis=0))
         limits = np.nanmedian(means, axis=0)
-        return StopTest(self.name, "the median running average", steps, limits, counts, sign)
+        return StopThresholds(self.name, "the median running average", steps, limits, counts, sign)

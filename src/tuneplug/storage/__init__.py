@@ -3,8 +3,8 @@
 >>> from tuneplug.storage import SqliteStorage
 """
 
-from tuneplug.storage.base import Kept, Record, Storage
+from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
 from tuneplug.storage.memory import MemoryStorage
 from tuneplug.storage.sqlite import SqliteStorage
 
-__all__ = ["Kept", "MemoryStorage", "Record", "SqliteStorage", "Storage"]
+__all__ = ["MemoryStorage", "SqliteStorage", "Storage", "StoredStudy", "TrialRecord"]

@@ -6,18 +6,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
-__all__ = ["Kept", "Record", "Storage"]
+__all__ = ["Storage", "StoredStudy", "TrialRecord"]
 
 #: A trial as JSON has it: strings, numbers (not-a-number and the infinities too), booleans, None,
 #: lists and dicts with strings as keys.  ``record["number"]`` is the number of the trial.
-Record = dict[str, Any]
+TrialRecord = dict[str, Any]
 
 
-class Kept(NamedTuple):
+class StoredStudy(NamedTuple):
     """What a storage has of a study: its settings, and the records of its trials by number."""
 
-    settings: Record
-    records: list[Record]
+    settings: TrialRecord
+    records: list[TrialRecord]
 
 
 class Storage(ABC):
@@ -38,7 +38,7 @@ class Storage(ABC):
     def __init__(self, location: str = "") -> None: ...
 
     @abstractmethod
-    def open(self, study: str, settings: Mapping[str, Any]) -> Kept:
+    def open(self, study: str, settings: Mapping[str, Any]) -> StoredStudy:
         """Return what is kept of a study; one that is not known is begun with these settings.
 
         Raises
@@ -48,17 +48,17 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def add(self, study: str, record: Record) -> None:
+    def add(self, study: str, record: TrialRecord) -> None:
         """Keep the record of a new trial.
 
         Raises
         ------
-        TrialTakenError
+        ConcurrentStudyError
             If the study has a trial of that number: another process runs it too.
         """
 
     @abstractmethod
-    def update(self, study: str, record: Record) -> None:
+    def update(self, study: str, record: TrialRecord) -> None:
         """Put a record in the place of the one of the same number."""
 
     @abstractmethod

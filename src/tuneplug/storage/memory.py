@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, final
 
-from tuneplug.errors import StorageError, TrialTakenError
-from tuneplug.storage.base import Kept, Record, Storage
+from tuneplug.errors import ConcurrentStudyError, StorageError
+from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
 
 __all__ = ["MemoryStorage"]
 
@@ -33,20 +33,20 @@ class MemoryStorage(Storage):
         self._settings: dict[str, str] = {}
         self._records: dict[str, dict[int, str]] = {}  # as text, as a file has them
 
-    def open(self, study: str, settings: Mapping[str, Any]) -> Kept:
+    def open(self, study: str, settings: Mapping[str, Any]) -> StoredStudy:
         self._settings.setdefault(study, json.dumps(settings))
         records = self._records.setdefault(study, {})
-        return Kept(
+        return StoredStudy(
             json.loads(self._settings[study]), [json.loads(records[n]) for n in sorted(records)]
         )
 
-    def add(self, study: str, record: Record) -> None:
+    def add(self, study: str, record: TrialRecord) -> None:
         records = self._of(study)
         if record["number"] in records:
-            raise TrialTakenError.of(study, record["number"])
+            raise ConcurrentStudyError.of(study, record["number"])
         records[record["number"]] = json.dumps(record)
 
-    def update(self, study: str, record: Record) -> None:
+    def update(self, study: str, record: TrialRecord) -> None:
         records = self._of(study)
         if record["number"] not in records:
             raise StorageError(f"study {study!r} has no trial {record['number']} to update")

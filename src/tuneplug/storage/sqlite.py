@@ -15,8 +15,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, final
 
-from tuneplug.errors import StorageError, TrialTakenError
-from tuneplug.storage.base import Kept, Record, Storage
+from tuneplug.errors import ConcurrentStudyError, StorageError
+from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
 
 __all__ = ["SqliteStorage"]
 
@@ -96,7 +96,7 @@ class SqliteStorage(Storage):
         except sqlite3.Error as error:
             raise StorageError(f"{self.path}: {error}") from error
 
-    def open(self, study: str, settings: Mapping[str, Any]) -> Kept:
+    def open(self, study: str, settings: Mapping[str, Any]) -> StoredStudy:
         with self._transaction() as db:
             db.execute(
                 "insert into studies values (?, ?) on conflict do nothing",
@@ -106,19 +106,19 @@ class SqliteStorage(Storage):
             rows = db.execute(
                 "select record from trials where study = ? order by number", (study,)
             ).fetchall()
-        return Kept(json.loads(kept), [json.loads(record) for (record,) in rows])
+        return StoredStudy(json.loads(kept), [json.loads(record) for (record,) in rows])
 
-    def add(self, study: str, record: Record) -> None:
+    def add(self, study: str, record: TrialRecord) -> None:
         with self._transaction() as db:
             row = (study, record["number"], json.dumps(record))
             try:
                 db.execute("insert into trials values (?, ?, ?)", row)
             except sqlite3.IntegrityError as error:
                 if "UNIQUE" in str(error):
-                    raise TrialTakenError.of(study, record["number"]) from None
+                    raise ConcurrentStudyError.of(study, record["number"]) from None
                 raise StorageError(f"{self.path} has no study {study!r}") from error
 
-    def update(self, study: str, record: Record) -> None:
+    def update(self, study: str, record: TrialRecord) -> None:
         with self._transaction() as db:
             changed = db.execute(
                 "update trials set record = ? where study = ? and number = ?",

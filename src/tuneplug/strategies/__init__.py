@@ -1,6 +1,6 @@
 """Strategies: what proposes the next setting."""
 
-from tuneplug.strategies.base import Context, Strategy, Suggestion, draw_free, fill
+from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untried, take_suggestions
 from tuneplug.strategies.bayesian import BayesianSearch
 from tuneplug.strategies.grid import GridSearch
 from tuneplug.strategies.hyperband import HyperbandSearch
@@ -19,6 +19,6 @@ __all__ = [
     "Strategy",
     "Suggestion",
     "WarpCurve",
-    "draw_free",
-    "fill",
+    "sample_untried",
+    "take_suggestions",
 ]

@@ -9,14 +9,14 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from tuneplug.arrays import FloatArray
+from tuneplug._typing import FloatArray
 from tuneplug.errors import SpaceExhausted
 from tuneplug.space import SearchSpace
 from tuneplug.stopping.base import StoppingRule
 from tuneplug.strategies.warps import WarpCurve
 from tuneplug.trial import History, Observation, Trial
 
-__all__ = ["Context", "Strategy", "Suggestion", "draw_free", "fill"]
+__all__ = ["Context", "Strategy", "Suggestion", "sample_untried", "take_suggestions"]
 
 #: Draws made before a space of at most N_LISTED settings is gone through for what is left of it;
 #: of a larger one, N_MORE times as many are made.
@@ -35,7 +35,7 @@ class Suggestion:
         How much of a resource (boosting rounds, epochs) to spend on it; None leaves it open.
     origin : str
         Where it came from: ``"design"``, ``"model"``, ``"random"``, ``"grid"``, ...
-    expected_gain : float or None
+    expected_improvement : float or None
         By how much it is expected to beat the best, in units of the distance between the median
         and the best loss seen; None where the strategy does not know.
     """
@@ -43,7 +43,7 @@ class Suggestion:
     params: dict[str, Any]
     resource: int | None = None
     origin: str = ""
-    expected_gain: float | None = None
+    expected_improvement: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,32 +55,32 @@ class Context:
     space : SearchSpace
     history : History
         Every trial in trial order, running ones included.
-    budget : int or None
+    n_trials : int or None
         Trials planned in all, None if not known.
     seed : int
         Seed of the study.
-    prior : tuple of Observation
+    extra_observations : tuple of Observation
         Results of earlier searches to learn from; no trials of this one.
     """
 
     space: SearchSpace
     history: History
-    budget: int | None
+    n_trials: int | None
     seed: int
-    prior: tuple[Observation, ...] = ()
+    extra_observations: tuple[Observation, ...] = ()
 
     def rng(self, number: int) -> np.random.Generator:
         """Return the generator of trial ``number``: the same in every replay."""
         return np.random.default_rng([self.seed, number])
 
-    def units(self, trials: Sequence[Trial | Observation]) -> FloatArray:
+    def points(self, trials: Sequence[Trial | Observation]) -> FloatArray:
         """Return the places of trials in the unit cube, shape (n, d)."""
-        rows = [trial.unit for trial in trials]
+        rows = [trial.point for trial in trials]
         return np.array(rows, dtype=np.float64).reshape(len(rows), self.space.n_dimensions)
 
-    def taken(self) -> set[bytes]:
+    def tried_keys(self) -> set[bytes]:
         """Return the keys of all settings that were tried or are running."""
-        return set(self.space.keys(self.units(self.history)))
+        return set(self.space.keys(self.points(self.history)))
 
 
 class Strategy(ABC):
@@ -127,36 +127,36 @@ class Strategy(ABC):
             )
         return found[0]
 
-    def n_startup(self, space: SearchSpace, budget: int | None) -> int:
+    def n_startup(self, space: SearchSpace, n_trials: int | None) -> int:
         """Return how many trials at the start are drawn at random, whatever their results.
 
         A host may draw these its own way.
         """
         return 0
 
-    def n_independent(self, space: SearchSpace, budget: int | None) -> int:
+    def n_independent(self, space: SearchSpace, n_trials: int | None) -> int:
         """Return how many trials at the start depend on no result: a host may run them at once."""
-        return self.n_startup(space, budget)
+        return self.n_startup(space, n_trials)
 
     def learned_warps(self, context: Context) -> Mapping[str, WarpCurve]:
         """Return the warp learned for each numeric parameter; empty if nothing is learned."""
         return {}
 
 
-def fill(
+def take_suggestions(
     suggestions: Iterator[Suggestion], context: Context, n: int, *, whole: str = "its"
 ) -> list[Suggestion]:
     """Take up to n suggestions; raise ``SpaceExhausted`` if there is none."""
     taken = [suggestion for _, suggestion in zip(range(n), suggestions, strict=False)]
     if not taken:
         raise SpaceExhausted(
-            f"space exhausted: each of {whole} {len(context.taken())} settings "
+            f"space exhausted: each of {whole} {len(context.tried_keys())} settings "
             "was tried or is running."
         )
     return taken
 
 
-def draw_free(
+def sample_untried(
     space: SearchSpace, taken: Collection[bytes], rng: np.random.Generator
 ) -> FloatArray | None:
     """Draw a snapped row uniformly among those not taken, or return None if none is left.

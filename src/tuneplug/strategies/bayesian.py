@@ -11,11 +11,11 @@ from typing import ClassVar, final, get_args
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from tuneplug._typing import FloatArray
 from tuneplug.acquisition import Acquisition, maximise
-from tuneplug.arrays import FloatArray
 from tuneplug.errors import check_choice, check_count
 from tuneplug.space import SearchSpace
-from tuneplug.strategies.base import Context, Strategy, Suggestion, draw_free, fill
+from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untried, take_suggestions
 from tuneplug.strategies.warps import WarpCurve, learned_curves
 from tuneplug.surrogate.failures import Failures
 from tuneplug.surrogate.gp import GaussianProcess, Layout
@@ -84,22 +84,22 @@ class BayesianSearch(Strategy):
 
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
         with _threadpools().limit(limits=1, user_api="blas"):
-            return fill(self._suggestions(context), context, n)
+            return take_suggestions(self._suggestions(context), context, n)
 
-    def n_startup(self, space: SearchSpace, budget: int | None) -> int:
+    def n_startup(self, space: SearchSpace, n_trials: int | None) -> int:
         if self.n_initial is not None:
             return self.n_initial
-        half = DESIGN_SIZE if budget is None else min(DESIGN_SIZE, budget // 2)
-        return max(half, space.n_branches, MIN_OBSERVATIONS)
+        half = DESIGN_SIZE if n_trials is None else min(DESIGN_SIZE, n_trials // 2)
+        return max(half, space.n_subspaces, MIN_OBSERVATIONS)
 
     def _suggestions(self, context: Context) -> Iterator[Suggestion]:
         space, history = context.space, context.history
-        taken = set() if self.allow_repeats else context.taken()
-        design = self.n_startup(space, context.budget)
-        known = len(history) + len(context.prior)
+        taken = set() if self.allow_repeats else context.tried_keys()
+        design = self.n_startup(space, context.n_trials)
+        known = len(history) + len(context.extra_observations)
         problem = self._problem(context) if known + 1 > design else None
         model = None if problem is None else _model(problem, context)
-        running = list(context.units(history.in_state(TrialState.RUNNING)))
+        running = list(context.points(history.in_state(TrialState.RUNNING)))
         for number in itertools.count(len(history)):
             rng = context.rng(number)
             row, origin, gain = None, "random", None
@@ -111,10 +111,10 @@ class BayesianSearch(Strategy):
                 row, origin = maximise(acquisition, space, taken, rng), "model"
                 gain = None if row is None else model.gain(acquisition, row)
             if row is None or space.keys(row[None, :])[0] in taken:
-                row, origin, gain = draw_free(space, taken, rng), "random", None
+                row, origin, gain = sample_untried(space, taken, rng), "random", None
                 if row is None:
                     return
-            yield Suggestion(space.decode(row), origin=origin, expected_gain=gain)
+            yield Suggestion(space.decode(row), origin=origin, expected_improvement=gain)
             running.append(row)
             if not self.allow_repeats:
                 taken.update(space.keys(row[None, :]))
@@ -122,12 +122,12 @@ class BayesianSearch(Strategy):
     def _problem(self, context: Context) -> Problem | None:
         """Return what there is to learn from; None while it is too little."""
         valued = [t for t in context.history if t.state.ended and t.value is not None]
-        prior = context.prior
+        prior = context.extra_observations
         if len(prior) + len(valued) < MIN_OBSERVATIONS or context.space.n_dimensions == 0:
             return None
         return Problem(
             Layout.of(context.space),
-            context.units([*prior, *valued]),
+            context.points([*prior, *valued]),
             np.append([known.loss for known in prior], context.history.losses(valued)),
             np.array([0.0] * len(prior) + [t.variance or 0.0 for t in valued]),
             warping=self.warping,
@@ -178,7 +178,7 @@ def _model(problem: Problem, context: Context) -> _Model:
     failed = np.array([t.state is TrialState.FAILED for t in ended])
     if failed.all() or not failed.any():
         return _Model(processes, None)
-    U = context.units(ended)
+    U = context.points(ended)
     failures = Failures(problem.layout, U, failed)
     V = U[failed][-N_FAILURES:]
     variance = FAILURE_VARIANCE * np.exp(2.0 * failures.log_success(V))
@@ -201,6 +201,6 @@ def _design(space: SearchSpace, n: int, seed: int) -> FloatArray:
         return np.empty((n, 0))
     low, high = space.bounds.T
     U = low + (high - low) * _design_cube(n, space.n_dimensions, seed)
-    if space.n_branches > 1:
-        U[:, 0] = (np.arange(n) % space.n_branches + 0.5) / space.n_branches
+    if space.n_subspaces > 1:
+        U[:, 0] = (np.arange(n) % space.n_subspaces + 0.5) / space.n_subspaces
     return space.snap(U)

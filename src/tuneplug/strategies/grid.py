@@ -8,7 +8,7 @@ from typing import ClassVar, final
 
 from tuneplug.errors import check_count
 from tuneplug.space import SearchSpace
-from tuneplug.strategies.base import Context, Strategy, Suggestion, fill
+from tuneplug.strategies.base import Context, Strategy, Suggestion, take_suggestions
 
 __all__ = ["GridSearch"]
 
@@ -32,13 +32,13 @@ class GridSearch(Strategy):
         check_count("levels", self.levels, at_least=1)
 
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
-        taken = context.taken()
+        taken = context.tried_keys()
         free = (
             Suggestion(context.space.decode(row), origin="grid")
             for row in context.space.rows(self.levels)
             if context.space.keys(row[None, :])[0] not in taken
         )
-        return fill(free, context, n, whole="the grid's")
+        return take_suggestions(free, context, n, whole="the grid's")
 
-    def n_independent(self, space: SearchSpace, budget: int | None) -> int:
-        return sys.maxsize if budget is None else budget
+    def n_independent(self, space: SearchSpace, n_trials: int | None) -> int:
+        return sys.maxsize if n_trials is None else n_trials

@@ -64,8 +64,8 @@ class HyperbandSearch(Strategy):
         found = self._inner.suggest(context, n)
         return [replace(suggestion, resource=self.max_resource) for suggestion in found]
 
-    def n_startup(self, space: SearchSpace, budget: int | None) -> int:
-        return self._inner.n_startup(space, budget)
+    def n_startup(self, space: SearchSpace, n_trials: int | None) -> int:
+        return self._inner.n_startup(space, n_trials)
 
-    def n_independent(self, space: SearchSpace, budget: int | None) -> int:
-        return self._inner.n_independent(space, budget)
+    def n_independent(self, space: SearchSpace, n_trials: int | None) -> int:
+        return self._inner.n_independent(space, n_trials)

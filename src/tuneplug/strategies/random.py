@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from tuneplug.space import SearchSpace
-from tuneplug.strategies.base import Context, Strategy, Suggestion, draw_free, fill
+from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untried, take_suggestions
 
 __all__ = ["RandomSearch"]
 
@@ -28,15 +28,15 @@ class RandomSearch(Strategy):
     allow_repeats: bool = False
 
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
-        return fill(self._draws(context), context, n)
+        return take_suggestions(self._draws(context), context, n)
 
-    def n_startup(self, space: SearchSpace, budget: int | None) -> int:
-        return sys.maxsize if budget is None else budget
+    def n_startup(self, space: SearchSpace, n_trials: int | None) -> int:
+        return sys.maxsize if n_trials is None else n_trials
 
     def _draws(self, context: Context) -> Iterator[Suggestion]:
-        taken = set() if self.allow_repeats else context.taken()
+        taken = set() if self.allow_repeats else context.tried_keys()
         number = len(context.history)
-        while (row := draw_free(context.space, taken, context.rng(number))) is not None:
+        while (row := sample_untried(context.space, taken, context.rng(number))) is not None:
             yield Suggestion(context.space.decode(row), origin="random")
             number += 1
             if not self.allow_repeats:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tuneplug.arrays import FloatArray
-from tuneplug.parameters import Parameter
+from tuneplug._typing import FloatArray
 from tuneplug.space import SearchSpace
+from tuneplug.space.parameters import Parameter
 from tuneplug.surrogate.gp import GaussianProcess
 from tuneplug.surrogate.learning import Problem, hyperparameter_draws, learn
 from tuneplug.warping import kumaraswamy
@@ -81,7 +81,7 @@ def learned_curves(problem: Problem, space: SearchSpace) -> Mapping[str, WarpCur
     sampled = hyperparameter_draws(problem, n=N_STEPS, burn_in=BURN_IN, thin=THIN)
     curves = {}
     for i, column in enumerate(problem.layout.numeric):
-        parameter, name = space.dimensions[column], space.labels[column]
+        parameter, name = space.dimensions[column], space.column_names[column]
         low, high = parameter.unit_bounds
         unit = np.linspace(low, high, CURVE_POINTS)
         values = parameter.from_unit(unit)

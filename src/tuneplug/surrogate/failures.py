@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from tuneplug.arrays import FloatArray
+from tuneplug._typing import FloatArray
 from tuneplug.surrogate import priors
 from tuneplug.surrogate.gp import GaussianProcess, Hyperparameters, Layout
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
-from tuneplug.arrays import FloatArray, IndexArray
+from tuneplug._typing import FloatArray, IndexArray
 from tuneplug.space import SearchSpace
 from tuneplug.surrogate.kernels import matern52, squared_distances
 from tuneplug.warping import kumaraswamy, kumaraswamy_gradients

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tuneplug.arrays import FloatArray
+from tuneplug._typing import FloatArray
 
 __all__ = ["matern52", "squared_distances"]
 

@@ -22,7 +22,7 @@ from typing import Literal
 
 import numpy as np
 
-from tuneplug.arrays import FloatArray, IndexArray
+from tuneplug._typing import FloatArray, IndexArray
 from tuneplug.surrogate.gp import GaussianProcess, Hyperparameters, Layout
 from tuneplug.surrogate.outputs import Frame, OutputTransform, targets
 from tuneplug.surrogate.posterior import Posterior

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuneplug.arrays import FloatArray
+from tuneplug._typing import FloatArray
 
 __all__ = ["Frame", "OutputTransform", "Targets", "psi", "psi_slope", "targets"]
 

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.linalg import lapack
 from scipy.optimize import minimize
 
-from tuneplug.arrays import FloatArray
+from tuneplug._typing import FloatArray
 from tuneplug.surrogate import priors
 from tuneplug.surrogate.gp import SQRT2, Hyperparameters, Layout
 from tuneplug.surrogate.kernels import matern52, squared_distances

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from tuneplug.errors import SpaceError
-from tuneplug.parameters import Float, Parameter
-from tuneplug.plugins.converting import Converter
+from tuneplug.plugins.converters import Converter
+from tuneplug.plugins.hookspecs import hookimpl
 from tuneplug.plugins.manager import Plugins
-from tuneplug.plugins.spec import hookimpl
 from tuneplug.space import SearchSpace
+from tuneplug.space.parameters import Float, Parameter
 from tuneplug.study import Study
 
 __all__ = ["ConverterContract"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tuneplug.execution import Inline, n_workers
-from tuneplug.parameters import Float
+from tuneplug.space.parameters import Float
 from tuneplug.study import Study
 from tuneplug.trial import Trial, TrialState
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tuneplug.curves import StopTest
-from tuneplug.monitoring import FitMonitor, WatchedFit
+from tuneplug.monitoring import FitMonitor, MonitoredFit
 from tuneplug.trial import Trial
+from tuneplug.trial.learning_curves import StopThresholds
 
 __all__ = ["FitMonitorContract"]
 
@@ -23,9 +23,9 @@ class _StopAfter(dict[Any, Any]):
         super().__init__()
         self.step = step
 
-    def get(self, key: Any, default: Any = None) -> StopTest:
+    def get(self, key: Any, default: Any = None) -> StopThresholds:
         at, limit, n_curves = np.array([self.step]), np.array([-math.inf]), np.array([1])
-        return StopTest("contract", "made to stop", at, limit, n_curves, 1.0)
+        return StopThresholds("contract", "made to stop", at, limit, n_curves, 1.0)
 
 
 class FitMonitorContract:
@@ -38,13 +38,13 @@ class FitMonitorContract:
     #: The step, from 0, after which the tests end a fit.
     stop_after = 4
 
-    def watched(self, estimator: Any, data: Any, *, stop: bool = False) -> WatchedFit:
+    def watched(self, estimator: Any, data: Any, *, stop: bool = False) -> MonitoredFit:
         """Return a fit of a copy of the estimator, which may be made to stop."""
         X, y, X_val, y_val = data
         trial = Trial(0, {}, np.empty(0))
         if stop:
-            trial.stop_tests = _StopAfter(self.stop_after)
-        return WatchedFit(copy.deepcopy(estimator), X, y, trial, {}, X_val, y_val)
+            trial.stop_thresholds = _StopAfter(self.stop_after)
+        return MonitoredFit(copy.deepcopy(estimator), X, y, trial, {}, X_val, y_val)
 
     def outputs(self, estimator: Any, X: Any) -> Any:
         """Return what the fitted estimator says of X; probabilities where it has them."""

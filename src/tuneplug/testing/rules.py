@@ -6,11 +6,11 @@ import pickle
 
 import numpy as np
 
-from tuneplug.curves import Curve, Report
-from tuneplug.parameters import Float
+from tuneplug.space.parameters import Float
 from tuneplug.stopping.base import StoppingRule
 from tuneplug.study import Study
 from tuneplug.trial import Trial, TrialState
+from tuneplug.trial.learning_curves import LearningCurve, Report
 
 __all__ = ["StoppingRuleContract"]
 
@@ -28,25 +28,28 @@ class StoppingRuleContract:
                 break
         return float(trial.params["x"])
 
-    def curves(self, n: int) -> dict[int, Curve]:
+    def curves(self, n: int) -> dict[int, LearningCurve]:
         """Return flat curves of n complete fits, from best to worst."""
         reports = [[Report(step, float(k)) for step in range(self.n_steps)] for k in range(n)]
-        return {k: Curve.of(r, 1.0, complete=True, outcome=float(k)) for k, r in enumerate(reports)}
+        return {
+            k: LearningCurve.from_reports(r, 1.0, complete=True, outcome=float(k))
+            for k, r in enumerate(reports)
+        }
 
     def test_it_has_a_name(self, rule: StoppingRule) -> None:
         assert isinstance(rule.name, str)
         assert rule.name
 
     def test_nothing_is_stopped_that_nothing_is_known_about(self, rule: StoppingRule) -> None:
-        assert rule.test(50, {}, 1.0) is None
+        assert rule.make_threshold(50, {}, 1.0) is None
 
     def test_the_best_so_far_goes_on(self, rule: StoppingRule) -> None:
-        test = rule.test(50, self.curves(20), 1.0)
+        test = rule.make_threshold(50, self.curves(20), 1.0)
         if test is not None:
             assert all(test.reason(step - 1, step, -1.0) is None for step in range(self.n_steps))
 
     def test_steps_ascend_and_have_a_limit_each(self, rule: StoppingRule) -> None:
-        test = rule.test(50, self.curves(20), 1.0)
+        test = rule.make_threshold(50, self.curves(20), 1.0)
         if test is not None:
             assert np.all(np.diff(test.steps) > 0)
             assert len(test.steps) == len(test.limits) == len(test.counts)
@@ -67,7 +70,7 @@ class StoppingRuleContract:
         assert [len(t.reports) for t in one.trials] == [len(t.reports) for t in other.trials]
 
     def test_tests_and_rules_can_be_pickled(self, rule: StoppingRule) -> None:
-        test = pickle.loads(pickle.dumps(rule)).test(50, self.curves(20), 1.0)  # noqa: S301  our own
+        test = pickle.loads(pickle.dumps(rule)).make_threshold(50, self.curves(20), 1.0)  # noqa: S301  our own
         again = pickle.loads(pickle.dumps(test))  # noqa: S301
         assert (again is None) == (test is None)
         if test is not None:

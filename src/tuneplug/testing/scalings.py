@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from tuneplug.parameters import Float
-from tuneplug.scaling import Scaling
 from tuneplug.space import SearchSpace
+from tuneplug.space.parameters import Float
+from tuneplug.space.scaling import Scaling
 
 __all__ = ["ScalingContract"]
 
@@ -28,7 +28,7 @@ class ScalingContract:
 
     def test_the_ends_are_zero_and_one(self, scaling: Scaling) -> None:
         for low, high in self.ranges:
-            assert scaling.fault(low, high) is None
+            assert scaling.error(low, high) is None
             np.testing.assert_allclose(scaling.to_unit([low, high], low, high), [0, 1], atol=1e-12)
             np.testing.assert_array_equal(scaling.from_unit([0.0, 1.0], low, high), [low, high])
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from tuneplug.errors import StorageError, TrialTakenError
-from tuneplug.parameters import Float
-from tuneplug.storage.base import Record, Storage
+from tuneplug.errors import ConcurrentStudyError, StorageError
+from tuneplug.space.parameters import Float
+from tuneplug.storage.base import Storage, TrialRecord
 from tuneplug.study import Study
 from tuneplug.trial import Trial, TrialState
 
 __all__ = ["StorageContract"]
 
 
-def _record(number: int, **more: Any) -> Record:
+def _record(number: int, **more: Any) -> TrialRecord:
     return {"number": number, "state": "running", "params": {"x": 0.1 + number}, **more}
 
 
@@ -77,7 +77,7 @@ class StorageContract:
     def test_a_number_is_taken_once(self, storage: Storage) -> None:
         storage.open("a", {})
         storage.add("a", _record(0, value=1))
-        with pytest.raises(TrialTakenError):
+        with pytest.raises(ConcurrentStudyError):
             self.reopened(storage).add("a", _record(0, value=2))
         assert storage.open("a", {}).records == [_record(0, value=1)]
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tuneplug.errors import SpaceExhausted
-from tuneplug.parameters import Float, Int
+from tuneplug.space.parameters import Float, Int
 from tuneplug.strategies.base import Context, Strategy
 from tuneplug.study import Study
 
@@ -41,7 +41,7 @@ class StrategyContract:
         if trial.number % 4 == 3:
             study.fail(trial, "made to fail")
         else:
-            study.tell(trial, float(np.sum((trial.unit - 0.3) ** 2)))
+            study.tell(trial, float(np.sum((trial.point - 0.3) ** 2)))
 
     def test_it_has_a_name(self, strategy: Strategy) -> None:
         assert isinstance(strategy.name, str)
@@ -51,7 +51,7 @@ class StrategyContract:
         study = self.run(strategy, self.n_trials)
         for trial in study.trials:
             assert study.space.canonical(trial.params) == trial.params
-            assert np.all((trial.unit >= 0.0) & (trial.unit <= 1.0))
+            assert np.all((trial.point >= 0.0) & (trial.point <= 1.0))
 
     def test_the_same_seed_gives_the_same_trials(self, strategy: Strategy) -> None:
         copied = pickle.loads(pickle.dumps(strategy))  # noqa: S301  our own
@@ -72,7 +72,7 @@ class StrategyContract:
     def test_no_setting_is_suggested_twice(self, strategy: Strategy) -> None:
         study = self.run(strategy, self.n_trials)
         if not strategy.allow_repeats:
-            keys = study.space.keys(np.array([trial.unit for trial in study.trials]))
+            keys = study.space.keys(np.array([trial.point for trial in study.trials]))
             assert len(set(keys)) == len(keys)
 
     def test_suggestions_of_one_call_are_settings_not_tried_and_differ(
@@ -86,13 +86,13 @@ class StrategyContract:
         keys = study.space.keys(study.space.snap(rows))
         if not strategy.allow_repeats:
             assert len(set(keys)) == len(keys)
-            assert not set(keys) & context.taken()
+            assert not set(keys) & context.tried_keys()
 
     def test_running_trials_are_not_suggested_again(self, strategy: Strategy) -> None:
         study = self.run(strategy, 4)
         asked = [study.ask() for _ in range(4)]
         if not strategy.allow_repeats:
-            keys = study.space.keys(np.array([trial.unit for trial in asked]))
+            keys = study.space.keys(np.array([trial.point for trial in asked]))
             assert len(set(keys)) == 4
 
     def test_a_finite_space_is_gone_through_and_then_exhausted(self, strategy: Strategy) -> None:

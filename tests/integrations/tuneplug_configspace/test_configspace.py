@@ -66,7 +66,7 @@ def conditional():
     ids=repr,
 )
 def test_a_range_keeps_its_ends_and_its_scale(declared, expected):
-    assert Plugins().translated({"x": declared})["x"] == expected
+    assert Plugins().convert_space({"x": declared})["x"] == expected
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_range_keeps_its_ends_and_its_scale(declared, expected):
     ids=repr,
 )
 def test_choices_keep_their_order_and_types(declared, values):
-    parameter = Plugins().translated({"x": declared})["x"]
+    parameter = Plugins().convert_space({"x": declared})["x"]
     assert isinstance(parameter, Categorical)
     assert parameter.values == values
     assert [type(v) for v in parameter.values] == [type(v) for v in values]
@@ -88,7 +88,7 @@ def test_choices_keep_their_order_and_types(declared, values):
 
 def test_every_setting_of_the_converted_space_is_one_of_the_space_and_the_other_way_round():
     theirs = conditional()
-    ours = SearchSpace(Plugins().translated(theirs))
+    ours = SearchSpace(Plugins().convert_space(theirs))
     for setting in ours.sample(300, np.random.default_rng(0)):
         Configuration(theirs, values=setting).check_valid_configuration()
     theirs.seed(0)
@@ -109,7 +109,7 @@ def test_every_setting_of_the_converted_space_is_one_of_the_space_and_the_other_
     ],
 )
 def test_a_condition_becomes_when(condition, when):
-    assert Plugins().translated(conditional())[condition].when == when
+    assert Plugins().convert_space(conditional())[condition].when == when
 
 
 def test_what_is_never_active_is_in_no_setting():
@@ -120,11 +120,11 @@ def test_what_is_never_active_is_in_no_setting():
         EqualsCondition(theirs["n"], theirs["k"], "a"),
     ]
     theirs.add(AndConjunction(*never), *below)
-    assert set(Plugins().translated(theirs)) == {"k", "n", "y"}
+    assert set(Plugins().convert_space(theirs)) == {"k", "n", "y"}
     theirs = ConfigurationSpace({"n": (1, 3), "x": (1, 5), "y": (0.0, 1.0)})
     theirs.add(LessThanCondition(theirs["x"], theirs["n"], 1))
     theirs.add(LessThanCondition(theirs["y"], theirs["x"], 3))
-    assert set(Plugins().translated(theirs)) == {"n"}
+    assert set(Plugins().convert_space(theirs)) == {"n"}
     assert {tuple(configuration) for configuration in theirs.sample_configuration(20)} == {("n",)}
 
 

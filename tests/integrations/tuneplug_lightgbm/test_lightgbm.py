@@ -11,7 +11,7 @@ import pytest
 from booster_libraries import ROUNDS, X_TRAIN, X_VALID, Y_TRAIN, Y_VALID, LightGBM, auc_of
 
 from tuneplug import Float, Int, Study
-from tuneplug.monitoring import WatchedFit
+from tuneplug.monitoring import MonitoredFit
 from tuneplug_lightgbm import LightGBMMonitor, TrialCallback, recommended_space
 from tuneplug_lightgbm._compat import encodes_eval_y, results, takes_eval_x
 
@@ -28,7 +28,7 @@ def new_trial(direction="minimize"):
 def watched(model, y=Y_TRAIN, y_val=Y_VALID, **params):
     trial = new_trial()
     trial.direction = None
-    return WatchedFit(model, X_TRAIN, y, trial, params, X_VALID, y_val)
+    return MonitoredFit(model, X_TRAIN, y, trial, params, X_VALID, y_val)
 
 
 @pytest.mark.parametrize(("metric", "way"), [("mape", "minimize"), ("auc", "maximize")])
@@ -144,7 +144,7 @@ def test_early_stopping_goes_by_all_its_names(alias):
     fit = watched(model)
     assert len(fit.trial.reports) == 0
     assert monitor.fit(fit) == len(fit.trial.reports) - 3
-    monitor.for_refit(model, {}, 4)
+    monitor.refit_params(model, {}, 4)
     assert not monitor.has_early_stopping(model, {})
     assert LightGBM.rounds(model.fit(X_TRAIN, Y_TRAIN)) == 4
     assert not monitor.has_early_stopping(LightGBM.classifier(**{alias: 0}), {})
@@ -154,7 +154,7 @@ def test_early_stopping_goes_by_all_its_names(alias):
 @pytest.mark.parametrize("alias", ["num_iterations", "num_boost_round", "n_iter", "max_iter"])
 def test_a_refit_sets_the_rounds_by_the_name_that_counts(alias):
     model = LightGBM.classifier(**{alias: 20})
-    LightGBMMonitor().for_refit(model, {}, 4)
+    LightGBMMonitor().refit_params(model, {}, 4)
     assert LightGBM.rounds(model.fit(X_TRAIN, Y_TRAIN)) == 4
 
 

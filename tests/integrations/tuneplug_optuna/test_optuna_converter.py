@@ -14,7 +14,7 @@ from tuneplug_sklearn import WarpedBayesSearchCV
 
 
 def translated(space):
-    return Plugins().translated(space)
+    return Plugins().convert_space(space)
 
 
 def one(declared):

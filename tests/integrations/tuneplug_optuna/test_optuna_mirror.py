@@ -132,8 +132,10 @@ def test_what_else_is_known_is_in_the_attributes():
 def test_what_a_model_expected_of_a_setting_is_kept():
     study = Study({"x": Float(0.0, 1.0)}, seed=0)
     study.optimize(lambda trial: trial.params["x"] ** 2, 8)
-    gains = [t.user_attrs.get("expected_gain") for t in mirror(study, InMemoryStorage()).trials]
-    assert gains == [trial.expected_gain for trial in study.trials]
+    gains = [
+        t.user_attrs.get("expected_improvement") for t in mirror(study, InMemoryStorage()).trials
+    ]
+    assert gains == [trial.expected_improvement for trial in study.trials]
     assert gains[-1] is not None
 
 

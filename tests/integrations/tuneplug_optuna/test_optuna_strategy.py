@@ -155,7 +155,7 @@ def test_trials_are_told_as_optuna_would_have_them():
 
 def test_results_of_earlier_searches_are_told_first():
     study = Study({"x": Float(0.0, 1.0)}, strategy=OptunaStrategy(Recorder()), seed=0)
-    study.add_prior({"x": 0.125}, 2.0)
+    study.add_observation({"x": 0.125}, 2.0)
     seen = last_seen(study)
     assert seen[0].params == {"x": 0.125}
     assert seen[0].value == 2.0

@@ -79,7 +79,7 @@ class BayesSearchCV(BaseSearchCV):
             if not isinstance(space, dict):
                 raise TypeError(f"a search space must be a dict, but got {space!r}")
             dimensions = {name: check_dimension(given) for name, given in space.items()}
-            budgets.append((Plugins().translated(dimensions), n_iter))
+            budgets.append((Plugins().convert_space(dimensions), n_iter))
         return budgets
 
     @property

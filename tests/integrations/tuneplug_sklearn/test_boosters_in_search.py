@@ -26,7 +26,7 @@ from tuneplug_xgboost import XGBoostMonitor
 X, Y = load_breast_cancer(return_X_y=True)
 NAMES = np.array(["malignant", "benign"])[Y]
 SPACE = {"learning_rate": Float(0.001, 1.0), "reg_lambda": Float(1e-3, 1e3)}
-EAGER = MedianRule(min_steps=2, min_curves=3, n_startup=4)
+EAGER = MedianRule(n_warmup_steps=2, n_min_trials=3, n_startup_trials=4)
 
 
 def xgb(**params):
@@ -115,7 +115,7 @@ def test_stops_are_the_same_on_one_process_two_processes_and_threads(model):
 
 @BOTH
 def test_with_nothing_to_stop_scores_and_predictions_are_those_of_plain_fits(model):
-    watched = searched(model(), n_iter=3, stopping=MedianRule(min_steps=10**6))
+    watched = searched(model(), n_iter=3, stopping=MedianRule(n_warmup_steps=10**6))
     plain = searched(model(), n_iter=3)
     for fold in range(3):
         name = f"split{fold}_test_score"
@@ -128,13 +128,13 @@ def test_with_nothing_to_stop_scores_and_predictions_are_those_of_plain_fits(mod
 def test_a_slow_starter_is_left_alone_before_warm_up_and_without_enough_curves(model):
     """S34: the rates differ by 30, the best needs many rounds."""
     space = {"learning_rate": [0.3, 0.25, 0.2, 0.01, 0.02, 0.015]}
-    rule = MedianRule(min_steps=15, min_curves=3, n_startup=3)
+    rule = MedianRule(n_warmup_steps=15, n_min_trials=3, n_startup_trials=3)
     search = searched(model(), space=space, n_iter=6, strategy="grid", stopping=rule)
     trials = search.study_.trials
     assert {t.state.value for t in trials[:3]} == {"complete"}
     for trial in trials:
         assert all(sum(r.fold == fold for r in trial.reports) >= 15 for fold in {0})
-    lonely = MedianRule(min_steps=1, min_curves=7, n_startup=0)
+    lonely = MedianRule(n_warmup_steps=1, n_min_trials=7, n_startup_trials=0)
     search = searched(model(), space=space, n_iter=6, strategy="grid", stopping=lonely)
     assert {t.state.value for t in search.study_.trials} == {"complete"}
 

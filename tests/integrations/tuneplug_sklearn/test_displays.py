@@ -265,7 +265,7 @@ def test_other_scalings_become_a_scale_that_is_even_in_the_unit_cube(declared, v
     drawn = TriedSettingsDisplay(settings=settings, scores=[1, 2, 3], space=space).plot()
     drawn.figure_.canvas.draw()
     assert drawn.ax_.get_xscale() == "function"
-    parameter = space.branches[0]["x"]
+    parameter = space.subspaces[0]["x"]
     # Lines between 257 points: exact at ticks that are among them.
     ticks = drawn.ax_.xaxis.get_transform().transform(drawn.ax_.get_xticks())
     np.testing.assert_allclose(ticks, parameter.to_unit(drawn.ax_.get_xticks()), atol=1e-12)

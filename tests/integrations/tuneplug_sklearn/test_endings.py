@@ -442,7 +442,7 @@ def test_a_stopped_candidate_is_judged_on_the_folds_that_it_shares_with_the_othe
 
 
 def test_columns_of_states_are_there_only_where_trials_can_be_stopped():
-    extra = {"trial_state", "suggested_by", "stop_reason"}
+    extra = {"trial_state", "origin", "stop_reason"}
     assert not extra & set(fitted(n_iter=3).cv_results_)
     for options in ({"racing": True}, {"timeout": 1e6}, {"trial_timeout": 1e6}):
         assert extra <= set(fitted(n_iter=3, **options).cv_results_)
@@ -466,7 +466,7 @@ def test_a_known_point_is_first_and_earlier_rows_inform_but_are_not_counted_or_r
     """S24: initial points and the ``cv_results_`` of an earlier search."""
     earlier = fitted(n_iter=20, random_state=1)
     known = {"a": 0.31, "b": 7}
-    search = fitted(n_iter=8, initial_points=[known], prior_results=earlier.cv_results_)
+    search = fitted(n_iter=8, initial_points=[known], previous_results=earlier.cv_results_)
     assert search.cv_results_["params"][0] == known
     assert len(search.cv_results_["params"]) == 8
     origins = [trial.origin for trial in search.study_.trials]
@@ -480,30 +480,32 @@ def test_a_known_point_is_first_and_earlier_rows_inform_but_are_not_counted_or_r
 def test_what_earlier_rows_inform_waits_for_the_results_before_it():
     """S24: the model suggests from the first trial on, and with no lag sees each result."""
     earlier = fitted(n_iter=20, random_state=1).cv_results_
-    assert start_study(peak(n_iter=8, prior_results=earlier), None)[1] == 0
+    assert start_study(peak(n_iter=8, previous_results=earlier), None)[1] == 0
     known = [{"a": 0.31, "b": 7}]
-    assert start_study(peak(n_iter=8, prior_results=earlier, initial_points=known), None)[1] == 1
+    assert start_study(peak(n_iter=8, previous_results=earlier, initial_points=known), None)[1] == 1
     one_row = {"params": earlier["params"][:1], "mean_test_score": earlier["mean_test_score"][:1]}
-    assert start_study(peak(n_iter=8, prior_results=one_row), None)[1] == 3
-    assert start_study(peak(n_iter=8, prior_results=earlier, strategy="random"), None)[1] == 8
+    assert start_study(peak(n_iter=8, previous_results=one_row), None)[1] == 3
+    assert start_study(peak(n_iter=8, previous_results=earlier, strategy="random"), None)[1] == 8
 
 
 def test_earlier_rows_outside_of_the_space_are_left_out_with_one_warning():
     earlier = fitted(n_iter=10, random_state=1)
     with pytest.warns(UserWarning, match="of 10 earlier settings are not in the space"):
-        search = fitted(space=SPACE | {"b": Int(5, 9)}, n_iter=3, prior_results=earlier.cv_results_)
+        search = fitted(
+            space=SPACE | {"b": Int(5, 9)}, n_iter=3, previous_results=earlier.cv_results_
+        )
     assert len(search.cv_results_["params"]) == 3
 
 
 def test_earlier_results_without_the_metric_are_refused():
-    with pytest.raises(ValueError, match="prior_results must be the cv_results_"):
-        fitted(prior_results={"params": [{}], "mean_test_f1": [1.0], "mean_test_f2": [1.0]})
+    with pytest.raises(ValueError, match="previous_results must be the cv_results_"):
+        fitted(previous_results={"params": [{}], "mean_test_f1": [1.0], "mean_test_f2": [1.0]})
     assert Peak.n_fits == []
 
 
 def test_earlier_results_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match="2 settings and 1 scores"):
-        fitted(prior_results={"params": [{}, {}], "mean_test_score": [1.0]})
+        fitted(previous_results={"params": [{}, {}], "mean_test_score": [1.0]})
     assert Peak.n_fits == []
 
 

@@ -27,7 +27,7 @@ def skopt():
 
 
 def translated(space):
-    return Plugins().translated(space)
+    return Plugins().convert_space(space)
 
 
 def one(declared):
@@ -147,7 +147,7 @@ def test_every_fault_of_every_sub_space_is_listed_at_once(skopt):
     odd = skopt.Real(1, 2)
     odd.prior = "normal"
     weighted = skopt.Categorical([1, 2], prior=[0.2, 0.8])
-    with pytest.raises(SpaceError, match="3 faults") as caught:
+    with pytest.raises(SpaceError, match="3 errors") as caught:
         translated([{"a": odd}, ({"b": [1]}, 20), {"c": weighted, "d": [1, 2]}])
     lines = str(caught.value).splitlines()[1:]
     assert [line.split(":")[0] for line in lines] == [
@@ -173,9 +173,9 @@ def test_a_dimension_of_another_class_is_refused(skopt):
 def test_the_declaration_is_not_changed(skopt):
     dimension, listed = skopt.Real(0, 1), [1, 2]
     branches = [{"a": dimension, "b": listed}, {"b": listed}]
-    before = copy.copy(branches), [dict(branch) for branch in branches]
+    before = copy.copy(branches), [dict(sub - space) for branch in branches]
     space = translated(branches)
-    assert (branches, [dict(branch) for branch in branches]) == before
+    assert (branches, [dict(sub - space) for branch in branches]) == before
     assert branches[0]["a"] is dimension
     assert space[0]["b"] is listed
     assert space[1] is branches[1]

@@ -426,7 +426,7 @@ def test_all_faults_of_a_space_are_named_in_one_error_before_any_fit():
         search.fit(ROWS, LABELS)
     assert Fragile.n_fits == 0
     lines = str(caught.value).splitlines()
-    assert "3 faults" in lines[0]
+    assert "3 errors" in lines[0]
     assert [line.split(":")[0].strip(" -") for line in lines[1:]] == ["first", "second", "third"]
     assert "low=0" in lines[1]
     assert "high=1" in lines[2]

@@ -126,7 +126,7 @@ def test_the_signature_is_that_of_randomized_search_with_keyword_only_extras():
         "optimize": None,
         "initial_points": None,
         "include_default": False,
-        "prior_results": None,
+        "previous_results": None,
         "executor": None,
         "deterministic": "auto",
         "lag": "auto",

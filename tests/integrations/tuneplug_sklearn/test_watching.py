@@ -26,7 +26,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
 from tuneplug import Float, Int, NoCompletedTrialError, Trial
-from tuneplug.monitoring import FitMonitor, WatchedFit
+from tuneplug.monitoring import FitMonitor, MonitoredFit
 from tuneplug.stopping import MedianRule, StoppingRule
 from tuneplug.strategies import BayesianSearch, HyperbandSearch
 from tuneplug_sklearn import WarpedBayesSearchCV
@@ -35,7 +35,7 @@ from tuneplug_sklearn.watching import in_place_of_fit, inner_split
 
 CANCER = tuple(part[:150] for part in load_breast_cancer(return_X_y=True))
 SPACE = {"learning_rate": Float(1e-3, 1.0), "max_leaf_nodes": Int(2, 32)}
-EAGER = MedianRule(min_steps=1, min_curves=2, n_startup=3)
+EAGER = MedianRule(n_warmup_steps=1, n_min_trials=2, n_startup_trials=3)
 
 
 def hgb(**params):
@@ -92,7 +92,7 @@ class DescentMonitor(FitMonitor):
 
     def fit(self, watched):
         model = watched.estimator.fit(watched.X, watched.y)
-        watched.trial.settle_metric(self.metric, "minimize")
+        watched.trial.set_metric(self.metric, "minimize")
         step = 0
         while step < model.n_steps or model.endless:
             watched.trial.report(model.floor + 1.0 / (1 + step), step)
@@ -172,7 +172,7 @@ def test_what_was_saved_is_told(stopped, capsys):
 
 
 def test_with_nothing_to_stop_scores_and_models_are_those_of_plain_fits():
-    watched = searched(stopping=MedianRule(min_steps=10**6))
+    watched = searched(stopping=MedianRule(n_warmup_steps=10**6))
     plain = searched(stopping=None)
     assert watched.cv_results_["params"] == plain.cv_results_["params"]
     for fold in range(3):
@@ -213,12 +213,12 @@ def test_a_later_fold_may_be_the_one_that_ends_it():
     class Third(StoppingRule):
         name = "third"
 
-        def test(self, number, curves, sign):
+        def make_threshold(self, number, curves, sign):
             return None
 
-        def tests(self, number, curves):
+        def make_thresholds(self, number, curves):
             known = {key: curve for key, curve in curves.items() if key[1] == 2}
-            return EAGER.tests(number, known)
+            return EAGER.make_thresholds(number, known)
 
     search = descended(stopping=Third())
     cut = [t for t in search.study_.trials if t.state.value == "stopped"]
@@ -264,7 +264,7 @@ def test_a_timeout_ends_a_fit_that_would_not_end_and_keeps_the_best_of_what_fini
 
 def test_a_timeout_wins_over_grace():
     space = {"endless": [False, True], "floor": [0.5]}
-    rule = MedianRule(min_steps=10**9, n_startup=10**6)
+    rule = MedianRule(n_warmup_steps=10**9, n_startup_trials=10**6)
     search = descended(space, n_iter=2, strategy="grid", stopping=rule, timeout=0.5)
     assert search.cv_results_["stop_reason"][1] == "timeout"
 
@@ -312,12 +312,12 @@ class Recording(FitMonitor):
 
     def fit(self, watched):
         self.given.append(watched)
-        watched.trial.settle_metric("loss", "minimize")
+        watched.trial.set_metric("loss", "minimize")
         watched.trial.report(1.0, 0)
         watched.estimator.fit(watched.X, watched.y, **watched.params)
         return 7 if self.early else None
 
-    def for_refit(self, estimator, params, n_steps):
+    def refit_params(self, estimator, params, n_steps):
         estimator.set_params(max_iter=n_steps)
         return dict(params)
 
@@ -385,7 +385,7 @@ def test_weights_go_with_the_rows_they_belong_to(given, routing, early):
     assert len(given) == 3
     for watched in given:
         np.testing.assert_array_equal(watched.params["sample_weight"], watched.X[:, 0] + 1)
-        np.testing.assert_array_equal(watched.weight_val, watched.X_val[:, 0] + 1)
+        np.testing.assert_array_equal(watched.sample_weight_val, watched.X_val[:, 0] + 1)
 
 
 @pytest.mark.parametrize("early", [False, True])
@@ -409,10 +409,10 @@ def test_weights_are_those_that_the_last_step_asks_for_by_its_name(
     for watched in given:
         if asked:
             np.testing.assert_array_equal(watched.params["sample_weight"], watched.X[:, 0] + 1)
-            np.testing.assert_array_equal(watched.weight_val, watched.X_val[:, 0] + 1)
+            np.testing.assert_array_equal(watched.sample_weight_val, watched.X_val[:, 0] + 1)
         else:
             assert "sample_weight" not in watched.params
-            assert watched.weight_val is None
+            assert watched.sample_weight_val is None
 
 
 def test_classes_that_a_fold_is_not_trained_on_are_not_evaluated(given):
@@ -600,7 +600,7 @@ def test_histogram_boosting_ends_where_it_stops_early_also_at_the_end_of_a_porti
             n_iter_no_change=patience, scoring=scoring, validation_fraction=fraction, **options
         )
         alone, trial = clone(model).fit(X, y), Trial(0, {}, np.empty(0))
-        HistGradientBoostingMonitor().fit(WatchedFit(model, X, y, trial, {}, X, y))
+        HistGradientBoostingMonitor().fit(MonitoredFit(model, X, y, trial, {}, X, y))
         assert model.n_iter_ == alone.n_iter_
         np.testing.assert_array_equal(model.predict_proba(X), alone.predict_proba(X))
         ends.add(alone.n_iter_)

@@ -12,8 +12,8 @@ from booster_libraries import X_TRAIN, X_VALID, XGBOOST_METRICS, Y_TRAIN, Y_VALI
 from sklearn.metrics import log_loss
 
 from tuneplug import Float, Int, Study
-from tuneplug.monitoring import WatchedFit
-from tuneplug.stopping import StopTest
+from tuneplug.monitoring import MonitoredFit
+from tuneplug.stopping import StopThresholds
 from tuneplug_xgboost import TrialCallback, XGBoostMonitor, recommended_space
 from tuneplug_xgboost.directions import known_direction
 
@@ -127,14 +127,14 @@ def test_the_estimator_has_its_own_callbacks_again_also_after_a_failure():
     model = XGBoost.classifier(callbacks=mine)
     with pytest.raises(ValueError, match="there are 'validation_0-logloss'"):
         XGBoostMonitor("auc").fit(
-            WatchedFit(model, X_TRAIN, Y_TRAIN, new_trial("maximize"), {}, X_VALID, Y_VALID)
+            MonitoredFit(model, X_TRAIN, Y_TRAIN, new_trial("maximize"), {}, X_VALID, Y_VALID)
         )
     assert model.callbacks is mine
 
 
 def test_evaluations_are_printed_where_the_user_asks(capfd):
     XGBoostMonitor().fit(
-        WatchedFit(
+        MonitoredFit(
             XGBoost.classifier(), X_TRAIN, Y_TRAIN, new_trial(), {"verbose": True}, X_VALID, Y_VALID
         )
     )
@@ -149,14 +149,14 @@ DART = {"booster": "dart", "rate_drop": 0.5, "learning_rate": 0.3, "random_state
 
 def test_a_stopped_dart_model_predicts_with_all_its_trees_whatever_early_stopping_found():
     trial = new_trial()
-    trial.stop_tests = {
-        ("validation_0-logloss", 0): StopTest(
+    trial.stop_thresholds = {
+        ("validation_0-logloss", 0): StopThresholds(
             "test", "x", np.array([9]), np.array([-np.inf]), np.array([1]), 1.0
         )
     }
     for save_best in (False, True):
         own = new_trial()
-        own.stop_tests = trial.stop_tests
+        own.stop_thresholds = trial.stop_thresholds
         early = xgboost.callback.EarlyStopping(rounds=50, save_best=save_best)
         model = XGBoost.classifier(n_estimators=30, **DART)
         with pytest.warns(UserWarning, match="the stopped one keeps all its rounds") as seen:

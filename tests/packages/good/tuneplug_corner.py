@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from tuneplug.plugins import hookimpl
-from tuneplug.scaling import Scaling
+from tuneplug.space.scaling import Scaling
 from tuneplug.stopping import MedianRule, StoppingRule
 from tuneplug.strategies import RandomSearch, Strategy, Suggestion
 
@@ -41,9 +41,9 @@ class Patient(StoppingRule):
 
     name = "patient"
 
-    def test(self, number, curves, sign):
+    def make_threshold(self, number, curves, sign):
         longest = max((len(curve.steps) for curve in curves.values()), default=2)
-        return MedianRule(min_steps=max(1, longest // 2)).test(number, curves, sign)
+        return MedianRule(n_warmup_steps=max(1, longest // 2)).make_threshold(number, curves, sign)
 
 
 class Pair(ThreadPoolExecutor):

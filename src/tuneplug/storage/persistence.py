@@ -6,19 +6,19 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tuneplug.errors import SpaceError, StorageError, TrialTakenError
+from tuneplug.errors import ConcurrentStudyError, SpaceError, StorageError
 from tuneplug.space import SearchSpace
-from tuneplug.storage.base import Kept, Record, Storage
-from tuneplug.storage.records import check_choices, from_record, to_record
+from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
+from tuneplug.storage.serialization import check_choices, from_record, to_record
 from tuneplug.trial import Trial, TrialState
 
-__all__ = ["Keeper", "kept_by"]
+__all__ = ["StudyPersistence", "open_persistence"]
 
 #: Why a trial failed that was running when its process ended.
 INTERRUPTED = "interrupted: the process that ran this trial has ended"
 
 
-class Keeper:
+class StudyPersistence:
     """The trials of one study in a storage.
 
     A storage that cannot be written (a full disk, a lock) does not end the study: the trials that
@@ -28,10 +28,10 @@ class Keeper:
     def __init__(self, storage: Storage, study: str) -> None:
         self.storage, self.study = storage, study
         self._n_there = 0  # they are there without a gap
-        self._late: dict[int, Record] = {}
+        self._pending_writes: dict[int, TrialRecord] = {}
         self._warned = False
 
-    def begin(self, settings: Mapping[str, Any], space: SearchSpace) -> Kept:
+    def begin(self, settings: Mapping[str, Any], space: SearchSpace) -> StoredStudy:
         """Return what is kept of the study, which is begun with the settings if there is none.
 
         Raises
@@ -52,7 +52,7 @@ class Keeper:
         self._n_there = len(numbers)
         return kept
 
-    def trials(self, kept: Kept, space: SearchSpace) -> list[Trial]:
+    def trials(self, kept: StoredStudy, space: SearchSpace) -> list[Trial]:
         """Return the trials that are kept; what was running has failed.
 
         Raises
@@ -81,29 +81,29 @@ class Keeper:
 
         Raises
         ------
-        TrialTakenError
+        ConcurrentStudyError
             If another process has added a trial of that number to the study.
         """
-        self._late[trial.number] = to_record(trial)
+        self._pending_writes[trial.number] = to_record(trial)
         try:
             self.flush()
-        except TrialTakenError:
-            self._late.pop(trial.number, None)  # it is not this study's to run
+        except ConcurrentStudyError:
+            self._pending_writes.pop(trial.number, None)  # it is not this study's to run
             raise
 
     def flush(self) -> None:
         """Write what could not be written before; warn if it still cannot, once."""
         try:
-            for number in sorted(self._late):
-                self._write(self._late[number])
-                del self._late[number]
-        except TrialTakenError:
+            for number in sorted(self._pending_writes):
+                self._write(self._pending_writes[number])
+                del self._pending_writes[number]
+        except ConcurrentStudyError:
             raise
         except StorageError as error:
             if not self._warned:
                 self._warned = True
                 warnings.warn(
-                    f"{len(self._late)} trial(s) of study {self.study!r} could not be written, and "
+                    f"{len(self._pending_writes)} trial(s) of study {self.study!r} could not be written, and "
                     f"will be with the next change: {error}",
                     RuntimeWarning,
                     stacklevel=5,
@@ -111,7 +111,7 @@ class Keeper:
         else:
             self._warned = False
 
-    def _write(self, record: Record) -> None:
+    def _write(self, record: TrialRecord) -> None:
         if record["number"] < self._n_there:
             self.storage.update(self.study, record)
         else:
@@ -119,9 +119,9 @@ class Keeper:
             self._n_there += 1
 
 
-def kept_by(
+def open_persistence(
     storage: str | Storage | None, study: str | None, named: Callable[[str, str], Any]
-) -> Keeper | None:
+) -> StudyPersistence | None:
     """Return what keeps a study in a storage, given as an object or as ``"name://location"``.
 
     ``named`` makes the storage that has a name, at a location.
@@ -149,4 +149,4 @@ def kept_by(
         raise TypeError(f"storage must be a URL, a Storage or None, but got {storage!r}")
     if not isinstance(study, str) or not study:
         raise ValueError(f"a study that is kept in a storage needs a name, but got name={study!r}")
-    return Keeper(storage, study)
+    return StudyPersistence(storage, study)

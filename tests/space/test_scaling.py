@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneplug.scaling import (
+from tuneplug.space.scaling import (
     Linear,
     Log,
     ReverseLog,
@@ -33,7 +33,7 @@ class SquareRoot(Scaling):
     def inverse(self, t):
         return t * t
 
-    def fault(self, low, high):
+    def error(self, low, high):
         return None if low >= 0 else f"square_root needs `low >= 0`, but got low={low!r}"
 
 

@@ -1,4 +1,4 @@
-"""SearchSpace: one place in the cube for every setting, and every fault in one message."""
+"""SearchSpace: one place in the cube for every setting, and every error in one message."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def branches(draw):
     branch["inner"] = draw(
         st.sampled_from([Float(0, 1, when=inner), Int(1, 5, when=inner), Int(3, 3, when=inner)])
     )
-    names = draw(st.permutations(list(branch)))
+    names = draw(st.permutations(list(sub - space)))
     return {name: branch[name] for name in names}
 
 
@@ -164,7 +164,7 @@ def test_a_finite_space_lists_what_it_decodes_to():
 
 def test_constants_are_in_every_setting_and_in_no_dimension():
     space = SearchSpace({"a": Float(0, 1), "b": Int(3, 3), "c": ["x"], "d": Float(2, 2)})
-    assert (space.n_dimensions, space.labels) == (1, ["a"])
+    assert (space.n_dimensions, space.column_names) == (1, ["a"])
     assert space.decode([0.5]) == {"a": 0.5, "b": 3, "c": "x", "d": 2.0}
 
 
@@ -183,17 +183,19 @@ def test_a_conditional_constant_comes_and_goes():
 def test_an_inactive_coordinate_rests_in_the_middle():
     space = SearchSpace(BOOSTER)
     row = space.encode({"eta": 1.0, "booster": "gblinear", "seed": 7})
-    assert dict(zip(space.labels, row, strict=True))["rate_drop"] == 0.5
-    assert dict(zip(space.labels, row, strict=True))["max_depth"] == 0.5
+    assert dict(zip(space.column_names, row, strict=True))["rate_drop"] == 0.5
+    assert dict(zip(space.column_names, row, strict=True))["max_depth"] == 0.5
 
 
 def test_in_use_tells_the_coordinates_that_bear_on_the_setting():
     space = SearchSpace(BOOSTER)
     rows = [[0.5, u, 0.1, 0.1] for u in (0.1, 0.5, 0.9)]
-    columns = [space.labels.index(name) for name in ("eta", "booster", "rate_drop", "max_depth")]
+    columns = [
+        space.column_names.index(name) for name in ("eta", "booster", "rate_drop", "max_depth")
+    ]
     U = np.empty((3, 4))
     U[:, columns] = rows
-    used = space.in_use(U)[:, columns].tolist()
+    used = space.active_mask(U)[:, columns].tolist()
     assert used == [[True, True, False, True], [True, True, False, False], [True] * 4]
 
 
@@ -337,7 +339,7 @@ def test_encode_refuses_what_is_no_setting(setting, message):
         SearchSpace(BOOSTER).encode(setting)
 
 
-# -------------------------------------------------------------------------------------- faults
+# -------------------------------------------------------------------------------------- errors
 
 
 def test_every_fault_is_in_one_message():
@@ -358,7 +360,7 @@ def test_every_fault_is_in_one_message():
         }
     )
     lines = message.splitlines()
-    assert lines[0] == "the search space has 10 faults:"
+    assert lines[0] == "the search space has 10 errors:"
     starts = [
         "momentum: log scaling needs `low > 0`",
         "decay: reverse-log scaling needs",
@@ -378,7 +380,7 @@ def test_every_fault_is_in_one_message():
 
 def test_faults_of_all_branches_are_in_one_message():
     message = faults_of([{"a": Float(2, 1)}, {"a": Float(0, 1)}, {"b": Int(3, 1), "c": "x"}, 7])
-    for part in ("4 faults", "[0] a: ", "[2] b: ", "[2] c: ", "[3] a mapping of names"):
+    for part in ("4 errors", "[0] a: ", "[2] b: ", "[2] c: ", "[3] a mapping of names"):
         assert part in message
     assert "[1]" not in message
 
@@ -450,13 +452,13 @@ def test_rows_of_a_continuous_space_need_levels():
 def test_branches_share_a_dimension_they_declare_alike():
     same = {"C": Float(1e-3, 1e3)}
     space = SearchSpace([same | {"kernel": ["linear"]}, {"kernel": ["rbf"], "C": Float(1e-3, 1e3)}])
-    assert space.labels == ["(branch)", "C"]
-    assert space.n_branches == 2
+    assert space.column_names == ["(sub-space)", "C"]
+    assert space.n_subspaces == 2
 
 
 def test_branches_do_not_share_what_they_declare_differently():
     space = SearchSpace([{"C": Float(1e-3, 1e3)}, {"C": Float(1, 2), "g": [1, 2, 3]}])
-    assert space.labels == ["(branch)", "C[0]", "C[1]", "g"]
+    assert space.column_names == ["(sub-space)", "C[0]", "C[1]", "g"]
     assert space.names == ["C", "g"]
 
 

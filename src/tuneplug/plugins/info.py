@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["NOT", "ONLY", "PluginRecord", "Status", "blocked", "strict"]
+__all__ = ["NOT", "ONLY", "PluginInfo", "Status", "blocked", "strict"]
 
 ONLY, NOT, STRICT = "TUNEPLUG_PLUGINS", "TUNEPLUG_DISABLE_PLUGINS", "TUNEPLUG_STRICT_PLUGINS"
 
@@ -20,7 +20,7 @@ Status = Literal["active", "skipped", "blocked", "detached"]
 
 
 @dataclass
-class PluginRecord:
+class PluginInfo:
     """What is known of a plugin.
 
     Attributes

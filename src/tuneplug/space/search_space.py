@@ -6,8 +6,8 @@ A setting is a dict of values in the user's units; every setting has one place i
 - Constants (one value) are part of every setting and of no dimension.
 - A conditional parameter is active where ``when=`` holds.  Inactive, it is absent from the setting
   and its coordinate rests at 0.5, so that it adds no distance between settings.
-- A list of mappings is one space with several branches: a first, hidden dimension says which
-  branch a setting belongs to.  Branches share the dimension of a parameter they declare alike.
+- A list of mappings is one space with several subspaces: a first, hidden dimension says which
+  subspace a setting belongs to.  Sub-spaces share the dimension of a parameter they declare alike.
 """
 
 from __future__ import annotations
@@ -21,10 +21,16 @@ from typing import Any, final
 
 import numpy as np
 
-from tuneplug.arrays import BoolArray, FloatArray
-from tuneplug.categorical import Categorical
-from tuneplug.declaration import REST, checked_branches, may_overlap, parents_first, positions
-from tuneplug.parameters import Parameter, ScalingRecord
+from tuneplug._typing import BoolArray, FloatArray
+from tuneplug.space.categorical import Categorical
+from tuneplug.space.parameters import Parameter, ScalingRecord
+from tuneplug.space.validation import (
+    INACTIVE_COORDINATE,
+    condition_points,
+    may_overlap,
+    parents_first,
+    parse_space,
+)
 
 __all__ = ["SearchSpace"]
 
@@ -35,7 +41,7 @@ ROWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
-class _Gate:
+class _Condition:
     """A condition on another coordinate: it must be active and at one of the points ``at``."""
 
     entry: int
@@ -43,14 +49,14 @@ class _Gate:
 
 
 @dataclass(frozen=True)
-class _Entry:
-    """One parameter in one or more branches; ``column`` is None for a constant."""
+class _Column:
+    """One parameter in one or more subspaces; ``column`` is None for a constant."""
 
     name: str
     parameter: Parameter
     column: int | None
-    gates: tuple[_Gate, ...]
-    branches: tuple[int, ...]
+    conditions: tuple[_Condition, ...]
+    subspaces: tuple[int, ...]
 
 
 @final
@@ -62,12 +68,12 @@ class SearchSpace:
     parameters : mapping of str to parameter, or a list of such mappings
         A parameter is a ``Float``, ``Int`` or ``Categorical``, a list or array of choices, or a
         frozen scipy distribution (anything with ``rvs``).  A list of mappings is one space with
-        several branches.
+        several subspaces.
 
     Raises
     ------
     SpaceError
-        Listing every fault of every parameter at once.
+        Listing every error of every parameter at once.
 
     Examples
     --------
@@ -84,36 +90,36 @@ class SearchSpace:
         self, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | SearchSpace
     ) -> None:
         if isinstance(parameters, SearchSpace):
-            self.branches: list[dict[str, Parameter]] = parameters.branches
+            self.subspaces: list[dict[str, Parameter]] = parameters.subspaces
         else:
-            self.branches = checked_branches(parameters)
+            self.subspaces = parse_space(parameters)
         # Names, because numbers would be taken for ordered.
-        self._branch = Categorical([f"branch {i}" for i in range(len(self.branches))])
-        self._entries: list[_Entry] = []
-        self._columns: list[Parameter] = [self._branch] if len(self.branches) > 1 else []
-        for number, branch in enumerate(self.branches):
-            self._add_branch(number, branch)
-        #: Branches that may hold a setting of an earlier one.
+        self._subspace = Categorical([f"subspace {i}" for i in range(len(self.subspaces))])
+        self._entries: list[_Column] = []
+        self._columns: list[Parameter] = [self._subspace] if len(self.subspaces) > 1 else []
+        for number, subspace in enumerate(self.subspaces):
+            self._add_subspace(number, subspace)
+        #: Sub-spaces that may hold a setting of an earlier one.
         self._overlapping = [
             k
-            for k, branch in enumerate(self.branches)
-            if any(may_overlap(branch, earlier) for earlier in self.branches[:k])
+            for k, subspace in enumerate(self.subspaces)
+            if any(may_overlap(subspace, earlier) for earlier in self.subspaces[:k])
         ]
 
-    def _add_branch(self, number: int, branch: Mapping[str, Parameter]) -> None:
+    def _add_subspace(self, number: int, subspace: Mapping[str, Parameter]) -> None:
         placed: dict[str, int] = {}
-        for name in parents_first(branch):
-            parameter = branch[name]
+        for name in parents_first(subspace):
+            parameter = subspace[name]
             shared = self._shared(name, parameter)
             if shared is not None:
                 entry = self._entries[shared]
-                self._entries[shared] = _Entry(
-                    name, entry.parameter, entry.column, (), (*entry.branches, number)
+                self._entries[shared] = _Column(
+                    name, entry.parameter, entry.column, (), (*entry.subspaces, number)
                 )
                 placed[name] = shared
                 continue
-            gates = tuple(
-                _Gate(placed[parent], tuple(positions(branch[parent], values)))
+            conditions = tuple(
+                _Condition(placed[parent], tuple(condition_points(subspace[parent], values)))
                 for parent, values in (parameter.when or {}).items()
             )
             column = None
@@ -121,12 +127,12 @@ class SearchSpace:
                 column = len(self._columns)
                 self._columns.append(parameter)
             placed[name] = len(self._entries)
-            self._entries.append(_Entry(name, parameter, column, gates, (number,)))
+            self._entries.append(_Column(name, parameter, column, conditions, (number,)))
 
     def _shared(self, name: str, parameter: Parameter) -> int | None:
-        """Return the entry of an earlier branch that declares this parameter alike."""
+        """Return the entry of an earlier subspace that declares this parameter alike."""
         for i, entry in enumerate(self._entries):
-            alike = entry.name == name and not entry.gates and not parameter.when
+            alike = entry.name == name and not entry.conditions and not parameter.when
             if alike and entry.parameter.same_as(parameter):
                 return i
         return None
@@ -136,26 +142,26 @@ class SearchSpace:
     @property
     def names(self) -> list[str]:
         """Names of all parameters, constants included, each once, in order of declaration."""
-        return list(dict.fromkeys(name for branch in self.branches for name in branch))
+        return list(dict.fromkeys(name for subspace in self.subspaces for name in subspace))
 
     @property
     def dimensions(self) -> list[Parameter]:
-        """The parameter behind each of the d columns (a hidden Categorical for the branches)."""
+        """The parameter behind each of the d columns (a hidden Categorical for the subspaces)."""
         return list(self._columns)
 
     @property
-    def labels(self) -> list[str]:
-        """A name for each of the d columns; the hidden one is called ``(branch)``.
+    def column_names(self) -> list[str]:
+        """A name for each of the d columns; the hidden one is called ``(sub-space)``.
 
-        A parameter that branches declare differently has a column each, named ``name[branch]``.
+        A parameter that subspaces declare differently has a column each, named ``name[subspace]``.
         """
         columns = [e for e in self._entries if e.column is not None]
         count = Counter(e.name for e in columns)
         names = {
-            e.column: e.name if count[e.name] == 1 else f"{e.name}[{e.branches[0]}]"
+            e.column: e.name if count[e.name] == 1 else f"{e.name}[{e.subspaces[0]}]"
             for e in columns
         }
-        return [names.get(column, "(branch)") for column in range(self.n_dimensions)]
+        return [names.get(column, "(sub-space)") for column in range(self.n_dimensions)]
 
     @property
     def n_dimensions(self) -> int:
@@ -163,9 +169,9 @@ class SearchSpace:
         return len(self._columns)
 
     @property
-    def n_branches(self) -> int:
+    def n_subspaces(self) -> int:
         """The number of sub-spaces: 1 unless the space was given as a list."""
-        return len(self.branches)
+        return len(self.subspaces)
 
     @property
     def bounds(self) -> FloatArray:
@@ -174,8 +180,10 @@ class SearchSpace:
 
     @property
     def size(self) -> float:
-        """The number of settings: exact without conditions and branches, else an upper bound."""
-        return sum(math.prod(float(p.size) for p in branch.values()) for branch in self.branches)
+        """The number of settings: exact without conditions and subspaces, else an upper bound."""
+        return sum(
+            math.prod(float(p.size) for p in subspace.values()) for subspace in self.subspaces
+        )
 
     def explain_scaling(self) -> list[ScalingRecord]:
         """Return, for each numeric parameter, its scaling, who chose it, why, and advice."""
@@ -204,7 +212,11 @@ class SearchSpace:
         active = self._active(self._snap_columns(U))
         for i, entry in enumerate(self._entries):
             rows = np.flatnonzero(active[:, i])
-            at = np.full(len(rows), REST) if entry.column is None else U[rows, entry.column]
+            at = (
+                np.full(len(rows), INACTIVE_COORDINATE)
+                if entry.column is None
+                else U[rows, entry.column]
+            )
             for row, value in zip(rows, entry.parameter.from_unit(at), strict=True):
                 found[row][entry.name] = value
         names = self.names
@@ -222,27 +234,27 @@ class SearchSpace:
         """
         if not isinstance(params, Mapping):
             raise TypeError(f"a setting must map names to values, but got {params!r}")
-        rows, faults = [], []
-        for number in range(self.n_branches):
+        rows, errors = [], []
+        for number in range(self.n_subspaces):
             try:
                 rows.append(self._encode_in(number, params))
             except ValueError as error:
-                faults.append(str(error))
+                errors.append(str(error))
         if not rows:
-            raise ValueError("; or ".join(dict.fromkeys(faults)))
-        # Of several branches, the first that gives these very types: 1 is one feature, 1.0 all.
+            raise ValueError("; or ".join(dict.fromkeys(errors)))
+        # Of several subspaces, the first that gives these very types: 1 is one feature, 1.0 all.
         kept = (row for row in rows if _same_types(self.decode(row), params))
         return rows[0] if len(rows) == 1 else next(kept, rows[0])
 
-    def _encode_in(self, branch: int, params: Mapping[str, Any]) -> FloatArray:
-        row = np.full(self.n_dimensions, REST)
-        if self.n_branches > 1:
-            row[0] = self._branch.points()[branch]
-        mine = [(i, e) for i, e in enumerate(self._entries) if branch in e.branches]
+    def _encode_in(self, subspace: int, params: Mapping[str, Any]) -> FloatArray:
+        row = np.full(self.n_dimensions, INACTIVE_COORDINATE)
+        if self.n_subspaces > 1:
+            row[0] = self._subspace.points()[subspace]
+        mine = [(i, e) for i, e in enumerate(self._entries) if subspace in e.subspaces]
         for _, entry in mine:
             if entry.name in params:
                 try:
-                    at = positions(entry.parameter, [params[entry.name]])
+                    at = condition_points(entry.parameter, [params[entry.name]])
                 except ValueError as error:
                     raise ValueError(f"{entry.name}: {error}") from None
                 if not at:
@@ -275,22 +287,22 @@ class SearchSpace:
         ``snap(U)`` decodes to the same settings as U and equals the encoding of them.
         """
         snapped = self._snap_columns(U)
-        snapped = np.where(self._used(snapped), snapped, REST)
+        snapped = np.where(self._used(snapped), snapped, INACTIVE_COORDINATE)
         for number in self._overlapping:
-            for i in np.flatnonzero(self._branch.index(snapped[:, 0]) == number):
+            for i in np.flatnonzero(self._subspace.index(snapped[:, 0]) == number):
                 first = self.encode(self.decode(snapped[i]))
-                if first[0] != snapped[i, 0]:  # an earlier branch holds this setting too
+                if first[0] != snapped[i, 0]:  # an earlier subspace holds this setting too
                     snapped[i] = first
         return snapped
 
-    def in_use(self, U: FloatArray) -> BoolArray:
+    def active_mask(self, U: FloatArray) -> BoolArray:
         """Return which coordinates of rows, shape (n, d), bear on their settings."""
         return self._used(self._snap_columns(U))
 
     def _used(self, snapped: FloatArray) -> BoolArray:
         active = self._active(snapped)
         used = np.zeros(snapped.shape, dtype=bool)
-        used[:, : self.n_branches > 1] = True
+        used[:, : self.n_subspaces > 1] = True
         for i, entry in enumerate(self._entries):
             if entry.column is not None:
                 used[:, entry.column] |= active[:, i]
@@ -303,17 +315,17 @@ class SearchSpace:
     def _active(self, snapped: FloatArray) -> BoolArray:
         """Return which entries each row uses, shape (n, number of entries)."""
         active = np.zeros((len(snapped), len(self._entries)), dtype=bool)
-        if self.n_branches > 1:
-            branch = self._branch.index(snapped[:, 0])
+        if self.n_subspaces > 1:
+            subspace = self._subspace.index(snapped[:, 0])
         else:
-            branch = np.zeros(len(snapped), dtype=np.intp)
+            subspace = np.zeros(len(snapped), dtype=np.intp)
         for i, entry in enumerate(self._entries):
-            on = np.isin(branch, entry.branches)
-            for gate in entry.gates:
-                on &= active[:, gate.entry]
-                column = self._entries[gate.entry].column
+            on = np.isin(subspace, entry.subspaces)
+            for condition in entry.conditions:
+                on &= active[:, condition.entry]
+                column = self._entries[condition.entry].column
                 if column is not None:
-                    near = np.abs(snapped[:, [column]] - np.array(gate.at)) < 10.0**-KEY_DIGITS
+                    near = np.abs(snapped[:, [column]] - np.array(condition.at)) < 10.0**-KEY_DIGITS
                     on &= near.any(axis=1)
             active[:, i] = on
         return active
@@ -343,17 +355,17 @@ class SearchSpace:
         if levels is None and math.isinf(self.size):
             raise ValueError("an infinite space has no list of settings: give levels=")
         seen: set[bytes] = set()
-        for number in range(self.n_branches):
-            mine = [e for e in self._entries if number in e.branches]
+        for number in range(self.n_subspaces):
+            mine = [e for e in self._entries if number in e.subspaces]
             columns = [(e.name, e.column) for e in mine if e.column is not None]
             # ParameterGrid: names sorted, the last one changing fastest.
             order = [column for _, column in sorted(columns)]
             axes = [self._columns[j].levels(levels or int(self._columns[j].size)) for j in order]
             points = itertools.product(*axes)
             while block := list(itertools.islice(points, ROWS_AT_ONCE)):
-                rows = np.full((len(block), self.n_dimensions), REST)
-                if self.n_branches > 1:
-                    rows[:, 0] = self._branch.points()[number]
+                rows = np.full((len(block), self.n_dimensions), INACTIVE_COORDINATE)
+                if self.n_subspaces > 1:
+                    rows[:, 0] = self._subspace.points()[number]
                 rows[:, order] = np.array(block)
                 rows = self.snap(rows)
                 for key, row in zip(self.keys(rows), rows, strict=True):
@@ -362,7 +374,7 @@ class SearchSpace:
                         yield row
 
     def __repr__(self) -> str:
-        return f"SearchSpace({self.branches[0] if self.n_branches == 1 else self.branches!r})"
+        return f"SearchSpace({self.subspaces[0] if self.n_subspaces == 1 else self.subspaces!r})"
 
 
 def _same_types(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:

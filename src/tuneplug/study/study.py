@@ -20,17 +20,17 @@ from tuneplug.errors import (
     check_count,
 )
 from tuneplug.execution import Executor, workers
-from tuneplug.frames import to_frame
-from tuneplug.optimizing import Run
-from tuneplug.parameters import ScalingRecord
 from tuneplug.plugins.manager import Plugins
 from tuneplug.space import SearchSpace
-from tuneplug.stopping.base import StoppingRule, unsaid_variance
+from tuneplug.space.parameters import ScalingRecord
+from tuneplug.stopping.base import StoppingRule, early_stop_variance
 from tuneplug.stopping.savings import Savings
 from tuneplug.storage.base import Storage
-from tuneplug.storage.keeping import Keeper, kept_by
+from tuneplug.storage.persistence import StudyPersistence, open_persistence
 from tuneplug.strategies.base import Context, Strategy, Suggestion
 from tuneplug.strategies.warps import WarpCurve
+from tuneplug.study.dataframe import to_frame
+from tuneplug.study.optimize import OptimizeLoop
 from tuneplug.trial import Direction, History, Observation, Trial, TrialState, as_real
 
 if TYPE_CHECKING:
@@ -113,10 +113,12 @@ class Study:
         #: Where names are looked up, and what observes the study.
         self.plugins = Plugins() if plugins is None else plugins
         self.space: SearchSpace = (
-            space if isinstance(space, SearchSpace) else SearchSpace(self.plugins.translated(space))
+            space
+            if isinstance(space, SearchSpace)
+            else SearchSpace(self.plugins.convert_space(space))
         )
         self.strategy: Strategy = (
-            self.plugins.named("strategy", strategy) if isinstance(strategy, str) else strategy
+            self.plugins.create("strategy", strategy) if isinstance(strategy, str) else strategy
         )
         if not isinstance(self.strategy, Strategy):
             raise TypeError(f"strategy must be a name or a Strategy, but got {strategy!r}")
@@ -133,11 +135,11 @@ class Study:
         self._enqueued: dict[bytes, dict[str, Any]] = {}
         self._prior: tuple[Observation, ...] = ()
         self.name = name
-        self._keeper = kept_by(storage, name, partial(self.plugins.named, "storage"))
-        if self._keeper is not None:
-            self._resume(self._keeper, own_seed=seed is not None)
+        self._persistence = open_persistence(storage, name, partial(self.plugins.create, "storage"))
+        if self._persistence is not None:
+            self._resume(self._persistence, own_seed=seed is not None)
 
-    def _resume(self, keeper: Keeper, *, own_seed: bool) -> None:
+    def _resume(self, keeper: StudyPersistence, *, own_seed: bool) -> None:
         """Go on with what is kept of the study."""
         kept = keeper.begin({"direction": self.direction, "seed": self.seed}, self.space)
         if (direction := kept.settings["direction"]) != self.direction:
@@ -159,7 +161,7 @@ class Study:
                 f"stopping must be None with strategy {self.strategy.name!r}, which brings its "
                 f"own, but got {stopping!r}"
             )
-        rule = self.plugins.named("stopping", stopping) if isinstance(stopping, str) else stopping
+        rule = self.plugins.create("stopping", stopping) if isinstance(stopping, str) else stopping
         if not isinstance(rule, StoppingRule):
             raise TypeError(
                 f"stopping must be a name, a StoppingRule or None, but got {stopping!r}"
@@ -169,7 +171,7 @@ class Study:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Within it the study runs trials; observers are told of its start and its end."""
-        self.plugins.tell("tuneplug_study_started", study=self)
+        self.plugins.notify("tuneplug_study_started", study=self)
         error: BaseException | None = None
         try:
             yield
@@ -178,10 +180,10 @@ class Study:
             raise
         finally:
             try:
-                if self._keeper is not None:
-                    self._keeper.flush()
+                if self._persistence is not None:
+                    self._persistence.flush()
             finally:
-                self.plugins.tell("tuneplug_study_finished", study=self, error=error)
+                self.plugins.notify("tuneplug_study_finished", study=self, error=error)
 
     # ------------------------------------------------------------------ ask and tell
 
@@ -199,7 +201,7 @@ class Study:
             key = self._key(params)
         except ValueError as error:
             raise ValueError(f"{params!r} is not in the space: {error}") from None
-        if key not in self._context().taken():
+        if key not in self._context().tried_keys():
             self._enqueued.setdefault(key, dict(params))
 
     def _key(self, params: Mapping[str, Any]) -> bytes:
@@ -227,24 +229,24 @@ class Study:
 
     def _start(self, suggestion: Suggestion, seen: History) -> Trial:
         params = suggestion.params
-        unit = self.space.snap(self.space.encode(params)[None, :])[0]
+        point = self.space.snap(self.space.encode(params)[None, :])[0]
         setting = self.space.canonical(params)
         number = len(self.history)
         trial = Trial(
             number,
             setting,
-            unit,
+            point,
             suggestion.origin,
             started=time.time(),
-            expected_gain=suggestion.expected_gain,
+            expected_improvement=suggestion.expected_improvement,
             resource=suggestion.resource,
             direction=self.direction,
         )
         if self.stopping is not None:
-            trial.stop_tests = self.stopping.tests(number, seen.curves())
+            trial.stop_thresholds = self.stopping.make_thresholds(number, seen.curves())
         self._keep(trial)
         self.history.append(trial)
-        self.plugins.tell("tuneplug_trial_asked", study=self, trial=trial)
+        self.plugins.notify("tuneplug_trial_asked", study=self, trial=trial)
         return trial
 
     def _context(self, history: History | None = None) -> Context:
@@ -256,7 +258,7 @@ class Study:
             self._prior,
         )
 
-    def add_prior(self, params: Mapping[str, Any], value: float) -> None:
+    def add_observation(self, params: Mapping[str, Any], value: float) -> None:
         """Have the strategy learn from a result of an earlier search, in the same units.
 
         It is no trial of this study: not counted, never best, and its setting may be tried again.
@@ -271,8 +273,8 @@ class Study:
         number = as_real(value)
         if not math.isfinite(number):
             raise ValueError(f"the value of an earlier result must be finite, but got {value!r}")
-        unit = self.space.snap(self.space.encode(params)[None, :])[0]
-        self._prior += (Observation(unit, self.history.sign * number),)
+        point = self.space.snap(self.space.encode(params)[None, :])[0]
+        self._prior += (Observation(point, self.history.sign * number),)
 
     def tell(self, trial: Trial, value: float, *, variance: float | None = None) -> None:
         """Record the value of the objective; the trial ends COMPLETE.
@@ -300,14 +302,14 @@ class Study:
             If the trial is not of this study, or has ended.
         """
         mine = self._running(trial)
-        number = trial.value_of(value)
+        number = trial.resolve_value(value)
         if variance is not None and not (math.isfinite(variance) and variance >= 0):
             raise ValueError(f"variance must be finite and not negative, but got {variance!r}")
         if not math.isfinite(number) and not trial.stop_reason:
             self.fail(trial, f"the objective must be finite, but got {number!r}")
             return
         if trial.stop_reason and trial.reports and variance is None:
-            variance = unsaid_variance(trial, self.history)
+            variance = early_stop_variance(trial, self.history)
         if math.isfinite(number):
             mine.value, mine.variance = number, variance
         self._end(mine, trial, TrialState.STOPPED if trial.stop_reason else TrialState.COMPLETE)
@@ -327,7 +329,7 @@ class Study:
     def _running(self, trial: Trial) -> Trial:
         number = trial.number
         known = number < len(self.history)
-        if not known or not np.array_equal(self.history[number].unit, trial.unit):
+        if not known or not np.array_equal(self.history[number].point, trial.point):
             raise TrialError(f"trial {number} is not of this study")
         mine = self.history[number]
         if mine.state.ended:
@@ -342,14 +344,14 @@ class Study:
         mine.state = state
         self._keep(mine)
         if mine.reports:
-            self.plugins.tell(
+            self.plugins.notify(
                 "tuneplug_trial_reported", study=self, trial=mine, reports=mine.reports
             )
-        self.plugins.tell("tuneplug_trial_finished", study=self, trial=mine)
+        self.plugins.notify("tuneplug_trial_finished", study=self, trial=mine)
 
     def _keep(self, trial: Trial) -> None:
-        if self._keeper is not None:
-            self._keeper.write(trial)
+        if self._persistence is not None:
+            self._persistence.write(trial)
 
     # ------------------------------------------------------------------ running an objective
 
@@ -400,8 +402,8 @@ class Study:
             raise ValueError("optimize needs n_trials, a timeout, or both, but got neither")
         if timeout is not None and not timeout > 0:
             raise ValueError(f"timeout must be positive seconds, but got {timeout!r}")
-        make = self.plugins.executor_maker(executor)
-        run = Run(self, objective, n_trials, timeout)
+        make = self.plugins.executor_factory(executor)
+        run = OptimizeLoop(self, objective, n_trials, timeout)
         if n_trials is not None:
             self._budget = max(self._budget or 0, len(self.history) + n_trials)
         with workers(executor, n_jobs, make) as crew, self.running():

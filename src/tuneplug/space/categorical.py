@@ -14,8 +14,8 @@ from typing import Any, final
 
 import numpy as np
 
-from tuneplug.arrays import FloatArray, IndexArray
-from tuneplug.parameters import Condition, Parameter, is_finite, is_real
+from tuneplug._typing import FloatArray, IndexArray
+from tuneplug.space.parameters import Condition, Parameter, is_finite, is_real
 
 __all__ = ["Categorical", "is_choices"]
 
@@ -56,7 +56,7 @@ class Categorical(Parameter):
     choices: Sequence[Any]
     when: Condition | None = field(default=None)
 
-    def faults(self) -> list[str]:
+    def errors(self) -> list[str]:
         choices = self.choices
         if not is_choices(choices):
             return [f"choices must be a list, tuple or array, but got {choices!r}"]
@@ -132,7 +132,7 @@ class Categorical(Parameter):
     def levels(self, n: int) -> FloatArray:
         return self.points()  # leaving choices out would be a decision of its own
 
-    def holds(self, value: Any) -> bool:
+    def contains(self, value: Any) -> bool:
         """Whether the value is one of the choices."""
         return self.position(value) is not None
 

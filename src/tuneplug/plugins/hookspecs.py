@@ -14,8 +14,8 @@ import pluggy
 if TYPE_CHECKING:
     from tuneplug.execution import Executor
     from tuneplug.monitoring import FitMonitor
-    from tuneplug.plugins.converting import Converter
-    from tuneplug.scaling import Scaling
+    from tuneplug.plugins.converters import Converter
+    from tuneplug.space.scaling import Scaling
     from tuneplug.stopping.base import StoppingRule
     from tuneplug.storage.base import Storage
     from tuneplug.strategies.base import Strategy

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tuneplug.arrays import BoolArray, FloatArray, IndexArray
+from tuneplug._typing import BoolArray, FloatArray, IndexArray
 
-__all__ = ["Curve", "CurveKey", "Report", "StopTest"]
+__all__ = ["CurveKey", "LearningCurve", "Report", "StopThresholds"]
 
 #: What makes curves comparable: the metric (None where nobody named it) and the fold (None where
 #: there is one curve a trial).
@@ -31,7 +31,7 @@ class Report(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Curve:
+class LearningCurve:
     """The course of one fit.
 
     Attributes
@@ -55,14 +55,14 @@ class Curve:
     outcome: float | None = None
 
     @classmethod
-    def of(
+    def from_reports(
         cls,
         reports: Sequence[Report],
         sign: float,
         *,
         complete: bool,
         outcome: float | None = None,
-    ) -> Curve:
+    ) -> LearningCurve:
         """Return the curve of the reports of one fit."""
         losses = sign * np.array([report.value for report in reports], dtype=np.float64)
         steps = np.array([report.step for report in reports], dtype=np.intp)
@@ -73,7 +73,7 @@ class Curve:
         """Return whether the fit got as far as each of the steps, shape (m,)."""
         return np.asarray(self.complete | (steps <= self.steps[-1]))
 
-    def at(self, steps: IndexArray) -> FloatArray:
+    def value_at(self, steps: IndexArray) -> FloatArray:
         """Return the last loss up to each step, shape (m,); NaN before the first."""
         return self._up_to(steps, self.losses)
 
@@ -87,7 +87,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class StopTest:
+class StopThresholds:
     """Decides between the steps of one fit whether it goes on; small, and picklable.
 
     Attributes
@@ -120,7 +120,7 @@ class StopTest:
     lifted: BoolArray | None = None
     lifted_to: str = ""
 
-    def lift(self, limits: FloatArray, what: str) -> StopTest:
+    def lift(self, limits: FloatArray, what: str) -> StopThresholds:
         """Return the test with other limits where those are larger."""
         larger = limits > self.limits
         most = np.where(larger, limits, self.limits)

@@ -14,13 +14,13 @@ from tuneplug.trial import Trial, TrialState
 if TYPE_CHECKING:
     from tuneplug.study import Study
 
-__all__ = ["Run"]
+__all__ = ["OptimizeLoop"]
 
 #: Different tracebacks shown when every trial failed.
 N_TRACEBACKS = 3
 
 
-class Run:
+class OptimizeLoop:
     """Trials of an objective, and what is to be said of them in the end.
 
     Parameters
@@ -85,7 +85,7 @@ class Run:
             self._study.fail(trial, outcome.error)
             return
         try:
-            value = trial.value_of(outcome.value)
+            value = trial.resolve_value(outcome.value)
         except TypeError as error:
             self._study.fail(trial, str(error))
         else:

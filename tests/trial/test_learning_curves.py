@@ -7,19 +7,19 @@ import pickle
 import numpy as np
 import pytest
 
-from tuneplug.curves import Curve, Report, StopTest
+from tuneplug.trial.learning_curves import LearningCurve, Report, StopThresholds
 
 
 def curve(*values, start=0, complete=True, sign=1.0):
     reports = [Report(start + step, value) for step, value in enumerate(values)]
-    return Curve.of(reports, sign, complete=complete)
+    return LearningCurve.from_reports(reports, sign, complete=complete)
 
 
 def test_a_complete_curve_holds_on_and_a_cut_one_reaches_its_last_step():
     steps = np.array([0, 1, 2, 9])
     assert curve(3.0, 2.0).reaches(steps).all()
     assert curve(3.0, 2.0, complete=False).reaches(steps).tolist() == [True, True, False, False]
-    assert curve(3.0, 2.0).at(steps).tolist() == [3.0, 2.0, 2.0, 2.0]
+    assert curve(3.0, 2.0).value_at(steps).tolist() == [3.0, 2.0, 2.0, 2.0]
 
 
 def test_the_running_mean_is_of_all_losses_so_far():
@@ -33,7 +33,9 @@ def test_losses_are_minimised_and_nan_is_infinitely_bad():
 
 @pytest.fixture
 def limits():
-    return StopTest("median", "m", np.array([2, 5]), np.array([1.0, 0.5]), np.array([4, 4]), 1.0)
+    return StopThresholds(
+        "median", "m", np.array([2, 5]), np.array([1.0, 0.5]), np.array([4, 4]), 1.0
+    )
 
 
 def test_a_limit_is_passed_once(limits):
@@ -51,7 +53,7 @@ def test_nan_is_worse_than_any_limit_but_one_that_comes_of_nan(limits):
 
 
 def test_a_maximised_value_is_named_in_its_own_units():
-    test = StopTest("asha", "m", np.array([0]), np.array([-0.9]), np.array([3]), -1.0)
+    test = StopThresholds("asha", "m", np.array([0]), np.array([-0.9]), np.array([3]), -1.0)
     assert test.reason(-1, 0, 0.95) is None
     assert test.reason(-1, 0, 0.5) == "asha: 0.5 at step 0 is worse than 0.9, m of 3 fits"
 

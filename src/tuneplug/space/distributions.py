@@ -18,9 +18,9 @@ from typing import Any, final
 
 import numpy as np
 
-from tuneplug.arrays import FloatArray
-from tuneplug.categorical import Categorical, is_choices
-from tuneplug.parameters import (
+from tuneplug._typing import FloatArray
+from tuneplug.space.categorical import Categorical, is_choices
+from tuneplug.space.parameters import (
     Condition,
     Float,
     Int,
@@ -89,7 +89,7 @@ class Quantiles(Parameter):
     reason: str
     when: Condition | None = field(default=None)
 
-    def faults(self) -> list[str]:
+    def errors(self) -> list[str]:
         low, high = self._support
         if math.isnan(low) or math.isnan(high):
             return [f"the distribution has no support: its parameters are invalid ({self.label})"]

@@ -19,7 +19,7 @@ from typing import ClassVar, Literal, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tuneplug.arrays import FloatArray
+from tuneplug._typing import FloatArray
 
 __all__ = [
     "Linear",
@@ -44,7 +44,7 @@ class Scaling(ABC):
     """A strictly increasing function f, and the unit interval that f makes of a range.
 
     A subclass gives ``name``, ``forward`` (f), ``inverse`` and, where f is not defined everywhere,
-    ``fault``.  All functions take and return float arrays of any one shape.
+    ``error``.  All functions take and return float arrays of any one shape.
     """
 
     name: ClassVar[str]
@@ -57,7 +57,7 @@ class Scaling(ABC):
     def inverse(self, t: FloatArray) -> FloatArray:
         """Return the x for which f(x) = t."""
 
-    def fault(self, low: float, high: float) -> str | None:
+    def error(self, low: float, high: float) -> str | None:
         """Say why this scaling cannot serve [low, high], or return None if it can."""
         return None
 
@@ -120,7 +120,7 @@ class Log(Scaling):
     def inverse(self, t: FloatArray) -> FloatArray:
         return np.exp(t)
 
-    def fault(self, low: float, high: float) -> str | None:
+    def error(self, low: float, high: float) -> str | None:
         if low > 0:
             return None
         small = "use a small positive low such as 1e-8 (1 for an Int)"
@@ -148,7 +148,7 @@ class ReverseLog(Scaling):
     def inverse(self, t: FloatArray) -> FloatArray:
         return -np.expm1(-t)
 
-    def fault(self, low: float, high: float) -> str | None:
+    def error(self, low: float, high: float) -> str | None:
         if low >= 0 and high < 1:
             return None
         cure = "use a high just below 1 such as 0.9999" if high == 1 else "use a linear scaling"
@@ -283,8 +283,8 @@ def resolve_scaling(
         )
     if integer and isinstance(scaling, ReverseLog):
         raise ValueError("reverse-log scaling is for Float only: integers are linear or log")
-    if fault := scaling.fault(low, high):
-        raise ValueError(fault)
+    if error := scaling.error(low, high):
+        raise ValueError(error)
     if integer:  # each value owns half a step on either side, the ends included
         low, high = low - 0.5, high + 0.5
     with np.errstate(all="ignore"):

@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 
 from tuneplug.trial import Trial
 
-__all__ = ["FitMonitor", "WatchedFit"]
+__all__ = ["FitMonitor", "MonitoredFit"]
 
 
 @dataclass(frozen=True)
-class WatchedFit:
+class MonitoredFit:
     """One fit, and the trial that watches it.  More attributes may come.
 
     Attributes
@@ -30,15 +30,15 @@ class WatchedFit:
         What to train on.
     trial : Trial
         Made for this one fit: ``report(value, step)``, ``should_stop()`` and, before the first
-        report, ``settle_metric(metric, direction)``.
+        report, ``set_metric(metric, direction)``.
     params : mapping
         Further arguments of ``fit``.
     X_val, y_val : array-like
         What to evaluate on after each step, as the estimator sees its data; of a classifier only
         classes that it is trained on.
-    weight_val : array-like of shape (n_val,) or None
+    sample_weight_val : array-like of shape (n_val,) or None
         Their weights, where ``params`` has ``sample_weight``.
-    compared : bool
+    pruning : bool
         Whether a stopping rule compares the reports: without one, a metric may go either way.
     notes : list of str
         What to warn of, to be added to: all fits of a search together warn once of each.
@@ -51,8 +51,8 @@ class WatchedFit:
     params: Mapping[str, Any] = field(default_factory=dict)
     X_val: Any = None
     y_val: Any = None
-    weight_val: Any = None
-    compared: bool = True
+    sample_weight_val: Any = None
+    pruning: bool = True
     notes: list[str] = field(default_factory=list)
 
 
@@ -70,7 +70,7 @@ class FitMonitor(ABC):
         """Whether this monitor can fit an estimator; must not import the framework to find out."""
 
     @abstractmethod
-    def fit(self, watched: WatchedFit) -> int | None:
+    def fit(self, watched: MonitoredFit) -> int | None:
         """Fit, report after each step, and end where ``trial.should_stop()`` says so.
 
         Where nothing is stopped, the fitted estimator must be the very one that its own ``fit``
@@ -83,7 +83,7 @@ class FitMonitor(ABC):
             otherwise.
         """
 
-    def has_evaluation(self, params: Mapping[str, Any]) -> bool:
+    def has_eval_set(self, params: Mapping[str, Any]) -> bool:
         """Whether arguments of ``fit`` bring evaluation sets of the user's own."""
         return False
 
@@ -91,7 +91,7 @@ class FitMonitor(ABC):
         """Whether the estimator would end its fit early by itself, given evaluation data."""
         return False
 
-    def for_refit(
+    def refit_params(
         self, estimator: Any, params: Mapping[str, Any], n_steps: int | None
     ) -> dict[str, Any]:
         """Set an estimator to train without early stopping: for so many steps, None for all it has.

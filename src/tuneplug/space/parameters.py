@@ -4,7 +4,7 @@ Notation: a parameter maps values to u in [0, 1] and back.  A discrete parameter
 of u for each of its values; its values sit at one point inside, and ``snap`` moves any u to the
 point of the interval it falls in.
 
-Constructors only store what they are given; ``SearchSpace`` calls ``faults`` and reports all of
+Constructors only store what they are given; ``SearchSpace`` calls ``errors`` and reports all of
 them at once.
 """
 
@@ -20,8 +20,8 @@ from typing import Any, Literal, TypedDict, final
 
 import numpy as np
 
-from tuneplug.arrays import FloatArray
-from tuneplug.scaling import Scaling, ScalingChoice, resolve_scaling
+from tuneplug._typing import FloatArray
+from tuneplug.space.scaling import Scaling, ScalingChoice, resolve_scaling
 
 __all__ = [
     "Condition",
@@ -73,7 +73,7 @@ class Parameter(ABC):
         return None
 
     @abstractmethod
-    def faults(self) -> list[str]:
+    def errors(self) -> list[str]:
         """Return every rule that the declaration breaks, in words; empty if it is sound."""
 
     @property
@@ -137,19 +137,19 @@ class _Range(Parameter):
     high: float
     scaling: str | Scaling
 
-    def faults(self) -> list[str]:
-        faults = self._end_faults()
-        if not faults and self.low > self.high:
-            faults.append(f"`low <= high` must hold, but got low={self.low!r}, high={self.high!r}")
-        elif not faults and self.low < self.high:
+    def errors(self) -> list[str]:
+        errors = self._end_errors()
+        if not errors and self.low > self.high:
+            errors.append(f"`low <= high` must hold, but got low={self.low!r}, high={self.high!r}")
+        elif not errors and self.low < self.high:
             try:
                 resolve_scaling(self.scaling, self.low, self.high, integer=isinstance(self, Int))
             except ValueError as error:
-                faults.append(str(error))
-        return faults
+                errors.append(str(error))
+        return errors
 
     @abstractmethod
-    def _end_faults(self) -> list[str]: ...
+    def _end_errors(self) -> list[str]: ...
 
     @cached_property
     def choice(self) -> ScalingChoice:
@@ -191,16 +191,16 @@ class Float(_Range):
     scaling: str | Scaling = "auto"
     when: Condition | None = None
 
-    def _end_faults(self) -> list[str]:
+    def _end_errors(self) -> list[str]:
         ends = (self.low, self.high)
         if not all(map(is_real, ends)):
             return [f"low and high must be numbers, but got low={self.low!r}, high={self.high!r}"]
         if not all(map(is_finite, ends)) or not is_finite(self.high - self.low):
-            fault = (
+            error = (
                 f"low, high and their distance must be finite, but got low={self.low!r}, "
                 f"high={self.high!r}: for an unbounded range give a scipy distribution"
             )
-            return [fault]
+            return [error]
         return []
 
     @property
@@ -255,7 +255,7 @@ class Int(_Range):
     scaling: str | Scaling = "auto"
     when: Condition | None = None
 
-    def _end_faults(self) -> list[str]:
+    def _end_errors(self) -> list[str]:
         ends = (self.low, self.high)
         if not all(map(_is_integer, ends)):
             return [f"low and high must be integers, but got low={self.low!r}, high={self.high!r}"]

@@ -7,36 +7,36 @@ from typing import Any, NamedTuple
 
 from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import builtin
-from tuneplug.plugins.converting import Converter
-from tuneplug.scaling import AUTO_NAMES, NAMED, Scaling
+from tuneplug.plugins.converters import Converter
+from tuneplug.space.scaling import AUTO_NAMES, NAMED, Scaling
 from tuneplug.stopping.base import StoppingRule
 from tuneplug.storage.base import Storage
 from tuneplug.strategies.base import Strategy
 
-__all__ = ["KINDS", "Kind"]
+__all__ = ["EXTENSION_POINTS", "ExtensionPoint"]
 
 
-class Kind(NamedTuple):
+class ExtensionPoint(NamedTuple):
     """Something that can be named: the hook that registers it, and what it has to be."""
 
     hook: str
     base: type | None
     plural: str
     #: Names that no class of ours has, and that mean something all the same.
-    spoken_for: frozenset[str] = frozenset()
+    reserved: frozenset[str] = frozenset()
 
-    def faults(self, classes: Sequence[Any], *, ours: bool) -> list[str]:
+    def errors(self, classes: Sequence[Any], *, ours: bool) -> list[str]:
         """Return what is wrong with the classes that one plugin registers."""
-        faults = [fault for cls in classes if (fault := self._fault(cls)) is not None]
-        if faults or ours:
-            return faults
+        errors = [error for cls in classes if (error := self._error(cls)) is not None]
+        if errors or ours:
+            return errors
         names = [cls.name for cls in classes]
-        taken = {cls.name for cls in getattr(builtin, self.hook, list)()} | self.spoken_for
-        faults += [f"{n!r} of {self.hook} is tuneplug's own name" for n in names if n in taken]
+        taken = {cls.name for cls in getattr(builtin, self.hook, list)()} | self.reserved
+        errors += [f"{n!r} of {self.hook} is tuneplug's own name" for n in names if n in taken]
         twice = sorted({name for name in names if names.count(name) > 1})
-        return faults + [f"{self.hook} must give each class a name, but {n!r} twice" for n in twice]
+        return errors + [f"{self.hook} must give each class a name, but {n!r} twice" for n in twice]
 
-    def _fault(self, cls: Any) -> str | None:
+    def _error(self, cls: Any) -> str | None:
         if not isinstance(cls, type):
             return f"{self.hook} must return classes, but returned {cls!r}"
         if self.base is not None and not issubclass(cls, self.base):
@@ -53,12 +53,14 @@ class Kind(NamedTuple):
         return None
 
 
-KINDS = {
-    "strategy": Kind("tuneplug_strategies", Strategy, "strategies"),
-    "scaling": Kind("tuneplug_scalings", Scaling, "scalings", frozenset({*AUTO_NAMES, *NAMED})),
-    "stopping": Kind("tuneplug_stopping_rules", StoppingRule, "stopping-rules"),
-    "executor": Kind("tuneplug_executors", None, "executors"),
-    "storage": Kind("tuneplug_storages", Storage, "storages"),
-    "fit monitor": Kind("tuneplug_fit_monitors", FitMonitor, "fit-monitors"),
-    "converter": Kind("tuneplug_converters", Converter, "converters"),
+EXTENSION_POINTS = {
+    "strategy": ExtensionPoint("tuneplug_strategies", Strategy, "strategies"),
+    "scaling": ExtensionPoint(
+        "tuneplug_scalings", Scaling, "scalings", frozenset({*AUTO_NAMES, *NAMED})
+    ),
+    "stopping": ExtensionPoint("tuneplug_stopping_rules", StoppingRule, "stopping-rules"),
+    "executor": ExtensionPoint("tuneplug_executors", None, "executors"),
+    "storage": ExtensionPoint("tuneplug_storages", Storage, "storages"),
+    "fit monitor": ExtensionPoint("tuneplug_fit_monitors", FitMonitor, "fit-monitors"),
+    "converter": ExtensionPoint("tuneplug_converters", Converter, "converters"),
 }

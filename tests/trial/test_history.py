@@ -48,7 +48,7 @@ def whole():
                 TrialState.COMPLETE,
                 value=float(number),
                 variance=0.1,
-                expected_gain=0.5,
+                expected_improvement=0.5,
             )
         )
     told[3].state, told[3].value = TrialState.FAILED, None
@@ -69,7 +69,7 @@ def test_a_view_keeps_numbers_settings_and_the_direction(whole):
     assert [(t.number, t.params, t.origin) for t in view] == [
         (t.number, t.params, t.origin) for t in whole
     ]
-    assert all(np.array_equal(a.unit, b.unit) for a, b in zip(view, whole, strict=True))
+    assert all(np.array_equal(a.point, b.point) for a, b in zip(view, whole, strict=True))
 
 
 def test_a_view_leaves_the_history_as_it_is(whole):
@@ -142,7 +142,7 @@ def with_prior(n, direction="minimize", seed=0, n_trials=10):
     sign = 1.0 if direction == "minimize" else -1.0
     study = Study(SPACE, direction=direction, seed=seed, n_trials=n_trials)
     for trial in run(Study(SPACE, strategy="random", seed=9), bowl, n).trials:
-        study.add_prior(trial.params, sign * trial.value)
+        study.add_observation(trial.params, sign * trial.value)
     return study
 
 
@@ -170,7 +170,7 @@ def test_earlier_results_are_no_trials():
     study = with_prior(6, n_trials=2)
     assert study.trials == []
     assert study.history.best() is None
-    study.add_prior({"x": 1.0, "n": 10}, -1e6)
+    study.add_observation({"x": 1.0, "n": 10}, -1e6)
     study.optimize(lambda trial: bowl(trial.params), 2)
     assert [t.number for t in study.trials] == [0, 1]
     assert study.best_value >= 0.0
@@ -179,11 +179,11 @@ def test_earlier_results_are_no_trials():
 def test_settings_of_earlier_results_may_be_tried_again():
     study = Study({"k": [1, 2, 3]}, seed=0)
     for k in (1, 2, 3):
-        study.add_prior({"k": k}, float(k))
+        study.add_observation({"k": k}, float(k))
     asked = [study.ask() for _ in range(3)]
     assert sorted(t.params["k"] for t in asked) == [1, 2, 3]
     study = Study(SPACE, seed=0)
-    study.add_prior({"x": 1.0, "n": 10}, 0.0)
+    study.add_observation({"x": 1.0, "n": 10}, 0.0)
     study.enqueue({"x": 1.0, "n": 10})
     assert study.ask().params == {"x": 1.0, "n": 10}
 
@@ -200,11 +200,11 @@ def test_a_strategy_is_given_earlier_results_as_losses_in_the_unit_cube(directio
             return [Suggestion({"x": 0.5})]
 
     study = Study(LINE, strategy=Spy(), direction=direction, seed=0)
-    study.add_prior({"x": 0.25}, np.float32(3.0))
+    study.add_observation({"x": 0.25}, np.float32(3.0))
     study.ask(lag=1)
     (known,) = contexts[0].prior
     assert known.loss == (3.0 if direction == "minimize" else -3.0)
-    assert known.unit == pytest.approx([0.25])
+    assert known.point == pytest.approx([0.25])
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_a_strategy_is_given_earlier_results_as_losses_in_the_unit_cube(directio
 def test_a_wrong_earlier_result_is_refused(params, value, error, match):
     study = Study(LINE, seed=0)
     with pytest.raises(error, match=match):
-        study.add_prior(params, value)
+        study.add_observation(params, value)
     assert study.ask().params == Study(LINE, seed=0).ask().params
 
 
@@ -235,19 +235,19 @@ def test_model_guided_trials_alone_say_what_was_expected_of_them():
     run(study, bowl, 15)
     assert {t.origin for t in study.trials} == {"user", "design", "model"}
     for trial in study.trials:
-        assert (trial.expected_gain is not None) == (trial.origin == "model")
-        assert trial.expected_gain is None or trial.expected_gain > 0.0
+        assert (trial.expected_improvement is not None) == (trial.origin == "model")
+        assert trial.expected_improvement is None or trial.expected_improvement > 0.0
 
 
 @pytest.mark.parametrize("strategy", ["random", "grid"])
 def test_strategies_without_a_model_expect_nothing(strategy):
     study = run(Study({"k": [1, 2, 3]}, strategy=strategy, seed=0), lambda params: params["k"], 3)
-    assert [t.expected_gain for t in study.trials] == [None] * 3
+    assert [t.expected_improvement for t in study.trials] == [None] * 3
 
 
 def test_less_and_less_is_expected_of_a_smooth_function():
     searches = [run(Study(LINE, seed=seed, n_trials=16), parabola, 11) for seed in range(3)]
-    gains = [[t.expected_gain for t in s.trials if t.origin == "model"] for s in searches]
+    gains = [[t.expected_improvement for t in s.trials if t.origin == "model"] for s in searches]
     # Single suggestions may promise more than those before them, so that medians are compared.
     assert np.median([g[-3:] for g in gains]) < 0.1 * np.median([g[0] for g in gains])
 
@@ -256,7 +256,7 @@ def test_an_average_over_draws_expects_something_too():
     study = Study(LINE, strategy=BayesianSearch(inference="mcmc"), seed=0, n_trials=8)
     trial = run(study, parabola, 7).ask()
     assert trial.origin == "model"
-    assert 0.0 < trial.expected_gain < 1.0
+    assert 0.0 < trial.expected_improvement < 1.0
 
 
 def test_the_expected_gain_does_not_depend_on_the_unit_of_the_objective():
@@ -266,7 +266,9 @@ def test_the_expected_gain_does_not_depend_on_the_unit_of_the_objective():
         scaled.enqueue(trial.params)
     run(scaled, lambda params: 1000.0 * bowl(params) + 5.0, 9)
     # The losses are standardised: the same to rounding, which learning may enlarge.
-    assert scaled.ask().expected_gain == pytest.approx(plain.ask().expected_gain, rel=0.01)
+    assert scaled.ask().expected_improvement == pytest.approx(
+        plain.ask().expected_improvement, rel=0.01
+    )
 
 
 def test_expectations_are_in_the_frame():
@@ -274,4 +276,4 @@ def test_expectations_are_in_the_frame():
     frame = run(Study(SPACE, seed=0, n_trials=8), bowl, 8).to_frame()
     guided = frame["origin"] == "model"
     assert guided.any()
-    assert (frame["expected_gain"].notna() == guided).all()
+    assert (frame["expected_improvement"].notna() == guided).all()

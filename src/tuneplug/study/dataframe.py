@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuneplug.optional import Framework
+from tuneplug.optional import OptionalDependency
 from tuneplug.space import SearchSpace
 from tuneplug.trial import History
 
@@ -22,7 +22,7 @@ def to_frame(history: History, space: SearchSpace) -> pd.DataFrame:
     MissingDependencyError
         If pandas is not installed.
     """
-    with Framework("pandas", "pandas", "pandas").needed_by("to_frame()"):
+    with OptionalDependency("pandas", "pandas", "pandas").required_by("to_frame()"):
         import pandas as pd
     rows = [
         {
@@ -31,7 +31,7 @@ def to_frame(history: History, space: SearchSpace) -> pd.DataFrame:
             "value": trial.value,
             **{f"param_{name}": trial.params.get(name) for name in space.names},
             "origin": trial.origin,
-            "expected_gain": trial.expected_gain,
+            "expected_improvement": trial.expected_improvement,
             "stop_reason": trial.stop_reason,
             "n_reports": len(trial.reports),
             "error": trial.error,

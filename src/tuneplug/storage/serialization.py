@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from tuneplug.categorical import Categorical
-from tuneplug.curves import Report
 from tuneplug.errors import SpaceError
 from tuneplug.space import SearchSpace
-from tuneplug.storage.base import Record
+from tuneplug.space.categorical import Categorical
+from tuneplug.storage.base import TrialRecord
 from tuneplug.trial import Trial, TrialState
+from tuneplug.trial.learning_curves import Report
 
 __all__ = ["check_choices", "from_record", "to_record"]
 
@@ -33,25 +33,25 @@ PLAIN = (
     "stop_reason",
     "started",
     "finished",
-    "expected_gain",
+    "expected_improvement",
     "resource",
     "direction",
     "metric",
 )
 
 
-def to_record(trial: Trial) -> Record:
+def to_record(trial: Trial) -> TrialRecord:
     """Return what is kept of a trial."""
     return {
         "number": trial.number,
         "state": trial.state.value,
-        "params": {name: _kept(value) for name, value in trial.params.items()},
-        "reports": [[r.step, r.value, _bare(r.fold)] for r in trial.reports],
-        **{name: _bare(getattr(trial, name)) for name in PLAIN},
+        "params": {name: _to_json(value) for name, value in trial.params.items()},
+        "reports": [[r.step, r.value, _to_builtin(r.fold)] for r in trial.reports],
+        **{name: _to_builtin(getattr(trial, name)) for name in PLAIN},
     }
 
 
-def from_record(record: Record, space: SearchSpace) -> Trial:
+def from_record(record: TrialRecord, space: SearchSpace) -> Trial:
     """Return the trial that was kept.
 
     Raises
@@ -79,9 +79,9 @@ def check_choices(space: SearchSpace) -> None:
     SpaceError
         If one is written with an address, or as another one is.
     """
-    for name in dict.fromkeys(name for branch in space.branches for name in branch):
+    for name in dict.fromkeys(name for branch in space.subspaces for name in branch):
         distinct = Categorical(list(_choices(name, space))).values
-        kept = [k["repr"] for value in distinct if isinstance(k := _kept(value), dict)]
+        kept = [k["repr"] for value in distinct if isinstance(k := _to_json(value), dict)]
         if vague := {w for w in kept if ADDRESS in w or kept.count(w) > 1}:
             raise SpaceError(
                 "choices of a study that is kept must be told apart by their repr, tomorrow too, "
@@ -90,19 +90,19 @@ def check_choices(space: SearchSpace) -> None:
             )
 
 
-def _kept(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     plain = value is None or type(value) in (bool, int, float, str)
-    return value if plain else {"repr": _written(value)}
+    return value if plain else {"repr": _repr_key(value)}
 
 
-def _written(value: Any) -> str:
+def _repr_key(value: Any) -> str:
     written = repr(value)
     if ADDRESS in written and hasattr(value, "__qualname__"):  # a function
         return f"{value.__module__}.{value.__qualname__}"
     return written
 
 
-def _bare(value: Any) -> Any:
+def _to_builtin(value: Any) -> Any:
     """Return what JSON can hold: NumPy's scalars become Python's."""
     return value.item() if isinstance(value, np.generic) else value
 
@@ -115,13 +115,13 @@ def _value(name: str, kept: Any, space: SearchSpace) -> Any:
     if not choices:
         return written  # the space says what is wrong with that
     for choice in choices:
-        if _written(choice) == written:
+        if _repr_key(choice) == written:
             return choice
     raise ValueError(f"{name}: no choice of {choices!r} is written {written}")
 
 
 def _choices(name: str, space: SearchSpace) -> Iterator[Any]:
-    for branch in space.branches:
+    for branch in space.subspaces:
         parameter = branch.get(name)
         if isinstance(parameter, Categorical):
             yield from parameter.values

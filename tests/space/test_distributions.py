@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from tuneplug import Categorical, Float, Int, SearchSpace, SpaceError
-from tuneplug.distributions import OPEN_END, Quantiles, as_parameter
+from tuneplug.space.distributions import OPEN_END, Quantiles, as_parameter
 
 #: A test of a true null hypothesis with a fixed seed fails at this level once in a thousand seeds.
 LEVEL = 1e-3
@@ -272,7 +272,7 @@ def test_draws_of_one_value_are_a_constant():
     assert space.decode([]) == {"x": 7}
 
 
-# -------------------------------------------------------------------------------------- faults
+# -------------------------------------------------------------------------------------- errors
 
 FAULTS = [
     (stats.norm(scale=-1), "the distribution has no support"),

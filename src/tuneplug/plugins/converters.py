@@ -8,12 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
-from tuneplug.distributions import as_parameter
 from tuneplug.errors import SpaceError
-from tuneplug.parameters import Float, Int, Parameter
-from tuneplug.scaling import AUTO_NAMES, NAMED
+from tuneplug.space.distributions import as_parameter
+from tuneplug.space.parameters import Float, Int, Parameter
+from tuneplug.space.scaling import AUTO_NAMES, NAMED
 
-__all__ = ["ClassConverter", "Converter", "Offered", "ScipyConverter", "no_equal", "translated"]
+__all__ = [
+    "ClassConverter",
+    "Converter",
+    "Offered",
+    "ScipyConverter",
+    "convert_space",
+    "unsupported",
+]
 
 #: Packages whose objects a space understands by itself.
 UNDERSTOOD = {"builtins", "numpy", "scipy", "tuneplug"}
@@ -49,7 +56,7 @@ class ClassConverter(Converter):
     #: The module that has the classes as public names.
     module: ClassVar[str]
     #: What converts, by the name of a class; a base class comes after those derived from it.
-    translations: ClassVar[Mapping[str, Callable[[Any], Any]]]
+    conversions: ClassVar[Mapping[str, Callable[[Any], Any]]]
 
     def accepts(self, declared: Any) -> bool:
         return self._translation(declared) is not None
@@ -61,14 +68,14 @@ class ClassConverter(Converter):
 
     def _translation(self, declared: Any) -> Callable[[Any], Any] | None:
         loaded = sys.modules.get(self.module)
-        for name, translate in self.translations.items():
+        for name, translate in self.conversions.items():
             kind = getattr(loaded, name, None)
             if isinstance(kind, type) and isinstance(declared, kind):
                 return translate
         return None
 
 
-def no_equal(declared: Any) -> Any:
+def unsupported(declared: Any) -> Any:
     """Refuse a declaration: the translation of classes that have no equal here.
 
     Raises
@@ -97,12 +104,12 @@ class ScipyConverter(Converter):
 class Offered(Protocol):
     """What plugins offer; they are asked only where something is not understood."""
 
-    def owners(self, kind: str, /) -> Mapping[str, Any]: ...
-    def named(self, kind: str, name: str, /) -> Any: ...
-    def accepting(self, kind: str, /, *things: Any) -> Sequence[Any]: ...
+    def providers(self, kind: str, /) -> Mapping[str, Any]: ...
+    def create(self, kind: str, name: str, /) -> Any: ...
+    def matching(self, kind: str, /, *things: Any) -> Sequence[Any]: ...
 
 
-def translated(space: Any, offered: Offered) -> Any:
+def convert_space(space: Any, offered: Offered) -> Any:
     """Return a declared space in tuneplug's words: plugins' scalings by name, foreign parameters.
 
     Parameters
@@ -116,13 +123,13 @@ def translated(space: Any, offered: Offered) -> Any:
     SpaceError
         A ``ValueError`` that lists each foreign declaration without an equal here.
     """
-    faults: list[str] = []
+    errors: list[str] = []
 
     def branch(declared: Any, prefix: str) -> Any:
         try:
             declared = _converted(declared, offered)  # a whole space of another package
         except ValueError as error:
-            faults.append(f"{prefix}{error}")
+            errors.append(f"{prefix}{error}")
             return declared
         if not isinstance(declared, Mapping):
             return declared
@@ -131,7 +138,7 @@ def translated(space: Any, offered: Offered) -> Any:
             try:
                 new[name] = _parameter(value, offered)
             except ValueError as error:
-                faults.append(f"{prefix}{name}: {error}")
+                errors.append(f"{prefix}{name}: {error}")
                 new[name] = value
         return new if any(new[name] is not declared[name] for name in new) else declared
 
@@ -142,7 +149,7 @@ def translated(space: Any, offered: Offered) -> Any:
         for number, part in enumerate(space):
             prefix = f"[{number}] " if several else ""
             if isinstance(part, tuple) and len(part) == 2 and isinstance(part[0], Mapping):
-                faults.append(  # as scikit-optimize has it
+                errors.append(  # as scikit-optimize has it
                     f"{prefix}sub-spaces must share one budget, but got a tuple of a dict and "
                     f"n_iter={part[1]!r}: give the dict alone, and the sum of all budgets "
                     "as n_iter="
@@ -152,9 +159,9 @@ def translated(space: Any, offered: Offered) -> Any:
             result = parts
     else:
         result = branch(space, "")
-    if faults:
-        count = f"{len(faults)} fault" + "s" * (len(faults) > 1)
-        raise SpaceError(f"the search space has {count}:\n" + "\n".join(f"  - {f}" for f in faults))
+    if errors:
+        count = f"{len(errors)} error" + "s" * (len(errors) > 1)
+        raise SpaceError(f"the search space has {count}:\n" + "\n".join(f"  - {f}" for f in errors))
     return result
 
 
@@ -162,9 +169,9 @@ def _parameter(declared: Any, offered: Offered) -> Any:
     if isinstance(declared, (Float, Int)):
         name = declared.scaling
         if isinstance(name, str) and name not in AUTO_NAMES and name not in NAMED:
-            known = offered.owners("scaling")
+            known = offered.providers("scaling")
             if name in known:
-                return replace(declared, scaling=offered.named("scaling", name))
+                return replace(declared, scaling=offered.create("scaling", name))
             if set(known) - set(NAMED):  # of plugins, of which the space itself does not know
                 names = sorted(["auto", *known])
                 raise ValueError(f"scaling must be one of {names}, but got {name!r}")
@@ -176,7 +183,7 @@ def _converted(declared: Any, offered: Offered) -> Any:
     """Return what the converter that accepts a declaration makes of it, or else the declaration."""
     if _package(declared) in UNDERSTOOD:
         return declared
-    converters = offered.accepting("converter", declared)
+    converters = offered.matching("converter", declared)
     return converters[0].convert(declared) if converters else declared
 
 

@@ -146,7 +146,7 @@ def test_bad_arguments_are_named(arguments, error, match):
 
 
 def test_a_faulty_space_is_refused_before_anything_runs():
-    with pytest.raises(SpaceError, match=r"2 faults(.|\n)*x: (.|\n)*n: "):
+    with pytest.raises(SpaceError, match=r"2 errors(.|\n)*x: (.|\n)*n: "):
         Study({"x": Float(2, 1), "n": Int(0, 5, "log")})
 
 
@@ -491,6 +491,6 @@ def test_a_pickle_leaves_out_the_limits_that_ended_trials_were_held_to():
 
     study.optimize(objective, 6)
     running = study.ask()
-    assert running.stop_tests
+    assert running.stop_thresholds
     again = pickle.loads(pickle.dumps(study))
-    assert [bool(trial.stop_tests) for trial in again.trials] == [False] * 6 + [True]
+    assert [bool(trial.stop_thresholds) for trial in again.trials] == [False] * 6 + [True]

@@ -12,8 +12,8 @@ from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
-from tuneplug.arrays import FloatArray
-from tuneplug.curves import Curve, CurveKey, Report, StopTest
+from tuneplug._typing import FloatArray
+from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report, StopThresholds
 
 __all__ = ["Direction", "History", "Observation", "Trial", "TrialState", "as_real"]
 
@@ -45,7 +45,7 @@ class Trial:
         Position in the history, from 0.
     params : dict
         The setting, in the user's units.
-    unit : ndarray of shape (d,)
+    point : ndarray of shape (d,)
         Its place in the unit cube.
     origin : str
         Where the setting came from: ``"user"``, ``"design"``, ``"model"``, ``"random"`` or
@@ -65,21 +65,21 @@ class Trial:
         Seconds since the epoch.
     deadline : float or None
         Seconds since the epoch after which ``should_stop`` tells the objective to end.
-    expected_gain : float or None
+    expected_improvement : float or None
         What the strategy expected of the setting, if it says: see ``Suggestion``.
     resource : int or None
         Steps to spend on it at most, where the strategy says.
-    stop_tests : dict of (str or None, int or None) to StopTest
+    stop_thresholds : dict of (str or None, int or None) to StopThresholds
         What ``should_stop`` decides by, besides the deadline, by metric and fold.
     direction : {"minimize", "maximize"} or None
-        Of the reported values; None until the callback of a framework says (``settle_metric``).
+        Of the reported values; None until the callback of a framework says (``set_metric``).
     metric : str or None
         What the reported values are, where the callback of a framework says.
     """
 
     number: int
     params: dict[str, Any]
-    unit: FloatArray
+    point: FloatArray
     origin: str = "user"
     state: TrialState = TrialState.RUNNING
     value: float | None = None
@@ -90,12 +90,12 @@ class Trial:
     started: float | None = None
     finished: float | None = None
     deadline: float | None = None
-    expected_gain: float | None = None
+    expected_improvement: float | None = None
     resource: int | None = None
-    stop_tests: dict[CurveKey, StopTest] = field(default_factory=dict)
+    stop_thresholds: dict[CurveKey, StopThresholds] = field(default_factory=dict)
     direction: Direction | None = None
     metric: str | None = None
-    _curves: dict[CurveKey, Curve] | None = field(default=None, init=False, repr=False)
+    _curves: dict[CurveKey, LearningCurve] | None = field(default=None, init=False, repr=False)
 
     def report(self, value: float, step: int, *, fold: int | None = None) -> None:
         """Record an intermediate value of the objective, in the user's units.
@@ -119,7 +119,7 @@ class Trial:
                 f"steps must grow, but got a report of step {step}{of} after {before}: "
                 "several fits in one trial report with fold=0, 1, ..."
             )
-        test = self.stop_tests.get((self.metric, fold))
+        test = self.stop_thresholds.get((self.metric, fold))
         if self.stop_reason is None and test is not None:
             self.stop_reason = test.reason(before, step, value)
         self.reports.append(Report(int(step), float(value), fold))
@@ -130,7 +130,7 @@ class Trial:
             self.stop_reason = "timeout"
         return self.stop_reason is not None
 
-    def value_of(self, returned: Any) -> float:
+    def resolve_value(self, returned: Any) -> float:
         """Return what an objective returned as the value of this trial.
 
         Of a stopped one that is its last finite report where nothing finite was returned, or NaN if
@@ -147,7 +147,7 @@ class Trial:
         reported = [report.value for report in self.reports if math.isfinite(report.value)]
         return number if math.isfinite(number) or not reported else reported[-1]
 
-    def begin_fit(self, step: int = 0) -> int:
+    def start_fold(self, step: int = 0) -> int:
         """Return the fold that a fit which begins with this step reports to.
 
         The one after the last, or the last where the fit goes on from its end: for callbacks, which
@@ -157,7 +157,7 @@ class Trial:
         latest = max(folds, default=-1)
         return latest if 0 <= self._last_step(latest) < step else latest + 1
 
-    def settle_metric(self, metric: str, direction: Direction) -> None:
+    def set_metric(self, metric: str, direction: Direction) -> None:
         """Take what is going to be reported; it is compared with reports of the same metric.
 
         Raises
@@ -175,7 +175,7 @@ class Trial:
             )
         self.metric = metric
 
-    def curves(self, sign: float = 1.0) -> dict[CurveKey, Curve]:
+    def curves(self, sign: float = 1.0) -> dict[CurveKey, LearningCurve]:
         """Return what it reported, by metric and fold; of a stopped trial, the last fit was cut.
 
         ``sign`` turns the value of the trial into a loss.
@@ -186,7 +186,7 @@ class Trial:
         outcome = sign * self.value if complete and self.value is not None else None
         found = {}
         for fold in dict.fromkeys(report.fold for report in self.reports):
-            found[self.metric, fold] = Curve.of(
+            found[self.metric, fold] = LearningCurve.from_reports(
                 [report for report in self.reports if report.fold == fold],
                 -1.0 if self.direction == "maximize" else 1.0,
                 complete=complete or fold != self.reports[-1].fold,
@@ -198,8 +198,8 @@ class Trial:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what can be made again, and the limits that an ended trial was held to."""
-        tests = {} if self.state.ended else self.stop_tests
-        return {**self.__dict__, "_curves": None, "stop_tests": tests}
+        tests = {} if self.state.ended else self.stop_thresholds
+        return {**self.__dict__, "_curves": None, "stop_thresholds": tests}
 
     def _last_step(self, fold: int | None) -> int:
         return next((r.step for r in reversed(self.reports) if r.fold == fold), -1)
@@ -230,7 +230,7 @@ def as_real(value: Any) -> float:
 class Observation(NamedTuple):
     """A result of an earlier search: its place in the unit cube, and its loss."""
 
-    unit: FloatArray
+    point: FloatArray
     loss: float
 
 
@@ -279,12 +279,12 @@ class History(Sequence[Trial]):
         ]
         return History([*self._trials[: max(number, 0)], *later], self.sign)
 
-    def curves(self) -> dict[CurveKey, dict[int, Curve]]:
+    def curves(self) -> dict[CurveKey, dict[int, LearningCurve]]:
         """Return what trials that have ended, but not failed, reported.
 
         By metric and fold, as only such curves compare; then by the trial's number.
         """
-        found: dict[CurveKey, dict[int, Curve]] = {}
+        found: dict[CurveKey, dict[int, LearningCurve]] = {}
         for trial in self.in_state(TrialState.COMPLETE, TrialState.STOPPED):
             for key, curve in trial.curves(self.sign).items():
                 found.setdefault(key, {})[trial.number] = curve

@@ -15,7 +15,7 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
 from tuneplug import Categorical, Float, Int, SearchSpace
-from tuneplug.scaling import Scaling
+from tuneplug.space.scaling import Scaling
 
 SETTINGS = settings(deadline=None, derandomize=True)
 DRAWS = 10_000
@@ -295,7 +295,7 @@ def test_numbers_in_order_keep_it(choices, ordered):
     assert Categorical(choices).ordered is ordered
 
 
-# --------------------------------------------------------------------------------------- faults
+# --------------------------------------------------------------------------------------- errors
 
 FAULTS = [
     (Float(2, 1), "`low <= high` must hold, but got low=2, high=1"),
@@ -328,13 +328,13 @@ FAULTS = [
 
 @pytest.mark.parametrize(("parameter", "message"), FAULTS)
 def test_faults_state_rule_and_values(parameter, message):
-    (fault,) = parameter.faults()
-    assert re.search(re.escape(message), fault)
+    (error,) = parameter.errors()
+    assert re.search(re.escape(message), error)
 
 
 @pytest.mark.parametrize("parameter", [Float(2, 1), Int(2, 1.5), Categorical("x")], ids=str)
 def test_constructors_only_store(parameter):
-    assert parameter.faults()
+    assert parameter.errors()
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ def test_constructors_only_store(parameter):
     ids=str,
 )
 def test_one_value_is_a_constant_whatever_its_scaling(parameter):
-    assert parameter.faults() == []
+    assert parameter.errors() == []
     assert parameter.size == 1
 
 

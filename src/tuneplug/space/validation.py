@@ -1,0 +1,152 @@
+"""Declarations of a search space: turned into parameters, or refused with every error in them.
+
+Also what two parameters or two subspaces have to do with each other: which values of a parent switch
+a conditional parameter on, in which order they must be decided, and whether two subspaces could hold
+one and the same setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tuneplug.errors import SpaceError
+from tuneplug.space.categorical import Categorical
+from tuneplug.space.distributions import as_parameter
+from tuneplug.space.parameters import Parameter
+
+__all__ = ["INACTIVE_COORDINATE", "condition_points", "may_overlap", "parents_first", "parse_space"]
+
+#: Where the coordinate of an inactive parameter rests.
+INACTIVE_COORDINATE = 0.5
+
+
+def parse_space(declared: Any) -> list[dict[str, Parameter]]:
+    """Turn a declaration into subspaces of parameters, or raise with every error in it."""
+    subspaces = [declared] if isinstance(declared, Mapping) else declared
+    if isinstance(subspaces, (str, bytes)) or not isinstance(subspaces, Sequence) or not subspaces:
+        raise SpaceError(
+            "a search space must be a mapping of names to parameters, or a list of them, "
+            f"but got {declared!r}"
+        )
+    errors: list[str] = []
+    result = []
+    for number, subspace in enumerate(subspaces):
+        prefix = f"[{number}] " if len(subspaces) > 1 else ""
+        if not isinstance(subspace, Mapping):
+            errors.append(f"{prefix}a mapping of names to parameters is needed, got {subspace!r}")
+            continue
+        sound, found = _check_subspace(subspace)
+        errors += [prefix + error for error in found]
+        result.append(sound)
+    if errors:
+        count = f"{len(errors)} error" + "s" * (len(errors) > 1)
+        raise SpaceError(f"the search space has {count}:\n" + "\n".join(f"  - {f}" for f in errors))
+    return result
+
+
+def _check_subspace(subspace: Mapping[str, Any]) -> tuple[dict[str, Parameter], list[str]]:
+    parsed: dict[str, Parameter] = {}
+    sound: dict[str, Parameter] = {}
+    errors: list[str] = []
+    for name, declared in subspace.items():
+        if not isinstance(name, str):
+            errors.append(f"names must be strings, but got {name!r}")
+            continue
+        try:
+            parameter = as_parameter(declared)
+        except ValueError as error:
+            errors.append(f"{name}: {error}")
+            continue
+        parsed[name] = parameter
+        if found := parameter.errors():
+            errors += [f"{name}: {error}" for error in found]
+        else:
+            sound[name] = parameter
+    for name, parameter in parsed.items():
+        found = _condition_errors(parameter, set(subspace), sound)
+        errors += [f"{name}: {error}" for error in found]
+    if circle := set(parsed) - set(parents_first(parsed)):
+        errors.append(f"`when=` must not go in a circle: {sorted(circle)}")
+    return sound, errors
+
+
+def _condition_errors(
+    parameter: Parameter, names: Collection[str], sound: Mapping[str, Parameter]
+) -> list[str]:
+    when: Any = parameter.when  # as declared: not checked yet
+    if when is None:
+        return []
+    if not isinstance(when, Mapping):
+        return [f"when= must map parameter names to lists of values, but got {when!r}"]
+    errors = []
+    for parent, values in when.items():
+        if parent not in names:
+            errors.append(f"when= names {parent!r}, which is not a parameter of this space")
+        elif isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or not values:
+            errors.append(f"when[{parent!r}] must be a list of values, but got {values!r}")
+        elif parent not in sound:
+            continue  # reported by itself, and nothing can be said about its values
+        elif not sound[parent].distinct:
+            errors.append(
+                f"when= needs a parameter with distinct values, but {parent!r} is continuous"
+            )
+        else:
+            try:
+                if not condition_points(sound[parent], values):
+                    errors.append(f"it is never active: {parent!r} is always another value")
+            except ValueError as error:
+                errors.append(f"when[{parent!r}]: {error}")
+    return errors
+
+
+def condition_points(parent: Parameter, values: Sequence[Any]) -> list[float]:
+    """Return where the values lie on the parent's axis; one rest point for a fitting constant."""
+    if parent.size > 1:
+        points: list[float] = parent.snap(parent.to_unit(values)).tolist()
+        return points
+    constant = Categorical([parent.from_unit(np.array([INACTIVE_COORDINATE]))[0]])
+    fitting = [value for value in values if constant.contains(value)]
+    return [INACTIVE_COORDINATE] if fitting else []
+
+
+def parents_first(subspace: Mapping[str, Parameter]) -> list[str]:
+    """Order names so that parents come before those they switch; a circle is left out."""
+    parents = {
+        name: [p for p in parameter.when if p in subspace]
+        for name, parameter in subspace.items()
+        if isinstance(parameter.when, Mapping)
+    }
+    ordered: list[str] = []
+    waiting = list(subspace)
+    while waiting:
+        ready = [n for n in waiting if all(p in ordered for p in parents.get(n, []))]
+        if not ready:
+            break
+        ordered += ready
+        waiting = [n for n in waiting if n not in ready]
+    return ordered
+
+
+def may_overlap(a: Mapping[str, Parameter], b: Mapping[str, Parameter]) -> bool:
+    """Whether two subspaces could hold one and the same setting; False only where they cannot."""
+    always_a, always_b = ({n for n, p in x.items() if not p.when} for x in (a, b))
+    if not (always_a <= set(b) and always_b <= set(a)):
+        return False
+    return all(_may_meet(a[n], b[n]) and _may_meet(b[n], a[n]) for n in always_a & always_b)
+
+
+def _may_meet(a: Parameter, b: Parameter) -> bool:
+    """Whether b could take one of the choices of a, or its only value."""
+    if isinstance(a, Categorical):
+        return any(_takes(b, value) for value in a.values)
+    return a.size > 1 or _takes(b, a.from_unit(np.array([INACTIVE_COORDINATE]))[0])
+
+
+def _takes(parameter: Parameter, value: Any) -> bool:
+    try:
+        return bool(condition_points(parameter, [value]))
+    except ValueError:
+        return False

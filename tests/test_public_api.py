@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import json
 import re
 import subprocess
@@ -16,7 +17,10 @@ ROOT = Path(__file__).parents[1]
 PUBLIC_MODULES = [
     "tuneplug",
     "tuneplug.plugins",
+    "tuneplug.space",
     "tuneplug.strategies",
+    "tuneplug.study",
+    "tuneplug.trial",
     "tuneplug_sklearn",
     "tuneplug_xgboost",
     "tuneplug_lightgbm",
@@ -60,7 +64,12 @@ def test_all_is_sorted_and_every_name_exists(module_name):
 def test_every_public_class_and_function_has_a_docstring(module_name):
     module = importlib.import_module(module_name)
     public = {name: getattr(module, name) for name in module.__all__}
-    assert [n for n, thing in public.items() if callable(thing) and not thing.__doc__] == []
+    defined = {
+        n: thing
+        for n, thing in public.items()
+        if inspect.isclass(thing) or inspect.isroutine(thing)
+    }
+    assert [name for name, thing in defined.items() if not thing.__doc__] == []
 
 
 @pytest.mark.parametrize("module_name", PUBLIC_MODULES)
@@ -98,6 +107,36 @@ def test_all_names_every_public_class_and_function_that_a_module_defines(path):
     exported = [ast.literal_eval(n.value) for n in named_all]
     assert defined <= set(exported[0] if exported else [])
     assert all(names == sorted(names) for names in exported)
+
+
+def examples_of(page: Path) -> str:
+    return "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.S | re.M))
+
+
+USERS = {
+    **{
+        str(p.relative_to(ROOT)): p.read_text("utf-8")
+        for p in (ROOT / "integrations").rglob("*.py")
+    },
+    **{str(p.relative_to(ROOT)): p.read_text("utf-8") for p in (ROOT / "examples").glob("*.py")},
+    **{str(p.relative_to(ROOT)): examples_of(p) for p in (ROOT / "docs").glob("*.md")},
+    "README.md": examples_of(ROOT / "README.md"),
+}
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_adapters_examples_and_docs_import_only_what_packages_export(user):
+    imports = [
+        node for node in ast.walk(ast.parse(USERS[user])) if isinstance(node, ast.ImportFrom)
+    ]
+    of_ours = [node for node in imports if re.match(r"tuneplug(\.|$)", node.module or "")]
+    names = [(node.module, alias.name) for node in of_ours for alias in node.names]
+    exported = {
+        (module, name)
+        for module in PUBLIC_MODULES
+        for name in importlib.import_module(module).__all__
+    }
+    assert [name for name in names if name not in exported] == []
 
 
 def test_an_unknown_attribute_is_an_attribute_error():

@@ -42,8 +42,9 @@ def mirror(
     Trials keep their numbers, values (in the direction of the study), states (a stopped one is
     ``PRUNED``, with its reason), and times; parameters are shown in the user's units.  Intermediate
     values are the means of the folds that reported a step, of at most 100 steps.  What else is
-    known is in the user attributes of the trials, ``origin``, ``expected_improvement``, ``variance``,
-    ``stop_reason``, ``error``, ``metric``, ``folds`` (the last value of each), and of the study,
+    known is in the user attributes of the trials, ``origin``, ``expected_improvement``,
+    ``variance``, ``stop_reason``, ``error``, ``metric``, ``folds`` (the last value of each), and
+    of the study,
     ``tuneplug`` (the version), ``strategy``, ``stopping``, ``seed``, ``scaling`` and
     ``completion_reason``.
 

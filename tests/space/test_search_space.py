@@ -77,7 +77,7 @@ def branches(draw):
     branch["inner"] = draw(
         st.sampled_from([Float(0, 1, when=inner), Int(1, 5, when=inner), Int(3, 3, when=inner)])
     )
-    names = draw(st.permutations(list(sub - space)))
+    names = draw(st.permutations(list(branch)))
     return {name: branch[name] for name in names}
 
 

@@ -33,7 +33,8 @@ def flat(*losses, length=20):
 
 
 def eager(cls, **more):
-    return cls(**{"n_warmup_steps": 1, "n_min_trials": 1, "n_startup_trials": 0} | more)
+    first = {MedianRule: "n_warmup_steps", AsynchronousHalving: "min_resource"}[cls]
+    return cls(**{first: 1, "n_min_trials": 1, "n_startup_trials": 0} | more)
 
 
 # ---------------------------------------------------------------- the median rule, to the letter
@@ -102,20 +103,16 @@ def test_no_rule_stops_what_nothing_is_known_about(rule):
     assert rule.make_threshold(50, {}, 1.0) is None
 
 
-@pytest.mark.parametrize(("cls", "n_warmup_steps"), [(MedianRule, 1), (AsynchronousHalving, 2)])
-def test_what_one_of_the_best_complete_trials_had_been_is_spared(cls, n_warmup_steps):
+@pytest.mark.parametrize("rule", [eager(MedianRule), eager(AsynchronousHalving, min_resource=2)])
+def test_what_one_of_the_best_complete_trials_had_been_is_spared(rule):
     def with_outcome(values, outcome):
         return replace(curve(values), outcome=outcome)
 
     fast, slow = [2.0, 1.9, 1.9], [9.0, 5.0, 1.0]
     earlier = {n: with_outcome(fast, 1.9 + n) for n in range(5)} | {5: with_outcome(slow, 1.0)}
     curves = {(None, None): earlier}
-    (strict,) = (
-        eager(cls, n_protected=0, n_warmup_steps=n_warmup_steps).make_thresholds(9, curves).values()
-    )
-    (lax,) = (
-        eager(cls, n_protected=1, n_warmup_steps=n_warmup_steps).make_thresholds(9, curves).values()
-    )
+    (strict,) = replace(rule, n_protected=0).make_thresholds(9, curves).values()
+    (lax,) = replace(rule, n_protected=1).make_thresholds(9, curves).values()
     at = strict.steps.tolist().index(1)
     assert strict.reason(0, 1, 5.0) is not None
     assert lax.reason(0, 1, 5.0) is None

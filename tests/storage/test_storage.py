@@ -286,11 +286,14 @@ def test_the_database_of_another_program_is_left_alone(path):
         study(path)
 
 
-def test_a_newer_file_is_refused_with_both_versions(path):
+@pytest.mark.parametrize(
+    ("version", "cure"), [(1, "give another file"), (7, "install a newer tuneplug")]
+)
+def test_a_file_of_another_version_is_refused_with_both_versions(path, version, cure):
     study(path)
-    with closing(sqlite3.connect(path)) as newer:
-        newer.execute("pragma user_version = 7")
-    with pytest.raises(StorageError, match="has tables of version 7, and this tuneplug knows 1"):
+    with closing(sqlite3.connect(path)) as file:
+        file.execute(f"pragma user_version = {version}")
+    with pytest.raises(StorageError, match=rf"must have version 2, but .* has {version}: {cure}"):
         study(path)
 
 

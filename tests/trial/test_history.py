@@ -202,7 +202,7 @@ def test_a_strategy_is_given_earlier_results_as_losses_in_the_unit_cube(directio
     study = Study(LINE, strategy=Spy(), direction=direction, seed=0)
     study.add_observation({"x": 0.25}, np.float32(3.0))
     study.ask(lag=1)
-    (known,) = contexts[0].prior
+    (known,) = contexts[0].extra_observations
     assert known.loss == (3.0 if direction == "minimize" else -3.0)
     assert known.point == pytest.approx([0.25])
 

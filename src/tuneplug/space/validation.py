@@ -1,8 +1,8 @@
-"""Declarations of a search space: turned into parameters, or refused with every error in them.
+"""Validation of declared search spaces: parsed into parameters, or refused with every error.
 
-Also what two parameters or two subspaces have to do with each other: which values of a parent switch
-a conditional parameter on, in which order they must be decided, and whether two subspaces could hold
-one and the same setting.
+Also relations between parameters and between sub-spaces: which values of a parent activate a
+conditional parameter, in which order parameters are decided, and whether two sub-spaces can hold
+the same configuration.
 """
 
 from __future__ import annotations

@@ -61,8 +61,8 @@ class StoppingRule(ABC):
     ) -> dict[CurveKey, StopThresholds]:
         """Return the stop tests of the fits of a trial, from curves by metric, fold and number.
 
-        They are those of ``make_threshold``, except that they let through what is as good at a step as one of
-        the ``n_protected`` best complete trials was there.
+        These are the thresholds of ``make_threshold``, relaxed where one of the ``n_protected``
+        best complete trials was worse at that step.
         """
         made = {}
         for key, known in curves.items():
@@ -73,9 +73,7 @@ class StoppingRule(ABC):
         return made
 
 
-def check_options(
-    n_warmup_steps: int | None, n_min_trials: int, n_startup_trials: int, n_protected: int
-) -> None:
+def check_options(n_min_trials: int, n_startup_trials: int, n_protected: int) -> None:
     """Check what rules have in common.
 
     Raises
@@ -83,8 +81,6 @@ def check_options(
     ValueError, TypeError
         If one is out of its range.
     """
-    if n_warmup_steps is not None:
-        check_count("n_warmup_steps", n_warmup_steps, at_least=0)
     check_count("n_min_trials", n_min_trials, at_least=1)
     check_count("n_startup_trials", n_startup_trials, at_least=0)
     check_count("n_protected", n_protected, at_least=0)

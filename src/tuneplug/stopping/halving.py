@@ -80,8 +80,9 @@ class AsynchronousHalving(StoppingRule):
     n_startup_trials : int, default 4
         The first so many trials are never stopped.
     n_protected : int, default 3
-        A fit goes on where one of so many best complete trials had been as bad.  The paper has no
-        grace: ``AsynchronousHalving(min_resource=r, n_min_trials=1, n_startup_trials=0, n_protected=0)``.
+        A fit goes on where one of so many best complete trials had been as bad.  The rule of
+        the paper is ``AsynchronousHalving(min_resource=r, n_min_trials=1, n_startup_trials=0,
+        n_protected=0)``.
 
     Raises
     ------
@@ -99,7 +100,7 @@ class AsynchronousHalving(StoppingRule):
     def __post_init__(self) -> None:
         if self.min_resource is not None:
             check_count("min_resource", self.min_resource, at_least=1)
-        check_options(self.min_resource, self.n_min_trials, self.n_startup_trials, self.n_protected)
+        check_options(self.n_min_trials, self.n_startup_trials, self.n_protected)
         check_count("reduction_factor", self.reduction_factor, at_least=2)
 
     def make_threshold(

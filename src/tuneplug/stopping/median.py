@@ -8,6 +8,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from tuneplug.errors import check_count
 from tuneplug.stopping.base import StoppingRule, check_options, n_reaching, warmup_steps
 from tuneplug.trial.learning_curves import LearningCurve, StopThresholds
 
@@ -37,7 +38,8 @@ class MedianRule(StoppingRule):
         The first so many trials are never stopped.
     n_protected : int, default 3
         A fit goes on where one of so many best complete trials had been as bad.  The rule of the
-        service is ``MedianRule(n_warmup_steps=0, n_min_trials=1, n_startup_trials=0, n_protected=0)``.
+        service is ``MedianRule(n_warmup_steps=0, n_min_trials=1, n_startup_trials=0,
+        n_protected=0)``.
 
     Raises
     ------
@@ -52,9 +54,9 @@ class MedianRule(StoppingRule):
     n_protected: int = 3
 
     def __post_init__(self) -> None:
-        check_options(
-            self.n_warmup_steps, self.n_min_trials, self.n_startup_trials, self.n_protected
-        )
+        if self.n_warmup_steps is not None:
+            check_count("n_warmup_steps", self.n_warmup_steps, at_least=0)
+        check_options(self.n_min_trials, self.n_startup_trials, self.n_protected)
 
     def make_threshold(
         self, number: int, curves: Mapping[int, LearningCurve], sign: float

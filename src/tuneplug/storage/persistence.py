@@ -103,8 +103,8 @@ class StudyPersistence:
             if not self._warned:
                 self._warned = True
                 warnings.warn(
-                    f"{len(self._pending_writes)} trial(s) of study {self.study!r} could not be written, and "
-                    f"will be with the next change: {error}",
+                    f"{len(self._pending_writes)} trial(s) of study {self.study!r} could not be "
+                    f"written; they will be written with the next change: {error}",
                     RuntimeWarning,
                     stacklevel=5,
                 )

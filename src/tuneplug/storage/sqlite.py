@@ -20,8 +20,8 @@ from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
 
 __all__ = ["SqliteStorage"]
 
-#: Version of the tables, the file's ``user_version``; a newer one is refused.
-VERSION = 1
+#: Version of the tables and records, the file's ``user_version``; any other one is refused.
+VERSION = 2
 #: "tune" in ASCII, the file's ``application_id``.
 APPLICATION = 0x74756E65
 #: Seconds to wait for another process that writes.
@@ -50,7 +50,7 @@ class SqliteStorage(Storage):
     Raises
     ------
     StorageError
-        If the file cannot be opened or is another program's, or a newer tuneplug's.
+        If the file cannot be opened, belongs to another program, or has another version.
     """
 
     name: ClassVar[str] = "sqlite"
@@ -76,10 +76,10 @@ class SqliteStorage(Storage):
             db.execute(f"pragma application_id = {APPLICATION}")
         elif application != APPLICATION:
             raise StorageError(f"{self.path} is the database of another program: give another file")
-        elif version > VERSION:
+        elif version != VERSION:
+            cure = "install a newer tuneplug" if version > VERSION else "give another file"
             raise StorageError(
-                f"{self.path} has tables of version {version}, and this tuneplug knows {VERSION}: "
-                "install a newer one"
+                f"the file must have version {VERSION}, but {self.path} has {version}: {cure}"
             )
 
     @contextmanager

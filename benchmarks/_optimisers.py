@@ -1,8 +1,8 @@
-"""What every optimiser looks like to a benchmark, and the ones that need nothing but tuneplug.
+"""What every optimizer looks like to a benchmark, and the ones that need nothing but tuneplug.
 
-An optimiser proposes settings of a ``SearchSpace`` and is told their losses; several may be open
-(asked, not told) at once.  Spaces are a single mapping, parents declared before the parameters that
-depend on them, with every scale declared, so that all optimisers search the same scales.
+An optimizer proposes configurations of a ``SearchSpace`` and is told their losses; several may be
+open (asked, not told) at once.  Spaces are a single mapping, parents declared before the parameters
+that depend on them, with every scale declared, so that all optimizers search the same scales.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from _tasks import Setting
+from _tasks import Configuration
 
 from tuneplug import SearchSpace, Study
 from tuneplug.space.parameters import Parameter
@@ -26,14 +26,14 @@ N_INITIAL = 10
 
 @dataclass(frozen=True)
 class Proposal:
-    """A setting to try, and what the optimiser needs to recognise it by."""
+    """A configuration to try, and what the optimizer needs to recognize it by."""
 
-    setting: Setting
+    configuration: Configuration
     handle: Any = None
 
 
-class Optimiser(ABC):
-    """Proposes settings and learns from their losses.
+class Optimizer(ABC):
+    """Proposes configurations and learns from their losses.
 
     ``parallel`` says whether a proposal takes the open ones into account.
     """
@@ -45,19 +45,19 @@ class Optimiser(ABC):
 
     @abstractmethod
     def ask(self) -> Proposal:
-        """Propose the next setting."""
+        """Propose the next configuration."""
 
     @abstractmethod
     def tell(self, proposal: Proposal, loss: float) -> None:
         """Tell the loss of an open proposal."""
 
     @abstractmethod
-    def observe(self, settings: Sequence[Setting], losses: Sequence[float]) -> None:
-        """Tell losses of settings that were never proposed."""
+    def observe(self, configurations: Sequence[Configuration], losses: Sequence[float]) -> None:
+        """Tell losses of configurations that were never proposed."""
 
 
 def declared(space: SearchSpace) -> Mapping[str, Parameter]:
-    """Return the parameters of a space without branches, in order of declaration."""
+    """Return the parameters of a space without sub-spaces, in order of declaration."""
     (parameters,) = space.subspaces
     return parameters
 
@@ -67,14 +67,16 @@ def is_log(parameter: Any) -> bool:
     return bool(parameter.choice.scaling.name == "log")
 
 
-def active(parameters: Mapping[str, Parameter], value: Callable[[str, Parameter], Any]) -> Setting:
-    """Return the setting of all parameters that their conditions switch on."""
-    setting: Setting = {}
+def active(
+    parameters: Mapping[str, Parameter], value: Callable[[str, Parameter], Any]
+) -> Configuration:
+    """Return the configuration of all parameters that their conditions switch on."""
+    configuration: Configuration = {}
     for name, parameter in parameters.items():
         conditions = (parameter.when or {}).items()
-        if all(p in setting and setting[p] in values for p, values in conditions):
-            setting[name] = value(name, parameter)
-    return setting
+        if all(p in configuration and configuration[p] in values for p, values in conditions):
+            configuration[name] = value(name, parameter)
+    return configuration
 
 
 def one_torch_thread(seed: int) -> Any:
@@ -91,7 +93,7 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-class Random(Optimiser):
+class Random(Optimizer):
     """Uniform draws on the declared scales."""
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
@@ -104,7 +106,7 @@ class Random(Optimiser):
     def tell(self, proposal: Proposal, loss: float) -> None:
         pass
 
-    def observe(self, settings: Sequence[Setting], losses: Sequence[float]) -> None:
+    def observe(self, configurations: Sequence[Configuration], losses: Sequence[float]) -> None:
         pass
 
 
@@ -119,7 +121,7 @@ def forget() -> None:
                 getattr(value, "cache_clear", lambda: None)()
 
 
-class TunePlug(Optimiser):
+class TunePlug(Optimizer):
     """This project, through its public ask and tell; ``arguments`` go to ``BayesianSearch``."""
 
     def __init__(self, space: SearchSpace, seed: int, **arguments: Any) -> None:
@@ -133,7 +135,7 @@ class TunePlug(Optimiser):
     def tell(self, proposal: Proposal, loss: float) -> None:
         self.study.tell(proposal.handle, loss)
 
-    def observe(self, settings: Sequence[Setting], losses: Sequence[float]) -> None:
-        for setting, loss in zip(settings, losses, strict=True):
-            self.study.enqueue(setting)
+    def observe(self, configurations: Sequence[Configuration], losses: Sequence[float]) -> None:
+        for configuration, loss in zip(configurations, losses, strict=True):
+            self.study.enqueue(configuration)
             self.tell(self.ask(), loss)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _optimisers import (
+from _optimizers import (
     N_INITIAL,
-    Optimiser,
+    Optimizer,
     Proposal,
     active,
     declared,
@@ -19,12 +19,12 @@ from _optimisers import (
     one_torch_thread,
     plain,
 )
-from _tasks import FloatArray, Setting
+from _tasks import Configuration, FloatArray
 
 from tuneplug import Categorical, Int, SearchSpace
 
 
-class BoTorch(Optimiser):
+class BoTorch(Optimizer):
     """BoTorch's own parts: SingleTaskGP and log expected improvement, after ten Sobol points.
 
     It searches the unit cube, in which every label of a choice has a column of its own.
@@ -45,7 +45,7 @@ class BoTorch(Optimiser):
         ]
         return np.concatenate(parts)
 
-    def _setting(self, row: FloatArray) -> Setting:
+    def _setting(self, row: FloatArray) -> Configuration:
         parts = np.split(row, np.cumsum(self.widths)[:-1])
         unit = [p[0] if len(p) == 1 else (np.argmax(p) + 0.5) / len(p) for p in parts]
         return self.space.decode(np.clip(unit, 0.0, 1.0))
@@ -56,10 +56,10 @@ class BoTorch(Optimiser):
             row = self.sobol.draw(1)[0].double().numpy()
         else:
             row = self._guided()
-        setting = self._setting(row)
+        configuration = self._setting(row)
         handle = max(self.open, default=len(self.rows)) + 1
-        self.open[handle] = self._spread(self.space.encode(setting))
-        return Proposal(setting, handle)
+        self.open[handle] = self._spread(self.space.encode(configuration))
+        return Proposal(configuration, handle)
 
     def _guided(self) -> FloatArray:
         from botorch.acquisition.analytic import LogExpectedImprovement
@@ -87,12 +87,14 @@ class BoTorch(Optimiser):
         self.rows.append(self.open.pop(proposal.handle))
         self.losses.append(loss)
 
-    def observe(self, settings: Sequence[Setting], losses: Sequence[float]) -> None:
-        self.rows += [self._spread(self.space.encode(setting)) for setting in settings]
+    def observe(self, configurations: Sequence[Configuration], losses: Sequence[float]) -> None:
+        self.rows += [
+            self._spread(self.space.encode(configuration)) for configuration in configurations
+        ]
         self.losses += losses
 
 
-class Smac(Optimiser):
+class Smac(Optimizer):
     """SMAC3's facade for hyperparameters: a random forest."""
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
@@ -140,17 +142,17 @@ class Smac(Optimiser):
 
     def ask(self) -> Proposal:
         info = self.facade.ask()
-        setting = active(self.parameters, lambda name, _: plain(info.config[name]))
-        return Proposal(setting, info)
+        configuration = active(self.parameters, lambda name, _: plain(info.config[name]))
+        return Proposal(configuration, info)
 
     def tell(self, proposal: Proposal, loss: float) -> None:
         from smac.runhistory.dataclasses import TrialValue
 
         self.facade.tell(proposal.handle, TrialValue(cost=loss))
 
-    def observe(self, settings: Sequence[Setting], losses: Sequence[float]) -> None:
+    def observe(self, configurations: Sequence[Configuration], losses: Sequence[float]) -> None:
         from smac.runhistory.dataclasses import TrialInfo
 
-        for setting, loss in zip(settings, losses, strict=True):
-            config = self.configspace.Configuration(self.config, values=setting)
-            self.tell(Proposal(setting, TrialInfo(config, seed=0)), loss)
+        for configuration, loss in zip(configurations, losses, strict=True):
+            config = self.configspace.Configuration(self.config, values=configuration)
+            self.tell(Proposal(configuration, TrialInfo(config, seed=0)), loss)

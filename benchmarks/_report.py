@@ -1,7 +1,7 @@
 """From finished runs to tables and pictures: regret, bootstrap intervals, markdown, matplotlib.
 
 Regret is kept in cubes of shape (tasks, seeds, jobs), the best so far at every job.  Only pairs of
-task and seed that every optimiser has finished count, the others are NaN in all cubes, so that all
+task and seed that every optimizer has finished count, the others are NaN in all cubes, so that all
 means are over the same runs; intervals resample tasks, and seeds within tasks, alike for all.
 """
 
@@ -29,7 +29,7 @@ Records = Mapping[Cell, Record]
 
 DRAWS = 2000
 CHECKPOINTS = (10, 20, 30, 60)
-#: Means of normalised regret that differ by less are a draw.
+#: Means of normalized regret that differ by less are a draw.
 DRAW = 1e-3
 #: The lowest regret that a logarithmic axis shows.
 FLOOR = 1e-4
@@ -44,44 +44,44 @@ PACKAGES = (
 def yardstick(task: Task, records: Records) -> Yardstick:
     """Return what is known of a task: beforehand, or else from all runs on it.
 
-    From runs, the optimum is the best loss that any optimiser has found, and random settings are
-    those that random search has tried.
+    From runs, the optimum is the best loss that any optimizer has found, and random configurations
+    are those that random search has tried.
     """
     if task.yardstick is not None:
         return task.yardstick()
     runs = [record for cell, record in records.items() if cell.task == task.name]
-    random = [loss for r in runs if r.cell.optimiser == "random" for loss in r.losses]
+    random = [loss for r in runs if r.cell.optimizer == "random" for loss in r.losses]
     if not random:
         raise ValueError(f"{task.name!r} has no known optimum: it needs runs of random search")
     return Yardstick(min(min(r.losses) for r in runs), np.sort(np.array(random)))
 
 
 def collect(
-    records: Records, tasks: Sequence[Task], optimisers: Sequence[str], like: Iterable[Cell]
+    records: Records, tasks: Sequence[Task], optimizers: Sequence[str], like: Iterable[Cell]
 ) -> dict[str, FloatArray]:
-    """Return the cube of each optimiser, over the tasks, seeds and jobs of the cells ``like``."""
+    """Return the cube of each optimizer, over the tasks, seeds and jobs of the cells ``like``."""
     cells = [cell for cell in like if cell in records]
     seeds = sorted({cell.seed for cell in cells})
     place = {task.name: i for i, task in enumerate(tasks)}
     rules = {task.name: yardstick(task, records) for task in tasks}
     jobs = max((cell.jobs for cell in cells), default=0)
-    cubes = {name: np.full((len(tasks), len(seeds), jobs), np.nan) for name in optimisers}
+    cubes = {name: np.full((len(tasks), len(seeds), jobs), np.nan) for name in optimizers}
     for cell in cells:
-        if cell.task in place and cell.optimiser in cubes:
+        if cell.task in place and cell.optimizer in cubes:
             losses = tasks[place[cell.task]].judged(np.array(records[cell].losses))
             regret = np.minimum.accumulate(rules[cell.task].regret(losses))
-            cubes[cell.optimiser][place[cell.task], seeds.index(cell.seed)] = regret
+            cubes[cell.optimizer][place[cell.task], seeds.index(cell.seed)] = regret
     kept = {name: cube for name, cube in cubes.items() if not np.isnan(cube).all()}
     missing = np.any([np.isnan(cube) for cube in kept.values()], axis=0)
     return {name: np.where(missing, np.nan, cube) for name, cube in kept.items()}
 
 
-def seconds(records: Records, cells: Iterable[Cell], optimiser: str) -> float:
+def seconds(records: Records, cells: Iterable[Cell], optimizer: str) -> float:
     """Return the median over runs of the mean seconds of a run's last ten suggestions.
 
-    The mean, because some optimisers fit their model only at every few suggestions.
+    The mean, because some optimizers fit their model only at every few suggestions.
     """
-    mine = [records[c].seconds[-10:] for c in cells if c.optimiser == optimiser and c in records]
+    mine = [records[c].seconds[-10:] for c in cells if c.optimizer == optimizer and c in records]
     return float(np.median([np.mean(run) for run in mine]))
 
 
@@ -129,7 +129,7 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def order(cubes: Cubes) -> list[str]:
-    """Return the optimisers by their mean regret at the end, the best first."""
+    """Return the optimizers by their mean regret at the end, the best first."""
     return sorted(cubes, key=lambda name: float(np.nanmean(cubes[name][..., -1])))
 
 
@@ -152,10 +152,10 @@ def won_and_lost(cube: FloatArray, against: FloatArray) -> str:
 
 
 def summary(cubes: Cubes, cost: Mapping[str, float], baseline: str) -> str:
-    """Return the table of all optimisers, one a row."""
+    """Return the table of all optimizers, one a row."""
     jobs = next(iter(cubes.values())).shape[2]
     *early, last = checkpoints(jobs)
-    header = ["optimiser", *(f"regret at {n}" for n in early), f"at {last} [95 %]"]
+    header = ["optimizer", *(f"regret at {n}" for n in early), f"at {last} [95 %]"]
     header += ["jobs to match random", "s / suggestion"]
     header += [f"tasks better / worse than {baseline}"] if baseline in cubes else []
     target = float(np.nanmean(cubes["random"][..., -1])) if "random" in cubes else -1.0
@@ -171,7 +171,7 @@ def summary(cubes: Cubes, cost: Mapping[str, float], baseline: str) -> str:
 
 
 def by_task(cubes: Cubes, tasks: Sequence[Task]) -> str:
-    """Return the mean final regret of every optimiser on every task, the lowest in bold."""
+    """Return the mean final regret of every optimizer on every task, the lowest in bold."""
     rows = []
     for i, task in enumerate(tasks):
         finals = {name: cube[i, :, -1] for name, cube in cubes.items()}
@@ -219,6 +219,6 @@ def draw_regret(panels: Mapping[str, Cubes], path: Path) -> None:
             mean = np.maximum(np.nanmean(cube, axis=(0, 1)), FLOOR)
             axis.plot(steps, mean, color=f"C{number}", label=name)
             axis.fill_between(steps, low, high, color=f"C{number}", alpha=0.12, linewidth=0)
-        axis.set(title=title, xlabel="jobs", ylabel="mean normalised regret", yscale="log")
+        axis.set(title=title, xlabel="jobs", ylabel="mean normalized regret", yscale="log")
     axes[0][0].legend(fontsize="small")
     save(figure, path)

@@ -1,7 +1,7 @@
-"""One run of an optimiser on a task, its record in a file, and many runs that may be interrupted.
+"""One run of an optimizer on a task, its record in a file, and many runs that may be interrupted.
 
 A run with k workers is simulated: k trials are always open, each takes a random time (lognormal,
-the same for every optimiser of a seed), and losses are told in the order in which trials end.
+the same for every optimizer of a seed), and losses are told in the order in which trials end.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from _optimisers import Optimiser, Proposal
+from _optimizers import Optimizer, Proposal
 from _tasks import Task
 from threadpoolctl import threadpool_limits
 
 
 class Cell(NamedTuple):
-    """One run to make: which optimiser on which task."""
+    """One run to make: which optimizer on which task."""
 
     task: str
-    optimiser: str
+    optimizer: str
     seed: int
     jobs: int
     workers: int = 1
@@ -54,25 +54,25 @@ class Record:
 
 
 class _Timed:
-    """An optimiser and what it costs: seconds of asking for a trial and telling it."""
+    """An optimizer and what it costs: seconds of asking for a trial and telling it."""
 
-    def __init__(self, optimiser: Optimiser) -> None:
-        self.optimiser = optimiser
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
         self.seconds: list[float] = []
 
     def ask(self) -> tuple[int, Proposal]:
         start = time.perf_counter()
-        proposal = self.optimiser.ask()
+        proposal = self.optimizer.ask()
         self.seconds.append(time.perf_counter() - start)
         return len(self.seconds) - 1, proposal
 
     def tell(self, number: int, proposal: Proposal, loss: float) -> None:
         start = time.perf_counter()
-        self.optimiser.tell(proposal, loss)
+        self.optimizer.tell(proposal, loss)
         self.seconds[number] += time.perf_counter() - start
 
 
-def run(cell: Cell, task: Task, make: Callable[..., Optimiser]) -> Record:
+def run(cell: Cell, task: Task, make: Callable[..., Optimizer]) -> Record:
     """Make one run, on one thread."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -92,7 +92,7 @@ def _simulate(cell: Cell, task: Task, timed: _Timed) -> list[float]:
             number, proposal = timed.ask()
             heapq.heappush(running, (now + float(durations[number]), number, proposal))
         now, number, proposal = heapq.heappop(running)
-        losses.append(task.loss(proposal.setting))
+        losses.append(task.loss(proposal.configuration))
         timed.tell(number, proposal, losses[-1])
     return losses
 
@@ -139,7 +139,7 @@ def run_all(
 
 def _described(cell: Cell) -> str:
     workers = f"{cell.workers} worker{'s' * (cell.workers > 1)}"
-    return f"{cell.optimiser} on {cell.task}, seed {cell.seed}, {workers}"
+    return f"{cell.optimizer} on {cell.task}, seed {cell.seed}, {workers}"
 
 
 def _outcomes(

@@ -8,8 +8,8 @@ while it runs, or both.  (A constant that a function took as a default argument 
 Add one by adding a line to ``VARIANTS``; a choice that no difference here speaks for should go.
 
 Tasks are the functions, or those of an arena: a directory with ``tasks.py`` (``reference(task)``
-gives sorted losses of random settings and the best loss known) and ``suites.py`` (``SUITES`` maps
-names to functions that list tasks).
+gives sorted losses of random configurations and the best loss known) and ``suites.py`` (``SUITES``
+maps names to functions that list tasks).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from unittest import mock
 import functions
 import models
 import numpy as np
-from _optimisers import Random, TunePlug
+from _optimizers import Random, TunePlug
 from _report import (
     Cubes,
     by_task,
@@ -143,9 +143,9 @@ def all_tasks(arena: Path | None, suite: str) -> dict[str, Task]:
 def run_cell(cell: Cell, arena: Path | None, suite: str) -> Record:
     """Make one run of a variant, or of random search."""
     task = all_tasks(arena, suite)[cell.task]
-    if cell.optimiser == RANDOM:
+    if cell.optimizer == RANDOM:
         return run(cell, task, Random)
-    return VARIANTS[cell.optimiser].run(cell, task)
+    return VARIANTS[cell.optimizer].run(cell, task)
 
 
 # ---------------------------------------------------------------- the report
@@ -171,11 +171,11 @@ def table(cubes: Cubes, equivalents: Mapping[str, float]) -> str:
 def random_equivalents(
     records: Mapping[Cell, Record], tasks: Mapping[str, Task], name: str
 ) -> float:
-    """Return the geometric mean of how many random settings each run's best is worth."""
+    """Return the geometric mean of how many random configurations each run's best is worth."""
     rules = {task.name: yardstick(task, records) for task in tasks.values()}
     logs = []
     for cell, record in records.items():
-        if cell.optimiser == name and cell.task in tasks:
+        if cell.optimizer == name and cell.task in tasks:
             best = tasks[cell.task].judged(np.array([min(record.losses)]))[0]
             logs.append(np.log(rules[cell.task].random_equivalents(float(best))))
     return float(np.exp(np.mean(logs)))
@@ -186,7 +186,7 @@ def report(out: Path, tasks: Mapping[str, Task], cells: Sequence[Cell]) -> None:
     stored = Store(out / "runs.jsonl").records()
     records = {cell: stored[cell] for cell in cells if cell in stored}
     done = [task for name, task in tasks.items() if any(cell.task == name for cell in records)]
-    names = list(dict.fromkeys(cell.optimiser for cell in cells))
+    names = list(dict.fromkeys(cell.optimizer for cell in cells))
     cubes = collect(records, done, names, records)
     if missing := {DEFAULT, RANDOM} - set(cubes):
         raise SystemExit(f"no finished runs of {sorted(missing)} to compare with")

@@ -1,6 +1,6 @@
 """Classic test functions with known optima, and two ways in which real losses are harder.
 
-- *Skewed*: the optimiser is told expm1(8 t), where t is 0 at the optimum and 1 at the loss that one
+- *Skewed*: the optimizer is told expm1(8 t), where t is 0 at the optimum and 1 at the loss that one
   random point in a hundred exceeds.  The order of points and the optimum stay.
 - *Mis-scaled*: every second input acts on a logarithmic scale of three decades, but is declared
   linear.
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from _tasks import FloatArray, Setting, Task, Yardstick
+from _tasks import Configuration, FloatArray, Task, Yardstick
 
 from tuneplug import Float, SearchSpace
 
@@ -203,8 +203,8 @@ def _names(d: int) -> list[str]:
     return [f"x{k + 1}" for k in range(d)]
 
 
-def _at(function: Function, setting: Setting) -> float:
-    point = np.array([[setting[name] for name in _names(len(function.low))]])
+def _at(function: Function, configuration: Configuration) -> float:
+    point = np.array([[configuration[name] for name in _names(len(function.low))]])
     return float(function.formula(point)[0])
 
 
@@ -223,9 +223,9 @@ def skewed(function: Function) -> Task:
     high = float(np.quantile(function.yardstick.random, SKEW_QUANTILE))
     scale = SKEW / (high - function.optimum)
 
-    def loss(setting: Setting) -> float:
+    def loss(configuration: Configuration) -> float:
         # At the optimum rounding may leave a hair less than zero.
-        return float(np.expm1(scale * max(plain.loss(setting) - function.optimum, 0.0)))
+        return float(np.expm1(scale * max(plain.loss(configuration) - function.optimum, 0.0)))
 
     def judged(losses: FloatArray) -> FloatArray:
         return np.asarray(function.optimum + np.log1p(losses) / scale)
@@ -244,12 +244,12 @@ def misscaled(function: Function) -> Task:
     declared = {name: Float(1 / SPAN, 1.0, scaling="linear") for name in wrong}
     space = SearchSpace({**plain.space.subspaces[0], **declared})
 
-    def loss(setting: Setting) -> float:
+    def loss(configuration: Configuration) -> float:
         meant = {
-            name: low + (high - low) * (1 + np.log(setting[name]) / np.log(SPAN))
+            name: low + (high - low) * (1 + np.log(configuration[name]) / np.log(SPAN))
             for name, (low, high) in wrong.items()
         }
-        return plain.loss({**setting, **meant})
+        return plain.loss({**configuration, **meant})
 
     name = f"{function.name}, mis-scaled"
     return Task(name, "mis-scaled", space, loss, plain.yardstick)

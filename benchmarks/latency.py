@@ -3,8 +3,8 @@
     python benchmarks/latency.py --quick
     python benchmarks/latency.py
 
-1. n losses of a smooth function are told to each optimiser up front; then suggestions are timed, a
-   loss told after each: the first, and the mean of the others, for some optimisers fit their model
+1. n losses of a smooth function are told to each optimizer up front; then suggestions are timed, a
+   loss told after each: the first, and the mean of the others, for some optimizers fit their model
    only at every few of them.  Where a suggestion takes longer than ``--limit`` seconds, larger n
    are not tried.
 2. Suggestions 91 to 110 of sequential runs in ten dimensions are timed, and set against those of
@@ -29,7 +29,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from _report import interval, markdown, provenance, resampled, save
 from _runs import Cell, Record, Store, run, run_all
-from _tasks import FloatArray, Setting
+from _tasks import Configuration, FloatArray
 from peers import OPTIMISERS, catalogue
 from threadpoolctl import threadpool_limits
 
@@ -48,9 +48,9 @@ WINDOW = slice(90, 110)
 
 
 class Point(NamedTuple):
-    """One thing to measure: an optimiser that has seen n trials in d dimensions."""
+    """One thing to measure: an optimizer that has seen n trials in d dimensions."""
 
-    optimiser: str
+    optimizer: str
     d: int
     n: int
 
@@ -58,9 +58,9 @@ class Point(NamedTuple):
 # ---------------------------------------------------------------- n trials told up front
 
 
-def smooth(setting: Setting) -> float:
+def smooth(configuration: Configuration) -> float:
     """Return the loss told: a bowl, flatter in every further dimension, with a slight wave."""
-    u = np.array(list(setting.values()))
+    u = np.array(list(configuration.values()))
     weights = 1.0 / np.arange(1, len(u) + 1)
     return float(weights @ (u - 0.35) ** 2 + 0.05 * np.sin(5 * u.sum()))
 
@@ -68,20 +68,22 @@ def smooth(setting: Setting) -> float:
 def measure(point: Point, repeats: int, limit: float) -> list[float]:
     """Return the seconds of each suggestion: fewer than asked for once they add up to the limit."""
     space = SearchSpace({f"x{k}": Float(0.0, 1.0, scaling="linear") for k in range(point.d)})
-    settings = space.sample(point.n, np.random.default_rng(point.n))
+    configurations = space.sample(point.n, np.random.default_rng(point.n))
     taken: list[float] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        optimiser = OPTIMISERS[point.optimiser].make(space, 0)
+        optimizer = OPTIMISERS[point.optimizer].make(space, 0)
         with threadpool_limits(limits=1):
-            optimiser.observe(settings, [smooth(setting) for setting in settings])
+            optimizer.observe(
+                configurations, [smooth(configuration) for configuration in configurations]
+            )
             while len(taken) < repeats and sum(taken) <= limit:
                 start = time.perf_counter()
-                proposal = optimiser.ask()
+                proposal = optimizer.ask()
                 asked = time.perf_counter() - start
-                loss = smooth(proposal.setting)
+                loss = smooth(proposal.configuration)
                 start = time.perf_counter()
-                optimiser.tell(proposal, loss)
+                optimizer.tell(proposal, loss)
                 taken.append(asked + time.perf_counter() - start)
     return taken
 
@@ -100,7 +102,7 @@ def measure_all(points: Sequence[Point], path: Path, repeats: int, limit: float)
     known = read_points(path)
     for point in points:
         slow = any(
-            (q.optimiser, q.d) == (point.optimiser, point.d) and q.n < point.n and max(s) > limit
+            (q.optimizer, q.d) == (point.optimizer, point.d) and q.n < point.n and max(s) > limit
             for q, s in known.items()
         )
         if point in known or slow:
@@ -131,7 +133,7 @@ def grid_tables(
         over = max(seconds) > limit
         return f"> {limit:g}" if over else f"{typical(seconds):.3f} ({seconds[0]:.3f})"
 
-    header = ["optimiser", *(f"n = {n}" for n in ns)]
+    header = ["optimizer", *(f"n = {n}" for n in ns)]
     for d in ds:
         rows = [[name, *(text(known.get(Point(name, d, n))) for n in ns)] for name in names]
         yield f"### Seconds a suggestion (the first), d = {d}\n\n{markdown(header, rows)}\n"
@@ -165,15 +167,15 @@ def draw_grid(
 
 def run_cell(cell: Cell) -> Record:
     """Make one sequential run."""
-    return run(cell, SEQUENTIAL, OPTIMISERS[cell.optimiser].make)
+    return run(cell, SEQUENTIAL, OPTIMISERS[cell.optimizer].make)
 
 
 def sequential_table(store: Store, cells: Sequence[Cell]) -> str:
     """Return seconds of the late suggestions, and their ratio to the reference."""
     records = store.records()
     seconds: dict[str, FloatArray] = {}
-    for name in dict.fromkeys(cell.optimiser for cell in cells):
-        runs = [records[c].seconds[WINDOW] for c in cells if c.optimiser == name and c in records]
+    for name in dict.fromkeys(cell.optimizer for cell in cells):
+        runs = [records[c].seconds[WINDOW] for c in cells if c.optimizer == name and c in records]
         if runs:
             seconds[name] = np.array(runs)
     rows = []
@@ -190,7 +192,7 @@ def sequential_table(store: Store, cells: Sequence[Cell]) -> str:
             row.append("-")
         rows.append(row)
     header = [
-        "optimiser",
+        "optimizer",
         "mean seconds [95 %]",
         "slowest / median",
         f"ratio to {REFERENCE} [95 %]",
@@ -209,7 +211,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--d", type=int, nargs="+", help="dimensions")
     parser.add_argument("--repeats", type=int, help="suggestions timed for each n and d")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds of one suggestion")
-    parser.add_argument("--seeds", type=int, default=3, help="sequential runs of each optimiser")
+    parser.add_argument("--seeds", type=int, default=3, help="sequential runs of each optimizer")
     parser.add_argument("--out", type=Path, help="directory of the results")
     parser.add_argument("--quick", action="store_true", help="a look in under five minutes")
     parser.add_argument("--report-only", action="store_true", help="tables of what is there")

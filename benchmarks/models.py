@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from _tasks import Setting, Task
+from _tasks import Configuration, Task
 from lightgbm import LGBMClassifier
 from sklearn import datasets
 from sklearn.base import clone
@@ -84,12 +84,12 @@ class Model:
     parameters: dict[str, Any]
 
     def task(self) -> Task:
-        """Return the model as a task: the negative mean score of three folds is minimised."""
+        """Return the model as a task: the negative mean score of three folds is minimized."""
         return Task(self.name, "models", SearchSpace(self.parameters), self.loss)
 
-    def loss(self, setting: Setting) -> float:
-        """Return the cross-validated loss of a setting."""
-        return self._cross_validated(clone(self.estimator).set_params(**setting))
+    def loss(self, configuration: Configuration) -> float:
+        """Return the cross-validated loss of a configuration."""
+        return self._cross_validated(clone(self.estimator).set_params(**configuration))
 
     def _cross_validated(self, estimator: Any) -> float:
         X, y = self.data()

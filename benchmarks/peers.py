@@ -1,7 +1,8 @@
-"""The optimisers that are compared, each behind the same ask and tell, with its own defaults.
+"""The optimizers that are compared, each behind the same ask and tell, with its own defaults.
 
 ``catalogue`` says which can run here, and of the others why not.  Peers get one thread, as tuneplug
-does, and no settings of ours beyond the seed, and ten initial trials where they ask for a number.
+does, and no configurations of ours beyond the seed, and ten initial trials where they ask for a
+number.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from dataclasses import dataclass, field, fields
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
-from _optimisers import (
+from _optimizers import (
     N_INITIAL,
-    Optimiser,
+    Optimizer,
     Proposal,
     Random,
     TunePlug,
@@ -24,13 +25,13 @@ from _optimisers import (
     plain,
 )
 from _optional_peers import BoTorch, Smac
-from _tasks import Setting
+from _tasks import Configuration
 
 from tuneplug import Categorical, Int, SearchSpace
 from tuneplug.strategies import BayesianSearch
 
 
-class Optuna(Optimiser):
+class Optuna(Optimizer):
     """Optuna's study; a subclass picks the sampler."""
 
     sampler: ClassVar[str]
@@ -57,11 +58,13 @@ class Optuna(Optimiser):
     def tell(self, proposal: Proposal, loss: float) -> None:
         self.study.tell(proposal.handle, loss)
 
-    def observe(self, settings: Sequence[Setting], losses: Sequence[float]) -> None:
+    def observe(self, configurations: Sequence[Configuration], losses: Sequence[float]) -> None:
         ranges = {name: self._distribution(p) for name, p in self.parameters.items()}
-        for setting, loss in zip(settings, losses, strict=True):
-            own = {name: ranges[name] for name in setting}
-            trial = self.optuna.trial.create_trial(params=setting, distributions=own, value=loss)
+        for configuration, loss in zip(configurations, losses, strict=True):
+            own = {name: ranges[name] for name in configuration}
+            trial = self.optuna.trial.create_trial(
+                params=configuration, distributions=own, value=loss
+            )
             self.study.add_trial(trial)
 
     def _distribution(self, parameter: Any) -> Any:
@@ -89,7 +92,7 @@ class OptunaGP(Optuna):
         super().__init__(space, seed)
 
 
-class Skopt(Optimiser):
+class Skopt(Optimizer):
     """scikit-optimize's Gaussian process; blind to open proposals, so for one worker only."""
 
     parallel = False
@@ -120,25 +123,27 @@ class Skopt(Optimiser):
     def tell(self, proposal: Proposal, loss: float) -> None:
         self.optimizer.tell(proposal.handle, loss)
 
-    def observe(self, settings: Sequence[Setting], losses: Sequence[float]) -> None:
-        points = [[setting[name] for name in self.parameters] for setting in settings]
+    def observe(self, configurations: Sequence[Configuration], losses: Sequence[float]) -> None:
+        points = [
+            [configuration[name] for name in self.parameters] for configuration in configurations
+        ]
         self.optimizer.tell(points, list(losses))
 
 
 @dataclass(frozen=True)
 class Entry:
-    """How to make an optimiser, and what has to be installed for it."""
+    """How to make an optimizer, and what has to be installed for it."""
 
-    kind: type[Optimiser]
+    kind: type[Optimizer]
     needs: tuple[str, ...] = ()
     arguments: dict[str, Any] = field(default_factory=dict)
 
-    def make(self, space: SearchSpace, seed: int) -> Optimiser:
-        """Return a fresh optimiser."""
+    def make(self, space: SearchSpace, seed: int) -> Optimizer:
+        """Return a fresh optimizer."""
         return self.kind(space, seed, **self.arguments)
 
     def obstacle(self, workers: int = 1) -> str | None:
-        """Say why the optimiser cannot run here with so many workers; None if it can."""
+        """Say why the optimizer cannot run here with so many workers; None if it can."""
         if missing := [module for module in self.needs if find_spec(module) is None]:
             return f"not installed: {', '.join(missing)}"
         known = {f.name for f in fields(BayesianSearch)}
@@ -163,7 +168,7 @@ OPTIMISERS = {
 
 
 def catalogue(names: Iterable[str], workers: int = 1) -> tuple[list[str], dict[str, str]]:
-    """Return which of the named optimisers can run, and why the others are skipped.
+    """Return which of the named optimizers can run, and why the others are skipped.
 
     Raises
     ------
@@ -172,7 +177,7 @@ def catalogue(names: Iterable[str], workers: int = 1) -> tuple[list[str], dict[s
     """
     names = list(names)
     if unknown := [name for name in names if name not in OPTIMISERS]:
-        raise ValueError(f"no optimiser is called {unknown}; there are {list(OPTIMISERS)}")
+        raise ValueError(f"no optimizer is called {unknown}; there are {list(OPTIMISERS)}")
     obstacles = {name: OPTIMISERS[name].obstacle(workers) for name in names}
     skipped = {name: reason for name, reason in obstacles.items() if reason is not None}
     return [name for name in names if name not in skipped], skipped

@@ -1,4 +1,4 @@
-"""How good are the settings found: regret after 10 ... 60 jobs, beside peers in the same run.
+"""How good are the configurations found: regret after 10 ... 60 jobs, beside peers in the same run.
 
     python benchmarks/quality.py --quick
     python benchmarks/quality.py --suite all --seeds 5
@@ -64,17 +64,17 @@ def _task(name: str) -> Task:
 
 def run_cell(cell: Cell) -> Record:
     """Make one run."""
-    return run(cell, _task(cell.task), OPTIMISERS[cell.optimiser].make)
+    return run(cell, _task(cell.task), OPTIMISERS[cell.optimizer].make)
 
 
 def plan(
-    tasks: Sequence[Task], optimisers: Sequence[str], seeds: int, jobs: int, workers: Sequence[int]
+    tasks: Sequence[Task], optimizers: Sequence[str], seeds: int, jobs: int, workers: Sequence[int]
 ) -> tuple[list[Cell], dict[str, str]]:
-    """Return all runs, seed by seed, and which optimisers are left out of them, and why."""
+    """Return all runs, seed by seed, and which optimizers are left out of them, and why."""
     cells: list[Cell] = []
     skipped: dict[str, str] = {}
     for k in workers:
-        usable, obstacles = catalogue(optimisers, k)
+        usable, obstacles = catalogue(optimizers, k)
         skipped |= {f"{name} with {k} worker(s)": why for name, why in obstacles.items()}
         for seed in range(seeds):
             for task in tasks:
@@ -89,7 +89,7 @@ def _section(title: str, cubes: Cubes, records: Records, cells: Sequence[Cell]) 
     cube = next(iter(cubes.values()))
     there = ~np.isnan(cube[..., -1])
     cost = {name: seconds(records, cells, name) for name in cubes}
-    runs = f"{int(there.any(axis=1).sum())} tasks, {int(there.sum())} runs of each optimiser"
+    runs = f"{int(there.any(axis=1).sum())} tasks, {int(there.sum())} runs of each optimizer"
     return f"### {title}\n\n{runs}.\n\n{summary(cubes, cost, BASELINE)}"
 
 
@@ -97,7 +97,7 @@ def _parallel(by_workers: dict[int, Cubes]) -> str:
     """Return the final regret with k workers beside that of the fewest, paired run by run."""
     fewest, *more = sorted(by_workers)
     names = [n for n in order(by_workers[fewest]) if all(n in by_workers[k] for k in more)]
-    header = ["optimiser", f"{fewest} worker{'s' * (fewest > 1)}"]
+    header = ["optimizer", f"{fewest} worker{'s' * (fewest > 1)}"]
     for k in more:
         header += [f"{k} workers", f"difference to {fewest} [95 %]"]
     rows = []
@@ -125,7 +125,7 @@ def report(
 ) -> None:
     """Write tables.md and one picture for each number of workers."""
     records = Store(out / "runs.jsonl").records()
-    names = list(dict.fromkeys(cell.optimiser for cell in cells))
+    names = list(dict.fromkeys(cell.optimizer for cell in cells))
     parts = [f"## Quality\n\n{provenance()}"]
     parts += [f"Skipped: {name}: {reason}.\n" for name, reason in skipped.items()]
     by_workers: dict[int, Cubes] = {}
@@ -163,7 +163,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--tasks", nargs="+", help="only these tasks of the suites, by name")
     parser.add_argument("--optimizers", nargs="+", default=list(OPTIMISERS), metavar="NAME")
     parser.add_argument("--jobs", type=int, default=60)
-    parser.add_argument("--seeds", type=int, default=5, help="runs of each optimiser on a task")
+    parser.add_argument("--seeds", type=int, default=5, help="runs of each optimizer on a task")
     parser.add_argument("--workers", type=int, nargs="+", default=[1], help="trials at once")
     parser.add_argument("--processes", type=int, default=1, help="runs at once on this machine")
     parser.add_argument("--out", type=Path, help="directory of the results")

@@ -194,7 +194,7 @@ def append(path: str, fields: Sequence[Any]) -> None:
 
 
 class Stamp(NamedTuple):
-    """A scored fold: when, of which setting, how good, on how many rows."""
+    """A scored fold: when, of which configuration, how good, on how many rows."""
 
     time: float
     key: str
@@ -207,7 +207,7 @@ def curve(
 ) -> list[tuple[float, float]]:
     """Return when each candidate had all its folds, and its mean score, in order of time.
 
-    Folds of fewer rows do not count.  A setting that is tried again is another candidate.
+    Folds of fewer rows do not count.  A configuration that is tried again is another candidate.
     """
     scores: dict[str, list[float]] = {}
     found = []
@@ -405,14 +405,16 @@ class Results:
         return values
 
     def _ends(self, task: str, seed: int, random: Run) -> tuple[float, float]:
-        """Return the best score known of a task and seed, and the median of random settings."""
+        """Return the best score known of a task and seed, and the median of random
+        configurations."""
         every = [r for (t, _, s), r in self._runs.items() if (t, s) == (task, seed)]
         best = max(score for run in every for _, score in run.curve)
         return best, float(np.median([score for _, score in random.curve]))
 
 
 def regret(score: float, ends: tuple[float, float]) -> float:
-    """Return a score as normalised regret: 0 is the best known, 1 the median of random settings."""
+    """Return a score as normalized regret: 0 is the best known, 1 the median of random
+    configurations."""
     best, median = ends
     return float(np.clip((best - score) / max(best - median, np.finfo(float).tiny), 0.0, 1.0))
 
@@ -572,7 +574,7 @@ def draw(results: Results, path: Path) -> None:
     axis.axvline(1.0, color="0.7", linewidth=1)
     axis.set(
         xlabel="wall-clock time, as a share of RandomizedSearchCV's",
-        ylabel="mean normalised regret of the best so far",
+        ylabel="mean normalized regret of the best so far",
         yscale="log",
     )
     axis.legend(fontsize="small")

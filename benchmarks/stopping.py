@@ -3,8 +3,8 @@
     python benchmarks/stopping.py [--quick]
 
 XGBoost and LightGBM on real data, five folds, 200 rounds a fit.  Every variant of random search
-tries the same settings, so that scores differ only where a rule has ended the best of them; beside
-ours, Optuna's pruning callbacks with its MedianPruner on the libraries' own cv.
+tries the same configurations, so that scores differ only where a rule has ended the best of them;
+beside ours, Optuna's pruning callbacks with its MedianPruner on the libraries' own cv.
 """
 
 from __future__ import annotations
@@ -177,9 +177,9 @@ def ours(name: str, library: str, variant: str, seed: int, n_trials: int) -> tup
 
 
 def optuna_run(
-    name: str, library: str, variant: str, seed: int, settings: Sequence[dict[str, Any]]
+    name: str, library: str, variant: str, seed: int, configurations: Sequence[dict[str, Any]]
 ) -> Run:
-    """Make a run of Optuna on given settings."""
+    """Make a run of Optuna on given configurations."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -191,7 +191,7 @@ def optuna_run(
     train = partial({"xgboost": _xgboost_cv, "lightgbm": _lightgbm_cv}[library], task, X, y, split)
 
     def objective(trial: Any) -> float:
-        return train(settings[trial.number], trial, trained)
+        return train(configurations[trial.number], trial, trained)
 
     grace = OPTUNA[variant]
     pruners = optuna.pruners
@@ -200,12 +200,12 @@ def optuna_run(
         pruner=pruners.NopPruner() if grace is None else pruners.MedianPruner(n_warmup_steps=grace),
     )
     start = time.perf_counter()
-    study.optimize(objective, n_trials=len(settings))
+    study.optimize(objective, n_trials=len(configurations))
     seconds = time.perf_counter() - start
     pruned = sum(trial.state == optuna.trial.TrialState.PRUNED for trial in study.trials)
     score = study.best_value if maximize else -study.best_value
     rounds = sum(trained) * N_FOLDS
-    return Run(name, library, variant, seed, len(settings), score, rounds, seconds, pruned)
+    return Run(name, library, variant, seed, len(configurations), score, rounds, seconds, pruned)
 
 
 class _XGBoostCount(xgboost.callback.TrainingCallback):
@@ -222,7 +222,7 @@ class _XGBoostCount(xgboost.callback.TrainingCallback):
 
 
 def _xgboost_cv(
-    task: Task, X: Any, y: Any, split: Any, setting: Any, trial: Any, trained: list[int]
+    task: Task, X: Any, y: Any, split: Any, configuration: Any, trial: Any, trained: list[int]
 ) -> float:
     from optuna_integration import XGBoostPruningCallback
 
@@ -233,13 +233,18 @@ def _xgboost_cv(
     callbacks = [_XGBoostCount(trained), XGBoostPruningCallback(trial, f"test-{metric}")]
     data = xgboost.DMatrix(X, y)
     log = xgboost.cv(
-        {**fixed, **setting}, data, N_ROUNDS, folds=split, callbacks=callbacks, as_pandas=False
+        {**fixed, **configuration},
+        data,
+        N_ROUNDS,
+        folds=split,
+        callbacks=callbacks,
+        as_pandas=False,
     )
     return float(log[f"test-{metric}-mean"][-1])
 
 
 def _lightgbm_cv(
-    task: Task, X: Any, y: Any, split: Any, setting: Any, trial: Any, trained: list[int]
+    task: Task, X: Any, y: Any, split: Any, configuration: Any, trial: Any, trained: list[int]
 ) -> float:
     from optuna_integration import LightGBMPruningCallback
 
@@ -256,7 +261,7 @@ def _lightgbm_cv(
     count.order = 0  # type: ignore[attr-defined]  # before the one that ends the training
     pruning = LightGBMPruningCallback(trial, metric, valid_name="valid")
     log = lightgbm.cv(
-        {**fixed, **setting},
+        {**fixed, **configuration},
         lightgbm.Dataset(X, y),
         N_ROUNDS,
         folds=split,
@@ -283,18 +288,18 @@ def make_all(args: argparse.Namespace, path: Path) -> None:
     for seed in range(args.seeds):
         for name in args.tasks:
             for library in args.libraries:
-                settings = None
+                configurations = None
                 for variant in (*OURS, *OPTUNA):
                     cell = (name, library, variant, seed, args.trials)
                     if cell in read(path):
                         continue
                     if variant in OPTUNA:
-                        if settings is None:
-                            settings = ours(name, library, "random", seed, args.trials)[1]
-                        run = optuna_run(name, library, variant, seed, settings)
+                        if configurations is None:
+                            configurations = ours(name, library, "random", seed, args.trials)[1]
+                        run = optuna_run(name, library, variant, seed, configurations)
                     else:
                         run, tried = ours(name, library, variant, seed, args.trials)
-                        settings = tried if variant == "random" else settings
+                        configurations = tried if variant == "random" else configurations
                     with path.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(asdict(run)) + "\n")
                     print(f"{run.seconds:6.1f} s  {run}", flush=True)

@@ -6,7 +6,7 @@
 
 *busy*: fits that only sleep, and note when they began and ended.  The share is the sum of their
 seconds over workers times the time from the first beginning to the last end.  Workers have been
-started before.  The score says nothing of the length, which is drawn anew for each setting.
+started before.  The score says nothing of the length, which is drawn anew for each configuration.
 
 *lag*: sequential runs in which a suggestion does not see the results of the ``lag`` trials before
 it, as in a deterministic search with that many candidates in flight.
@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import functions
 import joblib
 import numpy as np
-from _optimisers import Proposal, Random, TunePlug
+from _optimizers import Proposal, Random, TunePlug
 from _report import Records, checkpoints, collect, markdown, provenance, shown
 from _runs import Cell, Record, Store, run, run_all
 from _tasks import Task
@@ -83,7 +83,7 @@ class Sleeper(BaseEstimator):
         return self
 
     def seconds(self) -> float:
-        """Return the length: the mean, or exponential, from the setting and nothing else."""
+        """Return the length: the mean, or exponential, from the configuration and nothing else."""
         if not self.varied:
             return self.mean
         share = random.Random(repr((float(self.a), float(self.b)))).expovariate(1.0)
@@ -201,7 +201,7 @@ def busy_run(cell: Cell) -> Record:
     """Make one run: its loss is the share of time that workers had nothing to do."""
     scene = Scene.named(cell.task)
     cv = KFold(scene.folds) if scene.folds > 1 else ShuffleSplit(1, random_state=0)
-    dispatch = DISPATCHERS[cell.optimiser]
+    dispatch = DISPATCHERS[cell.optimizer]
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         start_up, log = (str(Path(folder) / name) for name in ("start-up", "log"))
@@ -234,7 +234,7 @@ def busy_cells(args: argparse.Namespace) -> tuple[list[Cell], dict[str, str]]:
 def busy_tables(records: Records, cells: Sequence[Cell]) -> str:
     """Return a table for each backend, one dispatcher a row."""
     parts = []
-    names = list(dict.fromkeys(cell.optimiser for cell in cells))
+    names = list(dict.fromkeys(cell.optimizer for cell in cells))
     for backend in dict.fromkeys(Scene.named(cell.task).backend for cell in cells):
         mine = [cell for cell in cells if Scene.named(cell.task).backend == backend]
         columns = list(dict.fromkeys((cell.workers, cell.task) for cell in mine))
@@ -250,7 +250,7 @@ def busy_tables(records: Records, cells: Sequence[Cell]) -> str:
                     1 - records[cell].losses[0]
                     for cell in mine
                     if (cell.workers, cell.task) == column
-                    and cell.optimiser == name
+                    and cell.optimizer == name
                     and cell in records
                 ]
                 row.append(f"{np.mean(shares):.0%}" if shares else "no finished run")
@@ -287,9 +287,9 @@ def lag_name(lag: int) -> str:
 
 def lag_run(cell: Cell) -> Record:
     """Make one run."""
-    if cell.optimiser == RANDOM:
+    if cell.optimizer == RANDOM:
         return run(cell, tasks()[cell.task], Random)
-    lag = int(cell.optimiser.removeprefix("lag "))
+    lag = int(cell.optimizer.removeprefix("lag "))
     return run(cell, tasks()[cell.task], partial(Lagged, lag=lag))
 
 
@@ -307,7 +307,7 @@ def lag_cells(args: argparse.Namespace) -> list[Cell]:
 def lag_table(records: Records, cells: Sequence[Cell]) -> str:
     """Return regret against lag, and the paired difference to no lag."""
     chosen = [tasks()[name] for name in dict.fromkeys(cell.task for cell in cells)]
-    names = list(dict.fromkeys(cell.optimiser for cell in cells))
+    names = list(dict.fromkeys(cell.optimizer for cell in cells))
     cubes = collect(records, chosen, names, cells)
     if not cubes:
         return "No finished runs.\n"

@@ -97,7 +97,7 @@ def print_table(results: list[dict[str, object]]) -> None:
             f"{reached[0] + 1} of {len(random)} candidates."
         )
     study = results[0]["bayesian"].study_
-    print("\nBest settings of the first replication, and the scale each was searched on")
+    print("\nBest configurations of the first replication, and the scale each was searched on")
     records = {record["parameter"]: record for record in study.explain_scaling()}
     for name, value in study.best_params.items():
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)
@@ -108,12 +108,12 @@ def print_table(results: list[dict[str, object]]) -> None:
 
 def draw(results: list[dict[str, object]], path: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    for strategy, colour in zip(STRATEGIES, ("tab:blue", "tab:orange"), strict=True):
+    for strategy, color in zip(STRATEGIES, ("tab:blue", "tab:orange"), strict=True):
         curves = best_so_far(results, strategy)
         steps = np.arange(1, curves.shape[1] + 1)
         for curve in curves:
-            left.plot(steps, curve, color=colour, alpha=0.25, linewidth=1)
-        left.plot(steps, curves.mean(axis=0), color=colour, linewidth=2.5, label=strategy)
+            left.plot(steps, curve, color=color, alpha=0.25, linewidth=1)
+        left.plot(steps, curves.mean(axis=0), color=color, linewidth=2.5, label=strategy)
     default = np.mean([r["default cv"] for r in results])
     left.axhline(default, color="grey", linestyle=":", label="default settings")
     left.set(xlabel="candidates", ylabel="best accuracy so far", title="Mean of all replications")

@@ -8,7 +8,7 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import configurations, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -22,13 +22,13 @@ from tuneplug.acquisition import (
     log_discount,
     log_expected_improvement,
     log_h,
-    maximise,
+    maximize,
 )
 from tuneplug.surrogate.failures import LEAST_SUCCESS, Failures
 from tuneplug.surrogate.gp import GaussianProcess, Hyperparameters, Layout
 from tuneplug.surrogate.learning import Problem, hyperparameter_draws, learn
 
-SETTINGS = settings(deadline=None, derandomize=True)
+SETTINGS = configurations(deadline=None, derandomize=True)
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -135,7 +135,7 @@ def learn_rows(space, U, losses):
 
 @functools.cache
 def observed(name, kind="one process", n=12, seed=0):
-    """Return a space, and the acquisition learned from n settings of it."""
+    """Return a space, and the acquisition learned from n configurations of it."""
     space = SearchSpace(SPACES[name])
     rng = np.random.default_rng(seed)
     U = space.snap(rng.random((n, space.n_dimensions)))
@@ -157,7 +157,7 @@ def observed(name, kind="one process", n=12, seed=0):
 
 def best_of(name, taken=(), seed=0):
     space, score = observed(name)
-    return maximise(score, space, taken, np.random.default_rng(seed))
+    return maximize(score, space, taken, np.random.default_rng(seed))
 
 
 # ---------------------------------------------------------------------------------- acquisition
@@ -273,11 +273,11 @@ def test_a_search_does_not_settle_on_one_step_of_a_staircase():
 def test_a_pending_trial_is_not_worth_trying_again():
     """Where nothing is left to be learned but noise, there is next to no improvement."""
     space, score = observed("floats")
-    row = maximise(score, space, set(), np.random.default_rng(0))[None, :]
+    row = maximize(score, space, set(), np.random.default_rng(0))[None, :]
     draws = np.random.default_rng(0).standard_normal((1, 16))
     pending = Acquisition([gp.with_fantasies(row, draws) for gp in score.processes])
     assert pending(row)[0] < score(row)[0] - 2.0
-    again = maximise(pending, space, set(), np.random.default_rng(0))
+    again = maximize(pending, space, set(), np.random.default_rng(0))
     assert np.abs(again - row[0]).max() > 0.02
 
 
@@ -320,11 +320,11 @@ def test_a_certain_failure_costs_the_floor():
     )
 
 
-# ------------------------------------------------------------------------------------- maximise
+# ------------------------------------------------------------------------------------- maximize
 
 
 @ALL
-def test_the_maximum_is_a_place_of_a_setting(name):
+def test_the_maximum_is_a_place_of_a_configuration(name):
     space, row = SearchSpace(SPACES[name]), best_of(name)
     assert row.shape == (space.n_dimensions,)
     np.testing.assert_array_equal(space.snap(row[None, :])[0], row)
@@ -342,7 +342,7 @@ def test_a_taken_row_is_never_returned(name):
     space, score = observed(name)
     taken = set(space.keys(score.processes[0].U))
     for _ in range(6):
-        row = maximise(score, space, taken, np.random.default_rng(0))
+        row = maximize(score, space, taken, np.random.default_rng(0))
         key = space.keys(row[None, :])[0]
         assert key not in taken
         taken.add(key)
@@ -354,7 +354,7 @@ def test_models_keep_inside_the_bounds_though_observations_lie_outside():
     score = Acquisition(learn_rows(space, U, np.array([-1.2, 0.0, 1.2])))
     low, high = space.bounds.T
     for seed in range(5):
-        row = maximise(score, space, set(), np.random.default_rng(seed))
+        row = maximize(score, space, set(), np.random.default_rng(seed))
         assert np.all((row >= low) & (row <= high))
         candidates = _candidates(score.processes[0], space, np.random.default_rng(seed))
         assert np.all((candidates >= low) & (candidates <= high))
@@ -364,7 +364,7 @@ def test_models_keep_inside_the_bounds_though_observations_lie_outside():
 @pytest.mark.parametrize("kind", ["one process", "all at once"])
 def test_the_maximum_beats_random_search(name, kind):
     space, score = observed(name, kind)
-    row = maximise(score, space, set(), np.random.default_rng(0))
+    row = maximize(score, space, set(), np.random.default_rng(0))
     low, high = space.bounds.T
     U = low + (high - low) * np.random.default_rng(9).random((5000, space.n_dimensions))
     assert score(row[None, :])[0] >= score(space.snap(U)).max() - 1e-9
@@ -373,7 +373,7 @@ def test_the_maximum_beats_random_search(name, kind):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_maximum_of_one_float_is_that_of_a_fine_grid(seed):
     space, score = observed("one float", n=6, seed=seed)
-    row = maximise(score, space, set(), np.random.default_rng(0))
+    row = maximize(score, space, set(), np.random.default_rng(0))
     grid = np.linspace(0.0, 1.0, 20_001)[:, None]
     assert score(row[None, :])[0] >= score(grid).max() - 1e-6
 
@@ -383,18 +383,18 @@ def test_small_finite_spaces_are_searched_exhaustively(seed):
     space, score = observed("finite", seed=seed)
     taken = set(space.keys(score.processes[0].U))
     settings_ = [{"a": a, "c": c} for a in range(1, 10) for c in ("p", "q", None)]
-    rows = np.array([space.encode(setting) for setting in settings_])
+    rows = np.array([space.encode(configuration) for configuration in settings_])
     free = np.array([key not in taken for key in space.keys(rows)])
     expected = rows[free][np.argmax(score(rows[free]))]
-    row = maximise(score, space, taken, np.random.default_rng(0))
+    row = maximize(score, space, taken, np.random.default_rng(0))
     np.testing.assert_array_equal(row, expected)
 
 
-def test_a_finite_space_is_gone_through_to_the_last_setting():
+def test_a_finite_space_is_gone_through_to_the_last_configuration():
     space, score = observed("finite")
     taken: set[bytes] = set()
     found = []
-    while (row := maximise(score, space, taken, np.random.default_rng(0))) is not None:
+    while (row := maximize(score, space, taken, np.random.default_rng(0))) is not None:
         found.append(space.decode(row))
         taken.add(space.keys(row[None, :])[0])
         assert len(found) <= 27
@@ -407,14 +407,14 @@ def test_a_finite_space_is_gone_through_to_the_last_setting():
 def test_when_everything_is_taken_there_is_nothing():
     space, score = observed("finite")
     taken = set(space.keys(np.array(list(space.rows()))))
-    assert maximise(score, space, taken, np.random.default_rng(0)) is None
+    assert maximize(score, space, taken, np.random.default_rng(0)) is None
 
 
-def test_settings_in_two_branches_are_proposed_once():
+def test_configurations_in_two_branches_are_proposed_once():
     space = SearchSpace([{"a": [1, 2]}, {"a": [2, 3]}])
     U = np.array(list(space.rows()))
     score = Acquisition(learn_rows(space, U, np.array([0.0, 1.0, -1.0])))
-    assert maximise(score, space, set(space.keys(U)), np.random.default_rng(0)) is None
+    assert maximize(score, space, set(space.keys(U)), np.random.default_rng(0)) is None
 
 
 # ----------------------------------------------------------------------------------- line search
@@ -422,10 +422,10 @@ def test_settings_in_two_branches_are_proposed_once():
 
 @pytest.mark.parametrize("scaling", ["linear", "log"])
 @pytest.mark.parametrize("value", [1, 2, 10, 63, 500, 3999, 4000])
-@pytest.mark.parametrize("towards", [-1, 1])
-def test_the_discrete_search_reaches_the_neighbours(scaling, value, towards):
+@pytest.mark.parametrize("toward", [-1, 1])
+def test_the_discrete_search_reaches_the_neighbors(scaling, value, toward):
     space = SearchSpace({"n": Int(1, 4000, scaling)})
-    target = min(max(value + towards, 1), 4000)
+    target = min(max(value + toward, 1), 4000)
     goal = space.encode({"n": target})[0]
     rows = space.encode({"n": value})[None, :]
 
@@ -438,9 +438,10 @@ def test_the_discrete_search_reaches_the_neighbours(scaling, value, towards):
 
 
 def climbed(name, settings_):
-    """Return the rows of settings, where the continuous search leads them, and both's scores."""
+    """Return the rows of configurations, where the continuous search leads them, and both's
+    scores."""
     space, score = observed(name)
-    at = np.array([space.encode(setting) for setting in settings_])
+    at = np.array([space.encode(configuration) for configuration in settings_])
     moved, reached = _climb_continuous(score, space, at, score(at))
     np.testing.assert_allclose(reached, score(moved), rtol=1e-9)
     changed = [

@@ -7,7 +7,7 @@ tuneplug_api_version = 1
 
 
 class Middling(Strategy):
-    """Random settings, half of the way to the middle; where those are taken, others."""
+    """Random configurations, half of the way to the middle; where those are taken, others."""
 
     name = "middling"
 

@@ -2,8 +2,8 @@
 
 Conditions become ``when=``: for each parent, the values of it under which all conditions on it
 hold.  What has no equal (forbidden clauses, unequal weights of choices, a choice of conditions on
-several parents) is refused, not dropped.  What is never active is in no setting there, nor here.
-Defaults are left out: ``Study.enqueue`` tries them.
+several parents) is refused, not dropped.  What is never active is in no configuration there, nor
+here. Defaults are left out: ``Study.enqueue`` tries them.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _space(space: Any) -> dict[str, Any]:
         raise ValueError(
             "forbidden clauses have no equal here, but got "
             f"{[str(clause) for clause in space.forbidden_clauses]}: raise an error from the "
-            "objective for such settings, which the search learns to avoid"
+            "objective for such configurations, which the search learns to avoid"
         )
     converted: dict[str, Any] = {}
     for name, declared in space.items():  # parents before their children
@@ -100,7 +100,7 @@ def _space(space: Any) -> dict[str, Any]:
             _check_where_inactive(conditions, space)
             when = _when(conditions)
             if when and not all(parent in converted and values for parent, values in when.items()):
-                continue  # it is never active, and so in no setting
+                continue  # it is never active, and so in no configuration
             converted[name] = _translated(declared, when)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None

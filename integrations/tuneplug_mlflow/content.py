@@ -141,11 +141,11 @@ def rank(trial: Trial, sign: float) -> tuple[float, int]:
 
 def best_tags(trial: Trial, run_id: str | None) -> dict[str, str]:
     """Return which trial is best, and where it is logged, if it is."""
-    settings = {name: _plain(value) for name, value in trial.params.items()}
+    configurations = {name: _plain(value) for name, value in trial.params.items()}
     where = {} if run_id is None else {"best_run_id": run_id}
     return {
         "best_trial": str(trial.number),
-        "best_params": _head(json.dumps(settings), MOST_TAG),
+        "best_params": _head(json.dumps(configurations), MOST_TAG),
         **where,
     }
 
@@ -176,7 +176,7 @@ def status_of_study(study: Study, error: BaseException | None) -> str:
 
 
 def trial_params(trial: Trial) -> dict[str, str]:
-    """Return the setting of a trial."""
+    """Return the configuration of a trial."""
     return _params({name: str(value) for name, value in trial.params.items()})
 
 

@@ -1,6 +1,6 @@
 """How the parameters of a space are shown in a storage of Optuna's: names and distributions.
 
-Optuna has one kind of distribution and one list of choices under a name.  Branches of a space may
+Optuna has one kind of distribution and one list of choices under a name.  Sub-spaces of a space may
 declare a name each in its own way.
 """
 
@@ -32,12 +32,12 @@ class Field:
         if self.choices is None or not isinstance(self.distribution, CategoricalDistribution):
             return value
         at = self.choices.position(value)
-        assert at is not None, "a trial's setting is one of the space"
+        assert at is not None, "a trial's configuration is one of the space"
         return self.distribution.choices[at]
 
 
 def fields_of(space: SearchSpace) -> list[Mapping[str, Field]]:
-    """Return the fields of each branch of a space, by the names of its parameters."""
+    """Return the fields of each sub-space of a space, by the names of its parameters."""
     fields: list[dict[str, Field]] = [{} for _ in space.subspaces]
     for name in space.names:
         here = {k: branch[name] for k, branch in enumerate(space.subspaces) if name in branch}
@@ -47,9 +47,9 @@ def fields_of(space: SearchSpace) -> list[Mapping[str, Field]]:
 
 
 def _alike(name: str, declared: Mapping[int, Parameter]) -> dict[int, Field]:
-    """Return the field of one name in each branch: Optuna has one kind and one list of choices.
+    """Return the field of one name in each sub-space: Optuna has one kind and one list of choices.
 
-    Branches that declare choices share them all; what else they declare differently has a field
+    Sub-spaces that declare choices share them all; what else they declare differently has a field
     each, named ``name[branch]``.
     """
     parameters = list(declared.values())

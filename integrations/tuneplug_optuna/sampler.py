@@ -41,7 +41,8 @@ class TunePlugSampler(BaseSampler):
     are taken into account, pruned ones with their last intermediate value and the variance of what
     they left unsaid, and where trials fail is learned and avoided.  Constraints are not looked at.
 
-    No setting is sampled twice until none is left; then it is drawn at random, and that is logged.
+    No configuration is sampled twice until none is left; then it is drawn at random, and that is
+    logged.
 
     Parameters
     ----------
@@ -115,7 +116,8 @@ class TunePlugSampler(BaseSampler):
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return what the strategy proposes, or a random setting where each has been tried."""
+        """Return what the strategy proposes, or a random configuration where each has been
+        tried."""
         _refuse_several_objectives(study)
         if not search_space:
             return {}
@@ -126,8 +128,8 @@ class TunePlugSampler(BaseSampler):
             seen, handed = memory.seen, memory.handed
             others = [t for t in _every_trial(study) if t.number != trial.number]
             history = seen.history(others, handed, study.direction)
-            setting = self._setting(Context(seen.space, history, None, self.seed), memory)
-            proposed = handed[key_of(trial)] = seen.to_optuna(setting)
+            configuration = self._setting(Context(seen.space, history, None, self.seed), memory)
+            proposed = handed[key_of(trial)] = seen.to_optuna(configuration)
             return dict(proposed)
 
     def _setting(self, context: Context, memory: _Memory) -> dict[str, Any]:

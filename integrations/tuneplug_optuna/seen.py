@@ -57,7 +57,7 @@ class Seen:
         self._ended: dict[int, _Ended] = {}
 
     def to_optuna(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a setting in Optuna's values."""
+        """Return a configuration in Optuna's values."""
         return {name: self._columns[name].to_optuna(value) for name, value in params.items()}
 
     def history(
@@ -101,17 +101,17 @@ class Seen:
             history.append(ours)
 
     def _ours(self, theirs: FrozenTrial, params: Mapping[str, Any], maximize: bool) -> Trial | None:
-        """Return a trial of ours, None if its setting is not known or not of the space."""
+        """Return a trial of ours, None if its configuration is not known or not of the space."""
         if theirs.state not in STATES or not self._columns.keys() <= params.keys():
             return None
-        setting = {name: one.to_ours(params[name]) for name, one in self._columns.items()}
+        configuration = {name: one.to_ours(params[name]) for name, one in self._columns.items()}
         try:
-            unit = self.space.encode(setting)
+            unit = self.space.encode(configuration)
         except ValueError:  # of another range
             return None
         ours = Trial(
             0,
-            setting,
+            configuration,
             self.space.snap(unit[None, :])[0],
             state=STATES[theirs.state],
             direction="maximize" if maximize else "minimize",

@@ -19,17 +19,17 @@ __all__ = ["OptunaStrategy"]
 
 @final
 class OptunaStrategy(Strategy):
-    """Let a sampler of Optuna's propose the settings.
+    """Let a sampler of Optuna's propose the configurations.
 
     The sampler is asked as in an objective of Optuna's: parameters by their names and in the user's
-    units, conditional ones where they are active, losses to be minimised, trials that were stopped
+    units, conditional ones where they are active, losses to be minimized, trials that were stopped
     as pruned ones.  Scales that Optuna has not (reversed logarithm, quantiles, those of plugins)
     are searched in their unit interval, and choices that it does not take go by a label.
 
     A suggestion depends on the history and the seed of the study alone, whatever the sampler keeps:
     for each trial a copy of the sampler is asked, with random states of its own.  Where it proposes
-    a setting that was tried or is running, it is asked up to ten times, then another is drawn at
-    random.
+    a configuration that was tried or is running, it is asked up to ten times, then another is drawn
+    at random.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         FoldScoresDisplay,
         LearnedWarpsDisplay,
         ParallelCoordinatesDisplay,
-        TriedSettingsDisplay,
+        TriedConfigurationsDisplay,
     )
     from tuneplug_sklearn.progress import Progress
     from tuneplug_sklearn.search import WarpedBayesSearchCV
@@ -27,7 +27,7 @@ _HOME = {
     "LearnedWarpsDisplay": "displays",
     "ParallelCoordinatesDisplay": "displays",
     "Progress": "progress",
-    "TriedSettingsDisplay": "displays",
+    "TriedConfigurationsDisplay": "displays",
     "WarpedBayesSearchCV": "search",
 }
 
@@ -37,7 +37,7 @@ __all__ = [
     "LearnedWarpsDisplay",
     "ParallelCoordinatesDisplay",
     "Progress",
-    "TriedSettingsDisplay",
+    "TriedConfigurationsDisplay",
     "WarpedBayesSearchCV",
 ]
 

@@ -70,7 +70,7 @@ def refit(
     root: FitTask,
     watcher: Watcher | None,
 ) -> None:
-    # Settings may hold estimators themselves: they are cloned like the estimator.
+    # Configurations may hold estimators themselves: they are cloned like the estimator.
     search.best_estimator_ = clone(search.estimator).set_params(
         **clone(search.best_params_, safe=False)
     )

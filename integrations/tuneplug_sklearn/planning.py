@@ -40,7 +40,7 @@ __all__ = [
 #: longest it gets for that: with few folds, more would cost more than idle workers do.
 IN_FLIGHT, MOST_LAG = 12, 3
 
-#: Settings drawn to see which parameters there can be together.
+#: Configurations drawn to see which parameters there can be together.
 N_DRAWN = 100
 
 
@@ -63,8 +63,8 @@ def check_names(search: Any, space: SearchSpace) -> None:
         Its own, with the names of those that it has.
     """
     drawn = space.sample(N_DRAWN, np.random.default_rng(0))
-    for setting in {tuple(setting): setting for setting in drawn}.values():
-        clone(search.estimator).set_params(**clone(setting, safe=False))
+    for configuration in {tuple(configuration): configuration for configuration in drawn}.values():
+        clone(search.estimator).set_params(**clone(configuration, safe=False))
 
 
 def limits_of(search: Any, study: Study) -> Limits:
@@ -163,7 +163,7 @@ def lag_for(search: Any, n_folds: int) -> int | None:
 def start_study(search: Any, metric: str | None) -> tuple[Study, int]:
     """Return a fresh study, and how many of its first trials depend on no result."""
     rng = check_random_state(search.random_state)
-    # Start-up settings come from the state in which RandomizedSearchCV would find it.
+    # Start-up configurations come from the state in which RandomizedSearchCV would find it.
     untouched = copy.deepcopy(rng)
     seed = rng.randint(np.iinfo(np.int32).max)
     study = Study(
@@ -182,7 +182,7 @@ def start_study(search: Any, metric: str | None) -> tuple[Study, int]:
         n_earlier = add_earlier(study, search.previous_results, metric)
     points = [default_point(space, search.estimator)] if search.include_default else []
     points += list(search.initial_points or ())
-    # Where settings may repeat, a space smaller than n_iter is nothing to warn of.
+    # Where configurations may repeat, a space smaller than n_iter is nothing to warn of.
     n_listed = (
         int(min(search.n_iter, space.size)) if study.strategy.allow_repeats else search.n_iter
     )

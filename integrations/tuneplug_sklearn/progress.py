@@ -20,7 +20,7 @@ class Progress:
     number : int
         Of the trial that ended.
     params : dict
-        Its setting.
+        Its configuration.
     score : float or None
         Its mean test score; None if it failed.  Of a stopped trial, what is predicted for it.
     state, stop_reason : str, str or None

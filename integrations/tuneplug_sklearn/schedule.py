@@ -30,7 +30,7 @@ __all__ = ["Candidate", "Limits", "Schedule"]
 
 @dataclass
 class Candidate:
-    """A setting on its way through the folds.
+    """A configuration on its way through the folds.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""WarpedBayesSearchCV: Bayesian optimisation in the place of ``RandomizedSearchCV``."""
+"""WarpedBayesSearchCV: Bayesian optimization in the place of ``RandomizedSearchCV``."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ __all__ = ["WarpedBayesSearchCV"]
 
 @final
 class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
-    """Cross-validated search that learns, as fits come in, where good settings lie.
+    """Cross-validated search that learns, as fits come in, where good configurations lie.
 
     A drop-in for ``RandomizedSearchCV``: the same arguments with the same defaults, the same
     methods and fitted attributes.  A warped Gaussian process proposes the candidates.
@@ -98,7 +98,7 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         With several metrics, the one that drives the search.  None: ``refit`` where that is a
         name, else the first metric.
     initial_points : list of dict or None, default None
-        Settings to try first, in this order; they count towards ``n_iter``.
+        Configurations to try first, in this order; they count toward ``n_iter``.
     include_default : bool, default False
         Whether to try the estimator's own values before anything else.
     previous_results : dict or None, default None

@@ -38,12 +38,13 @@ def as_lists(space: SearchSpace) -> list[dict[str, list[Any]]] | None:
 def startup_points(
     space: SearchSpace, n_iter: int, n_startup: int, random_state: Any
 ) -> list[dict[str, Any]]:
-    """Return the first settings of a search over lists, as ``RandomizedSearchCV`` tries them.
+    """Return the first configurations of a search over lists, as ``RandomizedSearchCV`` tries them.
 
-    These are all settings in ``ParameterGrid`` order where ``n_iter`` covers them, else the first
-    ``n_startup`` of ``ParameterSampler``; none where a parameter is not a list.  A sub-space that
-    is not among them gets a setting of its own, in the place of one of a sub-space that has
-    several.  Where ``n_iter`` is more than there are settings, scikit-learn's own warning says so.
+    These are all configurations in ``ParameterGrid`` order where ``n_iter`` covers them, else the
+    first ``n_startup`` of ``ParameterSampler``; none where a parameter is not a list.  A sub-space
+    that is not among them gets a configuration of its own, in the place of one of a sub-space that
+    has several.  Where ``n_iter`` is more than there are settings, scikit-learn's own warning says
+    so.
     """
     lists = as_lists(space)
     if lists is None:
@@ -61,20 +62,20 @@ def startup_points(
 
 
 def branch_of(space: SearchSpace, point: dict[str, Any]) -> int:
-    """Return the number of the sub-space that a setting belongs to."""
+    """Return the number of the sub-space that a configuration belongs to."""
     if space.n_subspaces == 1:
         return 0
     return int(space.encode(point)[0] * space.n_subspaces)
 
 
 def n_distinct(space: SearchSpace, points: Sequence[dict[str, Any]]) -> int:
-    """Return how many different settings the points are."""
+    """Return how many different configurations the points are."""
     rows = np.array([space.encode(point) for point in points], dtype=np.float64)
     return len(set(space.keys(space.snap(rows.reshape(len(points), space.n_dimensions)))))
 
 
 def default_point(space: SearchSpace, estimator: Any) -> dict[str, Any]:
-    """Return the setting that the estimator itself has, in the first sub-space that holds it.
+    """Return the configuration that the estimator itself has, in the first sub-space that holds it.
 
     Raises
     ------
@@ -102,7 +103,7 @@ def add_earlier(study: Study, results: Mapping[str, Any], metric: str | None) ->
     Raises
     ------
     ValueError
-        If it has no settings, or no mean test score of the metric.
+        If it has no configurations, or no mean test score of the metric.
     """
     names = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
     name = metric if metric in names else names[0] if len(names) == 1 else metric
@@ -111,15 +112,15 @@ def add_earlier(study: Study, results: Mapping[str, Any], metric: str | None) ->
             "previous_results must be the cv_results_ of a search, with 'params' and "
             f"'mean_test_{metric or 'score'}', but got the keys {sorted(results)}"
         )
-    settings, scores = results["params"], results[f"mean_test_{name}"]
-    if len(settings) != len(scores):
+    configurations, scores = results["params"], results[f"mean_test_{name}"]
+    if len(configurations) != len(scores):
         raise ValueError(
-            "previous_results must have a score for each setting, but got "
-            f"{len(settings)} settings and {len(scores)} scores"
+            "previous_results must have a score for each configuration, but got "
+            f"{len(configurations)} configurations and {len(scores)} scores"
         )
     outside: list[str] = []
     n_used = 0
-    for params, score in zip(settings, scores, strict=True):
+    for params, score in zip(configurations, scores, strict=True):
         if not math.isfinite(score):
             continue
         try:
@@ -130,7 +131,7 @@ def add_earlier(study: Study, results: Mapping[str, Any], metric: str | None) ->
             n_used += 1
     if outside:
         warnings.warn(
-            f"{len(outside)} of {len(settings)} earlier settings are not in the space "
+            f"{len(outside)} of {len(configurations)} earlier configurations are not in the space "
             f"and are left out; the first: {outside[0]}",
             UserWarning,
             stacklevel=2,

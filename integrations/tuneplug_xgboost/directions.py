@@ -42,14 +42,14 @@ _WITH_ARGUMENT = {
 
 
 def known_direction(metric: str) -> bool | None:
-    """Return whether one of XGBoost's own metrics is maximised, None for any other name."""
+    """Return whether one of XGBoost's own metrics is maximized, None for any other name."""
     if metric in _PLAIN:
         return _PLAIN[metric]
     return next((way for name, way in _WITH_ARGUMENT.items() if name.fullmatch(metric)), None)
 
 
 def maximized(metric: str, maximize: bool | None) -> bool:
-    """Return whether a metric is maximised, by its name and what the user says.
+    """Return whether a metric is maximized, by its name and what the user says.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""The logarithm of expected improvement, and its maximisation over mixed spaces.
+"""The logarithm of expected improvement, and its maximization over mixed spaces.
 
 Notation: mu, sd are the posterior mean and standard deviation at a point, best the incumbent,
-z = (best - mu) / sd.  Losses are minimised.
+z = (best - mu) / sd.  Losses are minimized.
 
     EI = sd h(z),  h(z) = phi(z) + z Phi(z)         (Jones et al. 1998, eq. 15)
     log EI = ln sd + ln h(z)                        (Ament et al., NeurIPS 2023, eq. 8 and 9)
@@ -24,7 +24,7 @@ from tuneplug.space import SearchSpace
 from tuneplug.surrogate.failures import Failures
 from tuneplug.surrogate.gp import GaussianProcess
 
-__all__ = ["Acquisition", "log_discount", "log_expected_improvement", "log_h", "maximise"]
+__all__ = ["Acquisition", "log_discount", "log_expected_improvement", "log_h", "maximize"]
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 #: Below this z the asymptotic series of h is exact to double precision.
@@ -85,7 +85,7 @@ def log_discount(variance: FloatArray, noise: float) -> tuple[FloatArray, FloatA
 
 
 class Acquisition:
-    """What is maximised: EI averaged over processes, times the chance not to fail; its logarithm.
+    """What is maximized: EI averaged over processes, times the chance not to fail; its logarithm.
 
         ln 1/k sum_i EI_i(u) discount_i(u)  +  ln P(no failure at u)
 
@@ -95,7 +95,7 @@ class Acquisition:
     The k terms are the processes (one, or draws of the hyperparameters' posterior; Snoek et al.,
     "Practical Bayesian Optimization", NIPS 2012, section 3.1) and the fantasies that each of them
     carries for trials still running (ibid., eq. 7), each with its own incumbent: the smallest
-    posterior mean at a setting tried or imagined, as single observations may be lucky.
+    posterior mean at a configuration tried or imagined, as single observations may be lucky.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def _log_mean_exp(terms: FloatArray) -> FloatArray:
     return np.asarray(top + np.log(np.exp(terms - top[:, None]).mean(axis=1)))
 
 
-def maximise(
+def maximize(
     score: Acquisition,
     space: SearchSpace,
     taken: Collection[bytes],
@@ -213,7 +213,7 @@ def _candidates(gp: GaussianProcess, space: SearchSpace, rng: np.random.Generato
     centres = np.repeat(gp.U[order[:N_INCUMBENTS]], N_AROUND, axis=0)
     width = 10.0 ** rng.uniform(-3.0, -0.5, (len(centres), 1))
     moved = centres + width * rng.standard_normal(centres.shape)
-    # A label has no neighbourhood: it is drawn anew where it is moved at all.
+    # A label has no neighborhood: it is drawn anew where it is moved at all.
     is_label = np.array([not parameter.ordered for parameter in space.dimensions])
     moved[:, is_label] = rng.random((len(centres), int(is_label.sum())))
     # Move about two coordinates at a time in half of the rows, all of them in the others.
@@ -306,7 +306,7 @@ def _lines(space: SearchSpace, row: FloatArray) -> FloatArray:
         if math.isfinite(parameter.size):
             points = parameter.levels(N_LINE)
             if parameter.size > N_LINE:
-                # The neighbours as well as the spread: steps that double meet the next value on
+                # The neighbors as well as the spread: steps that double meet the next value on
                 # any scale, however wide it is there.
                 steps = 2.0 ** np.arange(-4.0, math.log2(parameter.size) - 2.0) / parameter.size
                 near = np.clip(np.concatenate([row[j] - steps, row[j] + steps]), 0.0, 1.0)

@@ -2,7 +2,7 @@
 
     TuneplugError
     ├── SpaceError (ValueError)                 a search space that cannot be searched
-    ├── SpaceExhausted                          a finite space has no untried setting left
+    ├── SpaceExhausted                          a finite space has no untried configuration left
     ├── TrialError (ValueError)                 a trial told twice, or not of this study
     ├── NoCompletedTrialError (ValueError)      the best trial was asked for, none completed
     ├── AllTrialsFailedError (RuntimeError)     a search ended without one completed trial
@@ -46,7 +46,7 @@ class SpaceError(TuneplugError, ValueError):
 
 
 class SpaceExhausted(TuneplugError):  # noqa: N818  an end, not an error
-    """Every setting of a finite space has been tried or is running."""
+    """Every configuration of a finite space has been tried or is running."""
 
 
 class TrialError(TuneplugError, ValueError):

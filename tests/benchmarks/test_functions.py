@@ -11,7 +11,7 @@ from tuneplug import SearchSpace
 by_name = pytest.mark.parametrize("function", functions.CLASSIC, ids=lambda f: f.name)
 
 
-def settings(space: SearchSpace, n: int):
+def configurations(space: SearchSpace, n: int):
     return space.sample(n, np.random.default_rng(7))
 
 
@@ -46,7 +46,7 @@ def test_the_optimum_is_not_in_the_middle(function):
 @pytest.mark.parametrize("function", functions.SKEWED, ids=lambda f: f.name)
 def test_skewing_keeps_the_order_and_the_optimum(function):
     plain, skewed = functions.classic(function), functions.skewed(function)
-    tried = settings(plain.space, 300)
+    tried = configurations(plain.space, 300)
     losses = np.array([plain.loss(s) for s in tried])
     told = np.array([skewed.loss(s) for s in tried])
     assert np.array_equal(np.argsort(losses), np.argsort(told))
@@ -65,7 +65,7 @@ def test_misscaling_bends_every_second_input_and_keeps_the_optimum(function):
         place = (function.argmin - function.low) / (function.high - function.low)
         best[name] = float(functions.SPAN ** (place[2 * k] - 1))
     assert task.loss(best) == pytest.approx(function.optimum, abs=1e-6)
-    assert min(task.loss(s) for s in settings(task.space, 300)) > function.optimum
+    assert min(task.loss(s) for s in configurations(task.space, 300)) > function.optimum
 
 
 def test_names_of_tasks_are_different():

@@ -10,7 +10,7 @@ import numpy as np
 import peers
 import pytest
 import quality
-from _optimisers import Optimiser, Proposal
+from _optimizers import Optimizer, Proposal
 from _runs import Cell, Store, run
 from _tasks import Task
 
@@ -20,7 +20,7 @@ SPACE = SearchSpace({"x": Float(0.0, 1.0, scaling="linear")})
 TINY = ["--suite", "functions", "--tasks", "branin", "--seeds", "2", "--jobs", "6"]
 
 
-class Recorder(Optimiser):
+class Recorder(Optimizer):
     """Proposes 0/100, 1/100, ... and remembers what was open at the time."""
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
@@ -34,7 +34,7 @@ class Recorder(Optimiser):
     def tell(self, proposal: Proposal, loss: float) -> None:
         self.told.append(loss)
 
-    def observe(self, settings, losses) -> None:
+    def observe(self, configurations, losses) -> None:
         self.told += losses
 
 
@@ -45,7 +45,7 @@ def simulate(workers: int):
         made.append(Recorder(space, seed))
         return made[-1]
 
-    task = Task("t", "test", SPACE, lambda setting: setting["x"])
+    task = Task("t", "test", SPACE, lambda configuration: configuration["x"])
     return made, run(Cell("t", "recorder", 3, 20, workers), task, make)
 
 
@@ -78,8 +78,8 @@ def test_a_benchmark_writes_resumes_and_reports(tmp_path, capsys):
     assert len(Store(runs).records()) == 3
 
 
-def test_an_unknown_optimiser_is_an_error_that_lists_the_names(tmp_path):
-    with pytest.raises(SystemExit, match=r"no optimiser is called \['gues'\].*tuneplug.*smac"):
+def test_an_unknown_optimizer_is_an_error_that_lists_the_names(tmp_path):
+    with pytest.raises(SystemExit, match=r"no optimizer is called \['gues'\].*tuneplug.*smac"):
         quality.main([*TINY, "--optimizers", "gues", "--out", str(tmp_path)])
 
 
@@ -93,7 +93,7 @@ def test_what_cannot_run_is_skipped_with_its_reason(monkeypatch):
 
 
 @pytest.mark.parametrize("name", peers.OPTIMISERS)
-def test_an_optimiser_handles_conditions_and_open_trials(name):
+def test_an_optimizer_handles_conditions_and_open_trials(name):
     if reason := peers.OPTIMISERS[name].obstacle():
         pytest.skip(reason)
     space = SearchSpace(
@@ -103,13 +103,15 @@ def test_an_optimiser_handles_conditions_and_open_trials(name):
             "size": Int(1, 100, scaling="log"),
         }
     )
-    optimiser = peers.OPTIMISERS[name].make(space, 0)
-    proposals = [optimiser.ask() for _ in range(2 if optimiser.parallel else 1)]
+    optimizer = peers.OPTIMISERS[name].make(space, 0)
+    proposals = [optimizer.ask() for _ in range(2 if optimizer.parallel else 1)]
     for proposal in reversed(proposals):
-        assert space.decode(space.encode(proposal.setting)) == pytest.approx(proposal.setting)
-        assert ("rate" in proposal.setting) == (proposal.setting["kind"] == "a")
-        optimiser.tell(proposal, 1.0)
-    assert len({space.keys(space.encode(p.setting)[None, :])[0] for p in proposals}) == len(
+        assert space.decode(space.encode(proposal.configuration)) == pytest.approx(
+            proposal.configuration
+        )
+        assert ("rate" in proposal.configuration) == (proposal.configuration["kind"] == "a")
+        optimizer.tell(proposal, 1.0)
+    assert len({space.keys(space.encode(p.configuration)[None, :])[0] for p in proposals}) == len(
         proposals
     )
 
@@ -125,9 +127,9 @@ def test_a_variant_replaces_constants_while_it_runs_only(monkeypatch):
 
     before, during = bayesian.DESIGN_SIZE, []
 
-    def loss(setting):
+    def loss(configuration):
         during.append(bayesian.DESIGN_SIZE)
-        return setting["x"]
+        return configuration["x"]
 
     variant = ablation.Variant(constants={"tuneplug.strategies.bayesian.DESIGN_SIZE": 3})
     variant.run(Cell("t", "v", 0, 2), Task("t", "test", SPACE, loss))
@@ -141,7 +143,7 @@ def test_the_ablation_compares_variants_with_the_default(tmp_path):
     table = (tmp_path / "tables.md").read_text()
     assert all(f"| {name} |" in table for name in ("default", "no warping", "random"))
     lines = (tmp_path / "runs.jsonl").read_text().splitlines()
-    assert {json.loads(line)["optimiser"] for line in lines} == {"default", "no warping", "random"}
+    assert {json.loads(line)["optimizer"] for line in lines} == {"default", "no warping", "random"}
 
 
 def test_a_model_that_fails_counts_as_one_that_knows_nothing():
@@ -156,5 +158,5 @@ def test_a_model_that_fails_counts_as_one_that_knows_nothing():
     }
     assert network.loss(diverged) == pytest.approx(np.log(10), abs=0.01)
     svm = tasks["svm, diabetes"]
-    setting = svm.space.sample(1, np.random.default_rng(0))[0]
-    assert svm.loss(setting) == svm.loss(setting)
+    configuration = svm.space.sample(1, np.random.default_rng(0))[0]
+    assert svm.loss(configuration) == svm.loss(configuration)

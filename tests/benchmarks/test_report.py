@@ -14,7 +14,7 @@ SPACE = SearchSpace({"x": Float(0.0, 1.0, scaling="linear")})
 
 
 def task(name: str, yardstick=None) -> Task:
-    return Task(name, "test", SPACE, lambda setting: setting["x"], yardstick)
+    return Task(name, "test", SPACE, lambda configuration: configuration["x"], yardstick)
 
 
 def records(runs):

@@ -42,7 +42,7 @@ def test_folds_of_fewer_rows_do_not_count():
     assert curve(small, folds=2, least_rows=10) == [(4.0, 0.6)]
 
 
-def test_a_setting_tried_again_is_another_candidate():
+def test_a_configuration_tried_again_is_another_candidate():
     again = stamps(*((float(t), "a", 0.5, 10) for t in range(4)))
     assert [seconds for seconds, _ in curve(again, folds=2, least_rows=10)] == [1.0, 3.0]
 
@@ -130,7 +130,7 @@ def test_shares_are_of_the_time_of_random_search():
     assert shares == {"random": 0.6, "tuneplug": 0.4, "halving": 2.0}
     assert np.isnan(found.over_all("halving", searches.share_reached)).all()
     assert found.over_all("tuneplug", searches.candidates_reached) == 2
-    # 0 is the best known, 0.9; 1 the median of random settings, 0.3.
+    # 0 is the best known, 0.9; 1 the median of random configurations, 0.3.
     regrets = [found.over_all(n, searches.final_regret)[0, 0] for n in found.searches]
     assert regrets == pytest.approx([0.4 / 0.6, 0.0, 0.5 / 0.6])
     line = next(row for row in searches.time_table(found).splitlines() if "tuneplug" in row)
@@ -220,7 +220,7 @@ def test_busy_is_the_share_of_workers_time():
     assert workers.busy(late, 2) == 1.0
 
 
-def test_a_sleeping_fit_has_a_length_of_its_setting():
+def test_a_sleeping_fit_has_a_length_of_its_configuration():
     lengths = [
         workers.Sleeper(a=a, b=b, varied=True).seconds()
         for a, b in product(np.linspace(0, 1, 30), repeat=2)
@@ -255,6 +255,6 @@ def test_what_lag_costs_is_paired_with_no_lag(tmp_path):
     assert "| 0 |" in table
     assert "| 3 |" in table
     runs = Store(tmp_path / "lag.jsonl").records()
-    lagged = [cell for cell in runs if cell.optimiser == "lag 3"]
+    lagged = [cell for cell in runs if cell.optimizer == "lag 3"]
     assert len(lagged) == 1
     assert len(runs[lagged[0]].losses) == 12

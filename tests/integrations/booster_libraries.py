@@ -230,7 +230,7 @@ def cv_lightgbm(trial):
 
 OBJECTIVES = {f.__name__: f for f in (train_xgboost, train_lightgbm, cv_xgboost, cv_lightgbm)}
 
-#: Each metric of XGBoost, as asked for and as printed, and whether it is maximised.
+#: Each metric of XGBoost, as asked for and as printed, and whether it is maximized.
 XGBOOST_METRICS = {
     "aft-nloglik": False,
     "ams@0.15": True,

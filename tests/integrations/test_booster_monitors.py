@@ -44,7 +44,7 @@ def _one_thread(one_thread):
 
 def new_trial():
     trial = Study({"x": Float(0.0, 1.0)}, seed=0).ask()
-    trial.direction = None  # what a callback reports need not be what the search maximises
+    trial.direction = None  # what a callback reports need not be what the search maximizes
     return trial
 
 
@@ -151,8 +151,8 @@ def test_regressors_sparse_matrices_and_pandas_categories(library):
     assert sparse.trial.metric.endswith(("rmse", "l2"))
 
     def frame(X):
-        colours = pd.Categorical(np.where(X[:, 0] > 0, "red", "blue"), ["blue", "red"])
-        return pd.DataFrame({"colour": colours, "size": X[:, 1]})
+        colors = pd.Categorical(np.where(X[:, 0] > 0, "red", "blue"), ["blue", "red"])
+        return pd.DataFrame({"color": colors, "size": X[:, 1]})
 
     extra = {"enable_categorical": True} if library.name == "xgboost" else {}
     fit = watched(library.classifier(**extra), X=frame(X_TRAIN), X_val=frame(X_VALID))
@@ -189,12 +189,12 @@ def test_lists_are_evaluated_as_they_are_trained_on(library):
 
 @pytest.mark.parametrize("how", ["parameter", "callback"])
 def test_native_early_stopping_chooses_as_it_does_alone(library, how):
-    monitor, settings = library.Monitor(), {"n_estimators": MANY, "learning_rate": 0.5}
+    monitor, configurations = library.Monitor(), {"n_estimators": MANY, "learning_rate": 0.5}
     if how == "parameter":
         of_model, of_fit = {"early_stopping_rounds": 3}, {}
     else:
         _, of_model, of_fit = early_stopping(library)
-    model = library.classifier(**settings, **of_model)
+    model = library.classifier(**configurations, **of_model)
     fit = watched(model, **of_fit)
     assert monitor.has_early_stopping(model, of_fit)
     assert not monitor.has_early_stopping(library.classifier(), {})
@@ -208,13 +208,13 @@ def test_a_users_callback_is_copied_for_each_fit_and_stays_as_it_was(library):
     """S37: one object, five fits on four threads."""
     callback, of_model, of_fit = early_stopping(library)
     before = pickle.dumps(callback)
-    settings = {"n_estimators": MANY, "learning_rate": 0.5, **of_model}
+    configurations = {"n_estimators": MANY, "learning_rate": 0.5, **of_model}
     parts = [np.arange(len(Y_TRAIN)) % 5 != k for k in range(5)]
 
     def fits():
         return [
             watched(
-                library.classifier(**settings),
+                library.classifier(**configurations),
                 X=X_TRAIN[p],
                 y=Y_TRAIN[p],
                 X_val=X_TRAIN[~p],
@@ -240,11 +240,11 @@ def test_a_users_callback_is_copied_for_each_fit_and_stays_as_it_was(library):
 
 
 def test_a_refit_trains_so_many_rounds_without_early_stopping(library):
-    for settings in ({"early_stopping_rounds": 3}, "callback"):
+    for configurations in ({"early_stopping_rounds": 3}, "callback"):
         of_fit = {}
-        if settings == "callback":
-            _, settings, of_fit = early_stopping(library)
-        model = library.classifier(**settings)
+        if configurations == "callback":
+            _, configurations, of_fit = early_stopping(library)
+        model = library.classifier(**configurations)
         kept = library.Monitor().refit_params(model, of_fit, 5)
         assert not library.Monitor().has_early_stopping(model, kept)
         model.fit(X_TRAIN, Y_TRAIN, **kept)

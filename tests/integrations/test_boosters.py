@@ -246,10 +246,10 @@ def test_a_deadline_ends_a_training_between_rounds(library):
 
 
 def test_native_early_stopping_is_as_without_the_callback(library):
-    settings = {"rounds": 60, "early_stopping": 3, "learning_rate": 0.5}
+    configurations = {"rounds": 60, "early_stopping": 3, "learning_rate": 0.5}
     trial = new_trial()
-    ours = library.train(library.Callback(trial), **settings)
-    alone = library.train(**settings)
+    ours = library.train(library.Callback(trial), **configurations)
+    alone = library.train(**configurations)
     assert ours.best_iteration == alone.best_iteration
     assert library.raw(ours) == library.raw(alone)
     assert 3 < len(trial.reports) < 60
@@ -258,9 +258,9 @@ def test_native_early_stopping_is_as_without_the_callback(library):
 
 def test_native_early_stopping_before_the_callback_hides_no_round(library):
     first, second = new_trial(), new_trial()
-    settings = {"rounds": 60, "learning_rate": 0.5}
-    library.train(library.early_stopping(3), library.Callback(first), **settings)
-    library.train(library.Callback(second), library.early_stopping(3), **settings)
+    configurations = {"rounds": 60, "learning_rate": 0.5}
+    library.train(library.early_stopping(3), library.Callback(first), **configurations)
+    library.train(library.Callback(second), library.early_stopping(3), **configurations)
     assert len(first.reports) < 60
     assert first.reports == second.reports
 

@@ -116,7 +116,7 @@ def page(tmp_path_factory):
 class TestStrategyOfThePage(StrategyContract):
     @pytest.fixture
     def strategy(self, page):
-        return page.Neighbours()
+        return page.Neighbors()
 
 
 class TestScalingOfThePage(ScalingContract):

@@ -148,7 +148,7 @@ def test_a_converter_that_raises_where_it_is_asked_is_skipped(plugins):
         name = "nosy"
 
         def accepts(self, declared):
-            return declared.colour == "red"
+            return declared.color == "red"
 
         def convert(self, declared):
             raise AssertionError
@@ -171,7 +171,7 @@ def test_a_monitor_that_raises_where_it_is_asked_is_skipped_and_the_others_serve
         def fit(self, watched):
             return None
 
-    nosy = type("Nosy", (Willing,), {"name": "nosy", "accepts": lambda self, e: e.colour})
+    nosy = type("Nosy", (Willing,), {"name": "nosy", "accepts": lambda self, e: e.color})
     plugins.register(offering("tuneplug_fit_monitors", nosy), name="nosy")
     plugins.register(offering("tuneplug_fit_monitors", Willing))
     with pytest.warns(RuntimeWarning, match="'nosy' of this program is skipped"):
@@ -201,11 +201,11 @@ def test_a_converter_of_a_name_that_another_has_takes_nothing_away(install):
 
 def test_what_cannot_be_made_says_who_registers_it(plugins):
     class Needy(Last):
-        def __init__(self, colour):
-            self.colour = colour
+        def __init__(self, color):
+            self.color = color
 
     plugins.register(offering("tuneplug_strategies", Needy), name="needy")
-    with pytest.raises(TypeError, match="colour") as raised:
+    with pytest.raises(TypeError, match="color") as raised:
         Study({"k": [1]}, strategy="last", plugins=plugins)
     assert raised.value.__notes__ == [
         "strategy 'last' is registered by plugin 'needy' of this program"
@@ -295,8 +295,8 @@ def test_an_argument_with_a_default_is_given_where_the_hook_has_it(plugins):
 
     class Careful:
         @hookimpl
-        def tuneplug_study_finished(self, study, error="not given", colour="red"):
-            seen.append((error, colour))
+        def tuneplug_study_finished(self, study, error="not given", color="red"):
+            seen.append((error, color))
 
     plugins.register(Careful())
     Study({"k": [1]}, plugins=plugins).optimize(lambda trial: 1.0, 1)

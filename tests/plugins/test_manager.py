@@ -160,15 +160,15 @@ def test_hook_tuneplug_fit_monitors(plugins):
     assert plugins.classes("fit monitor") == {"mine": Mine}
 
 
-class Colours:
+class Colors:
     """A declaration of another package."""
 
 
-class ColourConverter(Converter):
-    name = "colours"
+class ColorConverter(Converter):
+    name = "colors"
 
     def accepts(self, declared):
-        return isinstance(declared, Colours)
+        return isinstance(declared, Colors)
 
     def convert(self, declared):
         return Categorical(["red", "blue"])
@@ -176,12 +176,12 @@ class ColourConverter(Converter):
 
 def test_hook_tuneplug_converters(plugins):
     with pytest.raises(SpaceError):
-        Study({"c": Colours()}, plugins=plugins)
-    plugins.register(offering("tuneplug_converters", ColourConverter))
-    assert Study({"c": Colours()}, plugins=plugins).ask().params["c"] in {"red", "blue"}
-    nested = Study([{"c": Colours()}, {"d": [1, 2]}], plugins=plugins)
+        Study({"c": Colors()}, plugins=plugins)
+    plugins.register(offering("tuneplug_converters", ColorConverter))
+    assert Study({"c": Colors()}, plugins=plugins).ask().params["c"] in {"red", "blue"}
+    nested = Study([{"c": Colors()}, {"d": [1, 2]}], plugins=plugins)
     assert nested.space.n_subspaces == 2
-    assert SearchSpace(plugins.convert_space({"c": Colours()})).size == 2
+    assert SearchSpace(plugins.convert_space({"c": Colors()})).size == 2
 
 
 # ------------------------------------------------------------------------------ every hook, events
@@ -294,7 +294,7 @@ def test_an_observer_that_raises_is_named_detached_and_ends_nothing(observed, pl
     ("plugin", "cause"),
     [
         (offering("tuneplug_stategies", Last), "tuneplug_stategies"),
-        (type("Wrong", (), {"tuneplug_strategies": hookimpl(lambda self, colour: [])})(), "colour"),
+        (type("Wrong", (), {"tuneplug_strategies": hookimpl(lambda self, color: [])})(), "color"),
         (type("Old", (), {"tuneplug_api_version": 0})(), "made for version 0 of the hooks"),
     ],
     ids=["misspelt", "signature", "version"],

@@ -18,7 +18,7 @@ PACKAGES = ROOT / "tests" / "packages"
 TEMPLATE = ROOT / "integrations" / "_template"
 BROKEN = {
     "raises": "libfoo is missing",
-    "signature": "colour",
+    "signature": "color",
     "misspelt": "tuneplug_stategies",
     "version99": "version 99 of the hooks",
 }

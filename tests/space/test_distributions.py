@@ -18,7 +18,7 @@ DRAWS = 5000
 
 def draw(declared, n=DRAWS, seed=0):
     space = SearchSpace({"x": declared})
-    return [setting["x"] for setting in space.sample(n, np.random.default_rng(seed))]
+    return [configuration["x"] for configuration in space.sample(n, np.random.default_rng(seed))]
 
 
 class NormalDraws:
@@ -73,7 +73,7 @@ RANGES = [
 
 
 @pytest.mark.parametrize(("distribution", "parameter"), RANGES)
-def test_ranges_are_recognised(distribution, parameter):
+def test_ranges_are_recognized(distribution, parameter):
     assert as_parameter(distribution) == parameter
 
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import configurations, given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from tuneplug import Categorical, Float, Int, SearchSpace
 from tuneplug.space.scaling import Scaling
 
-SETTINGS = settings(deadline=None, derandomize=True)
+SETTINGS = configurations(deadline=None, derandomize=True)
 DRAWS = 10_000
 #: A test of a true null hypothesis with a fixed seed fails at this level once in a thousand seeds.
 LEVEL = 1e-3
@@ -35,7 +35,7 @@ class SquareRoot(Scaling):
 
 def draw(parameter, n=DRAWS, seed=0):
     space = SearchSpace({"x": parameter})
-    return [setting["x"] for setting in space.sample(n, np.random.default_rng(seed))]
+    return [configuration["x"] for configuration in space.sample(n, np.random.default_rng(seed))]
 
 
 def p_value(draws, values, mass):
@@ -160,7 +160,7 @@ def test_auto_decides_by_the_ends_not_by_the_cells():
     assert Int(1, 99).choice.scaling.name == "linear"
 
 
-def test_neighbours_of_an_int_are_in_rising_order():
+def test_neighbors_of_an_int_are_in_rising_order():
     points = Int(1, 300, "log").points()
     assert len(points) == 300
     assert np.all(np.diff(points) > 0)
@@ -226,7 +226,7 @@ def test_types_inside_tuples_count():
         (2.0, 2),
     ],
 )
-def test_a_value_that_changed_its_type_on_the_way_is_recognised(given_value, choice):
+def test_a_value_that_changed_its_type_on_the_way_is_recognized(given_value, choice):
     parameter = Categorical([2, 0.5, True, "a"])
     (value,) = parameter.from_unit(parameter.to_unit([given_value]))
     assert value is choice

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import configurations, given
 from hypothesis import strategies as st
 
 from tuneplug.space.scaling import (
@@ -19,7 +19,7 @@ from tuneplug.space.scaling import (
     resolve_scaling,
 )
 
-SETTINGS = settings(deadline=None, derandomize=True)
+SETTINGS = configurations(deadline=None, derandomize=True)
 
 
 class SquareRoot(Scaling):
@@ -346,7 +346,7 @@ REFUSED = [
     (Logit(), 0, 1, False, "logit scaling must increase from low to high, but f(0) = -inf"),
     # Value 0 of an Int owns [-1/2, 1/2], where √x is not defined.
     (SquareRoot(), 0, 9, True, "(of an Int: low - 1/2 to high + 1/2), but f(-0.5) = nan"),
-    # Two neighbouring floats whose logarithms are the same float.
+    # Two neighboring floats whose logarithms are the same float.
     ("log", 1e16, 1e16 + 2, False, "log scaling must increase from low to high"),
 ]
 

@@ -1,4 +1,4 @@
-"""SearchSpace: one place in the cube for every setting, and every error in one message."""
+"""SearchSpace: one place in the cube for every configuration, and every error in one message."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import configurations, given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.model_selection import ParameterGrid
@@ -16,7 +16,7 @@ from sklearn.svm import SVC
 
 from tuneplug import Categorical, Float, Int, SearchSpace, SpaceError
 
-SETTINGS = settings(deadline=None, derandomize=True, max_examples=60)
+SETTINGS = configurations(deadline=None, derandomize=True, max_examples=60)
 #: encode undoes decode but for the roundings of a logarithm and its inverse.
 ROUND_TRIP = 1e-9
 
@@ -84,7 +84,7 @@ def branches(draw):
 SPACES = st.one_of(branches(), st.lists(branches(), min_size=1, max_size=3)).map(SearchSpace)
 
 
-def assert_same_setting(a, b):
+def assert_same_configuration(a, b):
     assert list(a) == list(b)
     for name in a:
         assert type(a[name]) is type(b[name])
@@ -97,15 +97,15 @@ def assert_same_setting(a, b):
 
 @SETTINGS
 @given(space=SPACES, seed=st.integers(0, 10))
-def test_setting_to_cube_and_back(space, seed):
+def test_configuration_to_cube_and_back(space, seed):
     for u in rows_of(space, 8, seed):
-        setting = space.decode(u)
-        assert_same_setting(space.decode(space.encode(setting)), setting)
+        configuration = space.decode(u)
+        assert_same_configuration(space.decode(space.encode(configuration)), configuration)
 
 
 @SETTINGS
 @given(space=SPACES, seed=st.integers(0, 10))
-def test_snap_is_the_encoding_of_the_setting(space, seed):
+def test_snap_is_the_encoding_of_the_configuration(space, seed):
     U = rows_of(space, 8, seed)
     encoded = np.array([space.encode(space.decode(u)) for u in U])
     np.testing.assert_allclose(space.snap(U), encoded, atol=ROUND_TRIP)
@@ -113,32 +113,32 @@ def test_snap_is_the_encoding_of_the_setting(space, seed):
 
 @SETTINGS
 @given(space=SPACES, seed=st.integers(0, 10))
-def test_snap_keeps_the_setting_and_is_done_once(space, seed):
+def test_snap_keeps_the_configuration_and_is_done_once(space, seed):
     U = rows_of(space, 8, seed)
     snapped = space.snap(U)
     np.testing.assert_array_equal(space.snap(snapped), snapped)
     for before, after in zip(U, snapped, strict=True):
-        assert_same_setting(space.decode(after), space.decode(before))
+        assert_same_configuration(space.decode(after), space.decode(before))
 
 
 @SETTINGS
 @given(space=SPACES, seed=st.integers(0, 10))
-def test_canonical_leaves_a_setting_as_it_is(space, seed):
+def test_canonical_leaves_a_configuration_as_it_is(space, seed):
     for u in rows_of(space, 4, seed):
-        setting = space.decode(u)
-        shuffled = dict(sorted(setting.items(), reverse=True))
+        configuration = space.decode(u)
+        shuffled = dict(sorted(configuration.items(), reverse=True))
         canonical = space.canonical(shuffled)
-        assert canonical == setting
-        assert list(canonical) == list(setting)
+        assert canonical == configuration
+        assert list(canonical) == list(configuration)
 
 
 @SETTINGS
 @given(space=SPACES, seed=st.integers(0, 10))
-def test_the_corners_of_the_cube_are_settings(space, seed):
+def test_the_corners_of_the_cube_are_configurations(space, seed):
     corners = np.random.default_rng(seed).integers(0, 2, (8, space.n_dimensions)).astype(float)
     for u in corners:
-        setting = space.decode(u)
-        assert_same_setting(space.decode(space.encode(setting)), setting)
+        configuration = space.decode(u)
+        assert_same_configuration(space.decode(space.encode(configuration)), configuration)
 
 
 @SETTINGS
@@ -155,14 +155,16 @@ def test_a_finite_space_lists_what_it_decodes_to():
     listed = [space.decode(row) for row in space.rows()]
     assert len(listed) == 3 + 3 * 4
     drawn = space.sample(2000, np.random.default_rng(0))
-    assert all(setting in listed for setting in drawn)
-    assert all(setting in drawn for setting in listed)  # the rarest is missed once in e^80
+    assert all(configuration in listed for configuration in drawn)
+    assert all(
+        configuration in drawn for configuration in listed
+    )  # the rarest is missed once in e^80
 
 
 # ------------------------------------------------------------------------------ the unit cube
 
 
-def test_constants_are_in_every_setting_and_in_no_dimension():
+def test_constants_are_in_every_configuration_and_in_no_dimension():
     space = SearchSpace({"a": Float(0, 1), "b": Int(3, 3), "c": ["x"], "d": Float(2, 2)})
     assert (space.n_dimensions, space.column_names) == (1, ["a"])
     assert space.decode([0.5]) == {"a": 0.5, "b": 3, "c": "x", "d": 2.0}
@@ -187,7 +189,7 @@ def test_an_inactive_coordinate_rests_in_the_middle():
     assert dict(zip(space.column_names, row, strict=True))["max_depth"] == 0.5
 
 
-def test_in_use_tells_the_coordinates_that_bear_on_the_setting():
+def test_in_use_tells_the_coordinates_that_bear_on_the_configuration():
     space = SearchSpace(BOOSTER)
     rows = [[0.5, u, 0.1, 0.1] for u in (0.1, 0.5, 0.9)]
     columns = [
@@ -204,7 +206,7 @@ def test_bounds_have_one_row_for_each_dimension():
     assert space.bounds.tolist() == [[0.0, 1.0], [0.001, 0.999], [0.0, 1.0]]
 
 
-def test_a_space_of_nothing_has_one_setting():
+def test_a_space_of_nothing_has_one_configuration():
     space = SearchSpace({})
     assert (space.n_dimensions, space.size, space.bounds.shape) == (0, 1, (0, 2))
     assert [space.decode(row) for row in space.rows()] == [{}]
@@ -212,11 +214,11 @@ def test_a_space_of_nothing_has_one_setting():
     assert space.encode({}).shape == (0,)
 
 
-def test_sample_is_the_settings_of_uniform_rows():
+def test_sample_is_the_configurations_of_uniform_rows():
     space = SearchSpace(BOOSTER)
     U = np.random.default_rng(3).random((50, space.n_dimensions))
     for drawn, u in zip(space.sample(50, np.random.default_rng(3)), U, strict=True):
-        assert_same_setting(drawn, space.decode(u))
+        assert_same_configuration(drawn, space.decode(u))
 
 
 SIZES = [
@@ -241,7 +243,7 @@ def test_decode_refuses_what_is_no_place_in_the_cube(u):
         SearchSpace({"a": Float(0, 1), "b": Int(1, 9)}).decode(u)
 
 
-def test_equal_settings_have_equal_keys():
+def test_equal_configurations_have_equal_keys():
     space = SearchSpace(BOOSTER)
     U = rows_of(space, 200)
     keys = space.keys(space.snap(U))
@@ -281,18 +283,18 @@ def test_nested_conditions_need_every_parent():
             "kind": ["line", "tree"],
         }
     )
-    names = {tuple(setting) for setting in space.sample(200, np.random.default_rng(0))}
+    names = {tuple(configuration) for configuration in space.sample(200, np.random.default_rng(0))}
     assert names == {("kind",), ("depth", "kind"), ("leaf", "depth", "kind")}
-    for setting in space.sample(200, np.random.default_rng(1)):
-        assert ("leaf" in setting) == (setting.get("depth") == 2)
+    for configuration in space.sample(200, np.random.default_rng(1)):
+        assert ("leaf" in configuration) == (configuration.get("depth") == 2)
 
 
 def test_several_parents_must_all_agree():
     space = SearchSpace(
         {"a": ["x", "y"], "b": Int(1, 3), "c": Float(0, 1, when={"a": ["y"], "b": [2, 3]})}
     )
-    for setting in space.sample(200, np.random.default_rng(0)):
-        assert ("c" in setting) == (setting["a"] == "y" and setting["b"] > 1)
+    for configuration in space.sample(200, np.random.default_rng(0)):
+        assert ("c" in configuration) == (configuration["a"] == "y" and configuration["b"] > 1)
 
 
 @pytest.mark.parametrize(
@@ -324,7 +326,7 @@ MISFITS = [
     ({"booster": "gblinear", "seed": 7}, "['eta'] missing"),
     (
         {"eta": 0.1, "booster": "gblinear", "seed": 7, "max_depth": 3},
-        "a setting must give active parameters only: ['max_depth'] not expected",
+        "a configuration must give active parameters only: ['max_depth'] not expected",
     ),
     ({"eta": 0.1, "booster": "gblinear", "seed": 7, "zeta": 3}, "['zeta'] not expected"),
     ({"eta": 0.1, "booster": "gblinear", "seed": 8}, "seed is constant, but got 8"),
@@ -333,10 +335,10 @@ MISFITS = [
 ]
 
 
-@pytest.mark.parametrize(("setting", "message"), MISFITS)
-def test_encode_refuses_what_is_no_setting(setting, message):
+@pytest.mark.parametrize(("configuration", "message"), MISFITS)
+def test_encode_refuses_what_is_no_configuration(configuration, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        SearchSpace(BOOSTER).encode(setting)
+        SearchSpace(BOOSTER).encode(configuration)
 
 
 # -------------------------------------------------------------------------------------- errors
@@ -416,7 +418,7 @@ def test_what_is_no_space_is_refused(declared):
     assert "mapping of names to parameters" in faults_of(declared)
 
 
-# ------------------------------------------------------------------------------ grids, branches
+# ------------------------------------------------------------------------------ grids, sub-spaces
 
 GRIDS = [
     {"b": [1, 2], "a": ["x", "y", "z"]},
@@ -435,7 +437,7 @@ def test_rows_come_in_the_order_of_parameter_grid(grid):
     assert space.size == len(ParameterGrid(grid))
 
 
-def test_rows_sit_where_their_settings_do():
+def test_rows_sit_where_their_configurations_do():
     space = SearchSpace(GRIDS[3])
     for row in space.rows():
         np.testing.assert_array_equal(space.encode(space.decode(row)), row)
@@ -465,9 +467,9 @@ def test_branches_do_not_share_what_they_declare_differently():
 def test_conditional_parameters_of_branches_keep_their_own_conditions():
     shared = {"kind": ["p", "q"], "n": Int(1, 5, when={"kind": ["q"]})}
     space = SearchSpace([shared | {"b": [1]}, {**shared, "n": Int(1, 5, when={"kind": ["p"]})}])
-    for setting in space.sample(200, np.random.default_rng(0)):
-        active = "q" if "b" in setting else "p"
-        assert ("n" in setting) == (setting["kind"] == active)
+    for configuration in space.sample(200, np.random.default_rng(0)):
+        active = "q" if "b" in configuration else "p"
+        assert ("n" in configuration) == (configuration["kind"] == active)
 
 
 @pytest.mark.parametrize("n", [2, 3, 7])
@@ -492,17 +494,17 @@ OVERLAPPING = [
 
 
 @pytest.mark.parametrize("declared", OVERLAPPING)
-def test_a_setting_of_two_branches_has_one_place(declared):
+def test_a_configuration_of_two_branches_has_one_place(declared):
     space = SearchSpace(declared)
     listed = [space.decode(row) for row in space.rows()]
-    assert len({str(sorted(setting.items())) for setting in listed}) == len(listed)
+    assert len({str(sorted(configuration.items())) for configuration in listed}) == len(listed)
     drawn = rows_of(space, 300)
     encoded = [space.encode(space.decode(u)) for u in drawn]
     np.testing.assert_array_equal(space.snap(drawn), encoded)
     assert all(space.decode(u) in listed for u in drawn)
 
 
-def test_a_setting_of_two_continuous_branches_has_one_place():
+def test_a_configuration_of_two_continuous_branches_has_one_place():
     space = SearchSpace([{"a": Float(0, 2)}, {"a": Float(1, 3)}])
     for a in (1.0, 1.5, 2.0):
         second = np.array([[0.75, 0.5, (a - 1) / 2]])
@@ -527,7 +529,7 @@ def test_estimators_can_be_choices_of_branches():
     svc, rbf = SVC(kernel="linear"), SVC(kernel="rbf")
     space = SearchSpace([{"clf": [svc], "clf__C": [1, 10]}, {"clf": [rbf], "clf__gamma": [0.1, 1]}])
     listed = [space.decode(row) for row in space.rows()]
-    assert [setting["clf"] is svc for setting in listed] == [True, True, False, False]
+    assert [configuration["clf"] is svc for configuration in listed] == [True, True, False, False]
     assert all(space.decode(space.encode(s))["clf"] is s["clf"] for s in listed)
 
 

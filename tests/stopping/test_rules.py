@@ -172,7 +172,7 @@ def test_hyperband_compares_within_a_bracket():
 
 
 def objective(trial):
-    """A loss that falls faster for a larger rate, towards a floor."""
+    """A loss that falls faster for a larger rate, toward a floor."""
     for step in range(trial.resource or 27):
         value = abs(trial.params["x"] - 0.3) + 1.0 / (1.0 + step)
         trial.report(value, step)

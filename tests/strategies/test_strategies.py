@@ -15,7 +15,7 @@ from sklearn.model_selection import ParameterGrid
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from tuneplug import Categorical, Float, Int, SearchSpace, SpaceExhausted, Study, TrialState
-from tuneplug.acquisition import maximise
+from tuneplug.acquisition import maximize
 from tuneplug.strategies import BayesianSearch, Context, GridSearch, RandomSearch
 from tuneplug.strategies.bayesian import _model
 from tuneplug.surrogate import learning
@@ -66,7 +66,7 @@ def by_name(strategy):
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
-def test_suggestions_are_settings_of_the_space_and_none_repeats(strategy):
+def test_suggestions_are_configurations_of_the_space_and_none_repeats(strategy):
     study = Study(MIXED, strategy=strategy, seed=0)
     study.optimize(mixed_loss, 16)
     for trial in study.trials:
@@ -79,13 +79,13 @@ def test_suggestions_are_settings_of_the_space_and_none_repeats(strategy):
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
 def test_a_finite_space_is_tried_whole_and_then_exhausted(strategy):
     study = Study(FINITE, strategy=strategy, seed=0)
-    settings = set()
+    configurations = set()
     for _ in range(12):  # 4 * (2 + 1): sub is only there for kind "a"
         trial = study.ask()
-        settings.add(tuple(trial.params.items()))
+        configurations.add(tuple(trial.params.items()))
         study.tell(trial, trial.params["n"])
-    assert len(settings) == 12
-    with pytest.raises(SpaceExhausted, match=r"each of (its|the grid's) 12 settings"):
+    assert len(configurations) == 12
+    with pytest.raises(SpaceExhausted, match=r"each of (its|the grid's) 12 configurations"):
         study.ask()
 
 
@@ -99,7 +99,7 @@ def test_running_trials_are_not_suggested_again(strategy):
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
-def test_a_batch_is_of_different_settings(strategy):
+def test_a_batch_is_of_different_configurations(strategy):
     study = Study(MIXED, strategy=strategy, seed=0)
     study.optimize(mixed_loss, 8)
     batch = strategy.suggest(study._context(), 5)
@@ -115,7 +115,7 @@ def test_a_batch_of_a_nearly_exhausted_space_is_what_is_left(strategy):
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
-def test_a_space_of_constants_has_one_setting(strategy):
+def test_a_space_of_constants_has_one_configuration(strategy):
     study = Study({"a": Float(2, 2), "b": ["only"]}, strategy=strategy)
     assert study.ask().params == {"a": 2.0, "b": "only"}
     with pytest.raises(SpaceExhausted):
@@ -130,8 +130,8 @@ def test_failures_alone_do_not_stop_suggestions(strategy):
     assert {t.state for t in study.trials} == {TrialState.FAILED}
     more = [study.ask() for _ in range(4)]
     assert [t.number for t in more] == [9, 10, 11, 12]
-    settings = [repr(sorted(t.params.items(), key=str)) for t in study.trials]
-    assert len(set(settings)) == 13
+    configurations = [repr(sorted(t.params.items(), key=str)) for t in study.trials]
+    assert len(set(configurations)) == 13
 
 
 # --------------------------------------------------------------------- random search
@@ -278,7 +278,8 @@ def test_a_failed_region_is_avoided():
     for seed in range(5):
         study = Study({"x": Float(0, 1)}, seed=seed)
         study.optimize(loss, 25)
-        # The best setting is the last before the edge: failures close by are probes of the edge.
+        # The best configuration is the last before the edge: failures close by are probes of the
+        # edge.
         far += sum(trial.params["x"] > 0.65 for trial in study.trials[5:])
         assert study.best_value < -0.59
     assert far <= 20  # of 100; 35 at random, and some once nothing else is worth trying
@@ -290,7 +291,8 @@ def n_failed(trials):
 
 @pytest.mark.parametrize(("best_x", "share"), [(0.3, 0.6), (0.55, 1.25)])
 def test_where_half_of_the_cube_fails_few_trials_fail(best_x, share):
-    """The best setting is clear of the half that fails; or beyond its edge, which must be found."""
+    """The best configuration is clear of the half that fails; or beyond its edge, which must be
+    found."""
 
     def loss(trial):
         p = trial.params
@@ -314,7 +316,7 @@ def test_where_half_of_the_cube_fails_few_trials_fail(best_x, share):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_single_failure_next_to_the_best_setting_does_not_rule_it_out(seed):
+def test_a_single_failure_next_to_the_best_configuration_does_not_rule_it_out(seed):
     failed = []
 
     def loss(trial):
@@ -342,7 +344,7 @@ def test_one_finished_trial_among_failures_is_no_trouble(strategy):
     assert study.space.canonical(study.ask().params)
 
 
-def test_a_noisy_objective_may_try_a_setting_again():
+def test_a_noisy_objective_may_try_a_configuration_again():
     rng = np.random.default_rng(0)
     strategy = BayesianSearch(allow_repeats=True)
     study = Study({"k": list(range(6))}, strategy=strategy, seed=0)
@@ -449,7 +451,7 @@ def test_a_batch_is_spread(inference):
     )
     taken, greedy = context.tried_keys(), []
     for number in range(8):
-        greedy.append(maximise(score, study.space, taken, context.rng(number)))
+        greedy.append(maximize(score, study.space, taken, context.rng(number)))
         taken.update(study.space.keys(greedy[-1][None, :]))
     assert least_distance(batch) > 0.005
     assert least_distance(batch) > 5 * least_distance(np.array(greedy))

@@ -207,7 +207,7 @@ def test_a_strategy_that_returns_no_suggestion_is_named(returned):
     assert study.trials == []
 
 
-def test_enqueued_settings_come_first_in_order_and_once():
+def test_enqueued_configurations_come_first_in_order_and_once():
     study = Study(SPACE, seed=0)
     for x in (0.1, 0.25, 0.1):
         study.enqueue({"x": x, "n": np.int64(3)})
@@ -217,12 +217,12 @@ def test_enqueued_settings_come_first_in_order_and_once():
     assert [t.origin for t in trials] == ["user", "user", "design"]
 
 
-def test_an_enqueued_setting_outside_the_space_is_refused():
+def test_an_enqueued_configuration_outside_the_space_is_refused():
     with pytest.raises(ValueError, match=r"not in the space: x: .*\[-2.0, 2.0\]"):
         Study(SPACE).enqueue({"x": 3.0, "n": 1})
 
 
-def test_an_enqueued_setting_must_be_a_mapping():
+def test_an_enqueued_configuration_must_be_a_mapping():
     with pytest.raises(TypeError, match="must map names to values, but got 3"):
         Study(SPACE).enqueue(3)
 
@@ -304,11 +304,11 @@ def test_threads_run_trials_at_the_same_time():
     assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 9
 
 
-def test_settings_in_flight_are_not_suggested_again():
+def test_configurations_in_flight_are_not_suggested_again():
     study = Study({"k": [1, 2, 3, 4], "j": [True, False]}, seed=0)
     trials = [study.ask() for _ in range(8)]
     assert len({tuple(t.params.values()) for t in trials}) == 8
-    with pytest.raises(SpaceExhausted, match="each of its 8 settings"):
+    with pytest.raises(SpaceExhausted, match="each of its 8 configurations"):
         study.ask()
 
 

@@ -66,8 +66,8 @@ def test_layout_tells_numbers_from_labels():
 
 def test_one_hot_has_one_one_for_each_label():
     space = SPACES["labels"]
-    settings = [{"c": c, "d": d} for c in "pqr" for d in (True, False)]
-    rows = np.array([space.encode(setting) for setting in settings])
+    configurations = [{"c": c, "d": d} for c in "pqr" for d in (True, False)]
+    rows = np.array([space.encode(configuration) for configuration in configurations])
     hot = Layout.of(space).one_hot(rows)
     assert hot[0].tolist() == [1, 0, 0, 1, 0]
     assert hot[5].tolist() == [0, 0, 1, 0, 1]

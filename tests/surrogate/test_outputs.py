@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, configurations, given
 from hypothesis import strategies as st
 
 from tuneplug.surrogate import priors
 from tuneplug.surrogate.outputs import HUGE, Frame, psi, targets
 
-SETTINGS = settings(deadline=None, derandomize=True)
+SETTINGS = configurations(deadline=None, derandomize=True)
 moderate = st.floats(-1e12, 1e12, allow_subnormal=False)
 LOSSES = st.lists(moderate, min_size=2, max_size=40).map(np.array)
 #: Losses as large as there are, with many ties.
@@ -254,7 +254,7 @@ def test_derivatives_by_the_curvature_match_central_differences(case, c):
 def test_the_slope_is_that_of_the_targets_with_mean_and_sd_held(case, c):
     v, h = in_units(LOSSES_TO_DIFFERENTIATE[case]), 1e-6
     out = targets(v, c)
-    away = np.maximum(v, h)  # the two branches meet at 0 with one slope, but not one curvature
+    away = np.maximum(v, h)  # the two sub-spaces meet at 0 with one slope, but not one curvature
     difference = (psi(away + h, c) - psi(away - h, c)) / (2 * h) / out.sd
     # at the best the slope is taken at 0 instead of h: a relative c h
     np.testing.assert_allclose(out.slope, difference, rtol=1e-4)

@@ -269,7 +269,7 @@ def test_draws_have_the_moments_of_a_correlated_normal():
     inverse, centre = np.linalg.inv(covariance), np.array([1.0, -2.0, 0.5])
     posterior = Known(lambda x: 0.5 * (x - centre) @ inverse @ (x - centre), 3)
     draws = posterior.draws(np.zeros(3), np.random.default_rng(0), n=8000, burn_in=200, thin=2)
-    # neighbours go together for some 20 steps: as good as 400 draws, of which 4 standard errors
+    # neighbors go together for some 20 steps: as good as 400 draws, of which 4 standard errors
     scale = np.sqrt(np.diag(covariance))
     assert np.all(np.abs(draws.mean(axis=0) - centre) < 4 * scale / np.sqrt(400))
     error = (np.cov(draws.T) - covariance) / np.outer(scale, scale)
@@ -279,7 +279,7 @@ def test_draws_have_the_moments_of_a_correlated_normal():
 def test_draws_follow_a_density_that_is_skewed_and_cut_off():
     posterior = Known(lambda x: float(x[0]), 1, low=0.0, high=2.0)  # exponential, up to 2
     draws = posterior.draws(np.ones(1), np.random.default_rng(0), n=4000, burn_in=100, thin=4)
-    # in one dimension draws forget their neighbour at once
+    # in one dimension draws forget their neighbor at once
     assert stats.kstest(draws[:, 0], stats.truncexpon(2.0).cdf).pvalue > 0.01  # one fixed seed
 
 
@@ -291,7 +291,7 @@ def test_draws_given_one_observation_are_those_of_the_prior():
         mean, sd = posterior.mean[i], posterior.sd[i]
         cut = ((posterior.low[i] - mean) / sd, (posterior.high[i] - mean) / sd)
         law = stats.truncnorm(*cut, loc=mean, scale=sd)
-        # neighbours go together for some 40 steps: as good as 75 draws, of which 3 standard errors
+        # neighbors go together for some 40 steps: as good as 75 draws, of which 3 standard errors
         assert abs(draws[:, i].mean() - law.mean()) < 3 * law.std() / np.sqrt(75)
         assert draws[:, i].std() == pytest.approx(law.std(), rel=3 / np.sqrt(2 * 75))
 

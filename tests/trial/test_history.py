@@ -63,7 +63,7 @@ def test_later_trials_look_as_if_they_ran(whole):
     assert view.best().number == 1
 
 
-def test_a_view_keeps_numbers_settings_and_the_direction(whole):
+def test_a_view_keeps_numbers_configurations_and_the_direction(whole):
     view = whole.until(2)
     assert view.sign == -1.0
     assert [(t.number, t.params, t.origin) for t in view] == [
@@ -91,7 +91,8 @@ def test_any_number_is_a_time(whole, number, ended):
 
 
 def lagging(ends, *, n=12, lag=3, failing=False):
-    """Ask for one more setting after n trials, of which the latest have ended in this order."""
+    """Ask for one more configuration after n trials, of which the latest have ended in this
+    order."""
     study = Study(SPACE, seed=2, n_trials=30)
     run(study, bowl, n - lag)
     latest = [study.ask(lag=k) for k in range(lag)]
@@ -103,7 +104,7 @@ def lagging(ends, *, n=12, lag=3, failing=False):
     return study.ask(lag=lag)
 
 
-def test_a_lagged_setting_does_not_depend_on_the_latest_trials():
+def test_a_lagged_configuration_does_not_depend_on_the_latest_trials():
     asked = lagging([])
     assert asked.origin == "model"
     for ends in ([0], [2, 0], [0, 1, 2], [2, 1, 0]):
@@ -111,7 +112,7 @@ def test_a_lagged_setting_does_not_depend_on_the_latest_trials():
         assert lagging(ends, failing=True).params == asked.params
 
 
-def test_a_lagged_setting_is_none_of_the_latest():
+def test_a_lagged_configuration_is_none_of_the_latest():
     study = Study({"k": [1, 2, 3, 4]}, strategy="random", seed=0)
     asked = [study.ask(lag=k).params["k"] for k in range(4)]
     assert sorted(asked) == [1, 2, 3, 4]
@@ -128,7 +129,7 @@ def test_a_lag_beyond_the_first_trial_hides_all():
     assert study.ask(lag=50).origin == "design"
 
 
-def test_an_enqueued_setting_comes_first_whatever_the_lag():
+def test_an_enqueued_configuration_comes_first_whatever_the_lag():
     study = run(Study(SPACE, seed=2), bowl, 3)
     study.enqueue({"x": 0.5, "n": 7})
     assert study.ask(lag=2).params == {"x": 0.5, "n": 7}
@@ -176,7 +177,7 @@ def test_earlier_results_are_no_trials():
     assert study.best_value >= 0.0
 
 
-def test_settings_of_earlier_results_may_be_tried_again():
+def test_configurations_of_earlier_results_may_be_tried_again():
     study = Study({"k": [1, 2, 3]}, seed=0)
     for k in (1, 2, 3):
         study.add_observation({"k": k}, float(k))
@@ -265,7 +266,7 @@ def test_the_expected_gain_does_not_depend_on_the_unit_of_the_objective():
     for trial in plain.trials:
         scaled.enqueue(trial.params)
     run(scaled, lambda params: 1000.0 * bowl(params) + 5.0, 9)
-    # The losses are standardised: the same to rounding, which learning may enlarge.
+    # The losses are standardized: the same to rounding, which learning may enlarge.
     assert scaled.ask().expected_improvement == pytest.approx(
         plain.ask().expected_improvement, rel=0.01
     )

@@ -27,7 +27,7 @@ def test_the_running_mean_is_of_all_losses_so_far():
     np.testing.assert_array_equal(found, [np.nan, 4.0, 3.0, 2.0, 2.0])
 
 
-def test_losses_are_minimised_and_nan_is_infinitely_bad():
+def test_losses_are_minimized_and_nan_is_infinitely_bad():
     assert curve(0.5, np.nan, sign=-1.0).losses.tolist() == [-0.5, np.inf]
 
 
@@ -52,7 +52,7 @@ def test_nan_is_worse_than_any_limit_but_one_that_comes_of_nan(limits):
     assert limits.lift(np.array([np.inf, 0.5]), "x").reason(1, 2, float("nan")) is None
 
 
-def test_a_maximised_value_is_named_in_its_own_units():
+def test_a_maximized_value_is_named_in_its_own_units():
     test = StopThresholds("asha", "m", np.array([0]), np.array([-0.9]), np.array([3]), -1.0)
     assert test.reason(-1, 0, 0.95) is None
     assert test.reason(-1, 0, 0.5) == "asha: 0.5 at step 0 is worse than 0.9, m of 3 fits"

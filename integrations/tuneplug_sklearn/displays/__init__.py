@@ -15,12 +15,12 @@ from tuneplug_sklearn.displays.best_so_far import BestSoFarDisplay
 from tuneplug_sklearn.displays.fold_scores import FoldScoresDisplay
 from tuneplug_sklearn.displays.learned_warps import LearnedWarpsDisplay
 from tuneplug_sklearn.displays.parallel_coordinates import ParallelCoordinatesDisplay
-from tuneplug_sklearn.displays.tried_settings import TriedSettingsDisplay
+from tuneplug_sklearn.displays.tried_configurations import TriedConfigurationsDisplay
 
 __all__ = [
     "BestSoFarDisplay",
     "FoldScoresDisplay",
     "LearnedWarpsDisplay",
     "ParallelCoordinatesDisplay",
-    "TriedSettingsDisplay",
+    "TriedConfigurationsDisplay",
 ]

@@ -90,9 +90,9 @@ class ChoiceAxis(Axis):
 
 
 def axis_of(space: SearchSpace, name: str, values: Sequence[Any]) -> Axis:
-    """Return the axis of a parameter; where branches scale it differently, a linear one.
+    """Return the axis of a parameter; where sub-spaces scale it differently, a linear one.
 
-    Where one branch has choices and another a range, the values tried are choices as well.
+    Where one sub-space has choices and another a range, the values tried are choices as well.
     """
     declared = [branch[name] for branch in space.subspaces if name in branch]
     scalings = {r["scaling"] for r in space.explain_scaling() if r["parameter"] == name}

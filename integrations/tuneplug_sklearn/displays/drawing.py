@@ -48,6 +48,6 @@ def whole_ticks(ax: Axes, which: str) -> None:
 
 def add_legend(ax: Axes) -> None:
     """Draw the legend where there is something to tell apart."""
-    labelled: Sequence[Artist] = ax.get_legend_handles_labels()[0]
-    if labelled:
+    labeled: Sequence[Artist] = ax.get_legend_handles_labels()[0]
+    if labeled:
         ax.legend()

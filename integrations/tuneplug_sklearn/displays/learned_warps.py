@@ -29,7 +29,7 @@ N_COLUMNS, SMALL_WIDTH, SMALL_HEIGHT = 3, 3.2, 3.0
 class LearnedWarpsDisplay:
     """What a Bayesian search has learned of each numeric parameter: a small axes with its warp.
 
-    Along x runs the unit interval of the declared scaling, labelled in the user's units; along y,
+    Along x runs the unit interval of the declared scaling, labeled in the user's units; along y,
     where the warp moves it, with the band that holds 90 % of the posterior.  On the dashed line the
     declared scaling is right as it is; where the curve is steep, small steps matter.  The title has
     the verdict.  It is recommended to use ``from_estimator``.

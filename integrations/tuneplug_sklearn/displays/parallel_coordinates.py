@@ -26,17 +26,17 @@ TEXT_GAP = 0.05
 
 @final
 class ParallelCoordinatesDisplay:
-    """All parameters of the settings tried: a line for each candidate, coloured by score.
+    """All parameters of the configurations tried: a line for each candidate, colored by score.
 
     Each parameter has an upright axis, the unit interval of the space with labels in the user's
-    units; the last axis is the score.  A line has a gap where a setting lacks a parameter.  Lines
-    of candidates without a score are grey and end before the last axis.  It is recommended to use
-    ``from_estimator``.
+    units; the last axis is the score.  A line has a gap where a configuration lacks a parameter.
+    Lines of candidates without a score are gray and end before the last axis.  It is recommended to
+    use ``from_estimator``.
 
     Parameters
     ----------
-    settings : list of dict
-        n settings of the space, as in ``cv_results_["params"]``.
+    configurations : list of dict
+        n configurations of the space, as in ``cv_results_["params"]``.
     scores : array-like of shape (n,)
         Larger is better, NaN where there is none.
     space : SearchSpace
@@ -56,14 +56,16 @@ class ParallelCoordinatesDisplay:
     Raises
     ------
     ValueError
-        If one of the settings is not of the space.
+        If one of the configurations is not of the space.
 
     Examples
     --------
     >>> from tuneplug import Float, SearchSpace
     >>> space = SearchSpace({"eta": Float(1e-3, 1.0), "booster": ["gbtree", "dart"]})
-    >>> settings = [{"eta": 1.0, "booster": "dart"}, {"eta": 0.001, "booster": "gbtree"}]
-    >>> display = ParallelCoordinatesDisplay(settings=settings, scores=[0.8, 0.9], space=space)
+    >>> configurations = [{"eta": 1.0, "booster": "dart"}, {"eta": 0.001, "booster": "gbtree"}]
+    >>> display = ParallelCoordinatesDisplay(
+    ...     configurations=configurations, scores=[0.8, 0.9], space=space
+    ... )
     >>> display.plot().heights
     array([[1.  , 0.75, 0.  ],
            [0.  , 0.25, 1.  ]])
@@ -72,17 +74,17 @@ class ParallelCoordinatesDisplay:
     def __init__(
         self,
         *,
-        settings: Sequence[Mapping[str, Any]],
+        configurations: Sequence[Mapping[str, Any]],
         scores: ArrayLike,
         space: SearchSpace,
         score_name: str = "score",
     ) -> None:
-        self.settings = settings
+        self.configurations = configurations
         self.scores = finite(scores)
         self.space = space
         self.score_name = score_name
-        rows = [space.encode(setting) for setting in settings]
-        U = np.reshape(rows, (len(settings), space.n_dimensions))
+        rows = [space.encode(configuration) for configuration in configurations]
+        U = np.reshape(rows, (len(configurations), space.n_dimensions))
         U = np.where(space.active_mask(U), U, np.nan)
         self.heights: FloatArray = np.column_stack([U, self._score_heights(self.scores)])
 
@@ -117,10 +119,13 @@ class ParallelCoordinatesDisplay:
         """
         found = Results.of(search, metric)
         space = space_of(search)
-        names = set(space.names)  # scikit-learn's halving adds its resource to the settings
-        settings = [{k: v for k, v in s.items() if k in names} for s in found.settings]
+        names = set(space.names)  # scikit-learn's halving adds its resource to the configurations
+        configurations = [{k: v for k, v in s.items() if k in names} for s in found.configurations]
         display = cls(
-            settings=settings, scores=found.scores, space=space, score_name=found.score_name
+            configurations=configurations,
+            scores=found.scores,
+            space=space,
+            score_name=found.score_name,
         )
         return display.plot(ax, cmap=cmap, line_kw=line_kw)
 

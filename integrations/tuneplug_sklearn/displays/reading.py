@@ -21,10 +21,11 @@ __all__ = ["Results", "finite", "metric_of", "pair_of", "space_of", "why_no_warp
 class Results:
     """What the displays read of a search, for one metric.
 
-    ``settings`` has n dicts; ``scores`` and ``ranks`` have shape (n,), ``fold_scores`` (n, k).
+    ``configurations`` has n dicts; ``scores`` and ``ranks`` have shape (n,), ``fold_scores`` (n,
+    k).
     """
 
-    settings: list[dict[str, Any]]
+    configurations: list[dict[str, Any]]
     scores: FloatArray
     ranks: NDArray[np.int_]
     fold_scores: FloatArray
@@ -37,7 +38,7 @@ class Results:
         folds = [results[f"split{i}_test_{metric}"] for i in range(search.n_splits_)]
         scoring = getattr(search, "scoring", None)
         return cls(
-            settings=list(results["params"]),
+            configurations=list(results["params"]),
             scores=finite(results[f"mean_test_{metric}"]),
             ranks=np.asarray(results[f"rank_test_{metric}"]),
             fold_scores=finite(np.stack(folds, axis=1)),

@@ -4,7 +4,7 @@
 distribution brings its own scale: with cumulative distribution function F and quantile function
 Q, a value x lies at u = F(x), and u maps to Q(u).  Uniform u then draws exactly from it, and a
 model-guided strategy searches in its quantiles.  scipy itself is not imported here: a distribution
-is recognised by its methods.
+is recognized by its methods.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ __all__ = ["Quantiles", "as_parameter"]
 
 #: A quantile function that is infinite at an end is searched by models inside this part of u.
 OPEN_END = 0.001
-#: The nearest that u comes to an infinite end when settings are drawn at random.
+#: The nearest that u comes to an infinite end when configurations are drawn at random.
 TINY = 2.0**-53
 #: Values of a discrete distribution that are rarer than this, taken together at each end, do not
-#: count towards the size of a space.
+#: count toward the size of a space.
 RARE = 1e-11
 #: Draws that stand for a distribution that has only ``rvs``, and the seed they are made with.
 EMPIRICAL_DRAWS = 1024

@@ -1,13 +1,16 @@
 """SearchSpace: named parameters, laid out in one unit cube.
 
 Notation: d is the number of dimensions of the cube, u a row of shape (d,), U rows of shape (n, d).
-A setting is a dict of values in the user's units; every setting has one place in the cube.
+A configuration is a dict of values in the user's units; every configuration has one place in the
+cube.
 
-- Constants (one value) are part of every setting and of no dimension.
-- A conditional parameter is active where ``when=`` holds.  Inactive, it is absent from the setting
-  and its coordinate rests at 0.5, so that it adds no distance between settings.
-- A list of mappings is one space with several subspaces: a first, hidden dimension says which
-  subspace a setting belongs to.  Sub-spaces share the dimension of a parameter they declare alike.
+- Constants (one value) are part of every configuration and of no dimension.
+- A conditional parameter is active where ``when=`` holds.  Inactive, it is absent from the
+  configuration
+  and its coordinate rests at 0.5, so that it adds no distance between configurations.
+- A list of mappings is one space with several sub-spaces: a first, hidden dimension says which
+  sub-space a configuration belongs to.  Sub-spaces share the dimension of a parameter they declare
+  alike.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ __all__ = ["SearchSpace"]
 
 #: Coordinates are compared after rounding to this many digits.
 KEY_DIGITS = 12
-#: Settings of a finite space are listed in blocks of this many.
+#: Configurations of a finite space are listed in blocks of this many.
 ROWS_AT_ONCE = 1024
 
 
@@ -50,7 +53,7 @@ class _Condition:
 
 @dataclass(frozen=True)
 class _Column:
-    """One parameter in one or more subspaces; ``column`` is None for a constant."""
+    """One parameter in one or more sub-spaces; ``column`` is None for a constant."""
 
     name: str
     parameter: Parameter
@@ -68,7 +71,7 @@ class SearchSpace:
     parameters : mapping of str to parameter, or a list of such mappings
         A parameter is a ``Float``, ``Int`` or ``Categorical``, a list or array of choices, or a
         frozen scipy distribution (anything with ``rvs``).  A list of mappings is one space with
-        several subspaces.
+        several sub-spaces.
 
     Raises
     ------
@@ -99,7 +102,7 @@ class SearchSpace:
         self._columns: list[Parameter] = [self._subspace] if len(self.subspaces) > 1 else []
         for number, subspace in enumerate(self.subspaces):
             self._add_subspace(number, subspace)
-        #: Sub-spaces that may hold a setting of an earlier one.
+        #: Sub-spaces that may hold a configuration of an earlier one.
         self._overlapping = [
             k
             for k, subspace in enumerate(self.subspaces)
@@ -130,7 +133,7 @@ class SearchSpace:
             self._entries.append(_Column(name, parameter, column, conditions, (number,)))
 
     def _shared(self, name: str, parameter: Parameter) -> int | None:
-        """Return the entry of an earlier subspace that declares this parameter alike."""
+        """Return the entry of an earlier sub-space that declares this parameter alike."""
         for i, entry in enumerate(self._entries):
             alike = entry.name == name and not entry.conditions and not parameter.when
             if alike and entry.parameter.same_as(parameter):
@@ -146,14 +149,14 @@ class SearchSpace:
 
     @property
     def dimensions(self) -> list[Parameter]:
-        """The parameter behind each of the d columns (a hidden Categorical for the subspaces)."""
+        """The parameter behind each of the d columns (a hidden Categorical for the sub-spaces)."""
         return list(self._columns)
 
     @property
     def column_names(self) -> list[str]:
         """A name for each of the d columns; the hidden one is called ``(sub-space)``.
 
-        A parameter that subspaces declare differently has a column each, named ``name[subspace]``.
+        A parameter that sub-spaces declare differently has a column each, named ``name[subspace]``.
         """
         columns = [e for e in self._entries if e.column is not None]
         count = Counter(e.name for e in columns)
@@ -180,7 +183,8 @@ class SearchSpace:
 
     @property
     def size(self) -> float:
-        """The number of settings: exact without conditions and subspaces, else an upper bound."""
+        """The number of configurations: exact without conditions and sub-spaces, else an upper
+        bound."""
         return sum(
             math.prod(float(p.size) for p in subspace.values()) for subspace in self.subspaces
         )
@@ -190,10 +194,10 @@ class SearchSpace:
         records = (e.parameter.explain(e.name) for e in self._entries if e.column is not None)
         return [record for record in records if record is not None]
 
-    # ------------------------------------------------------------------ settings <-> cube
+    # ------------------------------------------------------------------ configurations <-> cube
 
     def decode(self, u: Sequence[float] | FloatArray) -> dict[str, Any]:
-        """Map a row of the cube, shape (d,), to a setting.
+        """Map a row of the cube, shape (d,), to a configuration.
 
         Raises
         ------
@@ -205,9 +209,9 @@ class SearchSpace:
             raise ValueError(
                 f"u must hold {self.n_dimensions} coordinates in [0, 1], but got {u!r}"
             )
-        return self._settings(row[None, :])[0]
+        return self._configurations(row[None, :])[0]
 
-    def _settings(self, U: FloatArray) -> list[dict[str, Any]]:
+    def _configurations(self, U: FloatArray) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = [{} for _ in U]
         active = self._active(self._snap_columns(U))
         for i, entry in enumerate(self._entries):
@@ -220,20 +224,23 @@ class SearchSpace:
             for row, value in zip(rows, entry.parameter.from_unit(at), strict=True):
                 found[row][entry.name] = value
         names = self.names
-        return [{name: setting[name] for name in names if name in setting} for setting in found]
+        return [
+            {name: configuration[name] for name in names if name in configuration}
+            for configuration in found
+        ]
 
     def encode(self, params: Mapping[str, Any]) -> FloatArray:
-        """Map a setting to its row of the cube, shape (d,).
+        """Map a configuration to its row of the cube, shape (d,).
 
         Raises
         ------
         TypeError
-            If the setting is not a mapping.
+            If the configuration is not a mapping.
         ValueError
             If a name is missing, unknown or inactive, or a value lies outside its parameter.
         """
         if not isinstance(params, Mapping):
-            raise TypeError(f"a setting must map names to values, but got {params!r}")
+            raise TypeError(f"a configuration must map names to values, but got {params!r}")
         rows, errors = [], []
         for number in range(self.n_subspaces):
             try:
@@ -242,7 +249,7 @@ class SearchSpace:
                 errors.append(str(error))
         if not rows:
             raise ValueError("; or ".join(dict.fromkeys(errors)))
-        # Of several subspaces, the first that gives these very types: 1 is one feature, 1.0 all.
+        # Of several sub-spaces, the first that gives these very types: 1 is one feature, 1.0 all.
         kept = (row for row in rows if _same_types(self.decode(row), params))
         return rows[0] if len(rows) == 1 else next(kept, rows[0])
 
@@ -264,13 +271,16 @@ class SearchSpace:
         active = self._active(row[None, :])[0]
         wanted = {entry.name for i, entry in mine if active[i]}
         if missing := sorted(wanted - set(params)):
-            raise ValueError(f"a setting must give every active parameter: {missing} missing")
+            raise ValueError(f"a configuration must give every active parameter: {missing} missing")
         if extra := sorted(set(params) - wanted):
-            raise ValueError(f"a setting must give active parameters only: {extra} not expected")
+            raise ValueError(
+                f"a configuration must give active parameters only: {extra} not expected"
+            )
         return row
 
     def canonical(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a setting in the order and types of the space: the choices given, int, float.
+        """Return a configuration in the order and types of the space: the choices given, int,
+        float.
 
         Raises
         ------
@@ -282,21 +292,21 @@ class SearchSpace:
         return {k: type(v)(params[k]) if type(v) in (int, float) else v for k, v in own.items()}
 
     def snap(self, U: FloatArray) -> FloatArray:
-        """Move rows, shape (n, d), to the places at which their settings sit.
+        """Move rows, shape (n, d), to the places at which their configurations sit.
 
-        ``snap(U)`` decodes to the same settings as U and equals the encoding of them.
+        ``snap(U)`` decodes to the same configurations as U and equals the encoding of them.
         """
         snapped = self._snap_columns(U)
         snapped = np.where(self._used(snapped), snapped, INACTIVE_COORDINATE)
         for number in self._overlapping:
             for i in np.flatnonzero(self._subspace.index(snapped[:, 0]) == number):
                 first = self.encode(self.decode(snapped[i]))
-                if first[0] != snapped[i, 0]:  # an earlier subspace holds this setting too
+                if first[0] != snapped[i, 0]:  # an earlier sub-space holds this configuration too
                     snapped[i] = first
         return snapped
 
     def active_mask(self, U: FloatArray) -> BoolArray:
-        """Return which coordinates of rows, shape (n, d), bear on their settings."""
+        """Return which coordinates of rows, shape (n, d), bear on their configurations."""
         return self._used(self._snap_columns(U))
 
     def _used(self, snapped: FloatArray) -> BoolArray:
@@ -331,18 +341,19 @@ class SearchSpace:
         return active
 
     def keys(self, U: FloatArray) -> list[bytes]:
-        """Return a hashable key for each snapped row: equal settings have equal keys."""
+        """Return a hashable key for each snapped row: equal configurations have equal keys."""
         rounded = np.ascontiguousarray(np.round(U, KEY_DIGITS) + 0.0)
         return [row.tobytes() for row in rounded]
 
-    # ------------------------------------------------------------------ going through settings
+    # ------------------------------------------------------------------ going through
+    # configurations
 
     def sample(self, n: int, rng: np.random.Generator) -> list[dict[str, Any]]:
-        """Draw n settings independently and uniformly in the cube (repeats can occur)."""
-        return self._settings(rng.random((n, self.n_dimensions)))
+        """Draw n configurations independently and uniformly in the cube (repeats can occur)."""
+        return self._configurations(rng.random((n, self.n_dimensions)))
 
     def rows(self, levels: int | None = None) -> Iterator[FloatArray]:
-        """Yield the row of every setting once, in scikit-learn's ``ParameterGrid`` order.
+        """Yield the row of every configuration once, in scikit-learn's ``ParameterGrid`` order.
 
         ``levels`` is the most values that a dimension contributes; None takes all of them and
         needs a finite space.
@@ -353,7 +364,7 @@ class SearchSpace:
             If ``levels`` is None and the space is not finite.
         """
         if levels is None and math.isinf(self.size):
-            raise ValueError("an infinite space has no list of settings: give levels=")
+            raise ValueError("an infinite space has no list of configurations: give levels=")
         seen: set[bytes] = set()
         for number in range(self.n_subspaces):
             mine = [e for e in self._entries if number in e.subspaces]

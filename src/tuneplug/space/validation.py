@@ -24,7 +24,7 @@ INACTIVE_COORDINATE = 0.5
 
 
 def parse_space(declared: Any) -> list[dict[str, Parameter]]:
-    """Turn a declaration into subspaces of parameters, or raise with every error in it."""
+    """Turn a declaration into sub-spaces of parameters, or raise with every error in it."""
     subspaces = [declared] if isinstance(declared, Mapping) else declared
     if isinstance(subspaces, (str, bytes)) or not isinstance(subspaces, Sequence) or not subspaces:
         raise SpaceError(
@@ -131,7 +131,8 @@ def parents_first(subspace: Mapping[str, Parameter]) -> list[str]:
 
 
 def may_overlap(a: Mapping[str, Parameter], b: Mapping[str, Parameter]) -> bool:
-    """Whether two subspaces could hold one and the same setting; False only where they cannot."""
+    """Whether two sub-spaces could hold one and the same configuration; False only where they
+    cannot."""
     always_a, always_b = ({n for n, p in x.items() if not p.when} for x in (a, b))
     if not (always_a <= set(b) and always_b <= set(a)):
         return False

@@ -53,7 +53,7 @@ class StoppingRule(ABC):
             What is known of the same fold of other trials that have ended, by trial number; those
             that reported nothing are left out.
         sign : float
-            1 where the reported values are minimised, -1 where they are maximised.
+            1 where the reported values are minimized, -1 where they are maximized.
         """
 
     def make_thresholds(

@@ -99,9 +99,9 @@ class Patience(CompletionRule):
 class Convergence(CompletionRule):
     """End when the strategy itself expects next to nothing of what it suggests.
 
-    That is when each of the last 3 settings that it has suggested and that have ended was expected
-    to improve on the best by less than 1 % of the distance between the median and the best loss.
-    Strategies that expect nothing in particular, such as random search, never converge.
+    That is when each of the last 3 configurations that it has suggested and that have ended was
+    expected to improve on the best by less than 1 % of the distance between the median and the best
+    loss. Strategies that expect nothing in particular, such as random search, never converge.
     """
 
     def reason(self, history: History) -> str | None:

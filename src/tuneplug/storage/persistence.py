@@ -58,7 +58,7 @@ class StudyPersistence:
         Raises
         ------
         SpaceError
-            If one has a setting that is not in the space.
+            If one has a configuration that is not in the space.
         """
         trials = []
         for record in kept.records:

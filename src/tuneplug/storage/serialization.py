@@ -1,8 +1,8 @@
 """Trials as records that JSON can hold, and back.
 
-Plain values of a setting (numbers, strings, booleans, None) stand for themselves.  Any other choice
-is known again by how it is written, its ``repr`` or a function's qualified name, among the choices
-of the space, so that the very object comes back, and choices can be added.
+Plain values of a configuration (numbers, strings, booleans, None) stand for themselves.  Any other
+choice is known again by how it is written, its ``repr`` or a function's qualified name, among the
+choices of the space, so that the very object comes back, and choices can be added.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["check_choices", "from_record", "to_record"]
 #: How the ``repr`` of an object begins to give its address, which is another one tomorrow.
 ADDRESS = " at 0x"
 
-#: What a trial is kept by, besides its number, state, setting and reports.
+#: What a trial is kept by, besides its number, state, configuration and reports.
 PLAIN = (
     "origin",
     "value",
@@ -57,7 +57,7 @@ def from_record(record: TrialRecord, space: SearchSpace) -> Trial:
     Raises
     ------
     ValueError
-        If its setting is not in the space.
+        If its configuration is not in the space.
     """
     params = {name: _value(name, kept, space) for name, kept in record["params"].items()}
     unit = space.snap(space.encode(params)[None, :])[0]

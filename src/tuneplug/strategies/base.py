@@ -18,19 +18,19 @@ from tuneplug.trial import History, Observation, Trial
 
 __all__ = ["Context", "Strategy", "Suggestion", "sample_untried", "take_suggestions"]
 
-#: Draws made before a space of at most N_LISTED settings is gone through for what is left of it;
-#: of a larger one, N_MORE times as many are made.
+#: Draws made before a space of at most N_LISTED configurations is gone through for what is left of
+#: it; of a larger one, N_MORE times as many are made.
 N_DRAWS, N_LISTED, N_MORE = 64, 100_000, 1000
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A setting to try.
+    """A configuration to try.
 
     Attributes
     ----------
     params : dict
-        The setting, in the user's units.
+        The configuration, in the user's units.
     resource : int or None
         How much of a resource (boosting rounds, epochs) to spend on it; None leaves it open.
     origin : str
@@ -79,43 +79,43 @@ class Context:
         return np.array(rows, dtype=np.float64).reshape(len(rows), self.space.n_dimensions)
 
     def tried_keys(self) -> set[bytes]:
-        """Return the keys of all settings that were tried or are running."""
+        """Return the keys of all configurations that were tried or are running."""
         return set(self.space.keys(self.points(self.history)))
 
 
 class Strategy(ABC):
-    """Proposes settings.
+    """Proposes configurations.
 
     Whatever an instance keeps between calls must come out the same when the history is replayed:
     it may only save time.
     """
 
     name: ClassVar[str]
-    #: Whether a setting may be proposed again.
+    #: Whether a configuration may be proposed again.
     allow_repeats: bool = False
     #: The rule that belongs to the strategy, where trials are to be stopped by it.
     stopping: StoppingRule | None = None
 
     @abstractmethod
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
-        """Return n settings to try next.
+        """Return n configurations to try next.
 
         None of them was tried or is running, unless ``allow_repeats`` is set.
 
         Raises
         ------
         SpaceExhausted
-            If not one untried setting is left.  A list shorter than n means that fewer are.
+            If not one untried configuration is left.  A list shorter than n means that fewer are.
         """
 
     @final
     def propose(self, context: Context) -> Suggestion:
-        """Return the one setting to try next: ``suggest``, and what it returned checked.
+        """Return the one configuration to try next: ``suggest``, and what it returned checked.
 
         Raises
         ------
         SpaceExhausted
-            If not one untried setting is left.
+            If not one untried configuration is left.
         TypeError
             If ``suggest`` returned something else than a list of suggestions.
         """
@@ -150,7 +150,7 @@ def take_suggestions(
     taken = [suggestion for _, suggestion in zip(range(n), suggestions, strict=False)]
     if not taken:
         raise SpaceExhausted(
-            f"space exhausted: each of {whole} {len(context.tried_keys())} settings "
+            f"space exhausted: each of {whole} {len(context.tried_keys())} configurations "
             "was tried or is running."
         )
     return taken

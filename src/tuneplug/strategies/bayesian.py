@@ -1,4 +1,4 @@
-"""Bayesian optimisation with a warped Gaussian process: tuneplug's default strategy."""
+"""Bayesian optimization with a warped Gaussian process: tuneplug's default strategy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from tuneplug._typing import FloatArray
-from tuneplug.acquisition import Acquisition, maximise
+from tuneplug.acquisition import Acquisition, maximize
 from tuneplug.errors import check_choice, check_count
 from tuneplug.space import SearchSpace
 from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untried, take_suggestions
@@ -46,11 +46,11 @@ def _threadpools() -> ThreadpoolController:
 class BayesianSearch(Strategy):
     """Learn a Gaussian process of the loss and try where improvement is likeliest.
 
-    The first trials are a scrambled Sobol design that holds every branch of the space.  From then
-    on a Matérn-5/2 process, with a lengthscale and a Kumaraswamy warp for each numeric parameter
-    and a curve for the losses, is learned from all that finished, and its log expected improvement
-    is maximised, given what is running and where trials failed.  No setting is proposed that was
-    tried or is running.  ``docs/engine.md`` has the equations and their sources.
+    The first trials are a scrambled Sobol design that holds every sub-space of the space.  From
+    then on a Matérn-5/2 process, with a lengthscale and a Kumaraswamy warp for each numeric
+    parameter and a curve for the losses, is learned from all that finished, and its log expected
+    improvement is maximized, given what is running and where trials failed.  No configuration is
+    proposed that was tried or is running.  ``docs/engine.md`` has the equations and their sources.
 
     Parameters
     ----------
@@ -61,9 +61,9 @@ class BayesianSearch(Strategy):
         of them by slice sampling, which takes about ten times as long.
     n_initial : int or None, default None
         Trials of the initial design, exactly.  None: 5, at most half of the budget, at least one
-        for each branch of the space and at least 2.
+        for each sub-space of the space and at least 2.
     allow_repeats : bool, default False
-        Whether a setting may be proposed again: for noisy objectives.
+        Whether a configuration may be proposed again: for noisy objectives.
 
     Raises
     ------
@@ -108,7 +108,7 @@ class BayesianSearch(Strategy):
                 row, origin = _design(space, n_rows, context.seed)[number], "design"
             else:
                 acquisition = model.acquisition(running, rng)
-                row, origin = maximise(acquisition, space, taken, rng), "model"
+                row, origin = maximize(acquisition, space, taken, rng), "model"
                 gain = None if row is None else model.gain(acquisition, row)
             if row is None or space.keys(row[None, :])[0] in taken:
                 row, origin, gain = sample_untried(space, taken, rng), "random", None
@@ -196,7 +196,7 @@ def _design_cube(n: int, d: int, seed: int) -> FloatArray:
 
 
 def _design(space: SearchSpace, n: int, seed: int) -> FloatArray:
-    """Return a scrambled Sobol design that visits every branch of the space, shape (n, d)."""
+    """Return a scrambled Sobol design that visits every sub-space of the space, shape (n, d)."""
     if space.n_dimensions == 0:
         return np.empty((n, 0))
     low, high = space.bounds.T

@@ -1,4 +1,5 @@
-"""Grid search: every setting of a finite grid once, in scikit-learn's ``ParameterGrid`` order."""
+"""Grid search: every configuration of a finite grid once, in scikit-learn's ``ParameterGrid``
+order."""
 
 from __future__ import annotations
 

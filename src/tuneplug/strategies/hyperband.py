@@ -1,4 +1,4 @@
-"""Hyperband: brackets of successive halving, over settings that another strategy proposes."""
+"""Hyperband: brackets of successive halving, over configurations that another strategy proposes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["HyperbandSearch"]
 
 @final
 class HyperbandSearch(Strategy):
-    """Give many settings few steps and few settings many.
+    """Give many configurations few steps and few configurations many.
 
     L. Li et al., "Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization", JMLR
     2018, in the asynchronous form of Li et al., MLSys 2020, section 3.3.  The strategy brings its
@@ -30,7 +30,7 @@ class HyperbandSearch(Strategy):
     reduction_factor : int, default 3
         One trial in so many passes a rung.
     suggest_with : Strategy, optional
-        What proposes the settings: random search by default;
+        What proposes the configurations: random search by default;
         ``tuneplug.strategies.BayesianSearch()`` learns from those that were stopped as well.
 
     Raises

@@ -1,4 +1,4 @@
-"""Random search: settings drawn independently, uniformly on the declared scales."""
+"""Random search: configurations drawn independently, uniformly on the declared scales."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["RandomSearch"]
 @final
 @dataclass(frozen=True)
 class RandomSearch(Strategy):
-    """Draw settings uniformly on the declared scales.
+    """Draw configurations uniformly on the declared scales.
 
     Parameters
     ----------
     allow_repeats : bool, default False
-        Whether a setting may be drawn again; by default every setting is tried once.
+        Whether a configuration may be drawn again; by default every configuration is tried once.
     """
 
     name: ClassVar[str] = "random"

@@ -26,7 +26,7 @@ BAND = (0.05, 0.95)
 BENT = 0.05
 #: A parameter with less effect than this gets no advice: its warp is as good as any other.
 NO_EFFECT = 0.1
-#: Settings at which the effect is looked at, and points along the parameter.
+#: Configurations at which the effect is looked at, and points along the parameter.
 N_ROWS, N_ALONG = 32, 11
 #: Where a logarithm is not defined on the range, one over this ratio stands for its shape.
 RATIO = 100.0
@@ -108,7 +108,7 @@ def learned_curves(problem: Problem, space: SearchSpace) -> Mapping[str, WarpCur
 
 
 def _effect(process: GaussianProcess, column: int, unit: FloatArray) -> float:
-    """Return how much the posterior mean varies along a column, in the mean over settings."""
+    """Return how much the posterior mean varies along a column, in the mean over configurations."""
     rows = process.U[:N_ROWS]
     along = np.repeat(rows, N_ALONG, axis=0)
     along[:, column] = np.tile(np.linspace(unit[0], unit[-1], N_ALONG), len(rows))

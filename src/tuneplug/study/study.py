@@ -188,14 +188,15 @@ class Study:
     # ------------------------------------------------------------------ ask and tell
 
     def enqueue(self, params: Mapping[str, Any]) -> None:
-        """Have a setting tried before the strategy is asked again; one already known is left out.
+        """Have a configuration tried before the strategy is asked again; one already known is left
+        out.
 
         Raises
         ------
         TypeError
             If it is not a mapping.
         ValueError
-            If it is not a setting of the space.
+            If it is not a configuration of the space.
         """
         try:
             key = self._key(params)
@@ -214,12 +215,12 @@ class Study:
         ----------
         lag : int, default 0
             How many of the latest trials count as running, whether or not they have ended: where
-            the others have ended, the setting does not depend on the order in which they did.
+            the others have ended, the configuration does not depend on the order in which they did.
 
         Raises
         ------
         SpaceExhausted
-            If every setting of a finite space was tried or is running.
+            If every configuration of a finite space was tried or is running.
         """
         seen = self.history.until(len(self.history) - lag) if lag else self.history
         if self._enqueued:
@@ -230,11 +231,11 @@ class Study:
     def _start(self, suggestion: Suggestion, seen: History) -> Trial:
         params = suggestion.params
         point = self.space.snap(self.space.encode(params)[None, :])[0]
-        setting = self.space.canonical(params)
+        configuration = self.space.canonical(params)
         number = len(self.history)
         trial = Trial(
             number,
-            setting,
+            configuration,
             point,
             suggestion.origin,
             started=time.time(),
@@ -261,12 +262,13 @@ class Study:
     def add_observation(self, params: Mapping[str, Any], value: float) -> None:
         """Have the strategy learn from a result of an earlier search, in the same units.
 
-        It is no trial of this study: not counted, never best, and its setting may be tried again.
+        It is no trial of this study: not counted, never best, and its configuration may be tried
+        again.
 
         Raises
         ------
         ValueError
-            If it is not a setting of the space, or the value is not finite.
+            If it is not a configuration of the space, or the value is not finite.
         TypeError
             If the value is not a real number.
         """
@@ -373,7 +375,7 @@ class Study:
         Parameters
         ----------
         objective : callable
-            ``objective(trial) -> float``; settings are in ``trial.params``.
+            ``objective(trial) -> float``; configurations are in ``trial.params``.
         n_trials : int or None, default None
             How many to start, at most; None needs a timeout.
         n_jobs : int or None, default None
@@ -442,7 +444,7 @@ class Study:
 
     @property
     def best_params(self) -> dict[str, Any]:
-        """The setting of the best trial."""
+        """The configuration of the best trial."""
         return dict(self.best_trial.params)
 
     @property

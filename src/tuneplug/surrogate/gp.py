@@ -2,7 +2,7 @@
 
 Notation: n observations, d columns of the cube, of which p are numeric (ordered) and c are labels.
 
-    U (n, d)   rows of the cube                 y (n,) or (n, s)  standardised targets, s sets
+    U (n, d)   rows of the cube                 y (n,) or (n, s)  standardized targets, s sets
     W (n, p)   numeric columns, warped by a, b  O (n, q) one-hot columns of the labels
     Z (n, p+q) = [W / l, O / (√2 l)]            so that r²_ij = |z_i - z_j|², and two different
                                                 choices of one label lie 1 / l² apart (Hamming)
@@ -89,7 +89,7 @@ class GaussianProcess:
     hyper : Hyperparameters
     U : ndarray of shape (n, d)
     y : ndarray of shape (n,) or (n, s)
-        Standardised targets, or s sets of them that share their places and variances.
+        Standardized targets, or s sets of them that share their places and variances.
     told : ndarray of shape (n,), or 0
         Variance of each target that is known beforehand, on top of the noise learned.
     """
@@ -118,7 +118,7 @@ class GaussianProcess:
         self._alpha = self._solve(self._solve(y - self.hyper.mean), transposed=True)
 
     def _factor(self, head: GaussianProcess | None) -> FloatArray:
-        """Return L, given a process of the first rows: only the later ones cost a factorisation."""
+        """Return L, given a process of the first rows: only the later ones cost a factorization."""
         done = 0 if head is None else len(head.U)
         Z = self._Z[done:]
         K22 = matern52(squared_distances(Z, Z), self.hyper.amplitude)[0]

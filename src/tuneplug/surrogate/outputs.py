@@ -1,4 +1,4 @@
-"""Output transform: losses in, standardised targets for the Gaussian process out.
+"""Output transform: losses in, standardized targets for the Gaussian process out.
 
 Notation: v are losses measured from the best, in units of the median's distance to it, so that the
 best has v = 0 and the median v = 1; c >= 0 is the curvature that is learned.
@@ -137,7 +137,7 @@ def psi_slope(v: FloatArray, curvature: float) -> FloatArray:
 
 
 def targets(v: FloatArray, curvature: float) -> Targets:
-    """Transform and standardise; equal losses give zeros."""
+    """Transform and standardize; equal losses give zeros."""
     above = np.maximum(v, 0.0)
     transformed, slope = psi(v, curvature), psi_slope(v, curvature)
     # by ln c: psi' = v / (1 + c v) - psi, and slope' = -c v / (1 + c v)²

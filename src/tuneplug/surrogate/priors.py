@@ -1,7 +1,7 @@
 """Priors and bounds of everything the surrogate learns.
 
 Every positive quantity is learned by its logarithm, with a normal prior on that logarithm (a
-log-normal prior on the quantity); the mean is learned as it is.  Targets are standardised, so
+log-normal prior on the quantity); the mean is learned as it is.  Targets are standardized, so
 amplitude, noise and mean are in units of the targets' variance and standard deviation.
 """
 

@@ -69,8 +69,8 @@ class ConverterContract:
             parameter = converter.convert(declared)
             assert isinstance(parameter, Parameter)
             space = SearchSpace({"p": parameter})
-            for setting in space.sample(50, np.random.default_rng(0)):
-                assert space.canonical(setting) == setting
+            for configuration in space.sample(50, np.random.default_rng(0)):
+                assert space.canonical(configuration) == configuration
 
     def test_a_study_takes_them(self, plugins: Plugins, declarations: Sequence[Any]) -> None:
         space = {f"p{k}": declared for k, declared in enumerate(declarations)}

@@ -21,7 +21,7 @@ class StoppingRuleContract:
     n_steps = 20
 
     def objective(self, trial: Trial) -> float:
-        """A loss that falls towards what the setting is worth."""
+        """A loss that falls toward what the configuration is worth."""
         for step in range(self.n_steps):
             trial.report(trial.params["x"] + 1.0 / (1 + step), step)
             if trial.should_stop():

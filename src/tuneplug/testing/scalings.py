@@ -52,6 +52,8 @@ class ScalingContract:
     def test_a_parameter_takes_it(self, scaling: Scaling) -> None:
         for low, high in self.ranges:
             space = SearchSpace({"x": Float(low, high, scaling)})
-            values = [setting["x"] for setting in space.sample(50, np.random.default_rng(0))]
+            values = [
+                configuration["x"] for configuration in space.sample(50, np.random.default_rng(0))
+            ]
             assert min(values) >= low
             assert max(values) <= high

@@ -47,7 +47,7 @@ class StrategyContract:
         assert isinstance(strategy.name, str)
         assert strategy.name
 
-    def test_every_suggestion_is_a_setting_of_the_space(self, strategy: Strategy) -> None:
+    def test_every_suggestion_is_a_configuration_of_the_space(self, strategy: Strategy) -> None:
         study = self.run(strategy, self.n_trials)
         for trial in study.trials:
             assert study.space.canonical(trial.params) == trial.params
@@ -69,13 +69,13 @@ class StrategyContract:
         if len(study.trials) == len(replayed.trials):  # repeats are not enqueued twice
             assert study.ask().params == replayed.ask().params
 
-    def test_no_setting_is_suggested_twice(self, strategy: Strategy) -> None:
+    def test_no_configuration_is_suggested_twice(self, strategy: Strategy) -> None:
         study = self.run(strategy, self.n_trials)
         if not strategy.allow_repeats:
             keys = study.space.keys(np.array([trial.point for trial in study.trials]))
             assert len(set(keys)) == len(keys)
 
-    def test_suggestions_of_one_call_are_settings_not_tried_and_differ(
+    def test_suggestions_of_one_call_are_configurations_not_tried_and_differ(
         self, strategy: Strategy
     ) -> None:
         study = self.run(strategy, self.n_trials)
@@ -106,7 +106,7 @@ class StrategyContract:
             study.ask()
         except SpaceExhausted:
             return
-        raise AssertionError("SpaceExhausted must be raised where no setting is left")
+        raise AssertionError("SpaceExhausted must be raised where no configuration is left")
 
     def test_it_goes_on_where_every_trial_has_failed(self, strategy: Strategy) -> None:
         study = Study(self.space, strategy=strategy, seed=0)

@@ -1,7 +1,7 @@
 """Curves: what trials report as they run, and the test that ends one early.
 
 A curve is the course of one fit: a step (a boosting round, an epoch; 0 is the first) and the value
-reported after it.  Losses are minimised: value x sign.  A stop test is all that a worker needs to
+reported after it.  Losses are minimized: value x sign.  A stop test is all that a worker needs to
 know to end a fit: losses that must not be exceeded, and where.
 """
 
@@ -43,9 +43,9 @@ class LearningCurve:
     complete : bool
         Whether the fit came to its own end: its last loss then holds for all later steps.
     sign : float
-        Losses are values times this: 1 where values are minimised, -1 where they are maximised.
+        Losses are values times this: 1 where values are minimized, -1 where they are maximized.
     outcome : float or None
-        What its trial came to in the end, over all folds, minimised; None unless that completed.
+        What its trial came to in the end, over all folds, minimized; None unless that completed.
     """
 
     steps: IndexArray

@@ -1,4 +1,4 @@
-"""Trials: one setting each, what became of it, and the history of them all."""
+"""Trials: one configuration each, what became of it, and the history of them all."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ class TrialState(Enum):
 
 @dataclass(eq=False)
 class Trial:
-    """One setting under evaluation, or evaluated.
+    """One configuration under evaluation, or evaluated.
 
     Attributes
     ----------
     number : int
         Position in the history, from 0.
     params : dict
-        The setting, in the user's units.
+        The configuration, in the user's units.
     point : ndarray of shape (d,)
         Its place in the unit cube.
     origin : str
-        Where the setting came from: ``"user"``, ``"design"``, ``"model"``, ``"random"`` or
+        Where the configuration came from: ``"user"``, ``"design"``, ``"model"``, ``"random"`` or
         ``"grid"``.
     state : TrialState
     value : float or None
@@ -66,7 +66,7 @@ class Trial:
     deadline : float or None
         Seconds since the epoch after which ``should_stop`` tells the objective to end.
     expected_improvement : float or None
-        What the strategy expected of the setting, if it says: see ``Suggestion``.
+        What the strategy expected of the configuration, if it says: see ``Suggestion``.
     resource : int or None
         Steps to spend on it at most, where the strategy says.
     stop_thresholds : dict of (str or None, int or None) to StopThresholds
@@ -235,9 +235,9 @@ class Observation(NamedTuple):
 
 
 class History(Sequence[Trial]):
-    """The trials of a study in trial order, and their losses (the objective, minimised).
+    """The trials of a study in trial order, and their losses (the objective, minimized).
 
-    ``sign`` is 1 where the objective is minimised and -1 where it is maximised.
+    ``sign`` is 1 where the objective is minimized and -1 where it is maximized.
     """
 
     def __init__(self, trials: Sequence[Trial] = (), sign: float = 1.0) -> None:
@@ -295,7 +295,7 @@ class History(Sequence[Trial]):
         return [trial for trial in self._trials if trial.state in states]
 
     def losses(self, trials: Sequence[Trial]) -> FloatArray:
-        """Return the minimised objective of trials that have a value, shape (n,)."""
+        """Return the minimized objective of trials that have a value, shape (n,)."""
         return self.sign * np.array([trial.value for trial in trials], dtype=np.float64)
 
     def best(self) -> Trial | None:

@@ -86,15 +86,15 @@ def test_choices_keep_their_order_and_types(declared, values):
     assert [type(v) for v in parameter.values] == [type(v) for v in values]
 
 
-def test_every_setting_of_the_converted_space_is_one_of_the_space_and_the_other_way_round():
+def test_every_configuration_of_the_converted_space_is_one_of_the_space_and_the_other_way_round():
     theirs = conditional()
     ours = SearchSpace(Plugins().convert_space(theirs))
-    for setting in ours.sample(300, np.random.default_rng(0)):
-        Configuration(theirs, values=setting).check_valid_configuration()
+    for configuration in ours.sample(300, np.random.default_rng(0)):
+        Configuration(theirs, values=configuration).check_valid_configuration()
     theirs.seed(0)
     for configuration in theirs.sample_configuration(300):
-        setting = dict(configuration)
-        assert ours.canonical(setting) == setting
+        configuration = dict(configuration)
+        assert ours.canonical(configuration) == configuration
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_condition_becomes_when(condition, when):
     assert Plugins().convert_space(conditional())[condition].when == when
 
 
-def test_what_is_never_active_is_in_no_setting():
+def test_what_is_never_active_is_in_no_configuration():
     theirs = ConfigurationSpace({"k": ["a", "b"], "n": (1, 3), "x": (0.0, 1.0), "y": (0.0, 1.0)})
     never = [EqualsCondition(theirs["x"], theirs["k"], choice) for choice in "ab"]
     below = [
@@ -188,7 +188,10 @@ def test_a_search_takes_a_configuration_space_and_a_list_of_them():
     for space in (rbf, [rbf, poly]):
         search = WarpedBayesSearchCV(SVC(), space, n_iter=4, cv=2, random_state=0).fit(X, y)
         assert search.best_score_ > 0.9
-    assert {setting.get("kernel") for setting in search.cv_results_["params"]} == {None, "poly"}
+    assert {configuration.get("kernel") for configuration in search.cv_results_["params"]} == {
+        None,
+        "poly",
+    }
 
 
 def test_an_object_of_another_class_of_that_name_is_not_converted():

@@ -46,7 +46,7 @@ def tree(**options):
     return WarpedBayesSearchCV(DecisionTreeClassifier(random_state=0), SPACE, **options)
 
 
-def settings(search):
+def configurations(search):
     return search.fit(X, y).cv_results_["params"]
 
 
@@ -171,7 +171,7 @@ def test_what_belongs_to_dask_can_be_given_as_it_is(client, kind):
         "pure pool": client.get_executor(),
         "executor": DaskExecutor(client),
     }[kind]
-    assert settings(tree(executor=given)) == settings(tree())
+    assert configurations(tree(executor=given)) == configurations(tree())
     study = Study({"k": list(range(8))}, strategy="grid")
     study.optimize(lambda trial: random.random(), 8, executor=given)
     assert len({trial.value for trial in study.trials}) == 8
@@ -260,9 +260,9 @@ def test_a_search_within_a_task_lends_its_thread_to_its_fits():
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
-        here = settings(tree())
-        assert client.submit(lambda: settings(tree(executor="dask"))).result() == here
-        assert client.submit(lambda: settings(tree(executor="dask"))).result() == here
+        here = configurations(tree())
+        assert client.submit(lambda: configurations(tree(executor="dask"))).result() == here
+        assert client.submit(lambda: configurations(tree(executor="dask"))).result() == here
 
 
 # --------------------------------------------------------------------------- without Dask

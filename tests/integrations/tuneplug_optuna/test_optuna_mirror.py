@@ -129,7 +129,7 @@ def test_what_else_is_known_is_in_the_attributes():
     assert "stopping" not in about
 
 
-def test_what_a_model_expected_of_a_setting_is_kept():
+def test_what_a_model_expected_of_a_configuration_is_kept():
     study = Study({"x": Float(0.0, 1.0)}, seed=0)
     study.optimize(lambda trial: trial.params["x"] ** 2, 8)
     gains = [

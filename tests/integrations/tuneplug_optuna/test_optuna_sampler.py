@@ -69,7 +69,7 @@ def test_from_the_first_trial_on_it_samples_what_our_study_would():
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_maximising_is_minimising_the_negative():
+def test_maximizing_is_minimizing_the_negative():
     down = run(n_trials=15)
     up = run(n_trials=15, objective=lambda trial: -valley(trial), direction="maximize")
     assert [t.params for t in up.trials] == [t.params for t in down.trials]
@@ -143,7 +143,7 @@ def test_the_brackets_of_hyperband_learn_from_each_other_and_repeat_nothing():
     assert len({trial.params["x"] for trial in study.trials}) == 20
 
 
-def test_threads_are_handed_different_settings():
+def test_threads_are_handed_different_configurations():
     study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy="grid"))
     study.enqueue_trial({"k": 0, "kind": "a"})
 
@@ -155,14 +155,14 @@ def test_threads_are_handed_different_settings():
     assert len({(t.params["k"], t.params["kind"]) for t in study.trials}) == 16
 
 
-def test_where_each_setting_was_tried_it_says_so_once_and_goes_on(caplog):
+def test_where_each_configuration_was_tried_it_says_so_once_and_goes_on(caplog):
     optuna.logging.enable_propagation()
     study = run(n_trials=9, objective=lambda trial: trial.suggest_int("k", 0, 3))
     optuna.logging.disable_propagation()
     assert {t.params["k"] for t in study.trials[:4]} == {0, 1, 2, 3}
     said = [r.getMessage() for r in caplog.records]
     (once,) = [message for message in said if "drawn at random" in message]
-    assert once.startswith("space exhausted: each of its 4 settings was tried or is running.")
+    assert once.startswith("space exhausted: each of its 4 configurations was tried or is running.")
 
 
 # ---------------------------------------------------------------------- what the strategy is told

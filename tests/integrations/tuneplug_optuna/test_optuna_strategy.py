@@ -1,4 +1,4 @@
-"""Optuna's samplers propose settings for studies of ours."""
+"""Optuna's samplers propose configurations for studies of ours."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_trials_are_told_as_optuna_would_have_them():
     seen = last_seen(study)[:4]
     assert [t.state.name for t in seen] == ["COMPLETE", "PRUNED", "FAIL", "RUNNING"]
     assert [t.params for t in seen] == [t.params for t in study.trials[:4]]
-    assert seen[0].value == -0.75  # what is maximised here is minimised there
+    assert seen[0].value == -0.75  # what is maximized here is minimized there
     assert seen[0].intermediate_values == {0: -0.25, 3: -0.5}
     assert seen[1].intermediate_values == {0: pytest.approx(-0.2)}  # the mean of the folds
 

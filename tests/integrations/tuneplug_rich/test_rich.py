@@ -46,7 +46,7 @@ def study_on(console, **options):
 
 
 def written(console):
-    """Return what was written, without colours and moves of the cursor."""
+    """Return what was written, without colors and moves of the cursor."""
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", console.file.getvalue())
 
 

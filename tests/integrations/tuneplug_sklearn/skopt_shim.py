@@ -122,10 +122,10 @@ class BayesSearchCV(BaseSearchCV):
     @property
     def optimizer_results_(self):
         metric = self.refit if self.multimetric_ else "score"
-        settings = zip(
+        configurations = zip(
             self.cv_results_["params"], self.cv_results_[f"mean_test_{metric}"], strict=True
         )
-        tried = list(settings)
+        tried = list(configurations)
         return [
             _result([(params, score) for params, score in tried if _holds(space, params)])
             for space in self._spaces
@@ -141,7 +141,8 @@ def _holds(space, params):
 
 
 def _result(tried):
-    """Return scikit-optimize's result of settings and scores: names sorted, scores negated."""
+    """Return scikit-optimize's result of configurations and scores: names sorted, scores
+    negated."""
     from skopt.utils import create_result
 
     return create_result(

@@ -15,20 +15,22 @@ from tuneplug_sklearn import WarpedBayesSearchCV
 
 @dataclass(frozen=True)
 class InOrder(Strategy):
-    """Settings in a given order, some of them perhaps more than once."""
+    """Configurations in a given order, some of them perhaps more than once."""
 
     name: ClassVar[str] = "in order"
-    settings: list[dict[str, Any]]
+    configurations: list[dict[str, Any]]
     allow_repeats: bool = True
 
     def suggest(self, context, n):
         first = len(context.history)
-        if first >= len(self.settings):
-            raise SpaceExhausted("every setting was tried")
-        return [Suggestion(setting) for setting in self.settings[first : first + n]]
+        if first >= len(self.configurations):
+            raise SpaceExhausted("every configuration was tried")
+        return [
+            Suggestion(configuration) for configuration in self.configurations[first : first + n]
+        ]
 
     def n_independent(self, space, budget):
-        return len(self.settings)
+        return len(self.configurations)
 
 
 CONSTRAINTS = WarpedBayesSearchCV._parameter_constraints | {"param_grid": [dict, list]}
@@ -75,7 +77,7 @@ class Grid(WarpedBayesSearchCV):
         return [name for name in super().__dir__() if name != "study_"]
 
     def fit(self, X, y=None, **params):
-        settings = list(ParameterGrid(self.param_grid))
-        self.param_distributions, self.n_iter = self.param_grid, len(settings)
-        self.strategy = InOrder(settings)
+        configurations = list(ParameterGrid(self.param_grid))
+        self.param_distributions, self.n_iter = self.param_grid, len(configurations)
+        self.strategy = InOrder(configurations)
         return super().fit(X, y, **params)

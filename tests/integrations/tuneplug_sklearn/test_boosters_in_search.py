@@ -89,7 +89,7 @@ def test_every_round_of_every_fold_is_reported_to_the_parent(model, n_jobs):
 
 
 @BOTH
-def test_poor_settings_are_stopped_not_failed_and_the_time_saved_is_told(model):
+def test_poor_configurations_are_stopped_not_failed_and_the_time_saved_is_told(model):
     """S33: no warning, never best, rule and round stored, steps saved."""
     search = searched(model(), stopping=EAGER)
     states = Counter(search.cv_results_["trial_state"])
@@ -259,7 +259,7 @@ def test_regressors_with_weights_are_watched(regressor):
         (lgb(metric=["binary_logloss", "auc"]), LightGBMMonitor("auc")),
     ],
 )
-def test_a_metric_that_is_maximised_stops_low_values(estimator, monitor):
+def test_a_metric_that_is_maximized_stops_low_values(estimator, monitor):
     search = searched(estimator, stopping=EAGER, monitor=monitor)
     assert {trial.direction for trial in search.study_.trials} == {"maximize"}
     stopped = [t for t in search.study_.trials if t.state.value == "stopped"]
@@ -308,7 +308,7 @@ def test_a_metric_of_ones_own_needs_no_direction_where_nothing_is_compared(estim
 
 @BOTH
 def test_a_timeout_ends_a_fit_between_two_rounds(model):
-    """S20: the second setting alone would train for hours."""
+    """S20: the second configuration alone would train for hours."""
     space = {"n_estimators": [20, 10**7], "learning_rate": [0.1]}
     search = searched(model(), space=space, n_iter=2, strategy="grid", timeout=2.0)
     assert search.study_.completion_reason.startswith("timeout")

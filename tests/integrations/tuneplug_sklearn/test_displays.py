@@ -22,7 +22,7 @@ from tuneplug_sklearn import (
     FoldScoresDisplay,
     LearnedWarpsDisplay,
     ParallelCoordinatesDisplay,
-    TriedSettingsDisplay,
+    TriedConfigurationsDisplay,
     WarpedBayesSearchCV,
 )
 
@@ -36,7 +36,7 @@ ALL = [
     FoldScoresDisplay,
     LearnedWarpsDisplay,
     ParallelCoordinatesDisplay,
-    TriedSettingsDisplay,
+    TriedConfigurationsDisplay,
 ]
 OF_SCORES = [display for display in ALL if display is not LearnedWarpsDisplay]
 SPACE = {
@@ -45,7 +45,7 @@ SPACE = {
     "degree": Int(2, 5, when={"kernel": ["poly"]}),
 }
 #: Two parameters that are always active.
-ALWAYS = {TriedSettingsDisplay: {"params": ("C", "kernel")}}
+ALWAYS = {TriedConfigurationsDisplay: {"params": ("C", "kernel")}}
 
 
 class FailsAbove(SVC):
@@ -168,10 +168,10 @@ def test_pandas_is_not_needed(display, search, monkeypatch):
 
 def test_a_search_without_one_score_can_be_drawn():
     space = SearchSpace({"C": Float(1, 2), "kernel": ["rbf", "poly"]})
-    settings, none = [{"C": 1.5, "kernel": "rbf"}], [np.nan]
+    configurations, none = [{"C": 1.5, "kernel": "rbf"}], [np.nan]
     assert np.isnan(BestSoFarDisplay(scores=none).plot().line_.get_ydata()).all()
-    for display in [TriedSettingsDisplay, ParallelCoordinatesDisplay]:
-        drawn = display(settings=settings, scores=none, space=space).plot()
+    for display in [TriedConfigurationsDisplay, ParallelCoordinatesDisplay]:
+        drawn = display(configurations=configurations, scores=none, space=space).plot()
         assert drawn.colorbar_ is None
         drawn.figure_.canvas.draw()
     assert np.isnan(FoldScoresDisplay(fold_scores=[none]).plot().mean_line_.get_ydata()).all()
@@ -220,14 +220,14 @@ def test_the_score_is_called_by_its_scorer():
     assert drawn.line_.get_color() == "black"
 
 
-# ---------------------------------------------------------------------- tried settings
+# ---------------------------------------------------------------------- tried configurations
 
 
-def test_tried_settings_lie_at_their_values_on_the_scale_of_the_space(search):
-    drawn = TriedSettingsDisplay.from_estimator(search, params=("C", "kernel"))
+def test_tried_configurations_lie_at_their_values_on_the_scale_of_the_space(search):
+    drawn = TriedConfigurationsDisplay.from_estimator(search, params=("C", "kernel"))
     tried = search.cv_results_["params"]
     x, y = drawn.scatter_.get_offsets().T
-    np.testing.assert_array_equal(x, [setting["C"] for setting in tried])
+    np.testing.assert_array_equal(x, [configuration["C"] for configuration in tried])
     np.testing.assert_array_equal(y, [["rbf", "poly"].index(s["kernel"]) for s in tried])
     assert (drawn.ax_.get_xscale(), drawn.ax_.get_yscale()) == ("log", "linear")
     assert (drawn.ax_.get_xlabel(), drawn.ax_.get_ylabel()) == ("C", "kernel")
@@ -237,8 +237,8 @@ def test_tried_settings_lie_at_their_values_on_the_scale_of_the_space(search):
     np.testing.assert_array_equal(drawn.best_.get_offsets(), [(x[best], y[best])])
 
 
-def test_settings_without_an_inactive_parameter_are_left_out(search):
-    drawn = TriedSettingsDisplay.from_estimator(search, params=("C", "degree"))
+def test_configurations_without_an_inactive_parameter_are_left_out(search):
+    drawn = TriedConfigurationsDisplay.from_estimator(search, params=("C", "degree"))
     shown = [s["degree"] for s in search.cv_results_["params"] if s["kernel"] == "poly"]
     assert 0 < len(shown) < 14
     np.testing.assert_array_equal(drawn.scatter_.get_offsets()[:, 1], shown)
@@ -246,8 +246,8 @@ def test_settings_without_an_inactive_parameter_are_left_out(search):
     assert all(float(tick).is_integer() for tick in drawn.ax_.get_yticks())
 
 
-def test_settings_without_a_score_are_crosses(with_failures):
-    drawn = TriedSettingsDisplay.from_estimator(with_failures)
+def test_configurations_without_a_score_are_crosses(with_failures):
+    drawn = TriedConfigurationsDisplay.from_estimator(with_failures)
     assert tick_texts(drawn.ax_.xaxis) == ["100.0", "0.01", "1.0", "50.0", "0.1"]
     np.testing.assert_array_equal(drawn.no_score_.get_offsets(), [(0, 0), (3, 0)])
     np.testing.assert_array_equal(drawn.scatter_.get_offsets(), [(1, 0), (2, 0), (4, 0)])
@@ -261,8 +261,10 @@ def test_settings_without_a_score_are_crosses(with_failures):
 )
 def test_other_scalings_become_a_scale_that_is_even_in_the_unit_cube(declared, values):
     space = SearchSpace({"x": declared, "n": Int(1, 9)})
-    settings = [{"x": value, "n": 1} for value in values]
-    drawn = TriedSettingsDisplay(settings=settings, scores=[1, 2, 3], space=space).plot()
+    configurations = [{"x": value, "n": 1} for value in values]
+    drawn = TriedConfigurationsDisplay(
+        configurations=configurations, scores=[1, 2, 3], space=space
+    ).plot()
     drawn.figure_.canvas.draw()
     assert drawn.ax_.get_xscale() == "function"
     parameter = space.subspaces[0]["x"]
@@ -275,20 +277,24 @@ def test_other_scalings_become_a_scale_that_is_even_in_the_unit_cube(declared, v
 
 def test_branches_that_differ_share_an_axis():
     by_scale = SearchSpace([{"x": Float(0.01, 1.0), "n": [1, 2]}, {"x": Float(0, 1), "n": [3]}])
-    settings = [{"x": 0.5, "n": 2}, {"x": 0.0, "n": 3}]
-    drawn = TriedSettingsDisplay(settings=settings, scores=[0, 1], space=by_scale).plot()
+    configurations = [{"x": 0.5, "n": 2}, {"x": 0.0, "n": 3}]
+    drawn = TriedConfigurationsDisplay(
+        configurations=configurations, scores=[0, 1], space=by_scale
+    ).plot()
     assert drawn.ax_.get_xscale() == "linear"
     assert tick_texts(drawn.ax_.yaxis) == ["1", "2", "3"]
     by_kind = SearchSpace([{"x": ["auto"], "n": [1, 2]}, {"x": Float(0, 1), "n": [1, 2]}])
-    settings = [{"x": "auto", "n": 2}, {"x": 0.25, "n": 1}]
-    drawn = TriedSettingsDisplay(settings=settings, scores=[0, 1], space=by_kind).plot()
+    configurations = [{"x": "auto", "n": 2}, {"x": 0.25, "n": 1}]
+    drawn = TriedConfigurationsDisplay(
+        configurations=configurations, scores=[0, 1], space=by_kind
+    ).plot()
     assert tick_texts(drawn.ax_.xaxis) == ["auto", "0.25"]
 
 
 def test_choices_of_an_array_are_found_again():
     grid = {"C": np.logspace(-1, 1, 3), "degree": np.array([2, 3])}
     search = GridSearchCV(SVC(kernel="poly"), grid, cv=2).fit(X, y)
-    drawn = TriedSettingsDisplay.from_estimator(search)
+    drawn = TriedConfigurationsDisplay.from_estimator(search)
     assert tick_texts(drawn.ax_.xaxis) == ["0.1", "1.0", "10.0"]
     assert len(drawn.scatter_.get_offsets()) == 6
 
@@ -296,13 +302,13 @@ def test_choices_of_an_array_are_found_again():
 @pytest.mark.parametrize("params", [None, ("C", "gamma"), ("C", "C"), ("C",), "C"])
 def test_params_must_be_two_of_the_space(search, params):
     with pytest.raises(ValueError, match=r"two different ones of \['C', 'kernel', 'degree'\]"):
-        TriedSettingsDisplay.from_estimator(search, params=params)
+        TriedConfigurationsDisplay.from_estimator(search, params=params)
 
 
 def test_params_that_are_never_active_together_are_an_error():
     space = SearchSpace([{"a": [1, 2]}, {"b": [1, 2]}])
     with pytest.raises(ValueError, match="none of 2 has both 'a' and 'b'"):
-        TriedSettingsDisplay(settings=[{"a": 1}, {"b": 1}], scores=[1, 2], space=space)
+        TriedConfigurationsDisplay(configurations=[{"a": 1}, {"b": 1}], scores=[1, 2], space=space)
 
 
 # ---------------------------------------------------------------------- parallel coordinates
@@ -312,11 +318,11 @@ def test_parallel_lines_run_through_the_unit_cube(search):
     drawn = ParallelCoordinatesDisplay.from_estimator(search)
     space, results = search.study_.space, search.cv_results_
     assert tick_texts(drawn.ax_.xaxis) == ["C", "kernel", "degree", "score"]
-    for line, setting in zip(drawn.lines_, results["params"], strict=True):
-        row = space.encode(setting)
+    for line, configuration in zip(drawn.lines_, results["params"], strict=True):
+        row = space.encode(configuration)
         active = ~np.isnan(line.get_ydata()[:3])
         np.testing.assert_array_equal(line.get_ydata()[:3][active], row[active])
-        assert active.tolist() == [True, True, setting["kernel"] == "poly"]
+        assert active.tolist() == [True, True, configuration["kernel"] == "poly"]
     heights = np.array([line.get_ydata()[-1] for line in drawn.lines_])
     scores = results["mean_test_score"]
     np.testing.assert_allclose(heights, (scores - scores.min()) / np.ptp(scores))
@@ -325,7 +331,7 @@ def test_parallel_lines_run_through_the_unit_cube(search):
     assert best.get_zorder() > worst.get_zorder()
 
 
-def test_parallel_axes_are_labelled_in_the_users_units(search):
+def test_parallel_axes_are_labeled_in_the_users_units(search):
     labels = ParallelCoordinatesDisplay.from_estimator(search).tick_labels_
     texts = [[text.get_text() for text in axis] for axis in labels]
     assert [texts[0][0], texts[0][-1]] == ["0.01", "1e+03"]
@@ -354,7 +360,9 @@ def test_a_resource_of_halving_is_no_parameter():
 
 def test_equal_scores_lie_in_the_middle():
     space = SearchSpace({"x": Float(0, 1)})
-    drawn = ParallelCoordinatesDisplay(settings=[{"x": 0.2}], scores=[7.0], space=space).plot()
+    drawn = ParallelCoordinatesDisplay(
+        configurations=[{"x": 0.2}], scores=[7.0], space=space
+    ).plot()
     np.testing.assert_array_equal(drawn.lines_[0].get_ydata(), [0.2, 0.5])
     assert [text.get_text() for text in drawn.tick_labels_[1]] == ["7"]
 

@@ -1,6 +1,6 @@
 """Budgets, endings, progress, racing and earlier results: each docstring opens with its scenario.
 
-Scores are made up from the settings, so that the best setting is known.
+Scores are made up from the configurations, so that the best configuration is known.
 """
 
 from __future__ import annotations
@@ -490,7 +490,7 @@ def test_what_earlier_rows_inform_waits_for_the_results_before_it():
 
 def test_earlier_rows_outside_of_the_space_are_left_out_with_one_warning():
     earlier = fitted(n_iter=10, random_state=1)
-    with pytest.warns(UserWarning, match="of 10 earlier settings are not in the space"):
+    with pytest.warns(UserWarning, match="of 10 earlier configurations are not in the space"):
         search = fitted(
             space=SPACE | {"b": Int(5, 9)}, n_iter=3, previous_results=earlier.cv_results_
         )
@@ -504,7 +504,7 @@ def test_earlier_results_without_the_metric_are_refused():
 
 
 def test_earlier_results_of_different_lengths_are_refused():
-    with pytest.raises(ValueError, match="2 settings and 1 scores"):
+    with pytest.raises(ValueError, match="2 configurations and 1 scores"):
         fitted(previous_results={"params": [{}, {}], "mean_test_score": [1.0]})
     assert Peak.n_fits == []
 

@@ -94,7 +94,7 @@ def test_a_range_of_scikit_optimize_includes_the_values_it_includes_there(skopt,
     dimension = getattr(skopt, name)(2, 64, prior=prior)
     space = SearchSpace(translated({"p": dimension}))
     assert (space.decode([0.0])["p"], space.decode([1.0])["p"]) == dimension.bounds
-    drawn = [setting["p"] for setting in space.sample(200, np.random.default_rng(0))]
+    drawn = [configuration["p"] for configuration in space.sample(200, np.random.default_rng(0))]
     assert all(value in dimension for value in drawn)
     assert all(space.encode({"p": value}).size for value in dimension.rvs(200, random_state=0))
 

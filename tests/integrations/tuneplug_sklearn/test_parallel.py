@@ -157,7 +157,7 @@ def test_a_lag_without_a_deterministic_search_is_refused():
 # --------------------------------------------------------------------------- S7: no idle workers
 
 
-def test_other_workers_go_on_while_one_setting_takes_its_time():
+def test_other_workers_go_on_while_one_configuration_takes_its_time():
     """S7: ten candidates on four workers, one of the first of which ends last."""
     slow = []
 

@@ -1,6 +1,6 @@
 """What users of searches in scikit-learn run into: each docstring opens with its scenario.
 
-Scores here often are made up from the settings, so that the best setting is known.
+Scores here often are made up from the configurations, so that the best configuration is known.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Peak(ClassifierMixin, BaseEstimator):
 
 
 class Recorder(Peak):
-    """Remembers, setting by setting, which rows each fit and each score was given."""
+    """Remembers, configuration by configuration, which rows each fit and each score was given."""
 
     fitted: ClassVar[dict] = defaultdict(list)
     scored: ClassVar[dict] = defaultdict(list)
@@ -114,8 +114,8 @@ def _forget_records():
 
 
 @pytest.mark.parametrize("strategy", ["bayesian", "random", "grid"])
-def test_a_bad_setting_is_a_nan_row_ranked_last_with_its_traceback(strategy):
-    """S1: one of three listed settings cannot be fitted, with the default ``error_score``."""
+def test_a_bad_configuration_is_a_nan_row_ranked_last_with_its_traceback(strategy):
+    """S1: one of three listed configurations cannot be fitted, with the default ``error_score``."""
     search = WarpedBayesSearchCV(
         DecisionTreeClassifier(random_state=0),
         {"max_depth": [2, -5, 4]},
@@ -159,8 +159,8 @@ def test_a_model_goes_on_after_failures_and_keeps_off_the_part_of_a_range_that_f
     assert search.best_score_ > 0.9
 
 
-def test_a_setting_of_which_one_fold_fails_is_never_best_and_its_nan_stays_out_of_the_model():
-    """S2: the settings that would score best fail on one fold of three."""
+def test_a_configuration_of_which_one_fold_fails_is_never_best_and_its_nan_stays_out_of_the_model():
+    """S2: the configurations that would score best fail on one fold of three."""
     search = WarpedBayesSearchCV(
         Fragile(), {"a": Float(0.0, 1.0)}, n_iter=15, cv=KFold(3), random_state=0
     )
@@ -183,7 +183,7 @@ def test_a_setting_of_which_one_fold_fails_is_never_best_and_its_nan_stays_out_o
     assert "ArithmeticError: no fit for a=" in next(t.error for t in trials if t.error)
 
 
-def test_a_setting_that_fails_is_never_best_whatever_stands_for_its_score():
+def test_a_configuration_that_fails_is_never_best_whatever_stands_for_its_score():
     """S2: its number is larger than every score."""
     space = {"a": [0.1, 0.6, 0.9]}
     search = WarpedBayesSearchCV(Fragile(), space, n_iter=3, cv=3, error_score=1.0)
@@ -313,8 +313,9 @@ def test_a_search_can_be_cloned_and_cross_validated_and_keeps_its_arguments():
     [(Int(1, 3), "space exhausted"), ([1, 2, 3], "total space of parameters 3 is smaller")],
     ids=["range", "list"],
 )
-def test_a_space_of_three_settings_ends_after_three_trials_with_one_message(values, message):
-    """S11: ``n_iter=12`` on three settings; none is tried twice, nothing is said per trial."""
+def test_a_space_of_three_configurations_ends_after_three_trials_with_one_message(values, message):
+    """S11: ``n_iter=12`` on three configurations; none is tried twice, nothing is said per
+    trial."""
     search = WarpedBayesSearchCV(Peak(), {"b": values}, n_iter=12, cv=2, random_state=0)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -369,11 +370,11 @@ def test_none_strings_numbers_and_estimators_mix_as_choices():
     params = search.cv_results_["params"]
     assert all(any(p["reduce"] is choice for choice in space["reduce"]) for p in params)
     assert {type(p["tree__max_features"]) for p in params} == {type(None), str, float}
-    # Settings are cloned before they are fitted: the object given stays as it was.
+    # Configurations are cloned before they are fitted: the object given stays as it was.
     assert not hasattr(pca, "components_")
 
 
-def test_settings_are_plain_python_values():
+def test_configurations_are_plain_python_values():
     """S14: ``json.dumps(best_params_)`` works, and types are exactly int, float, bool and str."""
     space = {
         "max_depth": Int(2, 9),
@@ -394,7 +395,7 @@ def test_settings_are_plain_python_values():
     assert json.loads(json.dumps(search.best_params_)) == search.best_params_
 
 
-def test_xgboost_takes_the_settings():
+def test_xgboost_takes_the_configurations():
     """S14: an ``XGBClassifier`` is fitted with them, and the best go into ``xgboost.train``."""
     xgboost = pytest.importorskip("xgboost")
     space = {
@@ -434,7 +435,7 @@ def test_all_faults_of_a_space_are_named_in_one_error_before_any_fit():
 
 
 def test_a_range_of_one_value_is_a_constant():
-    """S15: ``Int(3, 3)`` is accepted and part of every setting."""
+    """S15: ``Int(3, 3)`` is accepted and part of every configuration."""
     space = {"a": Float(0.0, 1.0), "b": Int(3, 3)}
     search = WarpedBayesSearchCV(Peak(), space, n_iter=7, cv=2, random_state=0).fit(ROWS, LABELS)
     assert search.cv_results_["param_b"].tolist() == [3] * 7
@@ -476,7 +477,8 @@ DISTRIBUTIONS = {
 
 @pytest.mark.parametrize("cls", [RandomizedSearchCV, WarpedBayesSearchCV])
 def test_a_space_of_distributions_and_lists_runs_unchanged(cls):
-    """S17: what is written for ``RandomizedSearchCV`` gives settings within the same supports."""
+    """S17: what is written for ``RandomizedSearchCV`` gives configurations within the same
+    supports."""
     search = cls(SVC(), DISTRIBUTIONS, n_iter=12, cv=2, random_state=0).fit(X2, y2)
     for params in search.cv_results_["params"]:
         assert params.keys() == DISTRIBUTIONS.keys()

@@ -379,7 +379,7 @@ def test_a_list_of_spaces_of_lists_is_gone_through_in_grid_order():
 
 
 @pytest.mark.parametrize("make_state", [lambda: 3, lambda: np.random.RandomState(3)])
-def test_a_search_over_lists_starts_with_the_settings_of_randomized_search(make_state):
+def test_a_search_over_lists_starts_with_the_configurations_of_randomized_search(make_state):
     search = tree(LISTS, n_iter=12, random_state=make_state()).fit(X, y)
     sampled = list(ParameterSampler(LISTS, 12, random_state=make_state()))
     assert tried(search)[:5] == sampled[:5]
@@ -461,8 +461,8 @@ def test_a_finite_space_of_ranges_ends_with_one_warning_where_fit_was_called():
 
 def test_a_finite_space_that_the_budget_just_covers_is_gone_through_without_a_warning():
     search = peak({"b": Int(1, 3), "a": Categorical([0.25, 0.75])}, n_iter=6).fit(ROWS, LABELS)
-    settings = {(params["b"], params["a"]) for params in tried(search)}
-    assert settings == {(b, a) for b in (1, 2, 3) for a in (0.25, 0.75)}
+    configurations = {(params["b"], params["a"]) for params in tried(search)}
+    assert configurations == {(b, a) for b in (1, 2, 3) for a in (0.25, 0.75)}
 
 
 @pytest.mark.parametrize("strategy", ["bayesian", "random", "grid"])
@@ -475,11 +475,11 @@ def test_a_finite_space_that_the_budget_just_covers_is_gone_through_without_a_wa
     ],
     ids=["range and list", "distribution and list", "list of spaces"],
 )
-def test_no_setting_is_tried_twice(space, strategy):
+def test_no_configuration_is_tried_twice(space, strategy):
     search = peak(space, n_iter=17, strategy=strategy).fit(ROWS, LABELS)
-    settings = [json.dumps(params, sort_keys=True) for params in tried(search)]
-    assert len(settings) == 17
-    assert len(set(settings)) == 17
+    configurations = [json.dumps(params, sort_keys=True) for params in tried(search)]
+    assert len(configurations) == 17
+    assert len(set(configurations)) == 17
 
 
 def test_a_search_space_may_be_given_in_place_of_a_dict():
@@ -516,7 +516,7 @@ def test_a_strategy_may_be_an_instance_with_arguments_of_its_own():
 
 @pytest.mark.parametrize("space", [{"b": [1, 2, 3]}, {"b": Int(1, 3)}], ids=["list", "range"])
 @pytest.mark.parametrize("cls", [BayesianSearch, RandomSearch])
-def test_a_strategy_that_may_repeat_settings_spends_the_whole_budget(cls, space, capsys):
+def test_a_strategy_that_may_repeat_configurations_spends_the_whole_budget(cls, space, capsys):
     search = peak(space, n_iter=9, strategy=cls(allow_repeats=True), verbose=1)
     search.fit(ROWS, LABELS)
     assert len(tried(search)) == 9
@@ -537,7 +537,7 @@ def test_initial_points_are_tried_first_and_count():
     assert points == [{"a": 0.3, "b": 7}, {"b": 2, "a": 0.9}]
 
 
-def test_initial_points_come_before_the_start_up_settings_of_lists():
+def test_initial_points_come_before_the_start_up_configurations_of_lists():
     point = {"max_depth": 5, "criterion": "entropy", "max_features": 3}
     search = tree(LISTS, n_iter=12, initial_points=[point]).fit(X, y)
     sampled = list(ParameterSampler(LISTS, 12, random_state=0))

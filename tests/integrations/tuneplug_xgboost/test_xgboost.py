@@ -30,8 +30,8 @@ def new_trial(direction="minimize"):
 # ---------------------------------------------------------------- directions
 
 
-@pytest.mark.parametrize(("asked", "maximised"), XGBOOST_METRICS.items())
-def test_the_direction_of_every_metric_that_xgboost_prints_is_known(asked, maximised):
+@pytest.mark.parametrize(("asked", "maximized"), XGBOOST_METRICS.items())
+def test_the_direction_of_every_metric_that_xgboost_prints_is_known(asked, maximized):
     """The metric is evaluated for real, and its printed name looked up."""
     ranking = asked.split("@")[0].strip("-") in ("ndcg", "map", "pre")
     params = {
@@ -51,7 +51,7 @@ def test_the_direction_of_every_metric_that_xgboost_prints_is_known(asked, maxim
         params["objective"] = "survival:aft"
         data.set_float_info("label_lower_bound", 1.0 + Y_TRAIN)
         data.set_float_info("label_upper_bound", 2.0 + Y_TRAIN)
-    trial = new_trial("maximize" if maximised else "minimize")
+    trial = new_trial("maximize" if maximized else "minimize")
     xgboost.train(
         params,
         data,

@@ -14,7 +14,7 @@ finished = []
 
 
 class Corner(Strategy):
-    """Random settings, none larger than the middle."""
+    """Random configurations, none larger than the middle."""
 
     name = "corner"
 

@@ -4,5 +4,5 @@ from tuneplug.plugins import hookimpl
 
 
 @hookimpl
-def tuneplug_strategies(colour):
+def tuneplug_strategies(color):
     return []

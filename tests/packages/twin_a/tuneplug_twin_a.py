@@ -5,7 +5,7 @@ from tuneplug.strategies import RandomSearch
 
 
 class Twin(RandomSearch.__base__):
-    """Random settings."""
+    """Random configurations."""
 
     name = "twin"
 

@@ -1,4 +1,4 @@
-"""Which settings were tried, in two of the parameters."""
+"""Which configurations were tried, in two of the parameters."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from tuneplug_sklearn.displays.reading import Results, finite, pair_of, space_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["TriedSettingsDisplay"]
+__all__ = ["TriedConfigurationsDisplay"]
 
 
 @final
-class TriedSettingsDisplay:
-    """Two parameters of the settings tried, coloured by score.
+class TriedConfigurationsDisplay:
+    """Two parameters of the configurations tried, colored by score.
 
     An axis has the scaling of its parameter: log where the space says so.  Choices stand at whole
-    numbers, in the order of the space.  Settings that lack one of the two parameters are left out.
-    It is recommended to use ``from_estimator``.
+    numbers, in the order of the space.  Configurations that lack one of the two parameters are left
+    out. It is recommended to use ``from_estimator``.
 
     Parameters
     ----------
-    settings : list of dict
-        n settings, as in ``cv_results_["params"]``.
+    configurations : list of dict
+        n configurations, as in ``cv_results_["params"]``.
     scores : array-like of shape (n,)
         Larger is better, NaN where there is none.
     space : SearchSpace
@@ -42,25 +42,27 @@ class TriedSettingsDisplay:
     ----------
     ax_, figure_ : matplotlib Axes and Figure
     scatter_ : PathCollection
-        A dot for each setting with a score.
+        A dot for each configuration with a score.
     no_score_ : PathCollection or None
-        Grey crosses for settings without a score.
+        Gray crosses for configurations without a score.
     best_ : PathCollection or None
-        A ring around the best setting shown.
+        A ring around the best configuration shown.
     colorbar_ : Colorbar or None
-        None, as the one before, where no setting has a score.
+        None, as the one before, where no configuration has a score.
 
     Raises
     ------
     ValueError
-        If ``params`` are not two parameters of the space, or no setting has both.
+        If ``params`` are not two parameters of the space, or no configuration has both.
 
     Examples
     --------
     >>> from tuneplug import Float, Int, SearchSpace
     >>> space = SearchSpace({"eta": Float(1e-3, 1.0), "depth": Int(1, 8)})
-    >>> settings = [{"eta": 0.1, "depth": 3}, {"eta": 0.01, "depth": 6}]
-    >>> display = TriedSettingsDisplay(settings=settings, scores=[0.8, 0.9], space=space).plot()
+    >>> configurations = [{"eta": 0.1, "depth": 3}, {"eta": 0.01, "depth": 6}]
+    >>> display = TriedConfigurationsDisplay(
+    ...     configurations=configurations, scores=[0.8, 0.9], space=space
+    ... ).plot()
     >>> display.ax_.get_xscale(), display.ax_.get_yscale()
     ('log', 'linear')
     """
@@ -68,23 +70,23 @@ class TriedSettingsDisplay:
     def __init__(
         self,
         *,
-        settings: Sequence[Mapping[str, Any]],
+        configurations: Sequence[Mapping[str, Any]],
         scores: ArrayLike,
         space: SearchSpace,
         params: Sequence[str] | None = None,
         score_name: str = "score",
     ) -> None:
         self.params = pair_of(params, space.names)
-        self.settings = settings
+        self.configurations = configurations
         self.scores = finite(scores)
         self.space = space
         self.score_name = score_name
         first, second = self.params
-        self._shown = [i for i, s in enumerate(settings) if first in s and second in s]
+        self._shown = [i for i, s in enumerate(configurations) if first in s and second in s]
         if not self._shown:
             raise ValueError(
-                f"params must be active together in some candidate, but none of {len(settings)} "
-                f"has both {first!r} and {second!r}"
+                "params must be active together in some candidate, but none of "
+                f"{len(configurations)} has both {first!r} and {second!r}"
             )
 
     @classmethod
@@ -96,7 +98,7 @@ class TriedSettingsDisplay:
         metric: str | None = None,
         ax: Axes | None = None,
         scatter_kw: Keywords | None = None,
-    ) -> TriedSettingsDisplay:
+    ) -> TriedConfigurationsDisplay:
         """Draw a fitted search.
 
         Parameters
@@ -120,7 +122,7 @@ class TriedSettingsDisplay:
         """
         found = Results.of(search, metric)
         display = cls(
-            settings=found.settings,
+            configurations=found.configurations,
             scores=found.scores,
             space=space_of(search),
             params=params,
@@ -130,7 +132,7 @@ class TriedSettingsDisplay:
 
     def plot(
         self, ax: Axes | None = None, *, scatter_kw: Keywords | None = None
-    ) -> TriedSettingsDisplay:
+    ) -> TriedConfigurationsDisplay:
         """Draw, and return the display.
 
         Parameters
@@ -138,7 +140,7 @@ class TriedSettingsDisplay:
         ax : matplotlib Axes, default None
             None makes a new figure.
         scatter_kw : dict, default None
-            Passed to ``Axes.scatter`` for the settings with a score.
+            Passed to ``Axes.scatter`` for the configurations with a score.
 
         Raises
         ------
@@ -148,7 +150,7 @@ class TriedSettingsDisplay:
         ax = axes_of(ax, self)
         places = []
         for which, name in zip("xy", self.params, strict=True):
-            values = [self.settings[i][name] for i in self._shown]
+            values = [self.configurations[i][name] for i in self._shown]
             axis = axis_of(self.space, name, values)
             axis.dress(ax, which)
             places.append(axis.positions(values))

@@ -8,7 +8,7 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import configurations, given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -28,7 +28,7 @@ from tuneplug.surrogate.failures import LEAST_SUCCESS, Failures
 from tuneplug.surrogate.gp import GaussianProcess, Hyperparameters, Layout
 from tuneplug.surrogate.learning import Problem, hyperparameter_draws, learn
 
-SETTINGS = configurations(deadline=None, derandomize=True)
+SETTINGS = settings(deadline=None, derandomize=True)
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -7,12 +7,12 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import configurations, given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneplug.warping import BOUNDS, EDGE, kumaraswamy, kumaraswamy_gradients, kumaraswamy_inverse
 
-SETTINGS = configurations(deadline=None, derandomize=True)
+SETTINGS = settings(deadline=None, derandomize=True)
 shapes = st.floats(*BOUNDS)
 CORNERS = [(a, b) for a in (*BOUNDS, 1.0) for b in (*BOUNDS, 1.0)]
 EPS = np.finfo(float).eps

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import configurations, given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from tuneplug import Categorical, Float, Int, SearchSpace
 from tuneplug.space.scaling import Scaling
 
-SETTINGS = configurations(deadline=None, derandomize=True)
+SETTINGS = settings(deadline=None, derandomize=True)
 DRAWS = 10_000
 #: A test of a true null hypothesis with a fixed seed fails at this level once in a thousand seeds.
 LEVEL = 1e-3

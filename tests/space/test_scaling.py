@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import configurations, given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneplug.space.scaling import (
@@ -19,7 +19,7 @@ from tuneplug.space.scaling import (
     resolve_scaling,
 )
 
-SETTINGS = configurations(deadline=None, derandomize=True)
+SETTINGS = settings(deadline=None, derandomize=True)
 
 
 class SquareRoot(Scaling):

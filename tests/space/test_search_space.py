@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import configurations, given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.model_selection import ParameterGrid
@@ -16,7 +16,7 @@ from sklearn.svm import SVC
 
 from tuneplug import Categorical, Float, Int, SearchSpace, SpaceError
 
-SETTINGS = configurations(deadline=None, derandomize=True, max_examples=60)
+SETTINGS = settings(deadline=None, derandomize=True, max_examples=60)
 #: encode undoes decode but for the roundings of a logarithm and its inverse.
 ROUND_TRIP = 1e-9
 

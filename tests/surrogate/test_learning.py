@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 import pytest
-from hypothesis import configurations, given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneplug import Categorical, Float, Int, SearchSpace
@@ -24,7 +24,7 @@ from tuneplug.surrogate.learning import (
 )
 from tuneplug.warping import BOUNDS
 
-SETTINGS = configurations(deadline=None, derandomize=True)
+SETTINGS = settings(deadline=None, derandomize=True)
 ONE = Layout(np.array([0]), ())
 SPACES = {
     "one": SearchSpace({"x": Float(0, 1)}),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, configurations, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tuneplug.surrogate import priors
 from tuneplug.surrogate.outputs import HUGE, Frame, psi, targets
 
-SETTINGS = configurations(deadline=None, derandomize=True)
+SETTINGS = settings(deadline=None, derandomize=True)
 moderate = st.floats(-1e12, 1e12, allow_subnormal=False)
 LOSSES = st.lists(moderate, min_size=2, max_size=40).map(np.array)
 #: Losses as large as there are, with many ties.

@@ -14,13 +14,13 @@ class Middling(Strategy):
     def suggest(self, context, n):
         space, taken = context.space, context.tried_keys()
         drawn = RandomSearch().suggest(context, n)  # raises where nothing is left
-        taken |= {space.keys(space.snap(space.encode(s.params)[None]))[0] for s in drawn}
+        taken |= {space.key(s.params) for s in drawn}
         suggestions = []
         for found in drawn:
-            near = space.snap(0.25 + 0.5 * space.encode(found.params)[None])
-            free = space.keys(near)[0] not in taken
-            taken |= set(space.keys(near))
-            params = space.decode(near[0]) if free else found.params
+            params = space.decode(0.25 + 0.5 * space.locate(found.params))
+            if space.key(params) in taken:
+                params = found.params
+            taken.add(space.key(params))
             suggestions.append(Suggestion(params, origin="middling"))
         return suggestions
 

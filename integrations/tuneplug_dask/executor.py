@@ -58,21 +58,21 @@ class DaskExecutor:
         self._scattered: WeakSet[_Scattered] = WeakSet()
 
     @classmethod
-    def adopt(cls, given: Any) -> DaskExecutor | None:
+    def from_framework(cls, obj: Any) -> DaskExecutor | None:
         """Return an executor on a client, on a client's executor, or on joblib's Dask backend.
 
-        None for anything else.
+        Returns None for any other object.
         """
         distributed = sys.modules.get("distributed")
         if distributed is None:
             return None
-        if type(given).__name__ == "DaskDistributedBackend":  # of joblib
-            given = given.client
-        if isinstance(given, distributed.Client):
-            return cls(given)
-        if isinstance(given, distributed.cfexecutor.ClientExecutor):
-            executor = cls(given._client)  # there is no public name for it
-            executor.__dict__["_pool"] = given  # with its options
+        if type(obj).__name__ == "DaskDistributedBackend":  # of joblib
+            obj = obj.client
+        if isinstance(obj, distributed.Client):
+            return cls(obj)
+        if isinstance(obj, distributed.cfexecutor.ClientExecutor):
+            executor = cls(obj._client)  # there is no public name for it
+            executor.__dict__["_pool"] = obj  # with its options
             return executor
         return None
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import tuneplug
 from tuneplug import Study, Trial, TrialState
-from tuneplug.execution import BROKEN_OFF
+from tuneplug.execution import INTERRUPTED_MESSAGE
 
 __all__ = [
     "Point",
@@ -201,7 +201,7 @@ def status_of_trial(trial: Trial) -> str:
     FINISHED are those alone that can be best.
     """
     if trial.state is TrialState.FAILED:
-        broken_off = (trial.error or "").startswith(BROKEN_OFF)
+        broken_off = (trial.error or "").startswith(INTERRUPTED_MESSAGE)
         return "KILLED" if broken_off else "FAILED"
     return "KILLED" if trial.state is TrialState.STOPPED else "FINISHED"
 

@@ -157,7 +157,7 @@ class Rehearsal:
         return asked.number
 
     def _in_their_words(self, unit: FloatArray) -> tuple[dict[str, Any], dict[str, Any]]:
-        used = self.space.active_mask(unit[None, :])[0]
+        used = self.space.active_mask(unit)
         here = [(name, u) for name, u, on in zip(self.axes, unit, used, strict=True) if on]
         return (
             {name: self.axes[name].to_optuna(u) for name, u in here},
@@ -175,7 +175,7 @@ class Rehearsal:
             if self.study.through:
                 break
             row, asked = self._ask(number, attempt)
-            if self.space.keys(row[None, :])[0] not in taken:
+            if self.space.keys(row)[0] not in taken:
                 return row
             self.study.tell(asked, state=TheirState.FAIL)
         return None
@@ -187,10 +187,10 @@ class Rehearsal:
         row = np.full(self.space.n_dimensions, REST)
         for j, (name, one) in enumerate(self.axes.items()):
             # Those that switch a parameter come before it.
-            if self.space.active_mask(row[None, :])[0, j]:
+            if self.space.active_mask(row)[j]:
                 row[j] = one.to_unit(_suggest(asked, name, one.distribution))
         self.template.check(sampler)
-        return self.space.snap(row[None, :])[0], asked
+        return self.space.snap(row), asked
 
 
 @final

@@ -106,13 +106,13 @@ class Seen:
             return None
         configuration = {name: one.to_ours(params[name]) for name, one in self._columns.items()}
         try:
-            unit = self.space.encode(configuration)
+            unit = self.space.locate(configuration)
         except ValueError:  # of another range
             return None
         ours = Trial(
             0,
             configuration,
-            self.space.snap(unit[None, :])[0],
+            unit,
             state=STATES[theirs.state],
             direction="maximize" if maximize else "minimize",
         )

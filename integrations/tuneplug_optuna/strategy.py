@@ -93,8 +93,8 @@ class OptunaStrategy(Strategy):
                 row, found = sample_untried(space, taken, context.rng(number)), "random"
             if row is None:
                 return
-            taken.update(space.keys(row[None, :]))
-            yield Suggestion(space.decode(row), origin=found)
+            taken.update(space.keys(row))
+            yield Suggestion.from_point(space, row, origin=found)
 
     def _rehearsed(self, context: Context) -> Rehearsal:
         """Return a study of Optuna's that has been told of the history, to be asked once."""

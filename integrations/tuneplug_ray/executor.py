@@ -49,12 +49,12 @@ class RayExecutor:
         self._futures: set[_Future] = set()
 
     @classmethod
-    def adopt(cls, given: Any) -> RayExecutor | None:
-        """Return an executor with the options of joblib's Ray backend; None for anything else."""
+    def from_framework(cls, obj: Any) -> RayExecutor | None:
+        """Return an executor with the options of joblib's Ray backend, None for other objects."""
         backends = sys.modules.get("ray.util.joblib.ray_backend")
-        if backends is None or not isinstance(given, backends.RayBackend):
+        if backends is None or not isinstance(obj, backends.RayBackend):
             return None
-        return cls(**(given.ray_remote_args or {}))
+        return cls(**(obj.ray_remote_args or {}))
 
     @cached_property
     def _ray(self) -> Any:

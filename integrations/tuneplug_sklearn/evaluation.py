@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.base import clone
 
+from tuneplug.execution import Broadcast
 from tuneplug_sklearn._compat import (
     fit_and_score,
     has_callbacks,
@@ -33,7 +34,7 @@ __all__ = ["Evaluation", "Raised", "blank", "run_fold", "test_scores"]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that fits have in common; it is shipped to the workers once.
+    """The data and options that all fits share; broadcast to the workers once.
 
     Parameters
     ----------
@@ -145,30 +146,30 @@ def _thawed(error: bytes) -> Raised:
 
 
 def run_fold(
-    shipment: Any,
+    evaluation: Broadcast,
     params: dict[str, Any],
     candidate: int,
     fold: int,
     context: Any,
     watch: Watch | None,
     n_threads: int | None,
-    local: bool,
+    in_process: bool,
 ) -> dict[str, Any] | Raised:
-    """Fit and score on a worker; what raises there comes back as ``Raised``.
+    """Fit and score on a worker; return an exception as ``Raised``.
 
-    ``local`` says that the worker is a thread of the process that searches.
+    ``in_process`` means that the worker is a thread of the process that runs the search.
     """
     try:
-        evaluation: Evaluation = shipment.open()
+        evaluate: Evaluation = evaluation.value
         with ExitStack() as stack:
-            stack.enter_context(worker_context(n_threads, local=local))
-            stack.enter_context(config_context(**evaluation.config))
-            if not local:
+            stack.enter_context(worker_context(n_threads, in_process=in_process))
+            stack.enter_context(config_context(**evaluate.config))
+            if not in_process:
                 stack.enter_context(warnings.catch_warnings())
-                use_warning_filters(evaluation.filters)
-            return evaluation(params, candidate, fold, context, watch)
+                use_warning_filters(evaluate.filters)
+            return evaluate(params, candidate, fold, context, watch)
     except Exception as error:  # noqa: BLE001  the search decides what becomes of it
-        return Raised.of(error, travels=not local)
+        return Raised.of(error, travels=not in_process)
 
 
 def test_scores(

@@ -1,28 +1,25 @@
-"""From ``n_jobs``, ``joblib.parallel_config`` and ``executor=`` to workers for the driver."""
+"""Make the pool of workers for ``n_jobs``, ``joblib.parallel_config`` and ``executor=``."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import cloudpickle
 import joblib
 from threadpoolctl import threadpool_limits
 
-from tuneplug.execution import Job, Shared, Workers, n_workers, resolve_n_jobs
+from tuneplug.execution import Job, WorkerPool, n_workers, resolve_n_jobs
 from tuneplug.plugins import Plugins
 from tuneplug_sklearn._compat import LokyExecutor, active_backend
-from tuneplug_sklearn.shipping import Shipment
 
-__all__ = ["Crew", "crew", "in_worker", "worker_context"]
+__all__ = ["in_worker", "make_pool", "worker_context"]
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -34,20 +31,22 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
 )
 
-#: How many cores joblib sees: of that, ``n_jobs=-1`` inside a fit makes jobs, and LightGBM threads.
+#: Number of cores that joblib sees: jobs for ``n_jobs=-1`` inside a fit, and threads of LightGBM.
 CORES_VARIABLE = "LOKY_MAX_CPU_COUNT"
 
-#: Processes that have had nothing to do for so long end themselves.
+#: Idle timeout of worker processes, in seconds.
 IDLE_SECONDS = 60
 
-#: The longest wait for a pool to pass on a job to its workers, which takes milliseconds.
-PASSING_ON_SECONDS = 5.0
+#: Maximum wait for loky to dispatch a queued job before the pool is killed, in seconds.
+DISPATCH_SECONDS = 5.0
 
-#: Backends of joblib for which there are workers here.
-OURS = ("SequentialBackend", "ThreadingBackend", "LokyBackend", "MultiprocessingBackend")
-
-#: Tells this process from one of the same number on another machine.
-_TOKEN = secrets.token_hex(8)
+#: joblib backends that this module has executors for.
+SUPPORTED_BACKENDS = (
+    "SequentialBackend",
+    "ThreadingBackend",
+    "LokyBackend",
+    "MultiprocessingBackend",
+)
 
 _this_thread = threading.local()
 
@@ -59,90 +58,59 @@ def in_worker() -> bool:
 
 
 @contextmanager
-def worker_context(n_threads: int | None, *, local: bool = True) -> Iterator[None]:
-    """Within it, nested searches run sequentially and native threads are limited."""
+def worker_context(n_threads: int | None, *, in_process: bool = True) -> Iterator[None]:
+    """Context manager: run nested searches sequentially and limit native threads."""
     _this_thread.busy = True
     try:
         with ExitStack() as stack:
             stack.enter_context(joblib.parallel_config(backend="threading"))
             if n_threads is not None:
-                # OpenMP keeps its limit for each thread, so that threads are in no one's way.
-                api = "openmp" if local else None
+                # OpenMP keeps its limit per thread, so that threads do not affect each other.
+                api = "openmp" if in_process else None
                 stack.enter_context(threadpool_limits(n_threads, user_api=api))
             yield
     finally:
         _this_thread.busy = False
 
 
-@dataclass(frozen=True)
-class Crew:
-    """Workers, and how a job comes to them.
-
-    Attributes
-    ----------
-    workers : Workers
-    shipment : object
-        Stands for what was shipped in the arguments of a job.
-    n_threads : int or None
-        Native threads that each job may use; None leaves them alone.
-    inline, local : bool
-        Whether jobs run in the calling thread, or in this process.
-    pack : callable
-        Makes of a function and its arguments a job that the workers understand.
-    """
-
-    workers: Workers
-    shipment: Any
-    n_threads: int | None
-    inline: bool
-    local: bool
-    pack: Callable[[Hashable, Any, tuple[Any, ...]], Job] = Job
-
-
 @contextmanager
-def crew(
-    shipment: Shipment,
-    n_jobs: int | None,
-    executor: Any,
-    plugins: Plugins,
-    n_tasks: int,
-    ahead: int,
-) -> Iterator[Crew]:
-    """Yield the workers that the arguments and the surroundings ask for.
+def make_pool(
+    n_jobs: int | None, executor: Any, plugins: Plugins, n_tasks: int, prefetch: int
+) -> Iterator[WorkerPool]:
+    """Yield the pool of workers that the arguments and joblib's configuration ask for.
 
     Parameters
     ----------
-    shipment : Shipment
     n_jobs : int or None
     executor : str, object or None
-        The name of an executor, an executor, or what a plugin makes one of.
+        The name of an executor, an executor, or an object that a plugin makes an executor of.
     plugins : Plugins
     n_tasks : int
-        Jobs there will be at most.
-    ahead : int
-        Jobs that wait at a pool of our own beyond those that run, so that a worker need not wait
-        for the next candidate to be suggested.
+        Maximum number of jobs.
+    prefetch : int
+        Number of jobs that wait at a local pool beyond those that run, so that no worker waits for
+        the next suggestion.
 
     Raises
     ------
     ValueError
-        If joblib's backend is one that neither we nor a plugin knows.
+        If neither this package nor a plugin supports joblib's backend.
     """
     backend, _ = active_backend()
     name = type(backend).__name__
-    with shipment, ExitStack() as stack:
+    with ExitStack() as stack:
         if in_worker():
-            yield Crew(stack.enter_context(Workers(1)), shipment, None, inline=True, local=True)
+            yield stack.enter_context(WorkerPool(1))
         elif executor is not None:
-            workers = _on(executor, plugins, lambda there: _fits_at_once(there, n_jobs))
-            yield stack.enter_context(_elsewhere(shipment, workers))
-        elif name in OURS:
-            yield stack.enter_context(_pool(shipment, n_jobs, n_tasks, ahead))
+            pool = _pool_on(executor, plugins, lambda there: _fits_at_once(there, n_jobs))
+            yield stack.enter_context(_remote_pool(pool))
+        elif name in SUPPORTED_BACKENDS:
+            yield stack.enter_context(_joblib_pool(n_jobs, n_tasks, prefetch))
         elif n_jobs != 1 and plugins.executor_factory(backend) is not None:
-            workers = _on(backend, plugins, lambda there: _by_joblib(there, n_jobs))
-            yield stack.enter_context(_elsewhere(shipment, workers))
+            pool = _pool_on(backend, plugins, lambda there: _by_joblib(there, n_jobs))
+            yield stack.enter_context(_remote_pool(pool))
         elif joblib.effective_n_jobs(n_jobs) == 1:
-            yield Crew(stack.enter_context(Workers(1)), shipment, None, inline=True, local=True)
+            yield stack.enter_context(WorkerPool(1))
         else:
             raise ValueError(
                 f"n_jobs={n_jobs} asks for workers of joblib's backend {name}, which is not known: "
@@ -151,30 +119,34 @@ def crew(
 
 
 @contextmanager
-def _pool(shipment: Shipment, n_jobs: int | None, n_tasks: int, ahead: int) -> Iterator[Crew]:
+def _joblib_pool(n_jobs: int | None, n_tasks: int, prefetch: int) -> Iterator[WorkerPool]:
     """Run in the calling thread, on threads or on processes, as joblib would."""
     backend, _ = active_backend()
     slots = min(joblib.effective_n_jobs(n_jobs), n_tasks)
     threads = _n_threads(backend, slots)
     if slots <= 1 or type(backend).__name__ == "SequentialBackend":
-        with Workers(1) as workers:
-            yield Crew(workers, shipment, None, inline=True, local=True)
+        with WorkerPool(1) as pool:
+            yield pool
     elif type(backend).__name__ == "ThreadingBackend":
         with (
             threadpool_limits(threads, user_api="blas"),
-            Workers(slots + ahead, lambda: ThreadPoolExecutor(slots)) as workers,
+            WorkerPool(slots + prefetch, lambda: ThreadPoolExecutor(slots)) as pool,
         ):
-            yield Crew(workers, shipment, threads, inline=False, local=True)
+            pool.n_threads = threads
+            yield pool
     else:
-        shipment.write()
-        with Workers(slots + ahead, lambda: _Processes(slots, threads)) as workers:
-            yield Crew(workers, shipment, None, inline=False, local=False)
+        with WorkerPool(
+            slots + prefetch, lambda: _Processes(slots, threads), in_process=False
+        ) as pool:
+            yield pool
 
 
-def _on(executor: Any, plugins: Plugins, slots: Callable[[Any], int]) -> Workers:
-    """Return workers on an executor that was given, or that is made for this search."""
+def _pool_on(executor: Any, plugins: Plugins, slots: Callable[[Any], int]) -> WorkerPool:
+    """Return a pool on the executor of the caller, or on one made for this search."""
     make = plugins.executor_factory(executor)
-    return Workers(slots, given=executor) if make is None else Workers(slots, make)
+    if make is None:
+        return WorkerPool(slots, given=executor, pack=_pack)
+    return WorkerPool(slots, make, pack=_pack)
 
 
 def _fits_at_once(executor: Any, n_jobs: int | None) -> int:
@@ -182,33 +154,23 @@ def _fits_at_once(executor: Any, n_jobs: int | None) -> int:
 
 
 def _by_joblib(executor: Any, n_jobs: int | None) -> int:
-    """Ask joblib's backend, which counts the workers of a cluster once it is running."""
+    """Return joblib's number of workers, which counts those of a cluster once it is running."""
     n_workers(executor)
     slots: int = joblib.effective_n_jobs(n_jobs)
     return slots
 
 
 @contextmanager
-def _elsewhere(shipment: Shipment, workers: Workers) -> Iterator[Crew]:
-    """Find out where the jobs of an executor run, and ship accordingly."""
-    threads = max(1, (os.cpu_count() or 1) // workers.slots)
-    with workers:
-        if workers.submit(Job("where", _this_process)).result() == _this_process():
-            with threadpool_limits(threads, user_api="blas"):
-                yield Crew(workers, shipment, threads, inline=False, local=True)
-        elif workers.sends_once:
-            # A cluster knows its machines: if it says nothing, its environment limits threads.
-            threads_there = workers.n_threads
-            yield Crew(workers, Shared(shipment), threads_there, inline=False, local=False)
-        else:
-            path = str(shipment.write())
-            if not workers.submit(Job("there", os.path.exists, (path,))).result():
-                shipment.path = None  # another machine: it goes with each job
-            yield Crew(workers, shipment, threads, inline=False, local=False, pack=_pickled)
-
-
-def _this_process() -> tuple[str, int]:
-    return _TOKEN, os.getpid()
+def _remote_pool(pool: WorkerPool) -> Iterator[WorkerPool]:
+    """Limit the native threads of the jobs according to where they run."""
+    threads = max(1, (os.cpu_count() or 1) // pool.slots)
+    with pool, ExitStack() as stack:
+        if pool.in_process:
+            stack.enter_context(threadpool_limits(threads, user_api="blas"))
+        # A cluster knows its machines: if it states no number, its environment limits threads.
+        if pool.in_process or not pool.sends_once:
+            pool.n_threads = threads
+        yield pool
 
 
 def _n_threads(backend: Any, slots: int) -> int:
@@ -216,19 +178,19 @@ def _n_threads(backend: Any, slots: int) -> int:
     return asked or max(1, joblib.cpu_count() // slots)
 
 
-def _pickled(key: Hashable, fn: Any, args: tuple[Any, ...]) -> Job:
-    """Return a job that any pickle can send, whatever its function."""
-    return Job(key, _unpacked, (cloudpickle.dumps((fn, args)),))
+def _pack(job: Job) -> Job:
+    """Return a job that any pickler can send, whatever its function."""
+    return Job(job.key, _unpack, (cloudpickle.dumps((job.call, job.args)),))
 
 
 class _Processes:
-    """A pool of processes.
+    """An executor on worker processes of loky.
 
-    The processes outlive the search for a minute, as starting them and importing scikit-learn takes
-    seconds: the next search of this process finds them ready.
+    The processes outlive the search for a minute, because starting them and importing scikit-learn
+    takes seconds.  The next search of this process uses them again.
     """
 
-    #: By process, as a fork of it cannot use them, slots and threads.
+    #: By process number (a fork cannot use them), slots and threads.
     _idle: ClassVar[dict[tuple[int, int, int], LokyExecutor]] = {}
 
     def __init__(self, slots: int, n_threads: int) -> None:
@@ -245,12 +207,12 @@ class _Processes:
         )
 
     def submit(self, fn: Any, /, *args: Any) -> Any:
-        job = _pickled(None, fn, args)  # now, and not when the pool comes to it
+        job = _pack(Job(None, fn, args))  # pickled now, not when the pool dispatches it
         self._latest = self._pool.submit(job.call, *job.args)
         return self._latest
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Leave the processes to the next search; those of another kind are ended."""
+        """Keep the processes for the next search; end idle ones with other slots or threads."""
         for kind in [kind for kind in list(self._idle) if kind[0] == os.getpid()]:
             if pool := self._idle.pop(kind, None):  # a search in another thread may have taken it
                 pool.shutdown(wait=False)
@@ -259,23 +221,23 @@ class _Processes:
 
     @property
     def _waiting(self) -> bool:
-        """Whether the latest job was not passed on yet."""
+        """Whether the latest job was not dispatched yet."""
         return self._latest is not None and not (self._latest.running() or self._latest.done())
 
     def terminate(self) -> None:
         """Kill the workers, whatever they are doing."""
-        # loky's manager thread fails with a KeyError on a job that it has not passed on when it is
-        # told to kill.  It passes them on in order, at once, and nothing tells that it has.
-        deadline = time.monotonic() + PASSING_ON_SECONDS
+        # loky's manager thread raises a KeyError if it is asked to kill before it has dispatched
+        # every job.  It dispatches jobs in order and at once, and does not signal that it has.
+        deadline = time.monotonic() + DISPATCH_SECONDS
         while self._waiting and time.monotonic() < deadline:
             time.sleep(0.001)
         self._pool.shutdown(wait=True, kill_workers=True)
 
 
 def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search hears it, and ends its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search handles it and ends its workers
 
 
-def _unpacked(job: bytes) -> Any:
+def _unpack(job: bytes) -> Any:
     fn, args = cloudpickle.loads(job)
     return fn(*args)

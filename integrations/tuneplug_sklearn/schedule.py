@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneplug import SpaceExhausted, Study, Trial, TrialState
-from tuneplug.execution import Job
+from tuneplug import SpaceExhausted, Study, Trial, TrialResult, TrialState
+from tuneplug.execution import Broadcast, Job, WorkerPool
 from tuneplug.stopping import CompletionRule, Report, early_stop_variance
 from tuneplug_sklearn.evaluation import Raised, run_fold, test_scores
-from tuneplug_sklearn.executors import Crew
 from tuneplug_sklearn.folds import FoldModel
 from tuneplug_sklearn.progress import Progress
 from tuneplug_sklearn.watching import Watch, Watched
@@ -48,6 +47,10 @@ class Candidate:
         is not counted.
     watched : dict of int to Watched
         What came of watching its fits, by fold.
+    started : float or None
+        Seconds since the epoch when its first fit was submitted.
+    stop_reason : str or None
+        Why it was stopped.
     """
 
     trial: Trial
@@ -57,6 +60,8 @@ class Candidate:
     scores: NDArray[np.float64] | None = None
     cut: int | None = None
     watched: dict[int, Watched] = field(default_factory=dict)
+    started: float | None = None
+    stop_reason: str | None = None
 
     @property
     def counted(self) -> list[dict[str, Any] | None]:
@@ -136,7 +141,9 @@ class Schedule:
     Parameters
     ----------
     study : Study
-    crew : Crew
+    pool : WorkerPool
+    evaluation : Broadcast
+        Of the ``Evaluation`` that runs each fit.
     limits : Limits
     n_folds : int
     n_candidates : int
@@ -162,7 +169,8 @@ class Schedule:
     def __init__(
         self,
         study: Study,
-        crew: Crew,
+        pool: WorkerPool,
+        evaluation: Broadcast,
         limits: Limits,
         *,
         n_folds: int,
@@ -179,7 +187,8 @@ class Schedule:
         self.study, self.limits = study, limits
         self.candidates: list[Candidate] = []
         self.exhausted: SpaceExhausted | None = None
-        self._crew, self._n_folds, self._metric = crew, n_folds, metric
+        self._pool, self._evaluation = pool, evaluation
+        self._n_folds, self._metric = n_folds, metric
         self._n_candidates = n_candidates
         self._lag, self._failed = lag, failed
         self._check, self._context, self._report = check, context, report
@@ -190,7 +199,7 @@ class Schedule:
         self._start, self._suggesting = time.monotonic(), 0.0
         self._began = time.time()
 
-    # ------------------------------------------------------------------ what the driver calls
+    # ------------------------------------------------------------------ what run_jobs calls
 
     def next_job(self) -> Job | None:
         """Return the next fit, or None where there is none to begin before another ends.
@@ -209,8 +218,8 @@ class Schedule:
             candidate = (sound or ready)[0]
             return self._job(candidate, candidate.todo.pop(0))
 
-    def done(self, job: Job, result: dict[str, Any] | Raised) -> None:
-        """Take what came back from a fit.
+    def on_result(self, job: Job, result: dict[str, Any] | Raised) -> None:
+        """Record the result of a fold fit.
 
         Raises
         ------
@@ -232,8 +241,8 @@ class Schedule:
             self._cut(candidate)
             self._end_if_over(candidate)
 
-    def lost(self, job: Job, error: str) -> None:
-        """Take note of a fit that no worker brought home: a failed one."""
+    def on_failure(self, job: Job, error: str) -> None:
+        """Record a fold fit whose worker died twice as failed."""
         candidate, fold = self._of(job)
         text = f"candidate {candidate.trial.number}, fold {fold}: the worker died, twice.\n{error}"
         result = self._failed(text)
@@ -241,7 +250,7 @@ class Schedule:
         left, candidate.todo = candidate.todo, []
         for other in left:
             candidate.results[other] = dict(result)
-        self.done(job, result)
+        self.on_result(job, result)
 
     # ------------------------------------------------------------------ candidates
 
@@ -268,7 +277,7 @@ class Schedule:
             reasons = (rule.reason(history) for rule in self.limits.rules)
             reason = next((reason for reason in reasons if reason is not None), None)
             if reason is not None:
-                self._complete(reason)
+                self.study.complete(reason)
                 return False
         start = time.monotonic()
         try:
@@ -290,33 +299,33 @@ class Schedule:
 
     def _job(self, candidate: Candidate, fold: int) -> Job:
         trial = candidate.trial
-        if not candidate.running and not any(candidate.results):
-            trial.started = time.time()
+        if candidate.started is None:
+            candidate.started = time.time()
         candidate.running.add(fold)
-        crew = self._crew
         arguments = (
-            crew.shipment,
+            self._evaluation,
             trial.params,
             trial.number,
             fold,
             self._context(trial.number, fold),
-            self._watch(trial, fold),
+            self._watch(candidate, fold),
         )
-        if crew.inline:
+        if self._pool.inline:
             return Job((trial.number, fold), _fit_here, arguments)
-        where = (crew.n_threads, crew.local)
-        return crew.pack((trial.number, fold), run_fold, (*arguments, *where))
+        where = (self._pool.n_threads, self._pool.in_process)
+        return Job((trial.number, fold), run_fold, (*arguments, *where))
 
-    def _watch(self, trial: Trial, fold: int) -> Watch | None:
+    def _watch(self, candidate: Candidate, fold: int) -> Watch | None:
         """Return what a fit is held to, None where nothing can watch it."""
         if not self._watched:
             return None
-        tests = {metric: test for (metric, f), test in trial.stop_thresholds.items() if f == fold}
+        stop_thresholds = candidate.trial.stop_thresholds
+        tests = {metric: test for (metric, f), test in stop_thresholds.items() if f == fold}
         ends = []
         if self.limits.timeout is not None:
             ends.append((self._began + self.limits.timeout, "timeout"))
-        if self.limits.trial_timeout is not None and trial.started is not None:
-            ends.append((trial.started + self.limits.trial_timeout, "trial_timeout"))
+        if self.limits.trial_timeout is not None and candidate.started is not None:
+            ends.append((candidate.started + self.limits.trial_timeout, "trial_timeout"))
         return Watch(tests, *min(ends, default=()))
 
     # ------------------------------------------------------------------ ends
@@ -329,26 +338,21 @@ class Schedule:
         timeout, trial_timeout = self.limits.timeout, self.limits.trial_timeout
         late = timeout is not None and time.monotonic() - self._start >= timeout
         if late and self.candidates:
-            self._complete(f"timeout: {timeout:g} s have passed")
+            self.study.complete(f"timeout: {timeout:g} s have passed")
             if self._watched or self.study.history.best() is not None:
                 for candidate in self._open():
                     self._stop(candidate, "timeout")
         if trial_timeout is not None:
             for candidate in self._open():
-                started = candidate.trial.started
-                begun = candidate.running or any(candidate.results)
-                if begun and started is not None and time.time() - started >= trial_timeout:
+                started = candidate.started
+                if started is not None and time.time() - started >= trial_timeout:
                     self._stop(candidate, "trial_timeout")
-
-    def _complete(self, reason: str) -> None:
-        """Ask for no more candidates; the first reason is the one that is kept."""
-        self.study.completion_reason = self.study.completion_reason or reason
 
     def _stop(self, candidate: Candidate, reason: str) -> None:
         """Begin no more folds of a candidate; those that run are waited for."""
         if candidate.todo:
             candidate.todo.clear()
-            candidate.trial.stop_reason = reason
+            candidate.stop_reason = reason
         self._end_if_over(candidate)
 
     def _cut(self, candidate: Candidate) -> None:
@@ -371,48 +375,57 @@ class Schedule:
             if reason is not None:
                 candidate.cut = count
                 candidate.todo.clear()
-                candidate.trial.stop_reason = reason
+                candidate.stop_reason = reason
                 return
 
     def _end_if_over(self, candidate: Candidate) -> None:
         trial = candidate.trial
         if candidate.cut is None and (candidate.todo or candidate.running):
             return
-        trial.finished = time.time()
-        scores = candidate.scores = test_scores(candidate.counted, self._metric)
-        trial.reports = reports = self._reports(candidate)
-        if candidate.error is not None:
-            self.study.fail(trial, candidate.error)
-        elif trial.stop_reason is None:
-            self.study.tell(trial, float(scores.mean()))
-        elif not np.isfinite(scores).any():
-            trial.reports = []  # of another metric: the last one is not its score
-            self.study.tell(trial, np.nan)
-            trial.reports = reports
-        else:
-            # Racing and rules see no more than the suggestion did; the clock stops it as it is.
-            seen = len(self.candidates)
-            if candidate.cut is not None:
-                seen = self._seen_by(trial.number)
-            mean, variance = self._fold_model(seen).whole(scores)
-            if candidate.cut is not None and candidate.ended_within(candidate.cut - 1):
-                variance += early_stop_variance(trial, self.study.history.until(seen))
-            self.study.tell(trial, mean, variance=variance)
+        candidate.scores = test_scores(candidate.counted, self._metric)
+        self.study.finish(trial.number, self._result(candidate, candidate.scores))
         if self._report(self._progress(trial)):
-            self._complete("callback")
+            self.study.complete("callback")
             for other in self._open():
                 self._stop(other, "callback")
 
-    def _reports(self, candidate: Candidate) -> list[Report]:
-        """Return what the fits that count reported; the trial learns what that was."""
+    def _result(self, candidate: Candidate, scores: NDArray[np.float64]) -> TrialResult:
+        """Return the result of a candidate whose scores of the folds that count are known."""
+        result = self._unscored(candidate)
+        if candidate.error is not None:
+            return replace(result, state=TrialState.FAILED, error=candidate.error)
+        if candidate.stop_reason is None:
+            mean = candidate.trial.resolve(float(scores.mean()))
+            return replace(result, state=mean.state, value=mean.value, error=mean.error)
+        if not np.isfinite(scores).any():
+            return result  # the reports are of another metric: the last one is not its score
+        # Racing and rules see no more than the suggestion did; the clock stops it as it is.
+        seen = len(self.candidates)
+        if candidate.cut is not None:
+            seen = self._seen_by(candidate.trial.number)
+        value, variance = self._fold_model(seen).whole(scores)
+        if candidate.cut is not None and candidate.ended_within(candidate.cut - 1):
+            variance += early_stop_variance(result, self.study.history.until(seen))
+        return replace(result, value=value, variance=variance)
+
+    def _unscored(self, candidate: Candidate) -> TrialResult:
+        """Return the result of a stopped candidate without a score: reports, reason and times."""
+        metric, direction = None, candidate.trial.direction
         reports: list[Report] = []
         for fold, result in enumerate(candidate.counted):
             watched = candidate.watched.get(fold)
             if result is not None and watched is not None:
-                candidate.trial.metric = watched.metric
-                candidate.trial.direction = watched.direction
+                metric, direction = watched.metric, watched.direction
                 reports += watched.reports
-        return reports
+        return TrialResult(
+            TrialState.STOPPED,
+            reports=reports,
+            metric=metric,
+            direction=direction,
+            stop_reason=candidate.stop_reason,
+            started=candidate.started,
+            finished=time.time(),
+        )
 
     def _fold_model(self, seen: int) -> FoldModel:
         """Learn fold effects from the better half of the first so many candidates.
@@ -441,9 +454,16 @@ class Schedule:
         return list(dict.fromkeys(note for watched in fits for note in watched.notes))
 
     def abandon(self, why: str) -> None:
-        """Fail what is still open."""
+        """Record every open candidate as failed."""
         for candidate in self._open():
-            self.study.fail(candidate.trial, why)
+            result = TrialResult(
+                TrialState.FAILED,
+                direction=candidate.trial.direction,
+                stop_reason=candidate.stop_reason,
+                error=why,
+                started=candidate.started,
+            )
+            self.study.finish(candidate.trial.number, result)
 
     def _progress(self, trial: Trial) -> Progress:
         history = self.study.history
@@ -464,6 +484,6 @@ class Schedule:
         )
 
 
-def _fit_here(shipment: Any, *args: Any) -> Any:
-    """Fit in the calling thread, as it is."""
-    return shipment.open()(*args)
+def _fit_here(evaluation: Broadcast, *args: Any) -> Any:
+    """Fit in the calling thread, with its configuration and warning filters."""
+    return evaluation.value(*args)

@@ -10,12 +10,13 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, final
 
+import cloudpickle
 import numpy as np
 from sklearn import get_config
 from sklearn.utils import indexable
 
 from tuneplug import SearchSpace, SpaceExhausted, Study
-from tuneplug.execution import BROKEN_OFF, drive
+from tuneplug.execution import INTERRUPTED_MESSAGE, Broadcast, WorkerPool, run_jobs
 from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import Plugins
 from tuneplug.stopping import StoppingRule
@@ -32,7 +33,7 @@ from tuneplug_sklearn._compat import (
     has_callbacks,
 )
 from tuneplug_sklearn.evaluation import Evaluation
-from tuneplug_sklearn.executors import Crew, crew
+from tuneplug_sklearn.executors import make_pool
 from tuneplug_sklearn.planning import (
     check_callbacks,
     check_metric,
@@ -47,7 +48,6 @@ from tuneplug_sklearn.planning import (
 )
 from tuneplug_sklearn.progress import Progress, call_all, print_line
 from tuneplug_sklearn.schedule import Schedule
-from tuneplug_sklearn.shipping import Shipment
 from tuneplug_sklearn.space import as_lists
 from tuneplug_sklearn.watching import Watcher
 
@@ -356,18 +356,18 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             child = task.child("candidate-split-evaluation", task_id=candidate * n_folds + fold)
             return child.context
 
-        team = crew(
-            Shipment(evaluation),
+        workers = make_pool(
             self.n_jobs,
             self.executor,
             study.plugins,
             n_tasks=n_folds * n_candidates,
-            ahead=0 if limits.timed else 1,
+            prefetch=0 if limits.timed else 1,
         )
-        with team as workers, study.running():
+        with workers as pool, study.running():
             schedule = Schedule(
                 study,
-                workers,
+                pool,
+                Broadcast(evaluation, cloudpickle.dumps),
                 limits,
                 n_folds=n_folds,
                 n_candidates=n_candidates,
@@ -381,7 +381,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 watched=watcher is not None,
             )
             conclude = functools.partial(finishing.conclude, self, schedule, scorers, refit_metric)
-            self._drive(workers, schedule, conclude)
+            self._drive(pool, schedule, conclude)
         if schedule.exhausted is not None:
             self._say_exhausted(study, schedule.exhausted)
         task.end()
@@ -402,12 +402,12 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 f" totalling {n_folds * n_candidates} fits"
             )
 
-    def _drive(self, workers: Crew, schedule: Schedule, conclude: Callable[[], None]) -> None:
+    def _drive(self, pool: WorkerPool, schedule: Schedule, conclude: Callable[[], None]) -> None:
         """Run the fits; conclude at once where an error ends them, and let it go on."""
         try:
-            drive(workers.workers, schedule.next_job, schedule.done, schedule.lost)
+            run_jobs(pool, schedule.next_job, schedule.on_result, schedule.on_failure)
         except BaseException as error:  # noqa: BLE001  it goes on, whatever comes of the rest
-            schedule.abandon(f"{BROKEN_OFF}: {error!r}")
+            schedule.abandon(f"{INTERRUPTED_MESSAGE}: {error!r}")
             try:
                 if schedule.any_fitted:
                     conclude()

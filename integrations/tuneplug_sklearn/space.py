@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from sklearn.model_selection import ParameterSampler
 
 from tuneplug import Categorical, SearchSpace, Study
@@ -69,9 +68,8 @@ def branch_of(space: SearchSpace, point: dict[str, Any]) -> int:
 
 
 def n_distinct(space: SearchSpace, points: Sequence[dict[str, Any]]) -> int:
-    """Return how many different configurations the points are."""
-    rows = np.array([space.encode(point) for point in points], dtype=np.float64)
-    return len(set(space.keys(space.snap(rows.reshape(len(points), space.n_dimensions)))))
+    """Return the number of distinct configurations among some."""
+    return len({space.key(point) for point in points})
 
 
 def default_point(space: SearchSpace, estimator: Any) -> dict[str, Any]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tuneplug.space.parameters import Float, Int
     from tuneplug.space.scaling import Linear, Log, ReverseLog, Scaling, choose_scaling
     from tuneplug.study import Study
-    from tuneplug.trial import Trial, TrialState
+    from tuneplug.trial import Trial, TrialResult, TrialState
 
 __version__ = "0.1.0"
 
@@ -51,6 +51,7 @@ _HOME = {
     "Study": "study",
     "Trial": "trial",
     "TrialError": "errors",
+    "TrialResult": "trial",
     "TrialState": "trial",
     "ConcurrentStudyError": "errors",
     "TuneplugError": "errors",
@@ -78,6 +79,7 @@ __all__ = [
     "Study",
     "Trial",
     "TrialError",
+    "TrialResult",
     "TrialState",
     "TuneplugError",
     "UnknownNameError",

@@ -1,19 +1,29 @@
-"""The driver: slots kept busy, and executors that break."""
+"""Running jobs: slots kept busy, and executors that break."""
 
 from __future__ import annotations
 
 import importlib
 import os
+import pickle
 import sys
 import threading
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
+import numpy as np
 import pytest
 from joblib.externals.loky import ProcessPoolExecutor as LokyExecutor
 
 from tuneplug import Float, Study, TrialState
-from tuneplug.execution import Job, Shared, Workers, drive, n_workers, resolve_n_jobs, workers
+from tuneplug.execution import (
+    Broadcast,
+    Job,
+    WorkerPool,
+    make_pool,
+    n_workers,
+    resolve_n_jobs,
+    run_jobs,
+)
 from tuneplug.plugins import Plugins, hookimpl
 
 SECONDS = 60  # nothing here waits so long unless it is wrong
@@ -89,8 +99,8 @@ def tasks(tmp_path, monkeypatch):
     del sys.modules[name]
 
 
-class Log(Workers):
-    """Workers that log what happens to them."""
+class Log(WorkerPool):
+    """A pool that logs its calls."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -122,7 +132,9 @@ class Log(Workers):
             self.log.append(("lost", job.key))
             lost[job.key] = why
 
-        drive(self, lambda: first() or ("replace" in self.log and second()) or None, done, give_up)
+        run_jobs(
+            self, lambda: first() or ("replace" in self.log and second()) or None, done, give_up
+        )
         return ended, lost
 
 
@@ -155,8 +167,8 @@ def test_no_more_jobs_than_slots_are_in_flight():
         return Job(begun[-1], pow, (begun[-1], 2))
 
     with ThreadPoolExecutor(8) as threads:
-        crew = Workers(3, given=threads)
-        drive(crew, next_job, lambda job, result: ended.append((job.key, result)), forbidden)
+        team = WorkerPool(3, given=threads)
+        run_jobs(team, next_job, lambda job, result: ended.append((job.key, result)), forbidden)
     assert sorted(ended) == [(k, k * k) for k in range(12)]
     assert max(in_flight) == 2, "a job is asked for only where there is a slot for it"
 
@@ -164,9 +176,9 @@ def test_no_more_jobs_than_slots_are_in_flight():
 def test_all_slots_are_in_flight_at_once():
     barrier = threading.Barrier(3, timeout=SECONDS)
     ended = []
-    with Workers(3, lambda: ThreadPoolExecutor(3)) as crew:
+    with WorkerPool(3, lambda: ThreadPoolExecutor(3)) as team:
         jobs = feed(Job(k, barrier.wait) for k in range(3))
-        drive(crew, jobs, lambda job, _: ended.append(job.key), forbidden)
+        run_jobs(team, jobs, lambda job, _: ended.append(job.key), forbidden)
     assert sorted(ended) == [0, 1, 2]
 
 
@@ -174,9 +186,9 @@ def test_a_slot_is_refilled_as_its_job_ends_whatever_the_others_do():
     last_begun = threading.Event()
     calls = [lambda: last_begun.wait(SECONDS), str, str, last_begun.set]
     results = {}
-    with Workers(2, lambda: ThreadPoolExecutor(2)) as crew:
+    with WorkerPool(2, lambda: ThreadPoolExecutor(2)) as team:
         jobs = feed(Job(k, call) for k, call in enumerate(calls))
-        drive(crew, jobs, lambda job, result: results.setdefault(job.key, result), forbidden)
+        run_jobs(team, jobs, lambda job, result: results.setdefault(job.key, result), forbidden)
     assert sorted(results) == [0, 1, 2, 3]
     assert results[0], "the first job has seen the last one begin"
 
@@ -190,24 +202,24 @@ def test_where_each_job_waits_for_the_one_before_it_one_is_in_flight():
             return Job(names[0], str, (names.pop(0),)) if names else None
         return None
 
-    with Workers(2, lambda: ThreadPoolExecutor(2)) as crew:
-        drive(crew, next_job, lambda job, _: ended.append(job.key), forbidden)
+    with WorkerPool(2, lambda: ThreadPoolExecutor(2)) as team:
+        run_jobs(team, next_job, lambda job, _: ended.append(job.key), forbidden)
     assert ended == ["first", "second", "third"]
     assert asked == [0, 0, 1, 1, 2, 2, 3], "asked again after each end, and not before"
 
 
 def test_nothing_to_do_is_done_at_once():
     asked = []
-    with Workers(2) as crew:
-        drive(crew, lambda: asked.append(1), forbidden, forbidden)
+    with WorkerPool(2) as team:
+        run_jobs(team, lambda: asked.append(1), forbidden, forbidden)
     assert asked == [1]
 
 
 def test_without_an_executor_jobs_run_one_by_one_in_the_calling_thread():
     seen = []
-    with workers(None, 1) as crew:
+    with make_pool(None, 1) as team:
         jobs = feed(Job(k, threading.get_ident) for k in range(3))
-        drive(crew, jobs, lambda job, thread: seen.append((job.key, thread)), forbidden)
+        run_jobs(team, jobs, lambda job, thread: seen.append((job.key, thread)), forbidden)
     assert seen == [(k, threading.get_ident()) for k in range(3)]
 
 
@@ -221,7 +233,7 @@ def test_an_error_in_done_cancels_what_has_not_begun():
     jobs = feed(Job(k, call) for k, call in enumerate(calls))
     with ThreadPoolExecutor(1) as one:
         with pytest.raises(ArithmeticError, match="refused"):
-            drive(Workers(4, given=one), jobs, refuse, ignore)
+            run_jobs(WorkerPool(4, given=one), jobs, refuse, ignore)
         release.set()
     assert begun == []
 
@@ -231,7 +243,7 @@ def test_an_interrupt_of_a_job_passes_through():
         raise KeyboardInterrupt
 
     with ThreadPoolExecutor(1) as one, pytest.raises(KeyboardInterrupt):
-        drive(Workers(1, given=one), feed([Job(0, interrupt)]), ignore, ignore)
+        run_jobs(WorkerPool(1, given=one), feed([Job(0, interrupt)]), ignore, ignore)
 
 
 def closed(executor):
@@ -245,7 +257,7 @@ def closed(executor):
 def test_an_executor_of_ones_own_is_shut_down_and_a_given_one_is_not():
     own = ThreadPoolExecutor(1)
     with ThreadPoolExecutor(1) as given:
-        with Workers(1, lambda: own), Workers(1, given=given):
+        with WorkerPool(1, lambda: own), WorkerPool(1, given=given):
             pass
         assert (closed(own), closed(given)) == (True, False)
 
@@ -255,8 +267,8 @@ def test_so_it_is_after_an_error():
     with ThreadPoolExecutor(1) as given:
         with (
             pytest.raises(ArithmeticError),
-            Workers(1, lambda: own),
-            Workers(1, given=given),
+            WorkerPool(1, lambda: own),
+            WorkerPool(1, given=given),
         ):
             raise ArithmeticError
         assert (closed(own), closed(given)) == (True, False)
@@ -311,14 +323,14 @@ def test_the_job_that_kills_its_worker_is_lost_alone_and_the_others_end_once(poo
         # The standard library sees the death of the latest worker only if something ends after it.
         Job("quick", tasks.plain, (tmp_path, "quick")),
     ]
-    with Log(4, lambda: pool(4)) as crew:
-        done, lost = crew.run(jobs, later=[Job("later", tasks.plain, (tmp_path, "later"))])
+    with Log(4, lambda: pool(4)) as team:
+        done, lost = team.run(jobs, later=[Job("later", tasks.plain, (tmp_path, "later"))])
     assert done == {key: key for key in ("one", "two", "quick", "later")}
     assert list(lost) == ["bad"]
     assert "Traceback" in lost["bad"]
     assert attempts(tmp_path, "one", "bad", "two", "later") == [2, 2, 2, 1]
-    assert crew.log.count("replace") == 2, "once for all in flight, once for the culprit alone"
-    again = [entry for entry in crew.log[crew.log.index("replace") :] if entry != "replace"]
+    assert team.log.count("replace") == 2, "once for all in flight, once for the culprit alone"
+    again = [entry for entry in team.log[team.log.index("replace") :] if entry != "replace"]
     begins, ends = again[::2], again[1::2]
     assert begins == [("submit", key) for _, key in ends], "each ran alone"
     assert begins[-1] == ("submit", "later"), "nothing new begins while there are suspects"
@@ -328,22 +340,22 @@ def test_a_pool_that_broke_while_idle_is_replaced_and_nobody_is_blamed():
     broken = spawning(1)
     assert isinstance(broken.submit(os._exit, 1).exception(SECONDS), BrokenExecutor)
     executors = iter([broken, ThreadPoolExecutor(1)])
-    with Log(1, lambda: next(executors)) as crew:
-        done, lost = crew.run([Job("a", str, ("a",)), Job("b", str, ("b",))])
+    with Log(1, lambda: next(executors)) as team:
+        done, lost = team.run([Job("a", str, ("a",)), Job("b", str, ("b",))])
     assert (done, lost) == ({"a": "a", "b": "b"}, {})
-    assert crew.log.count("replace") == 1
+    assert team.log.count("replace") == 1
 
 
 @on_processes
 def test_a_given_pool_that_breaks_raises_its_error(pool):
     with pool(1) as given, pytest.raises(BrokenExecutor):
-        drive(Workers(1, given=given), feed([Job("bad", os._exit, (1,))]), ignore, ignore)
+        run_jobs(WorkerPool(1, given=given), feed([Job("bad", os._exit, (1,))]), ignore, ignore)
 
 
 @on_processes
 def test_a_result_that_cannot_be_read_back_is_lost_after_a_second_try(pool, tasks, tmp_path):
-    with Log(1, lambda: pool(1)) as crew:
-        done, lost = crew.run(
+    with Log(1, lambda: pool(1)) as team:
+        done, lost = team.run(
             [
                 Job("before", tasks.plain, (tmp_path, "before")),
                 Job("bad", tasks.unreadable, (tmp_path, "bad")),
@@ -358,8 +370,8 @@ def test_a_result_that_cannot_be_read_back_is_lost_after_a_second_try(pool, task
 
 @on_processes
 def test_a_result_that_cannot_be_sent_is_lost_and_the_pool_stays(pool, tasks, tmp_path):
-    with Log(2, lambda: pool(2)) as crew:
-        done, lost = crew.run(
+    with Log(2, lambda: pool(2)) as team:
+        done, lost = team.run(
             [
                 Job("bad", tasks.unsendable, (tmp_path, "bad")),
                 *(Job(key, tasks.plain, (tmp_path, key)) for key in "abc"),
@@ -369,7 +381,7 @@ def test_a_result_that_cannot_be_sent_is_lost_and_the_pool_stays(pool, tasks, tm
     assert list(lost) == ["bad"]
     assert "pickle" in lost["bad"]
     assert attempts(tmp_path, "bad", *"abc") == [2, 1, 1, 1]
-    assert "replace" not in crew.log
+    assert "replace" not in team.log
 
 
 # --------------------------------------------------------------------- studies
@@ -397,6 +409,59 @@ def test_a_pool_that_breaks_inside_of_an_objective_fails_that_trial_alone():
     study.optimize(fails_once, 5, n_jobs=2)
     assert [t.number for t in study.trials if t.state is TrialState.FAILED] == [2]
     assert "a pool inside of the objective" in study.trials[2].error
+
+
+class Rows:
+    """An objective with an array; its value is the sum of an array that is read-only, else -1."""
+
+    def __init__(self, n):
+        self.rows = np.ones(n)
+
+    def __call__(self, trial):
+        return -1.0 if self.rows.flags.writeable else float(self.rows.sum())
+
+
+@on_processes
+def test_processes_share_the_arrays_of_an_objective_read_only(pool, tmp_path, monkeypatch):
+    monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
+    study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
+    with pool(2) as given:
+        study.optimize(Rows(10_000), 4, executor=given)
+    assert [trial.value for trial in study.trials] == [10_000.0] * 4
+    assert list(tmp_path.iterdir()) == [], "the file is gone after the call"
+
+
+def test_an_objective_that_only_the_pickler_of_the_executor_knows_goes_with_each_job():
+    offset = 1.0
+    study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
+    with Loky(1) as given:
+        study.optimize(lambda trial: trial.params["x"] + offset, 2, executor=given)
+    assert all(1.0 <= trial.value <= 2.0 for trial in study.trials)
+
+
+class Elsewhere:
+    """An executor whose workers have another file system; ``submit`` pickles as it would."""
+
+    n_workers = 1
+
+    def __init__(self, pool):
+        self.pool = pool
+        self.sizes = []
+
+    def submit(self, fn, /, *args):
+        self.sizes.append(len(pickle.dumps((fn, args))))
+        if len(self.sizes) == 2:  # the pool asks whether the worker can read the file
+            return ThreadPoolExecutor(1).submit(bool)
+        return self.pool.submit(fn, *args)
+
+
+def test_workers_that_cannot_read_the_file_are_sent_the_objective_with_each_job():
+    study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
+    with spawning(1) as processes:
+        elsewhere = Elsewhere(processes)
+        study.optimize(Rows(10_000), 2, executor=elsewhere)
+    assert [trial.value for trial in study.trials] == [-1.0] * 2, "a copy of their own"
+    assert elsewhere.sizes[1] < 1000 < 80_000 < min(elsewhere.sizes[2:])
 
 
 # --------------------------------------------------------------------------- whose executor it is
@@ -435,7 +500,7 @@ class Reference:
 
 @pytest.fixture
 def told():
-    """A log, and plugins that have the executor "told", which writes it and adopts lists."""
+    """A log, and plugins whose executor "told" writes it and takes lists for its framework."""
     log = []
 
     class Named(Told):
@@ -443,8 +508,8 @@ def told():
             super().__init__(log)
 
         @classmethod
-        def adopt(cls, given):
-            return cls() if isinstance(given, list) else None
+        def from_framework(cls, obj):
+            return cls() if isinstance(obj, list) else None
 
     class Plugin:
         @hookimpl
@@ -483,7 +548,7 @@ def test_an_executor_that_was_named_ends_what_runs_when_the_call_is_broken_off(t
     assert log[-2:] == ["terminate", "shutdown, cancel_futures=True"]
 
 
-def test_what_a_plugin_adopts_is_made_an_executor_for_the_call(told):
+def test_an_object_of_a_framework_is_made_an_executor_for_the_call(told):
     log, plugins = told
     grid_study(plugins).optimize(k_of, 6, executor=["of", "theirs"])
     assert log[-3:] == ["made", "put", "shutdown, cancel_futures=False"]
@@ -508,7 +573,7 @@ def test_an_executor_that_was_named_is_replaced_when_it_breaks():
             made.append(self)
 
         def submit(self, fn, /, *args):
-            if len(made) == 1 and args[1].number == 3:
+            if len(made) == 1 and len(args) == 2 and args[1].number == 3:
                 raise BrokenExecutor("gone")
             return super().submit(fn, *args)
 
@@ -558,33 +623,37 @@ class Bare:
 # --------------------------------------------------------------------------- sent once, in flight
 
 
-def test_what_is_shared_is_put_once_for_each_executor():
+def total(broadcast):
+    return sum(broadcast.value)
+
+
+def test_a_broadcast_is_put_once_for_each_executor():
     log = []
-    shared, other = Shared([1, 2]), Shared([1, 2])
-    with Workers(1, lambda: Told(log)) as team:
-        assert [team.submit(Job(0, sum, (shared,))).result() for _ in range(3)] == [3, 3, 3]
+    shared, other = Broadcast([1, 2]), Broadcast([1, 2])
+    with WorkerPool(1, lambda: Told(log)) as team:
+        assert [team.submit(Job(0, total, (shared,))).result() for _ in range(3)] == [3, 3, 3]
         assert log.count("put") == 1
-        assert team.submit(Job(0, sum, (other,))).result() == 3
+        assert team.submit(Job(0, total, (other,))).result() == 3
         assert log.count("put") == 2
         team.replace(BrokenExecutor())
-        assert team.submit(Job(0, sum, (shared,))).result() == 3
+        assert team.submit(Job(0, total, (shared,))).result() == 3
         assert log.count("put") == 3
 
 
-def test_what_is_shared_is_passed_as_it_is_where_nothing_can_be_put():
+def test_a_broadcast_is_passed_as_it_is_within_the_process():
     value = [1, 2]
-    with Workers(1) as team:
+    with WorkerPool(1) as team:
         assert not team.sends_once
-        assert team.submit(Job(0, lambda got: got is value, (Shared(value),))).result()
+        assert team.submit(Job(0, lambda got: got.value is value, (Broadcast(value),))).result()
 
 
 def test_how_many_jobs_fly_is_what_the_executor_says_unless_told():
     with Told([]) as pool, ThreadPoolExecutor(4) as plain:
         assert [n_workers(pool), n_workers(plain), n_workers(Bare())] == [3, 4, None]
-        assert [workers(pool, n).slots for n in (None, -1, -2, 1, 8)] == [3, 3, 2, 1, 8]
-        assert [workers(Bare(), n).slots for n in (None, 2)] == [1, 2]
-    assert workers(None, None).slots == 1
-    assert workers("told", None, lambda: Told([])).slots == 3
+        assert [make_pool(pool, n).slots for n in (None, -1, -2, 1, 8)] == [3, 3, 2, 1, 8]
+        assert [make_pool(Bare(), n).slots for n in (None, 2)] == [1, 2]
+    assert make_pool(None, None).slots == 1
+    assert make_pool("told", None, lambda: Told([])).slots == 3
 
 
 def test_an_executor_of_which_the_workers_cannot_be_counted_is_shut_down():
@@ -594,5 +663,5 @@ def test_an_executor_of_which_the_workers_cannot_be_counted_is_shut_down():
         raise OSError("no answer")
 
     with pytest.raises(OSError, match="no answer"):
-        Workers(count, lambda: Told(log))
+        WorkerPool(count, lambda: Told(log))
     assert log == ["made", "terminate", "shutdown, cancel_futures=True"]

@@ -21,11 +21,10 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.svm import SVC
 
 from tuneplug import Float, Int, Study, TrialState
-from tuneplug.execution import n_workers
+from tuneplug.execution import Broadcast, n_workers
 from tuneplug.plugins import Plugins
 from tuneplug.testing import ExecutorContract
 from tuneplug_sklearn import WarpedBayesSearchCV
-from tuneplug_sklearn.shipping import Shipment
 
 X, y = load_iris(return_X_y=True)
 ROWS, LABELS = np.arange(30.0).reshape(-1, 1), np.arange(30) % 2
@@ -167,13 +166,13 @@ def test_fits_have_a_native_thread_each(cluster):
 
 def test_the_data_of_a_search_are_sent_once(cluster, monkeypatch):
     sent = []
-    reduce = Shipment.__reduce_ex__
+    reduce = Broadcast.__reduce_ex__
 
     def counted(self, protocol):
         sent.append(protocol)
         return reduce(self, protocol)
 
-    monkeypatch.setattr(Shipment, "__reduce_ex__", counted)
+    monkeypatch.setattr(Broadcast, "__reduce_ex__", counted)
     grid(model(), range(12), executor=cluster).fit(ROWS, LABELS)
     assert 1 <= len(sent) <= 2  # Dask may try a second pickle for what the first cannot
 

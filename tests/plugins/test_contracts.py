@@ -21,7 +21,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from xgboost import XGBClassifier
 
 from tuneplug import Float, Study
-from tuneplug.execution import Inline
+from tuneplug.execution import SerialExecutor
 from tuneplug.plugins.converters import ScipyConverter
 from tuneplug.space.scaling import Linear, Log, ReverseLog
 from tuneplug.stopping import AsynchronousHalving, HyperbandRule, MedianRule
@@ -65,10 +65,10 @@ class TestStoppingRules(StoppingRuleContract):
         return request.param
 
 
-class TestInline(ExecutorContract):
+class TestSerialExecutor(ExecutorContract):
     @pytest.fixture
     def executor(self):
-        return Inline()
+        return SerialExecutor()
 
 
 class TestThreads(ExecutorContract):

@@ -252,6 +252,42 @@ def test_equal_configurations_have_equal_keys():
     assert len(set(keys)) == 200  # every row has a continuous coordinate of its own
 
 
+@SETTINGS
+@given(space=SPACES, seed=st.integers(0, 10))
+def test_locate_is_the_encoding_snapped_and_key_is_its_key(space, seed):
+    for u in rows_of(space, 4, seed):
+        configuration = space.decode(u)
+        point = space.locate(configuration)
+        assert point.shape == (space.n_dimensions,)
+        np.testing.assert_array_equal(point, space.snap(space.encode(configuration)))
+        np.testing.assert_array_equal(space.snap(point), point)
+        assert [space.key(configuration)] == space.keys(point)
+
+
+@SETTINGS
+@given(space=SPACES)
+def test_points_may_have_any_leading_shape(space):
+    U = rows_of(space, 6)
+    shape = (2, 3, space.n_dimensions)
+    snapped = space.snap(U)
+    np.testing.assert_array_equal(space.snap(U.reshape(shape)), snapped.reshape(shape))
+    np.testing.assert_array_equal(
+        space.active_mask(U.reshape(shape)), space.active_mask(U).reshape(shape)
+    )
+    assert space.keys(snapped.reshape(shape)) == space.keys(snapped)
+    for u, point, key in zip(U, snapped, space.keys(snapped), strict=True):
+        np.testing.assert_array_equal(space.snap(u), point)
+        np.testing.assert_array_equal(space.active_mask(u), space.active_mask(u[None, :])[0])
+        assert space.keys(point) == [key]
+
+
+def test_points_of_another_number_of_dimensions_are_refused():
+    space = SearchSpace(BOOSTER)
+    for operation in (space.snap, space.active_mask, space.keys):
+        with pytest.raises(ValueError, match="reshape"):
+            operation(np.zeros((2, 3)))
+
+
 def test_keys_do_not_see_inactive_coordinates():
     space = SearchSpace({"b": ["x", "y"], "c": Float(0, 1, when={"b": ["y"]})})
     x1, x2, y1, y2 = space.keys(space.snap(np.array([[0, 0.1], [0, 0.9], [1, 0.1], [1, 0.9]])))

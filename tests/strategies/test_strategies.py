@@ -452,7 +452,7 @@ def test_a_batch_is_spread(inference):
     taken, greedy = context.tried_keys(), []
     for number in range(8):
         greedy.append(maximize(score, study.space, taken, context.rng(number)))
-        taken.update(study.space.keys(greedy[-1][None, :]))
+        taken.update(study.space.keys(greedy[-1]))
     assert least_distance(batch) > 0.005
     assert least_distance(batch) > 5 * least_distance(np.array(greedy))
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import math
 import pickle
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,11 +26,14 @@ from tuneplug import (
     SpaceExhausted,
     Study,
     TrialError,
+    TrialResult,
     TrialState,
     UnknownNameError,
 )
+from tuneplug.stopping import Report
 from tuneplug.strategies import RandomSearch, Strategy, Suggestion
 
+ROOT = Path(__file__).parents[1]
 SPACE = {"x": Float(-2.0, 2.0), "n": Int(1, 100)}
 
 
@@ -465,6 +471,85 @@ def test_a_study_can_be_copied_and_pickled():
         assert "trials=9" in repr(twin)
 
 
+def assignments_to_results_of_trials():
+    """Return each assignment to an attribute of another object that results of trials have."""
+    names = {field.name for field in fields(TrialResult)}
+    for source in sorted([*ROOT.glob("src/**/*.py"), *ROOT.glob("integrations/**/*.py")]):
+        tree = ast.parse(source.read_text(encoding="utf-8"))
+        for function in ast.walk(tree):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            for node in ast.walk(function):
+                written = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+                if written and node.attr in names and ast.unparse(node.value) != "self":
+                    owner = ast.unparse(node.value).rpartition(".")[2]
+                    yield source.stem, function.name, owner
+
+
+def test_no_module_but_study_assigns_to_a_trial():
+    # A record of a plugin, a candidate of the search and a converted trial of Optuna's are others.
+    others = ("record", "candidate", "ours")
+    found = {a for a in assignments_to_results_of_trials() if a[2] not in others}
+    assert found == {("study", "finish", "mine")}
+
+
+def test_finish_records_a_result_as_it_is_and_once():
+    study = Study(SPACE, seed=0)
+    number = study.ask().number
+    reports = [Report(0, 3.0), Report(1, 2.0)]
+    result = TrialResult(
+        TrialState.STOPPED,
+        value=2.0,
+        variance=0.5,
+        reports=reports,
+        metric="loss",
+        direction="minimize",
+        stop_reason="enough",
+        started=10.0,
+        finished=12.5,
+    )
+    study.finish(number, result)
+    trial = study.trials[number]
+    recorded = {field.name: getattr(trial, field.name) for field in fields(TrialResult)}
+    assert recorded == {field.name: getattr(result, field.name) for field in fields(TrialResult)}
+    assert trial.duration == 2.5
+    with pytest.raises(TrialError, match="already ended: it is stopped"):
+        study.finish(number, result)
+    with pytest.raises(TrialError, match="trial 1 is not of this study"):
+        study.finish(1, result)
+
+
+def test_finish_takes_the_start_from_the_trial_and_the_end_from_the_clock():
+    study = Study(SPACE, seed=0)
+    begun = study.ask().started
+    study.finish(0, TrialResult(TrialState.FAILED, error="lost"))
+    trial = study.trials[0]
+    assert (trial.state, trial.error, trial.started) == (TrialState.FAILED, "lost", begun)
+    assert trial.finished >= begun
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"state": TrialState.RUNNING}, "state of an ended trial"),
+        ({"state": TrialState.COMPLETE}, "complete trial must have a finite value, but got None"),
+        ({"state": TrialState.STOPPED, "value": math.nan}, "finite value, but got nan"),
+        ({"state": TrialState.COMPLETE, "value": 1.0, "variance": -1.0}, "variance must be finite"),
+    ],
+)
+def test_an_impossible_result_is_refused(arguments, match):
+    with pytest.raises(ValueError, match=match):
+        TrialResult(**arguments)
+
+
+def test_the_first_reason_to_end_a_search_is_kept():
+    study = Study(SPACE, seed=0)
+    assert study.completion_reason is None
+    study.complete("timeout")
+    study.complete("callback")
+    assert study.completion_reason == "timeout"
+
+
 class Fixed(Strategy):
     """A strategy as an outsider would write it."""
 
@@ -479,6 +564,38 @@ def test_an_outsiders_strategy_is_used_and_its_values_are_made_python_ones():
     study.optimize(bowl, 3)
     assert [t.params for t in study.trials] == [{"x": 0.5, "n": n} for n in (1, 2, 3)]
     assert {type(v) for t in study.trials for v in t.params.values()} == {int, float}
+
+
+@pytest.mark.parametrize("strategy", ["random", "grid"])
+def test_ask_encodes_and_decodes_a_configuration_once(monkeypatch, strategy):
+    calls = []
+
+    def count(name):
+        original = getattr(SearchSpace, name)
+
+        def counted(space, argument):
+            calls.append(name)
+            return original(space, argument)
+
+        monkeypatch.setattr(SearchSpace, name, counted)
+
+    count("encode")
+    count("decode")
+    study = Study({**SPACE, "kind": ["a", "b"]}, strategy=strategy, seed=0)
+    for _ in range(5):
+        calls.clear()
+        study.tell(study.ask(), 0.0)
+        assert sorted(calls) == ["decode", "encode"]
+
+
+def test_the_point_of_a_configuration_of_the_users_is_the_one_of_its_params():
+    space = SearchSpace({**SPACE, "kind": [1, "b"]})
+    study = Study(space, strategy="random", seed=0)
+    study.enqueue({"kind": 1, "n": np.int32(7), "x": np.float32(0.1)})
+    trial = study.ask()
+    assert list(trial.params) == ["x", "n", "kind"]
+    assert [type(value) for value in trial.params.values()] == [float, int, int]
+    assert trial.point.tobytes() == space.locate(trial.params).tobytes()
 
 
 def test_a_pickle_leaves_out_the_limits_that_ended_trials_were_held_to():

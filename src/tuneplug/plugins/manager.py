@@ -244,18 +244,18 @@ class Plugins:
         Parameters
         ----------
         executor : str, object or None
-            The name of an executor, something that a plugin's executor adopts, such as a client of
-            a cluster, or an executor as it is.
+            The name of an executor, an object that ``from_framework`` of a plugin's executor
+            accepts, such as a client of a cluster, or an executor.
         """
         if executor is None:
             return None
         if isinstance(executor, str):
             return partial(self.create, "executor", executor)
         for (owner, cls), *_ in self._found("executor").values():
-            adopt = getattr(cls, "adopt", None)
+            from_framework = getattr(cls, "from_framework", None)
             with self._isolated(self._records[owner]):
-                if adopt is not None and adopt(executor) is not None:
-                    return partial(adopt, executor)
+                if from_framework is not None and from_framework(executor) is not None:
+                    return partial(from_framework, executor)
         return None
 
     def matching(self, kind: str, *things: Any) -> list[Any]:

@@ -291,11 +291,41 @@ class SearchSpace:
         # The digits of a number are kept: the way through the cube may change the last one.
         return {k: type(v)(params[k]) if type(v) in (int, float) else v for k, v in own.items()}
 
+    def locate(self, params: Mapping[str, Any]) -> FloatArray:
+        """Return the point of the cube that stands for a configuration, shape (d,).
+
+        It is the encoded configuration, snapped: ``Trial.point`` is ``locate(trial.params)``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As ``encode`` does.
+        """
+        return self.snap(self.encode(params))
+
+    def key(self, params: Mapping[str, Any]) -> bytes:
+        """Return the hashable key of a configuration: equal configurations have equal keys.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As ``encode`` does.
+        """
+        return self.keys(self.locate(params))[0]
+
     def snap(self, U: FloatArray) -> FloatArray:
-        """Move rows, shape (n, d), to the places at which their configurations sit.
+        """Move points, shape (..., d), to the points that stand for their configurations.
 
         ``snap(U)`` decodes to the same configurations as U and equals the encoding of them.
         """
+        return self._snap_rows(self._as_rows(U)).reshape(np.shape(U))
+
+    def _as_rows(self, U: FloatArray) -> FloatArray:
+        """Return points of shape (..., d) as rows, shape (n, d)."""
+        points = np.asarray(U, dtype=np.float64)
+        return points.reshape(math.prod(points.shape[:-1]), self.n_dimensions)
+
+    def _snap_rows(self, U: FloatArray) -> FloatArray:
         snapped = self._snap_columns(U)
         snapped = np.where(self._used(snapped), snapped, INACTIVE_COORDINATE)
         for number in self._overlapping:
@@ -306,8 +336,8 @@ class SearchSpace:
         return snapped
 
     def active_mask(self, U: FloatArray) -> BoolArray:
-        """Return which coordinates of rows, shape (n, d), bear on their configurations."""
-        return self._used(self._snap_columns(U))
+        """Return which coordinates of points, shape (..., d), bear on their configurations."""
+        return self._used(self._snap_columns(self._as_rows(U))).reshape(np.shape(U))
 
     def _used(self, snapped: FloatArray) -> BoolArray:
         active = self._active(snapped)
@@ -341,8 +371,11 @@ class SearchSpace:
         return active
 
     def keys(self, U: FloatArray) -> list[bytes]:
-        """Return a hashable key for each snapped row: equal configurations have equal keys."""
-        rounded = np.ascontiguousarray(np.round(U, KEY_DIGITS) + 0.0)
+        """Return the hashable keys of snapped points, shape (..., d), as one flat list.
+
+        Equal configurations have equal keys.  The list of one point has one key.
+        """
+        rounded = np.ascontiguousarray(np.round(self._as_rows(U), KEY_DIGITS) + 0.0)
         return [row.tobytes() for row in rounded]
 
     # ------------------------------------------------------------------ going through
@@ -378,7 +411,7 @@ class SearchSpace:
                 if self.n_subspaces > 1:
                     rows[:, 0] = self._subspace.points()[number]
                 rows[:, order] = np.array(block)
-                rows = self.snap(rows)
+                rows = self._snap_rows(rows)
                 for key, row in zip(self.keys(rows), rows, strict=True):
                     if key not in seen:
                         seen.add(key)

@@ -15,7 +15,7 @@ import numpy as np
 
 from tuneplug._typing import FloatArray, IndexArray
 from tuneplug.errors import check_count
-from tuneplug.trial import History, Trial, TrialState
+from tuneplug.trial import History, Trial, TrialResult, TrialState
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, StopThresholds
 
 __all__ = [
@@ -124,7 +124,7 @@ def protected_losses(
     return np.asarray(np.where(np.isnan(losses), -np.inf, losses).max(axis=0))
 
 
-def early_stop_variance(trial: Trial, history: History) -> float:
+def early_stop_variance(trial: Trial | TrialResult, history: History) -> float:
     """Return the variance that the value of a stopped trial has for the steps it did not run.
 
     That is a share of the variance of all complete trials: the mean squared way that complete fits

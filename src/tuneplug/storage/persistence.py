@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tuneplug.errors import ConcurrentStudyError, SpaceError, StorageError
@@ -71,7 +72,7 @@ class StudyPersistence:
                     "has it, or the study another name"
                 ) from None
             if trial.state is TrialState.RUNNING:
-                trial.state, trial.error = TrialState.FAILED, INTERRUPTED
+                trial = replace(trial, state=TrialState.FAILED, error=INTERRUPTED)
                 self.write(trial)
             trials.append(trial)
         return trials

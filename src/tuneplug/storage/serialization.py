@@ -59,12 +59,12 @@ def from_record(record: TrialRecord, space: SearchSpace) -> Trial:
     ValueError
         If its configuration is not in the space.
     """
-    params = {name: _value(name, kept, space) for name, kept in record["params"].items()}
-    unit = space.snap(space.encode(params)[None, :])[0]
+    kept = {name: _value(name, value, space) for name, value in record["params"].items()}
+    params = space.canonical(kept)
     return Trial(
         record["number"],
-        space.canonical(params),
-        unit,
+        params,
+        space.locate(params),
         state=TrialState(record["state"]),
         reports=[Report(*report) for report in record["reports"]],
         **{name: record[name] for name in PLAIN},

@@ -38,12 +38,29 @@ class Suggestion:
     expected_improvement : float or None
         By how much it is expected to beat the best, in units of the distance between the median
         and the best loss seen; None where the strategy does not know.
+    decoded : bool
+        Whether ``params`` is what ``SearchSpace.decode`` returned, unchanged.  If False, the study
+        brings it into the order and types of the space.
     """
 
     params: dict[str, Any]
     resource: int | None = None
     origin: str = ""
     expected_improvement: float | None = None
+    decoded: bool = False
+
+    @classmethod
+    def from_point(
+        cls,
+        space: SearchSpace,
+        point: FloatArray,
+        *,
+        origin: str = "",
+        expected_improvement: float | None = None,
+    ) -> Suggestion:
+        """Return the suggestion of the configuration at a point of the cube, shape (d,)."""
+        params = space.decode(point)
+        return cls(params, origin=origin, expected_improvement=expected_improvement, decoded=True)
 
 
 @dataclass(frozen=True)
@@ -171,5 +188,5 @@ def sample_untried(
                 return np.asarray(row)
     if not listed:
         return None
-    free = [row for row in space.rows() if space.keys(row[None, :])[0] not in taken]
+    free = [row for row in space.rows() if space.keys(row)[0] not in taken]
     return free[rng.integers(len(free))] if free else None

@@ -114,7 +114,7 @@ class BayesianSearch(Strategy):
                 row, origin, gain = sample_untried(space, taken, rng), "random", None
                 if row is None:
                     return
-            yield Suggestion(space.decode(row), origin=origin, expected_improvement=gain)
+            yield Suggestion.from_point(space, row, origin=origin, expected_improvement=gain)
             running.append(row)
             if not self.allow_repeats:
                 taken.update(space.keys(row[None, :]))

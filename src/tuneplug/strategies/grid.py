@@ -35,9 +35,9 @@ class GridSearch(Strategy):
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
         taken = context.tried_keys()
         free = (
-            Suggestion(context.space.decode(row), origin="grid")
+            Suggestion.from_point(context.space, row, origin="grid")
             for row in context.space.rows(self.levels)
-            if context.space.keys(row[None, :])[0] not in taken
+            if context.space.keys(row)[0] not in taken
         )
         return take_suggestions(free, context, n, whole="the grid's")
 

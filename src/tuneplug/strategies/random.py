@@ -37,7 +37,7 @@ class RandomSearch(Strategy):
         taken = set() if self.allow_repeats else context.tried_keys()
         number = len(context.history)
         while (row := sample_untried(context.space, taken, context.rng(number))) is not None:
-            yield Suggestion(context.space.decode(row), origin="random")
+            yield Suggestion.from_point(context.space, row, origin="random")
             number += 1
             if not self.allow_repeats:
-                taken.update(context.space.keys(row[None, :]))
+                taken.update(context.space.keys(row))

@@ -8,8 +8,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tuneplug.errors import AllTrialsFailedError, NoCompletedTrialError, SpaceExhausted
-from tuneplug.execution import BROKEN_OFF, Job, Outcome, Shared, Workers, drive, evaluate
-from tuneplug.trial import Trial, TrialState
+from tuneplug.execution import (
+    INTERRUPTED_MESSAGE,
+    Broadcast,
+    Job,
+    WorkerPool,
+    run_jobs,
+    run_objective,
+)
+from tuneplug.trial import Trial, TrialResult, TrialState
 
 if TYPE_CHECKING:
     from tuneplug.study import Study
@@ -45,7 +52,7 @@ class OptimizeLoop:
         n_trials: int | None,
         timeout: float | None,
     ) -> None:
-        self._study, self._objective, self._n_trials = study, Shared(objective), n_trials
+        self._study, self._objective, self._n_trials = study, Broadcast(objective), n_trials
         self._first = len(study.history)
         self._deadline = None if timeout is None else time.time() + timeout
         self.exhausted: str | None = None
@@ -54,14 +61,14 @@ class OptimizeLoop:
     def _trials(self) -> list[Trial]:
         return self._study.history[self._first :]
 
-    def on(self, crew: Workers) -> None:
-        """Run the trials; those that are running when an error ends that have failed."""
+    def run(self, pool: WorkerPool) -> None:
+        """Run the trials; if an error ends the run, trials that are still running have failed."""
         try:
-            drive(crew, self._next_job, self._record, self._lose)
+            run_jobs(pool, self._next_job, self._record, self._record_failure)
         except BaseException:
             for trial in self._trials:
                 if not trial.state.ended:
-                    self._study.fail(trial, BROKEN_OFF)
+                    self._study.fail(trial, INTERRUPTED_MESSAGE)
             raise
 
     def _next_job(self) -> Job | None:
@@ -77,21 +84,12 @@ class OptimizeLoop:
             self.exhausted = f"{error} The search ends after {n_begun}{planned} trials."
             return None
         trial.deadline = self._deadline
-        return Job(trial.number, evaluate, (self._objective, trial))
+        return Job(trial.number, _run_broadcast, (self._objective, trial))
 
-    def _record(self, _: Job, outcome: Outcome) -> None:
-        trial = outcome.trial
-        if outcome.error is not None:
-            self._study.fail(trial, outcome.error)
-            return
-        try:
-            value = trial.resolve_value(outcome.value)
-        except TypeError as error:
-            self._study.fail(trial, str(error))
-        else:
-            self._study.tell(trial, value)
+    def _record(self, job: Job, result: TrialResult) -> None:
+        self._study.finish(job.args[1].number, result)
 
-    def _lose(self, job: Job, why: str) -> None:
+    def _record_failure(self, job: Job, why: str) -> None:
         self._study.fail(job.args[1], why)
 
     def raise_if_none_completed(self) -> None:
@@ -118,3 +116,8 @@ class OptimizeLoop:
                 for error, count in errors.most_common(N_TRACEBACKS)
             )
             raise AllTrialsFailedError(f"all {len(trials)} trials failed.\n{shown}")
+
+
+def _run_broadcast(objective: Broadcast, trial: Trial) -> TrialResult:
+    """Run the objective on a worker."""
+    return run_objective(objective.value, trial)

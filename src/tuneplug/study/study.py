@@ -19,7 +19,7 @@ from tuneplug.errors import (
     TrialError,
     check_count,
 )
-from tuneplug.execution import Executor, workers
+from tuneplug.execution import Executor, make_pool
 from tuneplug.plugins.manager import Plugins
 from tuneplug.space import SearchSpace
 from tuneplug.space.parameters import ScalingRecord
@@ -31,7 +31,7 @@ from tuneplug.strategies.base import Context, Strategy, Suggestion
 from tuneplug.strategies.warps import WarpCurve
 from tuneplug.study.dataframe import to_frame
 from tuneplug.study.optimize import OptimizeLoop
-from tuneplug.trial import Direction, History, Observation, Trial, TrialState, as_real
+from tuneplug.trial import Direction, History, Observation, Trial, TrialResult, TrialState, as_real
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,14 +199,11 @@ class Study:
             If it is not a configuration of the space.
         """
         try:
-            key = self._key(params)
+            key = self.space.key(params)
         except ValueError as error:
             raise ValueError(f"{params!r} is not in the space: {error}") from None
         if key not in self._context().tried_keys():
             self._enqueued.setdefault(key, dict(params))
-
-    def _key(self, params: Mapping[str, Any]) -> bytes:
-        return self.space.keys(self.space.snap(self.space.encode(params)[None, :]))[0]
 
     def ask(self, *, lag: int = 0) -> Trial:
         """Start the next trial.
@@ -230,13 +227,13 @@ class Study:
 
     def _start(self, suggestion: Suggestion, seen: History) -> Trial:
         params = suggestion.params
-        point = self.space.snap(self.space.encode(params)[None, :])[0]
-        configuration = self.space.canonical(params)
+        if not suggestion.decoded:
+            params = self.space.canonical(params)
         number = len(self.history)
         trial = Trial(
             number,
-            configuration,
-            point,
+            params,
+            self.space.locate(params),
             suggestion.origin,
             started=time.time(),
             expected_improvement=suggestion.expected_improvement,
@@ -275,8 +272,7 @@ class Study:
         number = as_real(value)
         if not math.isfinite(number):
             raise ValueError(f"the value of an earlier result must be finite, but got {value!r}")
-        point = self.space.snap(self.space.encode(params)[None, :])[0]
-        self._prior += (Observation(point, self.history.sign * number),)
+        self._prior += (Observation(self.space.locate(params), self.history.sign * number),)
 
     def tell(self, trial: Trial, value: float, *, variance: float | None = None) -> None:
         """Record the value of the objective; the trial ends COMPLETE.
@@ -293,8 +289,8 @@ class Study:
             In the user's units and direction.
         variance : float, optional
             Variance of the value around the true objective, on top of the noise that the Bayesian
-            strategy learns.  None, for a trial that was stopped: what its end is uncertain by, from
-            how far complete ones still went after the step at which it was stopped.
+            strategy learns.  If None and the trial was stopped early, it is estimated from how much
+            the metric of complete trials still changed after that step.
 
         Raises
         ------
@@ -303,18 +299,8 @@ class Study:
         TrialError
             If the trial is not of this study, or has ended.
         """
-        mine = self._running(trial)
-        number = trial.resolve_value(value)
-        if variance is not None and not (math.isfinite(variance) and variance >= 0):
-            raise ValueError(f"variance must be finite and not negative, but got {variance!r}")
-        if not math.isfinite(number) and not trial.stop_reason:
-            self.fail(trial, f"the objective must be finite, but got {number!r}")
-            return
-        if trial.stop_reason and trial.reports and variance is None:
-            variance = early_stop_variance(trial, self.history)
-        if math.isfinite(number):
-            mine.value, mine.variance = number, variance
-        self._end(mine, trial, TrialState.STOPPED if trial.stop_reason else TrialState.COMPLETE)
+        self._check_running(trial)
+        self.finish(trial.number, trial.resolve(value, variance))
 
     def fail(self, trial: Trial, error: str | BaseException) -> None:
         """Record that the trial failed, and why.
@@ -324,26 +310,55 @@ class Study:
         TrialError
             If the trial is not of this study, or has ended.
         """
-        mine = self._running(trial)
-        mine.error = error if isinstance(error, str) else repr(error)
-        self._end(mine, trial, TrialState.FAILED)
+        self._check_running(trial)
+        text = error if isinstance(error, str) else repr(error)
+        self.finish(trial.number, trial.result(TrialState.FAILED, error=text))
 
-    def _running(self, trial: Trial) -> Trial:
-        number = trial.number
-        known = number < len(self.history)
-        if not known or not np.array_equal(self.history[number].point, trial.point):
+    def _check_running(self, trial: Trial) -> None:
+        if not np.array_equal(self._known(trial.number).point, trial.point):
+            raise TrialError(f"trial {trial.number} is not of this study")
+        self._running(trial.number)
+
+    def _known(self, number: int) -> Trial:
+        if not 0 <= number < len(self.history):
             raise TrialError(f"trial {number} is not of this study")
-        mine = self.history[number]
+        return self.history[number]
+
+    def _running(self, number: int) -> Trial:
+        mine = self._known(number)
         if mine.state.ended:
             raise TrialError(f"trial {number} has already ended: it is {mine.state.value}")
         return mine
 
-    def _end(self, mine: Trial, told: Trial, state: TrialState) -> None:
-        mine.reports, mine.stop_reason = told.reports, told.stop_reason
-        mine.metric, mine.direction = told.metric, told.direction
-        mine.started = told.started
-        mine.finished = time.time() if told.finished is None else told.finished
-        mine.state = state
+    def finish(self, number: int, result: TrialResult) -> None:
+        """Record the result of a running trial, store it and notify observers.
+
+        ``tell`` and ``fail`` build the result from a trial; this method is for code that collects
+        results itself.  It alone changes a trial of the history.
+
+        Raises
+        ------
+        TrialError
+            If the study has no trial of that number, or the trial has ended.
+        """
+        mine = self._running(number)
+        mine.value, mine.variance = result.value, self._variance_of(result)
+        mine.reports, mine.stop_reason = list(result.reports), result.stop_reason
+        mine.metric, mine.direction = result.metric, result.direction
+        mine.error = result.error
+        if result.started is not None:
+            mine.started = result.started
+        mine.finished = time.time() if result.finished is None else result.finished
+        mine.state = result.state
+        self._notify_of_end(mine)
+
+    def _variance_of(self, result: TrialResult) -> float | None:
+        stopped = result.state is TrialState.STOPPED and result.value is not None
+        if result.variance is None and stopped and result.reports:
+            return early_stop_variance(result, self.history)
+        return result.variance
+
+    def _notify_of_end(self, mine: Trial) -> None:
         self._keep(mine)
         if mine.reports:
             self.plugins.notify(
@@ -354,6 +369,10 @@ class Study:
     def _keep(self, trial: Trial) -> None:
         if self._persistence is not None:
             self._persistence.write(trial)
+
+    def complete(self, reason: str) -> None:
+        """Record why the search ended before its budget was spent; the first reason is kept."""
+        self.completion_reason = self.completion_reason or reason
 
     # ------------------------------------------------------------------ running an objective
 
@@ -384,7 +403,8 @@ class Study:
         executor : str or object with ``submit``, optional
             Where to run trials.  A name such as ``"dask"`` or ``"ray"``, or something that a plugin
             knows such as a client of Dask, is made an executor for the time of the call; one that
-            is given stays open.  Process pools need a picklable objective.
+            is given stays open.  Process pools need a picklable objective; arrays that it refers to
+            are read-only on them, as they share the memory.
         timeout : float, optional
             Seconds after which no trial is started; running ones are told by
             ``trial.should_stop()`` and end STOPPED if they ask.
@@ -408,8 +428,8 @@ class Study:
         run = OptimizeLoop(self, objective, n_trials, timeout)
         if n_trials is not None:
             self._budget = max(self._budget or 0, len(self.history) + n_trials)
-        with workers(executor, n_jobs, make) as crew, self.running():
-            run.on(crew)
+        with make_pool(executor, n_jobs, make) as pool, self.running():
+            run.run(pool)
         if run.exhausted is not None:
             warnings.warn(run.exhausted, UserWarning, stacklevel=2)
         run.raise_if_none_completed()

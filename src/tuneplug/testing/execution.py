@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tuneplug.execution import Inline, n_workers
+from tuneplug.execution import SerialExecutor, n_workers
 from tuneplug.space.parameters import Float
 from tuneplug.study import Study
 from tuneplug.trial import Trial, TrialState
@@ -84,11 +84,11 @@ class ExecutorContract:
         del sent
         assert executor.submit(_length, values, 0).result() == 1000
 
-    def test_it_adopts_nothing_of_anyone_else(self, executor: Any) -> None:
-        if not hasattr(executor, "adopt"):
-            pytest.skip("it adopts nothing")
-        for other in (None, 1, "name", object(), Inline()):
-            assert type(executor).adopt(other) is None
+    def test_from_framework_returns_none_for_other_objects(self, executor: Any) -> None:
+        if not hasattr(executor, "from_framework"):
+            pytest.skip("it has no from_framework")
+        for other in (None, 1, "name", object(), SerialExecutor()):
+            assert type(executor).from_framework(other) is None
 
     def test_it_is_shut_down_as_often_as_you_like(self, executor: Any) -> None:
         if not hasattr(executor, "shutdown"):

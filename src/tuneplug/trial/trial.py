@@ -15,7 +15,15 @@ import numpy as np
 from tuneplug._typing import FloatArray
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report, StopThresholds
 
-__all__ = ["Direction", "History", "Observation", "Trial", "TrialState", "as_real"]
+__all__ = [
+    "Direction",
+    "History",
+    "Observation",
+    "Trial",
+    "TrialResult",
+    "TrialState",
+    "as_real",
+]
 
 
 Direction = Literal["minimize", "maximize"]
@@ -33,6 +41,69 @@ class TrialState(Enum):
     def ended(self) -> bool:
         """Whether nothing more can happen to the trial."""
         return self is not TrialState.RUNNING
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """The result of a trial: what ``Study.finish`` records.
+
+    Attributes
+    ----------
+    state : TrialState
+        COMPLETE, STOPPED or FAILED.
+    value : float or None
+        The objective, in the user's units and direction; a complete trial has one.
+    variance : float or None
+        Variance of ``value`` around the true objective.  If None, it is unknown; of a stopped trial
+        with reports the study then estimates it.
+    reports : sequence of Report
+        Intermediate values, in the order reported.
+    metric : str or None
+        Name of the reported metric, if known.
+    direction : {"minimize", "maximize"} or None
+        Direction of the reported metric.  If None, it is minimized.
+    stop_reason : str or None
+        Why the trial was stopped.
+    error : str or None
+        Why the trial failed: a traceback or a message.
+    started, finished : float or None
+        Seconds since the epoch.  If ``started`` is None, the trial started when it was asked for.
+        If ``finished`` is None, it ends when the result is recorded.
+
+    Raises
+    ------
+    ValueError
+        If the state is RUNNING, a complete trial has no value, or a value or variance is not finite
+        or a variance negative.
+    """
+
+    state: TrialState
+    value: float | None = None
+    variance: float | None = None
+    reports: Sequence[Report] = ()
+    metric: str | None = None
+    direction: Direction | None = None
+    stop_reason: str | None = None
+    error: str | None = None
+    started: float | None = None
+    finished: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.state.ended:
+            raise ValueError(
+                f"a result must have the state of an ended trial, but got {self.state}"
+            )
+        known = self.value is not None and math.isfinite(self.value)
+        if not known and (self.value is not None or self.state is TrialState.COMPLETE):
+            raise ValueError(
+                f"a {self.state.value} trial must have a finite value, but got {self.value!r}: "
+                "record it as FAILED"
+            )
+        _check_variance(self.variance)
+
+    def curves(self, sign: float = 1.0) -> dict[CurveKey, LearningCurve]:
+        """Return the curves of the reports, by metric and fold; see ``Trial.curves``."""
+        return _curves(self, sign)
 
 
 @dataclass(eq=False)
@@ -147,6 +218,51 @@ class Trial:
         reported = [report.value for report in self.reports if math.isfinite(report.value)]
         return number if math.isfinite(number) or not reported else reported[-1]
 
+    def resolve(self, returned: Any, variance: float | None = None) -> TrialResult:
+        """Return the result that a returned value gives this trial.
+
+        It is STOPPED if ``should_stop()`` has been True, with the value of ``resolve_value`` or
+        none. Otherwise it is COMPLETE, or FAILED if the value is not finite.
+
+        Raises
+        ------
+        TypeError
+            If the value is not a real number.
+        ValueError
+            If the variance is negative or not finite.
+        """
+        value = self.resolve_value(returned)
+        _check_variance(variance)
+        if math.isfinite(value):
+            state = TrialState.STOPPED if self.stop_reason else TrialState.COMPLETE
+            return self.result(state, value=value, variance=variance)
+        if self.stop_reason:
+            return self.result(TrialState.STOPPED)
+        error = f"the objective must be finite, but got {value!r}"
+        return self.result(TrialState.FAILED, error=error)
+
+    def result(
+        self,
+        state: TrialState,
+        *,
+        value: float | None = None,
+        variance: float | None = None,
+        error: str | None = None,
+    ) -> TrialResult:
+        """Return the result of this trial in a final state, with its reports so far."""
+        return TrialResult(
+            state,
+            value,
+            variance,
+            tuple(self.reports),
+            self.metric,
+            self.direction,
+            self.stop_reason,
+            error,
+            self.started,
+            self.finished,
+        )
+
     def start_fold(self, step: int = 0) -> int:
         """Return the fold that a fit which begins with this step reports to.
 
@@ -182,16 +298,7 @@ class Trial:
         """
         if self._curves is not None:
             return self._curves
-        complete = self.state is TrialState.COMPLETE
-        outcome = sign * self.value if complete and self.value is not None else None
-        found = {}
-        for fold in dict.fromkeys(report.fold for report in self.reports):
-            found[self.metric, fold] = LearningCurve.from_reports(
-                [report for report in self.reports if report.fold == fold],
-                -1.0 if self.direction == "maximize" else 1.0,
-                complete=complete or fold != self.reports[-1].fold,
-                outcome=outcome,
-            )
+        found = _curves(self, sign)
         if self.state.ended:
             self._curves = found
         return found
@@ -210,6 +317,25 @@ class Trial:
         if self.started is None or self.finished is None:
             return None
         return self.finished - self.started
+
+
+def _curves(trial: Trial | TrialResult, sign: float) -> dict[CurveKey, LearningCurve]:
+    complete = trial.state is TrialState.COMPLETE
+    outcome = sign * trial.value if complete and trial.value is not None else None
+    found = {}
+    for fold in dict.fromkeys(report.fold for report in trial.reports):
+        found[trial.metric, fold] = LearningCurve.from_reports(
+            [report for report in trial.reports if report.fold == fold],
+            -1.0 if trial.direction == "maximize" else 1.0,
+            complete=complete or fold != trial.reports[-1].fold,
+            outcome=outcome,
+        )
+    return found
+
+
+def _check_variance(variance: float | None) -> None:
+    if variance is not None and not (math.isfinite(variance) and variance >= 0):
+        raise ValueError(f"variance must be finite and not negative, but got {variance!r}")
 
 
 def as_real(value: Any) -> float:

@@ -18,7 +18,7 @@ from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeClassifier
 
 from tuneplug import Study
-from tuneplug.execution import Inline, n_workers
+from tuneplug.execution import SerialExecutor, n_workers
 from tuneplug.plugins import Plugins
 from tuneplug_dask import DaskExecutor
 from tuneplug_sklearn import WarpedBayesSearchCV
@@ -180,15 +180,15 @@ def test_what_belongs_to_dask_can_be_given_as_it_is(client, kind):
 
 def test_options_of_an_executor_of_dask_go_with_it(client):
     pool = client.get_executor(workers=["nobody"], allow_other_workers=True)
-    adopted = DaskExecutor.adopt(pool)
+    adopted = DaskExecutor.from_framework(pool)
     assert adopted._pool is pool
     assert adopted.submit(int).result() == 0
 
 
 def test_clients_and_executors_of_others_are_not_adopted():
     with ThreadPoolExecutor(1) as threads:
-        for other in (threads, Inline(), "dask", None):
-            assert DaskExecutor.adopt(other) is None
+        for other in (threads, SerialExecutor(), "dask", None):
+            assert DaskExecutor.from_framework(other) is None
 
 
 def test_equal_calls_are_made_as_often_as_they_are_submitted(client):
@@ -270,4 +270,4 @@ def test_a_search_within_a_task_lends_its_thread_to_its_fits():
 
 def test_where_there_is_no_dask_nothing_is_adopted(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    assert DaskExecutor.adopt(object()) is None
+    assert DaskExecutor.from_framework(object()) is None

@@ -71,10 +71,10 @@ def test_a_fit_has_as_many_native_threads_as_it_has_cores():
 def test_joblibs_backend_is_adopted_with_its_options():
     from ray.util.joblib.ray_backend import RayBackend
 
-    adopted = RayExecutor.adopt(RayBackend(ray_remote_args={"num_cpus": 2}))
+    adopted = RayExecutor.from_framework(RayBackend(ray_remote_args={"num_cpus": 2}))
     assert n_workers(adopted) == 1
-    assert n_workers(RayExecutor.adopt(RayBackend())) == 2
-    assert RayExecutor.adopt(object()) is None
+    assert n_workers(RayExecutor.from_framework(RayBackend())) == 2
+    assert RayExecutor.from_framework(object()) is None
 
 
 @pytest.mark.usefixtures("running")

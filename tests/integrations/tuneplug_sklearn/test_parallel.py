@@ -84,12 +84,12 @@ def outcome(search):
 
 @pytest.fixture
 def shuffled(monkeypatch):
-    """Replaces the driver by one whose fits end in an order of their own; tells how many fly."""
+    """Replaces ``run_jobs`` by a loop whose fits end in random order; returns how many fly."""
 
     def replace(seed, slots):
         in_flight = []
 
-        def drive(workers, next_job, done, lost):
+        def run_jobs(pool, next_job, on_result, on_failure):
             rng, flying = np.random.default_rng(seed), []
             while True:
                 while len(flying) < slots and (job := next_job()) is not None:
@@ -98,9 +98,9 @@ def shuffled(monkeypatch):
                 if not flying:
                     return
                 job = flying.pop(rng.integers(len(flying)))
-                done(job, job.call(*job.args))
+                on_result(job, job.call(*job.args))
 
-        monkeypatch.setattr(search_module, "drive", drive)
+        monkeypatch.setattr(search_module, "run_jobs", run_jobs)
         return in_flight
 
     return replace
@@ -564,8 +564,8 @@ class Breaking:
         self.pool, self.left = pool, after
 
     def submit(self, fn, *args):
-        if fn is executors._this_process:
-            return ThreadPoolExecutor(1).submit(fn, *args)
+        if not args:  # the pool asks where jobs run
+            return ThreadPoolExecutor(1).submit(fn)
         self.left -= 1
         if self.left < 0:
             raise BrokenExecutor("a child process terminated abruptly")

@@ -25,8 +25,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
-from tuneplug import Float, Int, NoCompletedTrialError, Trial
+from tuneplug import Float, Int, NoCompletedTrialError, Trial, TrialState
 from tuneplug.monitoring import FitMonitor, MonitoredFit
+from tuneplug.plugins import Plugins, hookimpl
 from tuneplug.stopping import MedianRule, StoppingRule
 from tuneplug.strategies import BayesianSearch, HyperbandSearch
 from tuneplug_sklearn import WarpedBayesSearchCV
@@ -159,6 +160,34 @@ def test_the_surrogate_gets_the_last_score_of_a_stopped_candidate_with_more_nois
         assert trial.value <= worst + 0.5
         assert trial.variance > 0
     assert {t.variance for t in trials if t.state.value == "complete"} == {None}
+
+
+def score_of_whole_fits(model, X, y):
+    return model.score(X, y) if model.done_ == model.n_steps else np.nan
+
+
+def test_observers_get_the_reports_of_a_stopped_candidate_without_a_score():
+    finished, reported = {}, {}
+
+    class Observer:
+        @hookimpl
+        def tuneplug_trial_finished(self, trial):
+            finished[trial.number] = (trial.state, trial.value, list(trial.reports))
+
+        @hookimpl
+        def tuneplug_trial_reported(self, trial, reports):
+            reported[trial.number] = list(reports)
+
+    plugins = Plugins()
+    plugins.register(Observer())
+    search = descended(scoring=score_of_whole_fits, plugins=plugins)
+    trials = search.study_.trials
+    cut = [trial for trial in trials if trial.state is TrialState.STOPPED]
+    assert len(cut) >= 3
+    assert {trial.value for trial in cut} == {None}
+    assert all(trial.reports for trial in cut)
+    assert finished == {t.number: (t.state, t.value, t.reports) for t in trials}
+    assert reported == {t.number: t.reports for t in trials}
 
 
 def test_what_was_saved_is_told(stopped, capsys):

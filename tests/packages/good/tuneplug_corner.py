@@ -20,7 +20,7 @@ class Corner(Strategy):
 
     def suggest(self, context, n):
         found = RandomSearch().suggest(context, n)
-        halves = [context.space.snap(0.5 * context.space.encode(s.params)[None])[0] for s in found]
+        halves = [0.5 * context.space.locate(s.params) for s in found]
         return [Suggestion(context.space.decode(u), origin="corner") for u in halves]
 
 

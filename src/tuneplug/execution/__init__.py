@@ -1,0 +1,27 @@
+"""Running trials: executors, pools of workers, and the loop that keeps them busy."""
+
+from tuneplug.execution.broadcast import Broadcast
+from tuneplug.execution.executors import (
+    Executor,
+    Future,
+    SerialExecutor,
+    n_workers,
+    resolve_n_jobs,
+)
+from tuneplug.execution.jobs import INTERRUPTED_MESSAGE, Job, run_jobs, run_objective
+from tuneplug.execution.pool import WorkerPool, make_pool
+
+__all__ = [
+    "INTERRUPTED_MESSAGE",
+    "Broadcast",
+    "Executor",
+    "Future",
+    "Job",
+    "SerialExecutor",
+    "WorkerPool",
+    "make_pool",
+    "n_workers",
+    "resolve_n_jobs",
+    "run_jobs",
+    "run_objective",
+]

@@ -1,0 +1,152 @@
+"""Run jobs on a pool of workers until none is left.
+
+No worker waits for another: when a job ends, the next one is submitted.
+
+A worker that dies (killed, out of memory) breaks a whole process pool.  The pool is then replaced,
+and the jobs that were in flight run again, one at a time, so that the job at fault is identified: a
+job that is lost again while it runs alone is given up.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Hashable
+from concurrent.futures import BrokenExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tuneplug.execution.pool import WorkerPool
+from tuneplug.trial import Trial, TrialResult, TrialState
+
+__all__ = ["INTERRUPTED_MESSAGE", "Job", "run_jobs", "run_objective"]
+
+#: The error of a trial that was running when its search was interrupted starts with this text.
+INTERRUPTED_MESSAGE = "interrupted: the search ended while this trial ran"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A call to make on a worker; ``key`` identifies it for the caller.
+
+    The call must return its errors instead of raising them: an error that the future raises counts
+    as a failure of the executor.  A ``Broadcast`` among ``args`` is sent to each worker once.
+    """
+
+    key: Hashable
+    call: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+
+
+def run_jobs(
+    pool: WorkerPool,
+    next_job: Callable[[], Job | None],
+    on_result: Callable[[Job, Any], None],
+    on_failure: Callable[[Job, str], None],
+) -> None:
+    """Run jobs until ``next_job`` returns None and no job is in flight.
+
+    Parameters
+    ----------
+    pool : WorkerPool
+    next_job : callable
+        Returns the next job, or None if no job can start before another one ends.
+    on_result : callable
+        Called with a job and the result of its call.
+    on_failure : callable
+        Called with a job that the executor lost twice, the second time while it ran alone, and the
+        traceback.  Workers that die and results that cannot be pickled lose jobs.
+    """
+    flight = _InFlight(pool)
+    retry_alone: deque[Job] = deque()  # lost once
+    try:
+        while True:
+            while not retry_alone and len(flight.running) < pool.slots and (job := next_job()):
+                flight.submit(job)
+            if retry_alone and not flight.running:
+                flight.submit(retry_alone.popleft(), alone=True)
+            if not flight.running:
+                return
+            job, alone, future = flight.next_completed()
+            try:
+                result = future.result()
+            except Exception as error:  # noqa: BLE001  a dead worker, an unpicklable result
+                flight.recover(error)
+                if alone:
+                    on_failure(job, traceback.format_exc())
+                else:
+                    retry_alone.append(job)
+            else:
+                on_result(job, result)
+    finally:
+        flight.cancel()
+
+
+class _InFlight:
+    """The jobs in flight, numbered in the order of submission."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool = pool
+        self._completed: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._count = 0
+        self._first = 0  # number of the first job on the current executor
+        self._latest = 0  # number of the job that completed last
+        self.running: dict[int, tuple[Job, bool, Any]] = {}
+
+    def submit(self, job: Job, *, alone: bool = False) -> None:
+        try:
+            future = self._pool.submit(job)
+        except BrokenExecutor as error:  # broken while idle, or its futures do not know yet
+            self._replace(error)
+            future = self._pool.submit(job)
+        number, self._count = self._count, self._count + 1
+        self.running[number] = (job, alone, future)
+        future.add_done_callback(lambda _: self._completed.put(number))
+
+    def next_completed(self) -> tuple[Job, bool, Any]:
+        """Wait for a job to end; return the job, whether it ran alone, and its future."""
+        self._latest = self._completed.get()
+        return self.running.pop(self._latest)
+
+    def recover(self, error: Exception) -> None:
+        """Replace the executor if it is broken, once for all jobs that it had."""
+        if isinstance(error, BrokenExecutor) and self._latest >= self._first:
+            self._replace(error)
+
+    def _replace(self, error: Exception) -> None:
+        self._pool.replace(error)
+        self._first = self._count
+
+    def cancel(self) -> None:
+        """Cancel the jobs in flight on an executor of the caller; others are shut down anyway."""
+        for _, _, future in self.running.values():
+            if self._pool.given and hasattr(future, "cancel"):
+                future.cancel()
+
+
+# ---------------------------------------------------------------- objectives of a study
+
+
+def run_objective(objective: Callable[[Trial], Any], trial: Trial) -> TrialResult:
+    """Run the objective on one trial and return the result, which travels back from the worker.
+
+    The trial fails if the objective raises, or returns something else than a finite number.
+    ``KeyboardInterrupt`` and ``SystemExit`` pass through.
+    """
+    started = time.time()
+    try:
+        returned = objective(trial)
+    except Exception:  # noqa: BLE001  whatever a user's objective raises is the trial's error
+        result = trial.result(TrialState.FAILED, error=traceback.format_exc())
+    else:
+        result = _resolve(trial, returned)
+    return replace(result, started=started, finished=time.time())
+
+
+def _resolve(trial: Trial, returned: Any) -> TrialResult:
+    try:
+        return trial.resolve(returned)
+    except TypeError as error:
+        return trial.result(TrialState.FAILED, error=str(error))

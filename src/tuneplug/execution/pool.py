@@ -1,0 +1,207 @@
+"""A pool of workers: an executor, the number of jobs in flight, and how to replace the executor."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tuneplug.execution.broadcast import Broadcast
+from tuneplug.execution.executors import Executor, SerialExecutor, n_workers, resolve_n_jobs
+
+if TYPE_CHECKING:
+    from tuneplug.execution.jobs import Job
+
+__all__ = ["WorkerPool", "make_pool"]
+
+#: Distinguishes this process from a process with the same number on another machine.
+_TOKEN = secrets.token_hex(8)
+
+
+class WorkerPool:
+    """An executor, the number of jobs to keep in flight, and how to replace a broken executor.
+
+    Leaving the context shuts down an executor that the pool made, never one that was given, and
+    deletes the files of broadcasts.
+
+    Parameters
+    ----------
+    slots : int or callable
+        Number of jobs in flight, or a function that returns the number for the executor.
+    make : callable
+        Returns an executor.  The pool shuts down each executor that it made, and replaces one that
+        breaks.
+    given : Executor, optional
+        An executor of the caller, used instead of ``make``.
+    in_process : bool, optional
+        Whether jobs run in this process.  False means processes of this machine, which can read its
+        files.  If None, the pool finds out with a first job when it has to know.
+    pack : callable, optional
+        Turns a job into one that the pickler of the executor can send.  Not used within this
+        process, nor if the executor has ``put``.
+
+    Attributes
+    ----------
+    given : bool
+        Whether the executor belongs to the caller.
+    slots : int
+        Number of jobs in flight.
+    n_threads : int or None
+        Native threads that each job may use; the executor's own number at first.  If None, jobs do
+        not limit their threads.
+    """
+
+    def __init__(
+        self,
+        slots: int | Callable[[Any], int],
+        make: Callable[[], Any] = SerialExecutor,
+        *,
+        given: Executor | None = None,
+        in_process: bool | None = None,
+        pack: Callable[[Job], Job] | None = None,
+    ) -> None:
+        self.given = given is not None
+        self._make, self._pack, self._in_process = make, pack, in_process
+        self._executor: Any = make() if given is None else given
+        self._sent: dict[Broadcast, Any] = {}
+        self._files = ExitStack()
+        try:
+            self.slots = slots if isinstance(slots, int) else slots(self._executor)
+        except BaseException:
+            self.__exit__(BaseException)
+            raise
+        self.n_threads: int | None = getattr(self._executor, "n_threads", None)
+
+    @property
+    def inline(self) -> bool:
+        """Whether jobs run in the calling thread."""
+        return isinstance(self._executor, SerialExecutor)
+
+    @property
+    def in_process(self) -> bool:
+        """Whether jobs run in this process; the first access may run a job to find out."""
+        if self._in_process is None:
+            known = type(self._executor) in (SerialExecutor, ThreadPoolExecutor)
+            self._in_process = known or self._probe(_this_process) == _this_process()
+        return self._in_process
+
+    @property
+    def sends_once(self) -> bool:
+        """Whether the executor has ``put``, so that a broadcast does not travel with each job."""
+        return hasattr(self._executor, "put")
+
+    def submit(self, job: Job) -> Any:
+        """Return the future of a job."""
+        ready = replace(job, args=tuple(map(self._argument, job.args)))
+        if self._pack is not None and not (self.sends_once or self.in_process):
+            ready = self._pack(ready)
+        return self._executor.submit(ready.call, *ready.args)
+
+    def _argument(self, argument: Any) -> Any:
+        """Return what stands for an argument of a job in ``submit`` of the executor."""
+        if not isinstance(argument, Broadcast):
+            return argument
+        if argument not in self._sent:
+            self._sent[argument] = self._send(argument)
+        return self._sent[argument]
+
+    def _send(self, broadcast: Broadcast) -> Any:
+        if self._in_process:
+            return broadcast
+        if self.sends_once:
+            return self._executor.put(broadcast)
+        workers_may_lack_file = self._in_process is None
+        if self.in_process or broadcast.path is not None:
+            return broadcast
+        try:
+            broadcast.write()
+        except (pickle.PicklingError, AttributeError, TypeError):
+            return broadcast  # the pickler of the executor may be able to pickle the value
+        self._files.enter_context(broadcast)
+        if workers_may_lack_file and not self._probe(_can_read, broadcast):
+            broadcast.close()
+        return broadcast
+
+    def _probe(self, fn: Callable[..., Any], *args: Any) -> Any:
+        return self._executor.submit(fn, *args).result()
+
+    def replace(self, error: BaseException) -> None:
+        """Replace a broken executor by a new one.
+
+        Raises
+        ------
+        BaseException
+            ``error``, if the executor was given by the caller, who alone can make another.
+        """
+        if self.given:
+            raise error
+        self._close(cancel=True)
+        self._executor = self._make()
+
+    def __enter__(self) -> WorkerPool:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            self._sent.clear()
+            if not self.given:
+                self._close(cancel=kind is not None)
+        finally:
+            self._files.close()
+
+    def _close(self, *, cancel: bool) -> None:
+        self._sent.clear()
+        if cancel and hasattr(self._executor, "terminate"):
+            self._executor.terminate()
+        if hasattr(self._executor, "shutdown"):
+            self._executor.shutdown(wait=True, cancel_futures=cancel)
+
+
+def _this_process() -> tuple[str, int]:
+    return _TOKEN, os.getpid()
+
+
+def _can_read(broadcast: Broadcast) -> bool:
+    """Whether this worker finds the file and can unpickle the value."""
+    try:
+        _ = broadcast.value
+    except Exception:  # noqa: BLE001  whatever unpickling raises; the value goes with each job then
+        return False
+    return True
+
+
+def make_pool(
+    executor: Any, n_jobs: int | None, make: Callable[[], Any] | None = None
+) -> WorkerPool:
+    """Return a pool on an executor, on threads, or on the calling thread if there is one job.
+
+    Parameters
+    ----------
+    executor : Executor or None
+        An executor of the caller; ignored if there is ``make``.
+    n_jobs : int or None
+        Number of jobs at once; see ``resolve_n_jobs``.
+    make : callable, optional
+        Returns an executor that lives as long as the pool: ``Plugins.executor_factory``.
+
+    Raises
+    ------
+    ValueError
+        If ``n_jobs`` is 0 or not an integer.
+    """
+    slots = resolve_n_jobs(n_jobs)
+    if executor is not None:
+        given = executor if make is None else None
+        return WorkerPool(
+            lambda there: resolve_n_jobs(n_jobs, n_workers(there)),
+            make or SerialExecutor,
+            given=given,
+        )
+    if slots == 1:
+        return WorkerPool(1)
+    return WorkerPool(slots, lambda: ThreadPoolExecutor(slots, thread_name_prefix="tuneplug"))

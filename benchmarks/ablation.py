@@ -91,9 +91,11 @@ VARIANTS = {
         constants={"tuneplug.surrogate.priors.mean": Prior(0.0, 1.0, -5.0, 5.0)}
     ),
     "longer lengthscales": Variant(constants={"tuneplug.surrogate.priors.lengthscale": _vanilla}),
-    "no discount": Variant(constants={"tuneplug.acquisition.log_discount": _undiscounted}),
+    "no discount": Variant(
+        constants={"tuneplug.surrogate.acquisition.log_noise_discount": _undiscounted}
+    ),
     "n_initial=10": Variant({"n_initial": 10}),
-    "no local search": Variant(constants={"tuneplug.acquisition.N_ROUNDS": 0}),
+    "no local search": Variant(constants={"tuneplug.surrogate.acquisition.N_ROUNDS": 0}),
 }
 
 
@@ -227,7 +229,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     ]
     if not args.report_only:
         make = partial(run_cell, arena=args.arena, suite=args.suite)
-        run_all(cells, make, Store(args.out / "runs.jsonl"), args.processes)
+        run_all(cells, make, Store(args.out / "runs.jsonl"), args.gps)
     report(args.out, {name: tasks[name] for name in wanted}, cells)
 
 

@@ -15,10 +15,10 @@ from sklearn.model_selection import ParameterGrid
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from tuneplug import Categorical, Float, Int, SearchSpace, SpaceExhausted, Study, TrialState
-from tuneplug.acquisition import maximize
 from tuneplug.strategies import BayesianSearch, Context, GridSearch, RandomSearch
 from tuneplug.strategies.bayesian import _model
-from tuneplug.surrogate import learning
+from tuneplug.surrogate import fitting
+from tuneplug.surrogate.acquisition import maximize
 from tuneplug.trial import History, Trial
 
 STRATEGIES = [
@@ -45,13 +45,13 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(autouse=True)
 def _few_draws(monkeypatch):
     """The published number of slice sampling steps takes too long for every test."""
-    few = functools.partial(learning.hyperparameter_draws, n=12, burn_in=4, thin=4)
-    monkeypatch.setattr(learning, "hyperparameter_draws", few)
+    few = functools.partial(fitting.sample_hyperparameters, n=12, burn_in=4, thin=4)
+    monkeypatch.setattr(fitting, "sample_hyperparameters", few)
 
 
 def forget():
-    learning._mode.cache_clear()
-    learning._conditioned.cache_clear()
+    fitting._fit_map.cache_clear()
+    fitting._condition.cache_clear()
 
 
 def mixed_loss(trial):
@@ -446,7 +446,7 @@ def test_a_batch_is_spread(inference):
     context = study._context()
     batch = np.array([study.space.encode(s.params) for s in strategy.suggest(context, 8)])
 
-    score = _model(strategy._problem(context), context).acquisition(
+    score = _model(strategy._training_data(context), context).acquisition(
         np.empty((0, 2)), context.rng(0)
     )
     taken, greedy = context.tried_keys(), []
@@ -522,10 +522,10 @@ def test_every_draw_of_the_posterior_is_used(monkeypatch):
     """The number of draws is that of the published engine, unless a test says otherwise."""
     monkeypatch.undo()
     study = told_study(BayesianSearch(inference="mcmc", n_initial=6), 6)
-    score = _model(study.strategy._problem(study._context()), study._context()).acquisition(
+    score = _model(study.strategy._training_data(study._context()), study._context()).acquisition(
         np.array([[0.5, 0.5]]), np.random.default_rng(0)
     )
-    assert len(score.processes) == (learning.SLICE_STEPS - learning.BURN_IN) / learning.THIN
+    assert len(score.gps) == (fitting.SLICE_STEPS - fitting.BURN_IN) / fitting.THIN
     assert len(study.strategy.suggest(study._context(), 1)) == 1
 
 

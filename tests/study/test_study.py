@@ -452,7 +452,7 @@ def test_learned_warps_say_what_to_declare_next_time():
         trial = study.ask()
         study.tell(trial, math.log10(trial.params["C"]) ** 2)
     curve = study.learned_warps()["C"]
-    assert curve.verdict == "log-like"
+    assert curve.shape == "log-like"
     assert curve.advice == "next time declare scaling='log' for C"
 
 

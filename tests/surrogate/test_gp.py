@@ -9,7 +9,7 @@ import pytest
 
 from tuneplug import Categorical, Float, Int, SearchSpace
 from tuneplug.surrogate import priors
-from tuneplug.surrogate.gp import GaussianProcess, Hyperparameters, Layout
+from tuneplug.surrogate.gp import ColumnLayout, GaussianProcess, Hyperparameters
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -38,14 +38,14 @@ def data(space, n=14, seed=0):
 
 def hyperparameters(layout, *, noise=1e-2, seed=0, warped=True):
     rng = np.random.default_rng(seed)
-    p, c = len(layout.numeric), len(layout.labels)
+    p, c = len(layout.ordered), len(layout.categorical)
     a, b = np.exp(rng.uniform(-1, 1, (2, p))) if warped else np.ones((2, p))
     return Hyperparameters(rng.uniform(0.3, 1.5, p + c), 1.7, noise, 0.4, a, b)
 
 
-def process(name, *, noise=1e-2, seed=0, n=14):
+def make_gp(name, *, noise=1e-2, seed=0, n=14):
     space = SPACES[name]
-    layout = Layout.of(space)
+    layout = ColumnLayout.from_space(space)
     return GaussianProcess(layout, hyperparameters(layout, noise=noise), *data(space, n, seed))
 
 
@@ -57,25 +57,25 @@ def name(request):
 # ------------------------------------------------------------------------------------- layout
 
 
-def test_layout_tells_numbers_from_labels():
-    layout = Layout.of(SPACES["mixed"])
-    assert layout.numeric.tolist() == [0, 3]
-    assert layout.labels == ((1, 3), (2, 2))
-    assert layout.label_of.tolist() == [0, 0, 0, 1, 1]
+def test_layout_separates_ordered_from_categorical_columns():
+    layout = ColumnLayout.from_space(SPACES["mixed"])
+    assert layout.ordered.tolist() == [0, 3]
+    assert layout.categorical == ((1, 3), (2, 2))
+    assert layout.category_of.tolist() == [0, 0, 0, 1, 1]
 
 
 def test_one_hot_has_one_one_for_each_label():
     space = SPACES["labels"]
     configurations = [{"c": c, "d": d} for c in "pqr" for d in (True, False)]
     rows = np.array([space.encode(configuration) for configuration in configurations])
-    hot = Layout.of(space).one_hot(rows)
+    hot = ColumnLayout.from_space(space).one_hot(rows)
     assert hot[0].tolist() == [1, 0, 0, 1, 0]
     assert hot[5].tolist() == [0, 0, 1, 0, 1]
     assert np.all(hot.sum(axis=1) == 2)
 
 
 def test_branches_are_a_label_however_many():
-    assert Layout.of(SPACES["branches"]).labels[0] == (0, 3)
+    assert ColumnLayout.from_space(SPACES["branches"]).categorical[0] == (0, 3)
 
 
 # ----------------------------------------------------------------------- posterior as on paper
@@ -83,11 +83,11 @@ def test_branches_are_a_label_however_many():
 
 def textbook_kernel(layout, h, u, v):
     """k(u, v), one pair of rows at a time, as the module's notation has it."""
-    p, r2 = len(layout.numeric), 0.0
-    for i, j in enumerate(layout.numeric):
+    p, r2 = len(layout.ordered), 0.0
+    for i, j in enumerate(layout.ordered):
         warped = [1.0 - (1.0 - row[j] ** h.a[i]) ** h.b[i] for row in (u, v)]
         r2 += ((warped[0] - warped[1]) / h.lengthscales[i]) ** 2
-    for i, (j, count) in enumerate(layout.labels):
+    for i, (j, count) in enumerate(layout.categorical):
         if int(u[j] * count) != int(v[j] * count):
             r2 += 1.0 / h.lengthscales[p + i] ** 2
     r = np.sqrt(5.0 * r2)
@@ -95,7 +95,7 @@ def textbook_kernel(layout, h, u, v):
 
 
 def test_posterior_equals_direct_computation(name):
-    gp = process(name)
+    gp = make_gp(name)
     h = gp.hyper
     at = SPACES[name].snap(np.random.default_rng(7).random((6, SPACES[name].n_dimensions)))
     K = np.array([[textbook_kernel(gp.layout, h, u, v) for v in gp.U] for u in gp.U])
@@ -109,7 +109,7 @@ def test_posterior_equals_direct_computation(name):
 
 
 def test_without_noise_the_process_interpolates():
-    gp = process("mixed", noise=1e-10)
+    gp = make_gp("mixed", noise=1e-10)
     mean, variance = gp.predict(gp.U)
     # mean - y = noise alpha, and |alpha| stays below 1e4 here
     np.testing.assert_allclose(mean, gp.y, atol=1e-6)
@@ -119,21 +119,21 @@ def test_without_noise_the_process_interpolates():
 def test_misfit_falls_with_the_noise():
     misfits = []
     for noise in (1.0, 1e-1, 1e-2, 1e-4, 1e-8):
-        gp = process("numeric", noise=noise)
+        gp = make_gp("numeric", noise=noise)
         misfits.append(np.abs(gp.predict(gp.U)[0] - gp.y).max())
     assert misfits == sorted(misfits, reverse=True)
     assert misfits[-1] < 1e-4  # 1e-8 times an alpha of about 1e3
 
 
 def test_with_infinite_noise_nothing_is_learned():
-    gp = process("mixed", noise=1e12)
+    gp = make_gp("mixed", noise=1e12)
     mean, variance = gp.predict(gp.U)
     np.testing.assert_allclose(mean, gp.hyper.mean, atol=1e-9)
     np.testing.assert_allclose(variance, gp.hyper.amplitude, rtol=1e-9)
 
 
 def test_far_from_data_the_posterior_is_the_prior():
-    layout = Layout.of(SPACES["one"])
+    layout = ColumnLayout.from_space(SPACES["one"])
     hyper = Hyperparameters(np.array([0.004]), 1.7, 1e-4, 0.4, np.ones(1), np.ones(1))
     gp = GaussianProcess(layout, hyper, np.array([[0.0], [0.1]]), np.array([5.0, -5.0]))
     mean, variance = gp.predict(np.array([[0.3], [1.0]]))  # 50 lengthscales away: e^-112
@@ -142,7 +142,7 @@ def test_far_from_data_the_posterior_is_the_prior():
 
 
 def test_variance_never_exceeds_the_prior_nor_falls_to_zero(name):
-    gp = process(name)
+    gp = make_gp(name)
     at = SPACES[name].snap(np.random.default_rng(3).random((200, SPACES[name].n_dimensions)))
     variance = gp.predict(np.vstack([at, gp.U]))[1]
     assert variance.max() <= gp.hyper.amplitude
@@ -150,7 +150,7 @@ def test_variance_never_exceeds_the_prior_nor_falls_to_zero(name):
 
 
 def test_repeated_rows_are_no_trouble_even_without_noise():
-    gp = process("mixed")
+    gp = make_gp("mixed")
     hyper = dataclasses.replace(gp.hyper, noise=0.0)
     twice = GaussianProcess(gp.layout, hyper, np.vstack([gp.U, gp.U]), np.concatenate([gp.y, gp.y]))
     # a jitter of 1e-10 to 1e-4 of the amplitude makes it work
@@ -158,7 +158,7 @@ def test_repeated_rows_are_no_trouble_even_without_noise():
 
 
 def test_the_order_of_the_observations_does_not_matter():
-    gp = process("mixed")
+    gp = make_gp("mixed")
     order = np.random.default_rng(0).permutation(len(gp.y))
     other = GaussianProcess(gp.layout, gp.hyper, gp.U[order], gp.y[order])
     at = np.random.default_rng(1).random((9, 4))
@@ -172,7 +172,7 @@ def with_sets(gp, s=3, seed=1):
     """The same rows with s sets of targets, of which the first is its own."""
     others = np.random.default_rng(seed).standard_normal((len(gp.y), s - 1))
     y = np.column_stack([gp.y, others])
-    return GaussianProcess(gp.layout, gp.hyper, gp.U, y, gp.told)
+    return GaussianProcess(gp.layout, gp.hyper, gp.U, y, gp.noise_variances)
 
 
 def somewhere(name, n, seed=5, *, inside=False):
@@ -180,13 +180,13 @@ def somewhere(name, n, seed=5, *, inside=False):
     space = SPACES[name]
     U = space.snap(np.random.default_rng(seed).random((n, space.n_dimensions)))
     if inside:
-        columns = Layout.of(space).numeric
+        columns = ColumnLayout.from_space(space).ordered
         U[:, columns] = 0.02 + 0.96 * U[:, columns]
     return U
 
 
 def test_sets_of_targets_equal_separate_processes(name):
-    gp = with_sets(process(name))
+    gp = with_sets(make_gp(name))
     at = somewhere(name, 6)
     mean, variance = gp.predict(at)
     assert mean.shape == (6, 3)
@@ -213,7 +213,7 @@ DIFFERENCES = {"rtol": 1e-5, "atol": 1e-6}
 
 
 def test_predict_with_pullback_predicts_the_same(name):
-    for gp in (process(name), with_sets(process(name))):
+    for gp in (make_gp(name), with_sets(make_gp(name))):
         U = somewhere(name, 8)
         mean, variance, _ = gp.predict_with_pullback(U)
         np.testing.assert_allclose(mean, gp.predict(U)[0], rtol=1e-12, atol=1e-12)
@@ -221,8 +221,8 @@ def test_predict_with_pullback_predicts_the_same(name):
 
 
 def test_gradients_match_central_differences(name):
-    gp, U = process(name), somewhere(name, 8, inside=True)
-    columns, one, none = gp.layout.numeric, np.ones(8), np.zeros(8)
+    gp, U = make_gp(name), somewhere(name, 8, inside=True)
+    columns, one, none = gp.layout.ordered, np.ones(8), np.zeros(8)
     pullback = gp.predict_with_pullback(U)[2]
     by_mean, by_variance = pullback(one, none), pullback(none, one)
     assert by_mean.shape == by_variance.shape == (8, len(columns))
@@ -233,7 +233,7 @@ def test_gradients_match_central_differences(name):
 
 
 def test_the_gradient_of_any_function_of_several_means_and_the_variance(name):
-    gp, U = with_sets(process(name)), somewhere(name, 8, inside=True)
+    gp, U = with_sets(make_gp(name)), somewhere(name, 8, inside=True)
 
     def function(V):
         mean, variance = gp.predict(V)
@@ -241,12 +241,12 @@ def test_the_gradient_of_any_function_of_several_means_and_the_variance(name):
 
     mean, variance, pullback = gp.predict_with_pullback(U)
     gradient = pullback(np.cos(mean) * variance[:, None], np.sin(mean).sum(axis=1))
-    expected = central_differences(function, U, gp.layout.numeric)
+    expected = central_differences(function, U, gp.layout.ordered)
     np.testing.assert_allclose(gradient, expected, **DIFFERENCES)
 
 
 def test_the_pullback_is_linear_and_may_be_used_twice():
-    gp, U = process("mixed"), somewhere("mixed", 5)
+    gp, U = make_gp("mixed"), somewhere("mixed", 5)
     pullback = gp.predict_with_pullback(U)[2]
     rng = np.random.default_rng(0)
     by_mean, by_variance = rng.standard_normal((2, 5))
@@ -255,7 +255,7 @@ def test_the_pullback_is_linear_and_may_be_used_twice():
 
 
 def test_gradients_are_finite_at_the_ends():
-    gp = process("numeric")
+    gp = make_gp("numeric")
     pullback = gp.predict_with_pullback(gp.U[:5])[2]
     assert np.all(np.isfinite(pullback(np.ones(5), np.ones(5))))
 
@@ -265,86 +265,90 @@ def test_gradients_are_finite_at_the_ends():
 
 @pytest.mark.parametrize("first", [1, 7, 13])
 def test_extending_equals_conditioning_at_once(name, first):
-    whole = process(name)
-    told = np.random.default_rng(4).uniform(0.0, 0.5, len(whole.y))
-    whole = GaussianProcess(whole.layout, whole.hyper, whole.U, whole.y, told)
+    whole = make_gp(name)
+    noise_variances = np.random.default_rng(4).uniform(0.0, 0.5, len(whole.y))
+    whole = GaussianProcess(whole.layout, whole.hyper, whole.U, whole.y, noise_variances)
     part = GaussianProcess(
-        whole.layout, whole.hyper, whole.U[:first], whole.y[:first], told[:first]
+        whole.layout, whole.hyper, whole.U[:first], whole.y[:first], noise_variances[:first]
     )
-    grown = part.extended(whole.U[first:], whole.y[first:], told[first:])
+    grown = part.condition_on(whole.U[first:], whole.y[first:], noise_variances[first:])
     at = somewhere(name, 6)
     np.testing.assert_allclose(grown.predict(at), whole.predict(at), atol=1e-10)
-    np.testing.assert_allclose(grown.at_observations(), whole.at_observations(), atol=1e-10)
+    np.testing.assert_allclose(
+        grown.posterior_mean_at_data(), whole.posterior_mean_at_data(), atol=1e-10
+    )
     np.testing.assert_array_equal(grown.U, whole.U)
-    np.testing.assert_array_equal(grown.told, told)
+    np.testing.assert_array_equal(grown.noise_variances, noise_variances)
 
 
 def test_extending_row_by_row_equals_extending_at_once():
-    whole = process("mixed")
+    whole = make_gp("mixed")
     grown = GaussianProcess(whole.layout, whole.hyper, whole.U[:4], whole.y[:4])
     for i in range(4, len(whole.y)):
-        grown = grown.extended(whole.U[[i]], whole.y[[i]])
+        grown = grown.condition_on(whole.U[[i]], whole.y[[i]])
     np.testing.assert_allclose(grown.predict(whole.U), whole.predict(whole.U), atol=1e-10)
 
 
 def test_extending_leaves_the_process_extended_as_it_was():
-    gp, at = process("mixed"), somewhere("mixed", 5)
+    gp, at = make_gp("mixed"), somewhere("mixed", 5)
     before = gp.predict(at)
-    gp.extended(at, np.ones(5))
+    gp.condition_on(at, np.ones(5))
     np.testing.assert_array_equal(gp.predict(at), before)
     assert len(gp.U) == 14
 
 
 def test_extending_by_nothing_changes_nothing():
-    gp = process("mixed")
-    assert gp.extended(np.empty((0, 4)), np.empty(0), np.empty(0)) is gp
+    gp = make_gp("mixed")
+    assert gp.condition_on(np.empty((0, 4)), np.empty(0), np.empty(0)) is gp
 
 
 def test_extending_by_rows_already_there_is_no_trouble_with_the_least_noise():
-    gp = process("mixed")
+    gp = make_gp("mixed")
     least, most = np.exp([priors.noise.low, priors.amplitude.high])
     hyper = dataclasses.replace(gp.hyper, noise=float(least), amplitude=float(most))
     once = GaussianProcess(gp.layout, hyper, gp.U, gp.y)
-    twice = once.extended(gp.U, gp.y).extended(gp.U, gp.y)
+    twice = once.condition_on(gp.U, gp.y).condition_on(gp.U, gp.y)
     # the same said three times over is believed the more: mean - y = noise alpha, |alpha| below 10
     np.testing.assert_allclose(twice.predict(gp.U)[0], gp.y, atol=1e-5)
 
 
 def test_a_told_variance_counts_as_noise_there_alone():
-    gp = process("numeric")
-    told = np.full(len(gp.y), 0.3)
+    gp = make_gp("numeric")
+    noise_variances = np.full(len(gp.y), 0.3)
     noisy = dataclasses.replace(gp.hyper, noise=gp.hyper.noise + 0.3)
     at = somewhere("numeric", 9)
     same = GaussianProcess(gp.layout, noisy, gp.U, gp.y).predict(at)
     np.testing.assert_allclose(
-        GaussianProcess(gp.layout, gp.hyper, gp.U, gp.y, told).predict(at), same, atol=1e-12
+        GaussianProcess(gp.layout, gp.hyper, gp.U, gp.y, noise_variances).predict(at),
+        same,
+        atol=1e-12,
     )
-    told = np.zeros(len(gp.y))
-    told[4] = 1e12  # so little known that it is as if it had not been seen
+    noise_variances = np.zeros(len(gp.y))
+    noise_variances[4] = 1e12  # so little known that it is as if it had not been seen
     rest = np.arange(len(gp.y)) != 4
     without = GaussianProcess(gp.layout, gp.hyper, gp.U[rest], gp.y[rest])
-    blind = GaussianProcess(gp.layout, gp.hyper, gp.U, gp.y, told)
+    blind = GaussianProcess(gp.layout, gp.hyper, gp.U, gp.y, noise_variances)
     np.testing.assert_allclose(blind.predict(at), without.predict(at), atol=1e-9)
 
 
 def test_at_observations_is_the_mean_there(name):
-    gp = process(name)
-    told = np.random.default_rng(4).uniform(0.0, 0.5, len(gp.y))
-    gp = GaussianProcess(gp.layout, gp.hyper, gp.U, gp.y, told)
-    # y - (noise + told) alpha, with |alpha| below 1e3
-    np.testing.assert_allclose(gp.at_observations(), gp.predict(gp.U)[0], atol=1e-11)
+    gp = make_gp(name)
+    noise_variances = np.random.default_rng(4).uniform(0.0, 0.5, len(gp.y))
+    gp = GaussianProcess(gp.layout, gp.hyper, gp.U, gp.y, noise_variances)
+    # y - (noise + noise_variances) alpha, with |alpha| below 1e3
+    np.testing.assert_allclose(gp.posterior_mean_at_data(), gp.predict(gp.U)[0], atol=1e-11)
     gp = with_sets(gp)
-    assert gp.at_observations().shape == gp.y.shape
-    np.testing.assert_allclose(gp.at_observations(), gp.predict(gp.U)[0], atol=1e-11)
+    assert gp.posterior_mean_at_data().shape == gp.y.shape
+    np.testing.assert_allclose(gp.posterior_mean_at_data(), gp.predict(gp.U)[0], atol=1e-11)
 
 
 # ------------------------------------------------------------------------------------ fantasies
 
 
 def test_believing_the_mean_leaves_it_and_reduces_the_variance(name):
-    gp = process(name)
+    gp = make_gp(name)
     pending, at = somewhere(name, 3, seed=2), somewhere(name, 20, seed=3)
-    believed = gp.with_fantasies(pending, np.zeros((3, 2)))
+    believed = gp.fantasize(pending, np.zeros((3, 2)))
     for rows in (pending, at):  # an observation where it was expected moves nothing, anywhere
         mean = gp.predict(rows)[0]
         np.testing.assert_allclose(
@@ -355,8 +359,8 @@ def test_believing_the_mean_leaves_it_and_reduces_the_variance(name):
 
 
 def test_fantasies_are_observations_like_any_other(name):
-    gp, pending, at = process(name), somewhere(name, 3, seed=2), somewhere(name, 9)
-    there = gp.with_fantasies(pending, np.random.default_rng(0).standard_normal((3, 4)))
+    gp, pending, at = make_gp(name), somewhere(name, 3, seed=2), somewhere(name, 9)
+    there = gp.fantasize(pending, np.random.default_rng(0).standard_normal((3, 4)))
     assert there.y.shape == (17, 4)
     np.testing.assert_array_equal(there.U, np.vstack([gp.U, pending]))
     np.testing.assert_array_equal(there.y[:14], np.repeat(gp.y[:, None], 4, axis=1))
@@ -367,7 +371,7 @@ def test_fantasies_are_observations_like_any_other(name):
 
 
 def test_fantasies_have_the_joint_posterior_covariance_of_what_will_be_seen():
-    gp = process("mixed", noise=0.05)
+    gp = make_gp("mixed", noise=0.05)
     pending = somewhere("mixed", 2, seed=8)
     pending[1] = pending[0]
     pending[1, 0] += 0.1 if pending[0, 0] < 0.5 else -0.1  # close by: they go together
@@ -375,8 +379,8 @@ def test_fantasies_have_the_joint_posterior_covariance_of_what_will_be_seen():
     K = np.array([[textbook_kernel(gp.layout, h, u, v) for v in rows] for u in rows])
     K += h.noise * np.eye(16)
     expected = K[14:, 14:] - K[14:, :14] @ np.linalg.solve(K[:14, :14], K[:14, 14:])
-    draws = np.random.default_rng(0).standard_normal((2, 40_000))
-    seen = gp.with_fantasies(pending, draws).y[14:]
+    base_samples = np.random.default_rng(0).standard_normal((2, 40_000))
+    seen = gp.fantasize(pending, base_samples).y[14:]
     scale = np.sqrt(np.outer(*[np.diag(expected)] * 2))
     assert expected[0, 1] > 0.2 * scale[0, 1]
     # 40 000 draws: a standard error of at most √2 / 200 of the variance, and of 1 / 200 of the sd
@@ -386,5 +390,5 @@ def test_fantasies_have_the_joint_posterior_covariance_of_what_will_be_seen():
 
 
 def test_no_pending_rows_change_nothing():
-    gp = process("mixed")
-    assert gp.with_fantasies(np.empty((0, 4)), np.empty((0, 16))) is gp
+    gp = make_gp("mixed")
+    assert gp.fantasize(np.empty((0, 4)), np.empty((0, 16))) is gp

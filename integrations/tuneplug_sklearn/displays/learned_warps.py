@@ -32,7 +32,7 @@ class LearnedWarpsDisplay:
     Along x runs the unit interval of the declared scaling, labeled in the user's units; along y,
     where the warp moves it, with the band that holds 90 % of the posterior.  On the dashed line the
     declared scaling is right as it is; where the curve is steep, small steps matter.  The title has
-    the verdict.  It is recommended to use ``from_estimator``.
+    the shape.  It is recommended to use ``from_estimator``.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ class LearnedWarpsDisplay:
             self.identities_ += ax.plot(curve.unit, curve.unit, "--", color=GREY, zorder=1)
             at = np.linspace(0, len(curve.unit) - 1, N_TICKS_SMALL).astype(int)
             ax.set_xticks(curve.unit[at], labels=labels_of([curve.values[i] for i in at]))
-            ax.set(title=f"{name}: {curve.verdict}", xlabel=name, ylabel="warped")
+            ax.set(title=f"{name}: {curve.shape}", xlabel=name, ylabel="warped")
         return self
 
     def _grid(self) -> NDArray[np.object_]:

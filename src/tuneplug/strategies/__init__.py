@@ -4,8 +4,8 @@ from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untri
 from tuneplug.strategies.bayesian import BayesianSearch
 from tuneplug.strategies.grid import GridSearch
 from tuneplug.strategies.hyperband import HyperbandSearch
+from tuneplug.strategies.learned_warps import WarpCurve
 from tuneplug.strategies.random import RandomSearch
-from tuneplug.strategies.warps import WarpCurve
 from tuneplug.trial import History, Observation
 
 __all__ = [

@@ -13,7 +13,7 @@ from tuneplug._typing import FloatArray
 from tuneplug.errors import SpaceExhausted
 from tuneplug.space import SearchSpace
 from tuneplug.stopping.base import StoppingRule
-from tuneplug.strategies.warps import WarpCurve
+from tuneplug.strategies.learned_warps import WarpCurve
 from tuneplug.trial import History, Observation, Trial
 
 __all__ = ["Context", "Strategy", "Suggestion", "sample_untried", "take_suggestions"]

@@ -12,14 +12,14 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from tuneplug._typing import FloatArray
-from tuneplug.acquisition import Acquisition, maximize
 from tuneplug.errors import check_choice, check_count
 from tuneplug.space import SearchSpace
 from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untried, take_suggestions
-from tuneplug.strategies.warps import WarpCurve, learned_curves
-from tuneplug.surrogate.failures import Failures
-from tuneplug.surrogate.gp import GaussianProcess, Layout
-from tuneplug.surrogate.learning import Inference, Problem, learn
+from tuneplug.strategies.learned_warps import WarpCurve, warp_curves
+from tuneplug.surrogate.acquisition import Acquisition, maximize
+from tuneplug.surrogate.feasibility import FeasibilityModel
+from tuneplug.surrogate.fitting import Inference, TrainingData, fit_surrogate
+from tuneplug.surrogate.gp import ColumnLayout, GaussianProcess
 from tuneplug.trial import TrialState
 
 __all__ = ["BayesianSearch"]
@@ -97,15 +97,15 @@ class BayesianSearch(Strategy):
         taken = set() if self.allow_repeats else context.tried_keys()
         design = self.n_startup(space, context.n_trials)
         known = len(history) + len(context.extra_observations)
-        problem = self._problem(context) if known + 1 > design else None
-        model = None if problem is None else _model(problem, context)
+        data = self._training_data(context) if known + 1 > design else None
+        model = None if data is None else _model(data, context)
         running = list(context.points(history.in_state(TrialState.RUNNING)))
         for number in itertools.count(len(history)):
             rng = context.rng(number)
             row, origin, gain = None, "random", None
             if model is None:
                 n_rows = max(design, number + 1)
-                row, origin = _design(space, n_rows, context.seed)[number], "design"
+                row, origin = _initial_design(space, n_rows, context.seed)[number], "design"
             else:
                 acquisition = model.acquisition(running, rng)
                 row, origin = maximize(acquisition, space, taken, rng), "model"
@@ -119,14 +119,14 @@ class BayesianSearch(Strategy):
             if not self.allow_repeats:
                 taken.update(space.keys(row[None, :]))
 
-    def _problem(self, context: Context) -> Problem | None:
+    def _training_data(self, context: Context) -> TrainingData | None:
         """Return what there is to learn from; None while it is too little."""
         valued = [t for t in context.history if t.state.ended and t.value is not None]
         prior = context.extra_observations
         if len(prior) + len(valued) < MIN_OBSERVATIONS or context.space.n_dimensions == 0:
             return None
-        return Problem(
-            Layout.of(context.space),
+        return TrainingData(
+            ColumnLayout.from_space(context.space),
             context.points([*prior, *valued]),
             np.append([known.loss for known in prior], context.history.losses(valued)),
             np.array([0.0] * len(prior) + [t.variance or 0.0 for t in valued]),
@@ -137,57 +137,57 @@ class BayesianSearch(Strategy):
 
     def learned_warps(self, context: Context) -> Mapping[str, WarpCurve]:
         """Return the learned warp of each numeric parameter, with a band of the posterior."""
-        problem = self._problem(context) if self.warping else None
-        if problem is None:
+        data = self._training_data(context) if self.warping else None
+        if data is None:
             return {}
         with _threadpools().limit(limits=1, user_api="blas"):
-            return learned_curves(problem, context.space)
+            return warp_curves(data, context.space)
 
 
 @dataclass(frozen=True)
 class _Model:
-    """What was learned: processes of the loss, and one of the failures where there were any."""
+    """What was learned: gps of the loss, and one of the failures where there were any."""
 
-    processes: list[GaussianProcess]
-    failures: Failures | None
+    gps: list[GaussianProcess]
+    feasibility: FeasibilityModel | None
 
     def gain(self, acquisition: Acquisition, row: FloatArray) -> float | None:
         """Return the improvement expected of a row, in units of the median's distance to the best.
 
         The distance is that of the transformed losses.
         """
-        spread = float(np.mean([np.median(gp.y) - gp.y.min() for gp in self.processes]))
+        spread = float(np.mean([np.median(gp.y) - gp.y.min() for gp in self.gps]))
         return float(np.exp(acquisition(row[None, :])[0])) / spread if spread > 0.0 else None
 
     def acquisition(self, running: list[FloatArray], rng: np.random.Generator) -> Acquisition:
-        rows = np.array(running).reshape(len(running), self.processes[0].U.shape[1])
-        draws = rng.standard_normal((len(running), max(1, N_FANTASIES // len(self.processes))))
-        processes = [gp.with_fantasies(rows, draws) for gp in self.processes]
-        return Acquisition(processes, self.failures)
+        rows = np.array(running).reshape(len(running), self.gps[0].U.shape[1])
+        base_samples = rng.standard_normal((len(running), max(1, N_FANTASIES // len(self.gps))))
+        gps = [gp.fantasize(rows, base_samples) for gp in self.gps]
+        return Acquisition(gps, self.feasibility)
 
 
-def _model(problem: Problem, context: Context) -> _Model:
+def _model(data: TrainingData, context: Context) -> _Model:
     """Learn from all that ended.
 
-    Where a trial failed, the processes of the loss are told their own mean or the mean loss,
+    Where a trial failed, the gps of the loss are told their own mean or the mean loss,
     whichever is worse, the surer the likelier failure is there, so that one failure among successes
     fades: they no longer promise an improvement where they only extrapolate.
     """
-    processes = learn(problem)
+    gps = fit_surrogate(data)
     ended = [t for t in context.history if t.state.ended]
     failed = np.array([t.state is TrialState.FAILED for t in ended])
     if failed.all() or not failed.any():
-        return _Model(processes, None)
+        return _Model(gps, None)
     U = context.points(ended)
-    failures = Failures(problem.layout, U, failed)
+    feasibility = FeasibilityModel(data.layout, U, failed)
     V = U[failed][-N_FAILURES:]
-    variance = FAILURE_VARIANCE * np.exp(2.0 * failures.log_success(V))
-    told = [gp.extended(V, np.maximum(gp.predict(V)[0], 0.0), variance) for gp in processes]
-    return _Model(told, failures)
+    variance = FAILURE_VARIANCE * np.exp(2.0 * feasibility.log_feasibility(V))
+    gps = [gp.condition_on(V, np.maximum(gp.predict(V)[0], 0.0), variance) for gp in gps]
+    return _Model(gps, feasibility)
 
 
 @functools.lru_cache(maxsize=8)
-def _design_cube(n: int, d: int, seed: int) -> FloatArray:
+def _sobol_points(n: int, d: int, seed: int) -> FloatArray:
     from scipy.stats import qmc  # heavy to import, needed once a study
 
     exponent = max(n - 1, 1).bit_length()
@@ -195,12 +195,12 @@ def _design_cube(n: int, d: int, seed: int) -> FloatArray:
     return np.asarray(sobol.random_base2(exponent))[:n]
 
 
-def _design(space: SearchSpace, n: int, seed: int) -> FloatArray:
+def _initial_design(space: SearchSpace, n: int, seed: int) -> FloatArray:
     """Return a scrambled Sobol design that visits every sub-space of the space, shape (n, d)."""
     if space.n_dimensions == 0:
         return np.empty((n, 0))
     low, high = space.bounds.T
-    U = low + (high - low) * _design_cube(n, space.n_dimensions, seed)
+    U = low + (high - low) * _sobol_points(n, space.n_dimensions, seed)
     if space.n_subspaces > 1:
         U[:, 0] = (np.arange(n) % space.n_subspaces + 0.5) / space.n_subspaces
     return space.snap(U)

@@ -28,7 +28,7 @@ from tuneplug.stopping.savings import Savings
 from tuneplug.storage.base import Storage
 from tuneplug.storage.persistence import StudyPersistence, open_persistence
 from tuneplug.strategies.base import Context, Strategy, Suggestion
-from tuneplug.strategies.warps import WarpCurve
+from tuneplug.strategies.learned_warps import WarpCurve
 from tuneplug.study.dataframe import to_frame
 from tuneplug.study.optimize import OptimizeLoop
 from tuneplug.trial import Direction, History, Observation, Trial, TrialResult, TrialState, as_real

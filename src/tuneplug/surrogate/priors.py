@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tuneplug import warping
+from tuneplug.surrogate import warping
 
 __all__ = ["Prior", "amplitude", "curvature", "lengthscale", "mean", "noise", "warp_shape"]
 

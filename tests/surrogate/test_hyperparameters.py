@@ -11,9 +11,9 @@ from scipy.optimize import minimize
 
 from tuneplug import Categorical, Float, Int, SearchSpace
 from tuneplug.surrogate import priors
-from tuneplug.surrogate.gp import Layout
-from tuneplug.surrogate.outputs import psi
-from tuneplug.surrogate.posterior import WALL, Posterior
+from tuneplug.surrogate.gp import ColumnLayout
+from tuneplug.surrogate.hyperparameters import INFEASIBLE_VALUE, HyperparameterPosterior
+from tuneplug.surrogate.output_transform import psi
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -30,7 +30,7 @@ spaces = pytest.mark.parametrize("name", list(SPACES))
 warped = pytest.mark.parametrize("warping", [True, False], ids=["warped", "not warped"])
 curved = pytest.mark.parametrize("curve", [True, False], ids=["curved", "straight"])
 told = pytest.mark.parametrize("tell", [True, False], ids=["told", "not told"])
-ONE = Layout.of(SPACES["one"])
+ONE = ColumnLayout.from_space(SPACES["one"])
 
 
 def posterior_of(name, *, warping=True, curve=True, tell=False, n=14, seed=0):
@@ -43,8 +43,10 @@ def posterior_of(name, *, warping=True, curve=True, tell=False, n=14, seed=0):
     v = np.sin(5.0 * U.sum(axis=1)) + U[:, 0] + 0.3 * rng.standard_normal(n)
     v -= v.min()  # as a frame gives them
     variances = rng.uniform(0.0, 0.2, n) if tell else 0.0
-    layout = Layout.of(space)
-    return Posterior(U, v, layout, told=variances, warping=warping, curved=curve), U
+    layout = ColumnLayout.from_space(space)
+    return HyperparameterPosterior(
+        U, v, layout, noise_variances=variances, warping=warping, learn_curvature=curve
+    ), U
 
 
 def theta_near(posterior, seed):
@@ -67,7 +69,7 @@ def theta_near(posterior, seed):
 def test_the_value_equals_direct_computation(name, warping, curve, tell):
     posterior, U = posterior_of(name, warping=warping, curve=curve, tell=tell)
     theta, layout = theta_near(posterior, seed=1), posterior.layout
-    p, scales, n = len(layout.numeric), posterior.scales, len(U)
+    p, scales, n = len(layout.ordered), posterior.scales, len(U)
     ln_l, (ln_s, ln_v, m), rest = theta[:scales], theta[scales : scales + 3], theta[scales + 3 :]
     a, b = np.exp(rest[: 2 * p]).reshape(2, p) if warping else np.ones((2, p))
     c = math.exp(theta[-1]) if curve else 0.0
@@ -80,15 +82,15 @@ def test_the_value_equals_direct_computation(name, warping, curve, tell):
     for i in range(n):
         for j in range(n):
             r2 = 0.0
-            for k, column in enumerate(layout.numeric):
+            for k, column in enumerate(layout.ordered):
                 w = [1.0 - (1.0 - U[at, column] ** a[k]) ** b[k] for at in (i, j)]
                 r2 += ((w[0] - w[1]) / math.exp(ln_l[k])) ** 2
-            for k, (column, count) in enumerate(layout.labels):
+            for k, (column, count) in enumerate(layout.categorical):
                 if int(U[i, column] * count) != int(U[j, column] * count):
                     r2 += math.exp(-2.0 * ln_l[p + k])
             r = math.sqrt(5.0 * r2)
             K[i, j] = math.exp(ln_s) * (1.0 + r + r * r / 3.0) * math.exp(-r)
-    K += np.diag(math.exp(ln_v) + posterior.told * slope**2)
+    K += np.diag(math.exp(ln_v) + posterior.noise_variances * slope**2)
     density = stats.multivariate_normal(np.full(n, m), K).logpdf(t)
     density += np.log(slope).sum()  # of v, not of t
     prior = stats.norm(posterior.mean, posterior.sd).logpdf(theta)
@@ -123,10 +125,12 @@ def test_the_value_is_infinite_outside_of_the_bounds(warping):
 
 def test_where_the_kernel_matrix_fails_there_is_a_wall():
     U = np.repeat([[0.25], [0.75]], 6, axis=0)
-    posterior = Posterior(U, np.arange(12.0), ONE, warping=False, curved=False)
+    posterior = HyperparameterPosterior(
+        U, np.arange(12.0), ONE, warping=False, learn_curvature=False
+    )
     theta = np.array([0.0, 0.0, -90.0, 0.0])  # noise e^-90: repeated rows make K singular
     value, gradient = posterior(theta)
-    assert value == WALL
+    assert value == INFEASIBLE_VALUE
     assert not gradient.any()
 
 
@@ -148,11 +152,11 @@ def test_the_gradient_matches_central_differences(name, warping, curve, tell, se
 def test_the_observations_and_theta_are_left_alone():
     posterior, U = posterior_of("mixed", tell=True)
     theta = theta_near(posterior, seed=0)
-    kept = [array.copy() for array in (theta, U, posterior.v, posterior.told)]
+    kept = [array.copy() for array in (theta, U, posterior.v, posterior.noise_variances)]
     posterior(theta)
-    posterior.mode([theta], 5)
-    posterior.draws(theta, np.random.default_rng(0), n=3, burn_in=0, thin=1)
-    for array, before in zip((theta, U, posterior.v, posterior.told), kept, strict=True):
+    posterior.fit_map([theta], 5)
+    posterior.slice_sample(theta, np.random.default_rng(0), n=3, burn_in=0, thin=1)
+    for array, before in zip((theta, U, posterior.v, posterior.noise_variances), kept, strict=True):
         np.testing.assert_array_equal(array, before)
 
 
@@ -164,7 +168,7 @@ def test_the_observations_and_theta_are_left_alone():
 @curved
 def test_theta_has_a_place_for_everything_learned(name, warping, curve):
     posterior, _ = posterior_of(name, warping=warping, curve=curve)
-    p, scales = len(posterior.layout.numeric), posterior.scales
+    p, scales = len(posterior.layout.ordered), posterior.scales
     assert len(posterior.mean) == scales + 3 + 2 * p * warping + curve
     theta = np.arange(len(posterior.mean)) / 10.0
     hyper = posterior.unpack(theta)
@@ -195,8 +199,8 @@ def test_every_prior_stands_at_its_place():
 @curved
 def test_the_mode_stays_in_bounds_and_improves_on_all_starts(name, warping, curve):
     posterior, _ = posterior_of(name, warping=warping, curve=curve)
-    starts = posterior.fixed_starts()
-    theta = posterior.mode(starts, 60)
+    starts = posterior.initial_thetas()
+    theta = posterior.fit_map(starts, 60)
     assert np.all((theta >= posterior.low) & (theta <= posterior.high))
     assert math.isfinite(posterior.value(theta))
     assert posterior.value(theta) <= min(posterior.value(start) for start in starts)
@@ -204,25 +208,25 @@ def test_the_mode_stays_in_bounds_and_improves_on_all_starts(name, warping, curv
 
 def test_starts_outside_of_the_bounds_are_moved_inside():
     posterior, _ = posterior_of("mixed")
-    theta = posterior.mode([posterior.high + 5.0, posterior.low - 5.0], 5)
+    theta = posterior.fit_map([posterior.high + 5.0, posterior.low - 5.0], 5)
     assert np.all((theta >= posterior.low) & (theta <= posterior.high))
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_the_mode_keeps_the_best_of_its_starts(order):
     posterior, _ = posterior_of("numeric", seed=7)
-    starts = [*posterior.fixed_starts(), theta_near(posterior, 0), posterior.high.copy()]
+    starts = [*posterior.initial_thetas(), theta_near(posterior, 0), posterior.high.copy()]
     bounds = np.column_stack([posterior.low, posterior.high])
     options = {"jac": True, "method": "L-BFGS-B", "bounds": bounds, "options": {"maxiter": 8}}
     ends = [float(minimize(posterior, start, **options).fun) for start in starts]
     assert max(ends) > min(ends) + 0.5
-    theta = posterior.mode(starts[::order], 8)
+    theta = posterior.fit_map(starts[::order], 8)
     assert posterior.value(theta) == pytest.approx(min(ends), rel=1e-12)
 
 
 def test_at_the_mode_the_gradient_points_out_of_the_bounds_or_is_zero():
     posterior, _ = posterior_of("mixed")
-    theta = posterior.mode(posterior.fixed_starts(), 1000)
+    theta = posterior.fit_map(posterior.initial_thetas(), 1000)
     gradient = posterior(theta)[1]
     stopped = np.where(gradient > 0, theta - posterior.low, posterior.high - theta)
     # L-BFGS-B stops where a step gains 2e-9 of the value
@@ -242,17 +246,17 @@ def test_at_the_mode_the_gradient_points_out_of_the_bounds_or_is_zero():
 )
 @curved
 def test_the_mode_and_draws_of_little_or_degenerate_data_are_finite(U, v, curve):
-    posterior = Posterior(np.array(U), np.array(v), ONE, curved=curve)
-    theta = posterior.mode(posterior.fixed_starts(), 60)
+    posterior = HyperparameterPosterior(np.array(U), np.array(v), ONE, learn_curvature=curve)
+    theta = posterior.fit_map(posterior.initial_thetas(), 60)
     assert math.isfinite(posterior.value(theta))
-    draws = posterior.draws(theta, np.random.default_rng(0), n=20, burn_in=0, thin=1)
+    draws = posterior.slice_sample(theta, np.random.default_rng(0), n=20, burn_in=0, thin=1)
     assert all(math.isfinite(posterior.value(draw)) for draw in draws)
 
 
 # --------------------------------------------------------------------------------------- its draws
 
 
-class Known(Posterior):
+class Known(HyperparameterPosterior):
     """A density that is known: bounds as they are, and any negative logarithm inside of them."""
 
     def __init__(self, negative_log, d, low=-50.0, high=50.0):
@@ -268,7 +272,9 @@ def test_draws_have_the_moments_of_a_correlated_normal():
     covariance = np.array([[1.0, 0.8, 0.0], [0.8, 1.0, 0.3], [0.0, 0.3, 4.0]])
     inverse, centre = np.linalg.inv(covariance), np.array([1.0, -2.0, 0.5])
     posterior = Known(lambda x: 0.5 * (x - centre) @ inverse @ (x - centre), 3)
-    draws = posterior.draws(np.zeros(3), np.random.default_rng(0), n=8000, burn_in=200, thin=2)
+    draws = posterior.slice_sample(
+        np.zeros(3), np.random.default_rng(0), n=8000, burn_in=200, thin=2
+    )
     # neighbors go together for some 20 steps: as good as 400 draws, of which 4 standard errors
     scale = np.sqrt(np.diag(covariance))
     assert np.all(np.abs(draws.mean(axis=0) - centre) < 4 * scale / np.sqrt(400))
@@ -278,15 +284,19 @@ def test_draws_have_the_moments_of_a_correlated_normal():
 
 def test_draws_follow_a_density_that_is_skewed_and_cut_off():
     posterior = Known(lambda x: float(x[0]), 1, low=0.0, high=2.0)  # exponential, up to 2
-    draws = posterior.draws(np.ones(1), np.random.default_rng(0), n=4000, burn_in=100, thin=4)
+    draws = posterior.slice_sample(
+        np.ones(1), np.random.default_rng(0), n=4000, burn_in=100, thin=4
+    )
     # in one dimension draws forget their neighbor at once
     assert stats.kstest(draws[:, 0], stats.truncexpon(2.0).cdf).pvalue > 0.01  # one fixed seed
 
 
 def test_draws_given_one_observation_are_those_of_the_prior():
     """One loss says nothing about lengthscale, warp and curvature."""
-    posterior = Posterior(np.array([[0.4]]), np.zeros(1), ONE)
-    draws = posterior.draws(posterior.mean, np.random.default_rng(0), n=3000, burn_in=100, thin=2)
+    posterior = HyperparameterPosterior(np.array([[0.4]]), np.zeros(1), ONE)
+    draws = posterior.slice_sample(
+        posterior.mean, np.random.default_rng(0), n=3000, burn_in=100, thin=2
+    )
     for i in (0, 4, 5, 6):  # ln l, ln a, ln b, ln c
         mean, sd = posterior.mean[i], posterior.sd[i]
         cut = ((posterior.low[i] - mean) / sd, (posterior.high[i] - mean) / sd)
@@ -300,7 +310,9 @@ def test_draws_given_one_observation_are_those_of_the_prior():
 @curved
 def test_draws_stay_in_bounds(warping, curve):
     posterior, _ = posterior_of("mixed", warping=warping, curve=curve, n=5)
-    draws = posterior.draws(posterior.high, np.random.default_rng(0), n=100, burn_in=0, thin=1)
+    draws = posterior.slice_sample(
+        posterior.high, np.random.default_rng(0), n=100, burn_in=0, thin=1
+    )
     assert np.all((draws >= posterior.low) & (draws <= posterior.high))
 
 
@@ -310,14 +322,18 @@ def test_draws_stay_in_bounds(warping, curve):
 )
 def test_the_number_of_draws(n, burn_in, thin, count):
     posterior = Known(lambda x: 0.5 * float(x @ x), 2)
-    draws = posterior.draws(np.zeros(2), np.random.default_rng(0), n=n, burn_in=burn_in, thin=thin)
+    draws = posterior.slice_sample(
+        np.zeros(2), np.random.default_rng(0), n=n, burn_in=burn_in, thin=thin
+    )
     assert len(draws) == count
 
 
 def test_thinning_keeps_the_last_of_each():
     posterior = Known(lambda x: 0.5 * float(x @ x), 2)
     every, some = (
-        posterior.draws(np.zeros(2), np.random.default_rng(0), n=20, burn_in=burn_in, thin=thin)
+        posterior.slice_sample(
+            np.zeros(2), np.random.default_rng(0), n=20, burn_in=burn_in, thin=thin
+        )
         for burn_in, thin in ((0, 1), (10, 5))
     )
     np.testing.assert_array_equal(some, every[[14, 19]])
@@ -326,7 +342,7 @@ def test_thinning_keeps_the_last_of_each():
 def test_the_same_generator_gives_the_same_draws():
     posterior, _ = posterior_of("mixed")
     first, again, other = (
-        posterior.draws(posterior.mean, np.random.default_rng(seed), n=12, burn_in=2, thin=5)
+        posterior.slice_sample(posterior.mean, np.random.default_rng(seed), n=12, burn_in=2, thin=5)
         for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
@@ -335,8 +351,8 @@ def test_the_same_generator_gives_the_same_draws():
 
 def test_no_draw_is_more_probable_than_the_mode():
     posterior, _ = posterior_of("numeric", n=30)
-    mode = posterior.mode(posterior.fixed_starts(), 200)
-    draws = posterior.draws(mode, np.random.default_rng(0), n=120, burn_in=20, thin=5)
+    mode = posterior.fit_map(posterior.initial_thetas(), 200)
+    draws = posterior.slice_sample(mode, np.random.default_rng(0), n=120, burn_in=20, thin=5)
     values = np.array([posterior.value(draw) for draw in draws])
     assert len(np.unique(values)) == 20
     # all, but that another mode may be the higher one

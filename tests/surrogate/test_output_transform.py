@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tuneplug.surrogate import priors
-from tuneplug.surrogate.outputs import HUGE, Frame, psi, targets
+from tuneplug.surrogate.output_transform import MAX_LOSS, LossScaling, psi, targets
 
 SETTINGS = settings(deadline=None, derandomize=True)
 moderate = st.floats(-1e12, 1e12, allow_subnormal=False)
@@ -26,7 +26,7 @@ curvatures = pytest.mark.parametrize(
 
 
 def in_units(losses):
-    return Frame.of(losses)(losses)
+    return LossScaling.from_losses(losses)(losses)
 
 
 def transformed(losses, c=0.0):
@@ -34,14 +34,14 @@ def transformed(losses, c=0.0):
     return targets(in_units(losses), c).t
 
 
-# ---------------------------------------------------------------------------------------- frame
+# ---------------------------------------------------------------------------------------- scaling
 
 
 def test_the_best_is_at_0_and_the_median_at_1():
     losses = np.array([7.0, 3.0, 4.0, 5.0, 19.0])
-    frame = Frame.of(losses)
-    assert (frame.best, frame.unit) == (3.0, 2.0)
-    np.testing.assert_array_equal(frame(losses)[:4], [2.0, 0.0, 0.5, 1.0])
+    scaling = LossScaling.from_losses(losses)
+    assert (scaling.best, scaling.scale) == (3.0, 2.0)
+    np.testing.assert_array_equal(scaling(losses)[:4], [2.0, 0.0, 0.5, 1.0])
 
 
 @SETTINGS
@@ -84,21 +84,21 @@ def test_losses_inside_of_the_limit_are_only_moved_and_scaled():
 
 
 def test_losses_beyond_the_limit_are_drawn_in_smoothly_to_less_than_limit_plus_reach():
-    frame = Frame.of(np.arange(21.0))
-    at_limit = frame.best + frame.unit * frame.limit
-    h = 1e-6 * frame.unit
-    below, at, above = frame(at_limit + h * np.array([-1.0, 0.0, 1.0]))
+    scaling = LossScaling.from_losses(np.arange(21.0))
+    at_clip_start = scaling.best + scaling.scale * scaling.clip_start
+    h = 1e-6 * scaling.scale
+    below, at, above = scaling(at_clip_start + h * np.array([-1.0, 0.0, 1.0]))
     # the slope goes on at the limit; the second derivative times h is left
     assert (above - at) == pytest.approx(at - below, rel=1e-5)
-    far = frame(np.array([1e3, 1e6, 1e300]))
-    assert np.all(far > frame.limit)
-    assert np.all(far <= frame.limit + frame.reach)
+    far = scaling(np.array([1e3, 1e6, 1e300]))
+    assert np.all(far > scaling.clip_start)
+    assert np.all(far <= scaling.clip_start + scaling.tail)
     assert far[0] < far[1] < far[2]
 
 
 def test_a_frame_of_the_first_losses_takes_better_ones():
-    frame = Frame.of(np.array([1.0, 2.0, 3.0]))
-    np.testing.assert_array_equal(frame(np.array([0.0, -9.0])), [-1.0, -10.0])
+    scaling = LossScaling.from_losses(np.array([1.0, 2.0, 3.0]))
+    np.testing.assert_array_equal(scaling(np.array([0.0, -9.0])), [-1.0, -10.0])
 
 
 @pytest.mark.parametrize("better", [1.0, 2.5])
@@ -128,8 +128,8 @@ def test_mean_0_and_sd_1(losses, c):
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 1000])
 def test_constant_losses_give_zeros(value, n, c):
     out = targets(in_units(np.full(n, value)), c)
-    assert out.t.tolist() == out.dt.tolist() == out.dslope.tolist() == [0.0] * n
-    assert out.slope.tolist() == [1.0] * n
+    assert out.t.tolist() == out.dt_dlnc.tolist() == out.d2t_dv_dlnc.tolist() == [0.0] * n
+    assert out.dt_dv.tolist() == [1.0] * n
     assert out.sd == 1.0
 
 
@@ -163,7 +163,7 @@ def test_any_size_of_losses_gives_the_same_targets(size, c):
 
 def test_losses_too_large_to_subtract_count_as_the_largest_that_are_not():
     v = in_units(np.array([0.0, 1.0, 1e200, 1e300]))
-    assert v[2] == v[3] == in_units(np.array([0.0, 1.0, HUGE, HUGE]))[2]
+    assert v[2] == v[3] == in_units(np.array([0.0, 1.0, MAX_LOSS, MAX_LOSS]))[2]
 
 
 @pytest.mark.parametrize(
@@ -245,8 +245,8 @@ def test_derivatives_by_the_curvature_match_central_differences(case, c):
     v, h = in_units(LOSSES_TO_DIFFERENTIATE[case]), 1e-5
     out, up, down = (targets(v, c * np.exp(step)) for step in (0.0, h, -h))
     # h² times third derivatives of order one, and rounding over h
-    np.testing.assert_allclose(out.dt, (up.t - down.t) / (2 * h), atol=1e-8)
-    np.testing.assert_allclose(out.dslope, (up.slope - down.slope) / (2 * h), atol=1e-8)
+    np.testing.assert_allclose(out.dt_dlnc, (up.t - down.t) / (2 * h), atol=1e-8)
+    np.testing.assert_allclose(out.d2t_dv_dlnc, (up.dt_dv - down.dt_dv) / (2 * h), atol=1e-8)
 
 
 @cases
@@ -257,8 +257,8 @@ def test_the_slope_is_that_of_the_targets_with_mean_and_sd_held(case, c):
     away = np.maximum(v, h)  # the two sub-spaces meet at 0 with one slope, but not one curvature
     difference = (psi(away + h, c) - psi(away - h, c)) / (2 * h) / out.sd
     # at the best the slope is taken at 0 instead of h: a relative c h
-    np.testing.assert_allclose(out.slope, difference, rtol=1e-4)
-    assert out.slope.max() == pytest.approx(1.0 / out.sd)
+    np.testing.assert_allclose(out.dt_dv, difference, rtol=1e-4)
+    assert out.dt_dv.max() == pytest.approx(1.0 / out.sd)
 
 
 @curvatures

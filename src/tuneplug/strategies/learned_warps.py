@@ -12,11 +12,11 @@ import numpy as np
 from tuneplug._typing import FloatArray
 from tuneplug.space import SearchSpace
 from tuneplug.space.parameters import Parameter
+from tuneplug.surrogate.fitting import TrainingData, fit_surrogate, sample_hyperparameters
 from tuneplug.surrogate.gp import GaussianProcess
-from tuneplug.surrogate.learning import Problem, hyperparameter_draws, learn
-from tuneplug.warping import kumaraswamy
+from tuneplug.surrogate.warping import kumaraswamy
 
-__all__ = ["WarpCurve", "learned_curves"]
+__all__ = ["WarpCurve", "warp_curves"]
 
 CURVE_POINTS = 101
 #: Slice sampling for the band, from the mode on, and the share of the posterior inside of it.
@@ -52,7 +52,7 @@ class WarpCurve:
     effect : float
         How much the predicted loss varies along the parameter, others held: a standard deviation,
         in units of that of all losses.
-    verdict : str
+    shape : str
         What the scaling and the warp are together, in the user's units: ``"linear-like"``,
         ``"log-like"``, ``"reverse-log-like"``, or ``"S-shaped"`` where the warp stretches the
         middle or both ends.
@@ -70,17 +70,17 @@ class WarpCurve:
     a: float
     b: float
     effect: float
-    verdict: str
+    shape: str
     advice: str | None
 
 
-def learned_curves(problem: Problem, space: SearchSpace) -> Mapping[str, WarpCurve]:
+def warp_curves(data: TrainingData, space: SearchSpace) -> Mapping[str, WarpCurve]:
     """Return the curve of each numeric parameter."""
-    process = learn(dataclasses.replace(problem, inference="map"))[0]
-    mode = process.hyper
-    sampled = hyperparameter_draws(problem, n=N_STEPS, burn_in=BURN_IN, thin=THIN)
+    gp = fit_surrogate(dataclasses.replace(data, inference="map"))[0]
+    mode = gp.hyper
+    sampled = sample_hyperparameters(data, n=N_STEPS, burn_in=BURN_IN, thin=THIN)
     curves = {}
-    for i, column in enumerate(problem.layout.numeric):
+    for i, column in enumerate(data.layout.ordered):
         parameter, name = space.dimensions[column], space.column_names[column]
         low, high = parameter.unit_bounds
         unit = np.linspace(low, high, CURVE_POINTS)
@@ -88,8 +88,8 @@ def learned_curves(problem: Problem, space: SearchSpace) -> Mapping[str, WarpCur
         warps = np.array([kumaraswamy(unit, hyper.a[i], hyper.b[i]) for hyper in sampled])
         lower, upper = np.quantile(warps, BAND, axis=0)
         warped = kumaraswamy(unit, mode.a[i], mode.b[i])
-        verdict = _verdict(np.array(values, dtype=np.float64), unit, warped)
-        effect = _effect(process, column, unit)
+        shape = _shape(np.array(values, dtype=np.float64), unit, warped)
+        effect = _effect(gp, column, unit)
         clear = effect > NO_EFFECT and bool(np.any((lower > unit + BENT) | (upper < unit - BENT)))
         curves[name] = WarpCurve(
             parameter=name,
@@ -101,22 +101,22 @@ def learned_curves(problem: Problem, space: SearchSpace) -> Mapping[str, WarpCur
             a=float(mode.a[i]),
             b=float(mode.b[i]),
             effect=effect,
-            verdict=verdict,
-            advice=_advice(name, parameter, verdict, values) if clear else None,
+            shape=shape,
+            advice=_advice(name, parameter, shape, values) if clear else None,
         )
     return curves
 
 
-def _effect(process: GaussianProcess, column: int, unit: FloatArray) -> float:
+def _effect(gp: GaussianProcess, column: int, unit: FloatArray) -> float:
     """Return how much the posterior mean varies along a column, in the mean over configurations."""
-    rows = process.U[:N_ROWS]
+    rows = gp.U[:N_ROWS]
     along = np.repeat(rows, N_ALONG, axis=0)
     along[:, column] = np.tile(np.linspace(unit[0], unit[-1], N_ALONG), len(rows))
-    means = process.predict(along)[0].reshape(len(rows), N_ALONG)
+    means = gp.predict(along)[0].reshape(len(rows), N_ALONG)
     return float(means.std(axis=1).mean())
 
 
-def _shapes(x: FloatArray) -> dict[str, FloatArray]:
+def _scaling_shapes(x: FloatArray) -> dict[str, FloatArray]:
     """Return the scalings over a range, which may fall, as curves on the unit interval."""
 
     def line(y: FloatArray) -> FloatArray:
@@ -130,24 +130,24 @@ def _shapes(x: FloatArray) -> dict[str, FloatArray]:
     return {"linear-like": line(x), "log-like": log(x), "reverse-log-like": log(1.0 - x)}
 
 
-def _verdict(x: FloatArray, unit: FloatArray, warped: FloatArray) -> str:
+def _shape(x: FloatArray, unit: FloatArray, warped: FloatArray) -> str:
     bend = warped - unit
     if bend.max() > BENT and bend.min() < -BENT:
         return "S-shaped"
-    shapes = _shapes(x)
+    shapes = _scaling_shapes(x)
     return min(shapes, key=lambda name: float(np.abs(warped - shapes[name]).mean()))
 
 
-def _advice(name: str, parameter: Parameter, verdict: str, values: list[Any]) -> str | None:
+def _advice(name: str, parameter: Parameter, shape: str, values: list[Any]) -> str | None:
     """Say what to declare next time, where a scaling expresses what was learned."""
     record, low, high = parameter.explain(name), values[0], values[-1]
     declared = None if record is None else record["scaling"]
-    if verdict == "S-shaped":
+    if shape == "S-shaped":
         return (
             f"no scaling has the shape learned for {name}: keep warping, or narrow its range to "
             "where the curve is steep"
         )
-    wanted = verdict.removesuffix("-like").replace("-", "_")
+    wanted = shape.removesuffix("-like").replace("-", "_")
     if declared == wanted or declared not in ("linear", "log", "reverse_log"):
         return None
     if wanted == "log" and low < 0:

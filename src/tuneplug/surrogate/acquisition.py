@@ -21,10 +21,10 @@ from scipy.special import erfcx, log_ndtr, ndtr
 
 from tuneplug._typing import FloatArray
 from tuneplug.space import SearchSpace
-from tuneplug.surrogate.failures import Failures
+from tuneplug.surrogate.feasibility import FeasibilityModel
 from tuneplug.surrogate.gp import GaussianProcess
 
-__all__ = ["Acquisition", "log_discount", "log_expected_improvement", "log_h", "maximize"]
+__all__ = ["Acquisition", "log_expected_improvement", "log_h", "log_noise_discount", "maximize"]
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 #: Below this z the asymptotic series of h is exact to double precision.
@@ -68,7 +68,7 @@ def log_expected_improvement(
     return np.log(sd) + log_h((best - mean) / sd)
 
 
-def log_discount(variance: FloatArray, noise: float) -> tuple[FloatArray, FloatArray]:
+def log_noise_discount(variance: FloatArray, noise: float) -> tuple[FloatArray, FloatArray]:
     """Return the logarithm of what an observation with noise is worth, and its slope; both (m,).
 
         1 - tau / sqrt(variance + tau²),  tau² the noise    (Huang et al., "Global optimization of
@@ -85,67 +85,67 @@ def log_discount(variance: FloatArray, noise: float) -> tuple[FloatArray, FloatA
 
 
 class Acquisition:
-    """What is maximized: EI averaged over processes, times the chance not to fail; its logarithm.
+    """What is maximized: EI averaged over gps, times the chance not to fail; its logarithm.
 
         ln 1/k sum_i EI_i(u) discount_i(u)  +  ln P(no failure at u)
 
-    The discount (``log_discount``) keeps the search from looking at one place over and over, where
-    the losses have steps or noise.
+    The discount (``log_noise_discount``) keeps the search from evaluating one place over and over
+    if the losses have steps or noise.
 
-    The k terms are the processes (one, or draws of the hyperparameters' posterior; Snoek et al.,
+    The k terms are the gps (one, or draws of the hyperparameters' posterior; Snoek et al.,
     "Practical Bayesian Optimization", NIPS 2012, section 3.1) and the fantasies that each of them
     carries for trials still running (ibid., eq. 7), each with its own incumbent: the smallest
     posterior mean at a configuration tried or imagined, as single observations may be lucky.
 
     Parameters
     ----------
-    processes : sequence of GaussianProcess
-    failures : Failures, optional
+    gps : sequence of GaussianProcess
+    feasibility : FeasibilityModel, optional
         The chance of a failure, where any trial failed.
     """
 
     def __init__(
-        self, processes: Sequence[GaussianProcess], failures: Failures | None = None
+        self, gps: Sequence[GaussianProcess], feasibility: FeasibilityModel | None = None
     ) -> None:
-        self.processes, self.failures = processes, failures
-        self.best = [gp.at_observations().min(axis=0) for gp in processes]
+        self.gps, self.feasibility = gps, feasibility
+        self.best = [gp.posterior_mean_at_data().min(axis=0) for gp in gps]
 
     def __call__(self, U: FloatArray) -> FloatArray:
         """Return the acquisition at rows of the cube, shape (m,)."""
         terms = []
-        for gp, best in zip(self.processes, self.best, strict=True):
+        for gp, best in zip(self.gps, self.best, strict=True):
             mean, variance = gp.predict(U)
             mean = mean.reshape(len(U), -1)
-            discount = log_discount(variance, gp.hyper.noise)[0]
+            discount = log_noise_discount(variance, gp.hyper.noise)[0]
             terms.append(
                 log_expected_improvement(mean, variance[:, None], best) + discount[:, None]
             )
         value = _log_mean_exp(np.hstack(terms))
-        if self.failures is not None:
-            value = value + self.failures.log_success(U)
+        if self.feasibility is not None:
+            value = value + self.feasibility.log_feasibility(U)
         return value
 
     def with_gradient(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the acquisition, (m,), and its gradient in the numeric columns, (m, p)."""
         terms, parts = [], []
-        for gp, best in zip(self.processes, self.best, strict=True):
+        for gp, best in zip(self.gps, self.best, strict=True):
             mean, variance, pullback = gp.predict_with_pullback(U)
             mean, sd = mean.reshape(len(U), -1), np.sqrt(variance)[:, None]
             z = (best - mean) / sd
             lh = log_h(z)
-            hazard = np.exp(log_ndtr(z) - lh)  # h'(z) / h(z) = Phi(z) / h(z)
-            discount, slope = log_discount(variance, gp.hyper.noise)
+            dlog_h = np.exp(log_ndtr(z) - lh)  # h'(z) / h(z) = Phi(z) / h(z)
+            discount, slope = log_noise_discount(variance, gp.hyper.noise)
             terms.append(np.log(sd) + lh + discount[:, None])
-            by_variance = (1.0 - z * hazard) / (2.0 * sd * sd) + slope[:, None]
-            parts.append((pullback, -hazard / sd, by_variance))
+            by_variance = (1.0 - z * dlog_h) / (2.0 * sd * sd) + slope[:, None]
+            parts.append((pullback, -dlog_h / sd, by_variance))
         value = _log_mean_exp(np.hstack(terms))
         count = sum(term.shape[1] for term in terms)
-        gradient = np.zeros((len(U), len(self.processes[0].layout.numeric)))
+        gradient = np.zeros((len(U), len(self.gps[0].layout.ordered)))
         for term, (pullback, by_mean, by_variance) in zip(terms, parts, strict=True):
             weight = np.exp(term - value[:, None]) / count
             gradient += pullback(weight * by_mean, (weight * by_variance).sum(axis=1))
-        if self.failures is not None:
-            success, slope = self.failures.log_success_with_gradient(U)
+        if self.feasibility is not None:
+            success, slope = self.feasibility.log_feasibility_with_gradient(U)
             value, gradient = value + success, gradient + slope
         return value, gradient
 
@@ -176,14 +176,14 @@ def maximize(
     """
     if space.size <= EXHAUSTIVE:
         pool = np.array(list(space.rows())).reshape(-1, space.n_dimensions)
-        return _best_free(space, [(pool, score(pool))], taken)
-    candidates = _candidates(score.processes[0], space, rng)
+        return _best_untried(space, [(pool, score(pool))], taken)
+    candidates = _candidates(score.gps[0], space, rng)
     values = score(candidates)
-    climbed = _climb(score, space, *_distinct_starts(candidates, values))
-    return _best_free(space, [climbed, (candidates, values)], taken)
+    climbed = _local_search(score, space, *_distinct_starts(candidates, values))
+    return _best_untried(space, [climbed, (candidates, values)], taken)
 
 
-def _best_free(
+def _best_untried(
     space: SearchSpace,
     scored: list[tuple[FloatArray, FloatArray]],
     taken: Collection[bytes],
@@ -209,7 +209,7 @@ def _candidates(gp: GaussianProcess, space: SearchSpace, rng: np.random.Generato
     d = space.n_dimensions
     # One Sobol sequence, shifted on the torus: as even as another, and as random.
     anywhere = low + (high - low) * ((_sobol(N_SOBOL, d) + rng.random(d)) % 1.0)
-    order = np.argsort(gp.at_observations().reshape(len(gp.U), -1)[:, 0], kind="stable")
+    order = np.argsort(gp.posterior_mean_at_data().reshape(len(gp.U), -1)[:, 0], kind="stable")
     centres = np.repeat(gp.U[order[:N_INCUMBENTS]], N_AROUND, axis=0)
     width = 10.0 ** rng.uniform(-3.0, -0.5, (len(centres), 1))
     moved = centres + width * rng.standard_normal(centres.shape)
@@ -237,15 +237,17 @@ def _distinct_starts(rows: FloatArray, values: FloatArray) -> tuple[FloatArray, 
 Rows = tuple[FloatArray, FloatArray]
 
 
-def _climb(score: Acquisition, space: SearchSpace, rows: FloatArray, values: FloatArray) -> Rows:
+def _local_search(
+    score: Acquisition, space: SearchSpace, rows: FloatArray, values: FloatArray
+) -> Rows:
     """Improve rows by turns in continuous and in discrete coordinates until neither helps."""
     has_discrete = any(math.isfinite(p.size) for p in space.dimensions)
     for _ in range(N_ROUNDS):
         before = values
-        rows, values = _climb_continuous(score, space, rows, values)
+        rows, values = _optimize_continuous(score, space, rows, values)
         if not has_discrete:
             break
-        rows, values = _climb_discrete(score, space, rows, values)
+        rows, values = _coordinate_search(score, space, rows, values)
         if float((values - before).max()) < 1e-3:
             break
     return rows, values
@@ -257,11 +259,11 @@ def _keep_better(score: Acquisition, old: Rows, new: FloatArray) -> Rows:
     return np.where(better[:, None], new, old[0]), np.where(better, reached, old[1])
 
 
-def _climb_continuous(
+def _optimize_continuous(
     score: Acquisition, space: SearchSpace, rows: FloatArray, values: FloatArray
 ) -> Rows:
     """Improve the continuous coordinates of all rows at once: L-BFGS on the sum of their scores."""
-    numeric = score.processes[0].layout.numeric
+    numeric = score.gps[0].layout.ordered
     sizes = np.array([p.size for p in space.dimensions])[numeric]
     used = space.active_mask(rows)[:, numeric]  # the others rest where they are
     at, of = np.nonzero(np.isinf(sizes) & used)
@@ -288,18 +290,18 @@ def _climb_continuous(
     return _keep_better(score, (rows, values), space.snap(moved))
 
 
-def _climb_discrete(
+def _coordinate_search(
     score: Acquisition, space: SearchSpace, rows: FloatArray, values: FloatArray
 ) -> Rows:
     """Try every value, or N_LINE spread ones, of one discrete coordinate at a time."""
     best = []
     for row in rows:
-        lines = space.snap(_lines(space, row))
+        lines = space.snap(_line_variants(space, row))
         best.append(lines[int(np.argmax(score(lines)))])
     return _keep_better(score, (rows, values), np.array(best))
 
 
-def _lines(space: SearchSpace, row: FloatArray) -> FloatArray:
+def _line_variants(space: SearchSpace, row: FloatArray) -> FloatArray:
     """Return variants of a row, each different in one discrete coordinate, not snapped."""
     variants = []
     for j, parameter in enumerate(space.dimensions):

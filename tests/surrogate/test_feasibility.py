@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from tuneplug import Categorical, Float, SearchSpace
-from tuneplug.surrogate.failures import N_LATEST, Failures
-from tuneplug.surrogate.gp import Layout
+from tuneplug.surrogate.feasibility import N_LATEST, FeasibilityModel
+from tuneplug.surrogate.gp import ColumnLayout
 
 SPACE = SearchSpace({"x": Float(0, 1), "c": Categorical(["p", "q", "r"])})
-LAYOUT = Layout.of(SPACE)
+LAYOUT = ColumnLayout.from_space(SPACE)
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -24,16 +24,16 @@ def rows(n, seed=0):
 def test_failures_have_the_larger_of_two_targets(share):
     U = rows(40)
     failed = np.arange(40) < 40 * share
-    failures = Failures(LAYOUT, U, failed)
-    assert len(np.unique(failures.process.y)) == 2
-    np.testing.assert_array_equal(failures.process.y > failures.limit, failed)
-    np.testing.assert_array_equal(failures.process.U, U)
+    feasibility = FeasibilityModel(LAYOUT, U, failed)
+    assert len(np.unique(feasibility.gp.y)) == 2
+    np.testing.assert_array_equal(feasibility.gp.y > feasibility.threshold, failed)
+    np.testing.assert_array_equal(feasibility.gp.U, U)
 
 
 def test_a_region_is_told_from_the_rest():
     U, at = rows(60), rows(200, seed=1)
-    failures = Failures(LAYOUT, U, U[:, 0] > 0.6)
-    predicted = failures.process.predict(at)[0] > failures.limit
+    feasibility = FeasibilityModel(LAYOUT, U, U[:, 0] > 0.6)
+    predicted = feasibility.gp.predict(at)[0] > feasibility.threshold
     clear = np.abs(at[:, 0] - 0.6) > 0.1
     np.testing.assert_array_equal(predicted[clear], at[clear, 0] > 0.6)
 
@@ -41,22 +41,22 @@ def test_a_region_is_told_from_the_rest():
 def test_a_choice_is_told_from_the_others():
     U, at = rows(60), rows(200, seed=1)
     choice = [np.floor(3 * R[:, 1]).astype(int) for R in (U, at)]
-    failures = Failures(LAYOUT, U, choice[0] == 1)
-    predicted = failures.process.predict(at)[0] > failures.limit
+    feasibility = FeasibilityModel(LAYOUT, U, choice[0] == 1)
+    predicted = feasibility.gp.predict(at)[0] > feasibility.threshold
     np.testing.assert_array_equal(predicted, choice[1] == 1)
 
 
 def test_a_single_failure_fades_among_successes_close_by():
     U = np.column_stack([np.linspace(0.3, 0.5, 9), np.full(9, 0.5)])
     failed = np.arange(9) == 4
-    failures = Failures(LAYOUT, SPACE.snap(U), failed)
-    assert failures.process.predict(U[[4]])[0] < failures.limit
+    feasibility = FeasibilityModel(LAYOUT, SPACE.snap(U), failed)
+    assert feasibility.gp.predict(U[[4]])[0] < feasibility.threshold
 
 
 def test_two_outcomes_at_one_place_are_no_trouble():
     U = np.full((6, 2), 0.5)
-    failures = Failures(LAYOUT, U, np.arange(6) % 2 == 0)
-    assert failures.process.predict(U[:1])[0] == pytest.approx(failures.limit, abs=1e-9)
+    feasibility = FeasibilityModel(LAYOUT, U, np.arange(6) % 2 == 0)
+    assert feasibility.gp.predict(U[:1])[0] == pytest.approx(feasibility.threshold, abs=1e-9)
 
 
 @pytest.mark.parametrize("rare", [True, False])
@@ -64,7 +64,7 @@ def test_of_many_trials_the_latest_of_both_outcomes_are_kept(rare):
     n = 3 * N_LATEST
     U = rows(n)
     failed = (np.arange(n) < 5) == rare  # long ago
-    failures = Failures(LAYOUT, U, failed)
-    assert len(failures.process.U) == 5 + N_LATEST // 2
-    np.testing.assert_array_equal(failures.process.U[:5], U[:5])
-    np.testing.assert_array_equal(failures.process.U[5:], U[-N_LATEST // 2 :])
+    feasibility = FeasibilityModel(LAYOUT, U, failed)
+    assert len(feasibility.gp.U) == 5 + N_LATEST // 2
+    np.testing.assert_array_equal(feasibility.gp.U[:5], U[:5])
+    np.testing.assert_array_equal(feasibility.gp.U[5:], U[-N_LATEST // 2 :])

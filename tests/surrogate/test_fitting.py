@@ -11,21 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneplug import Categorical, Float, Int, SearchSpace
-from tuneplug.surrogate import learning
-from tuneplug.surrogate.gp import Hyperparameters, Layout
-from tuneplug.surrogate.learning import (
+from tuneplug.surrogate import fitting
+from tuneplug.surrogate.fitting import (
     BURN_IN,
     SLICE_STEPS,
     THIN,
-    Problem,
-    checkpoint,
-    hyperparameter_draws,
-    learn,
+    TrainingData,
+    fit_surrogate,
+    refit_size,
+    sample_hyperparameters,
 )
-from tuneplug.warping import BOUNDS
+from tuneplug.surrogate.gp import ColumnLayout, Hyperparameters
+from tuneplug.surrogate.warping import BOUNDS
 
 SETTINGS = settings(deadline=None, derandomize=True)
-ONE = Layout(np.array([0]), ())
+ONE = ColumnLayout(np.array([0]), ())
 SPACES = {
     "one": SearchSpace({"x": Float(0, 1)}),
     "labels": SearchSpace({"c": Categorical(["p", "q", "r"]), "d": Categorical([True, False])}),
@@ -38,8 +38,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def forget():
-    learning._mode.cache_clear()
-    learning._conditioned.cache_clear()
+    fitting._fit_map.cache_clear()
+    fitting._condition.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -51,25 +51,25 @@ def _forgetful():
 
 def few_draws(monkeypatch):
     """The published number of steps takes too long to be gone through at every trial."""
-    few = functools.partial(hyperparameter_draws, n=20, burn_in=10, thin=5)
-    monkeypatch.setattr(learning, "hyperparameter_draws", few)
+    few = functools.partial(sample_hyperparameters, n=20, burn_in=10, thin=5)
+    monkeypatch.setattr(fitting, "sample_hyperparameters", few)
 
 
-def problem_of(name, n, *, seed=0, told=False, **options):
+def make_data(name, n, *, seed=0, told=False, **options):
     space, rng = SPACES[name], np.random.default_rng(seed)
     U = space.snap(rng.random((n, space.n_dimensions)))
     losses = np.sin(5.0 * U.sum(axis=1)) + U[:, 0] + 0.1 * rng.standard_normal(n)
     variances = rng.uniform(0.0, 0.1, n) if told else np.zeros(n)
-    return Problem(Layout.of(space), U, losses, variances, **options)
+    return TrainingData(ColumnLayout.from_space(space), U, losses, variances, **options)
 
 
-def first(problem, n):
-    return problem.part(slice(n))
+def first(data, n):
+    return data.take(slice(n))
 
 
-def predictions(processes, d):
+def predictions(gps, d):
     at = np.random.default_rng(9).random((20, d))
-    return [np.array(gp.predict(at)) for gp in processes]
+    return [np.array(gp.predict(at)) for gp in gps]
 
 
 # ----------------------------------------------------------------------------------- checkpoints
@@ -78,14 +78,14 @@ def predictions(processes, d):
 @SETTINGS
 @given(n=st.integers(0, 10**7))
 def test_a_checkpoint_is_near_and_not_ahead(n):
-    at = checkpoint(n)
+    at = refit_size(n)
     assert n - n / 16 - 1 <= at <= n
-    assert checkpoint(at) == at
-    assert at <= checkpoint(n + 1)
+    assert refit_size(at) == at
+    assert at <= refit_size(n + 1)
 
 
 def test_every_number_up_to_64_is_a_checkpoint_and_32_of_every_doubling():
-    at = {checkpoint(n) for n in range(1025)}
+    at = {refit_size(n) for n in range(1025)}
     assert sorted(at)[:66] == [*range(65), 66]
     assert at >= {1 << k for k in range(11)}
     for k in range(6, 10):
@@ -96,11 +96,11 @@ def test_every_number_up_to_64_is_a_checkpoint_and_32_of_every_doubling():
 
 
 def test_problems_compare_by_content():
-    problem, again = problem_of("mixed", 9), problem_of("mixed", 9)
-    assert problem == again
-    assert hash(problem) == hash(again)
-    assert first(problem, 9) == problem
-    assert problem != "a problem"
+    data, again = make_data("mixed", 9), make_data("mixed", 9)
+    assert data == again
+    assert hash(data) == hash(again)
+    assert first(data, 9) == data
+    assert data != "a data"
 
 
 @pytest.mark.parametrize(
@@ -108,18 +108,18 @@ def test_problems_compare_by_content():
     [
         {"U": np.full((9, 3), 0.5)},
         {"losses": np.arange(9.0)},
-        {"variances": np.ones(9)},
+        {"noise_variances": np.ones(9)},
         {"warping": False},
-        {"curved": False},
+        {"learn_curvature": False},
         {"inference": "mcmc"},
         {"seed": 1},
-        {"layout": Layout(np.array([0, 1, 2]), ())},
+        {"layout": ColumnLayout(np.array([0, 1, 2]), ())},
     ],
     ids=lambda change: next(iter(change)),
 )
 def test_problems_differ_by_anything(change):
-    problem = problem_of("mixed", 9)
-    assert dataclasses.replace(problem, **change) != problem
+    data = make_data("mixed", 9)
+    assert dataclasses.replace(data, **change) != data
 
 
 @SETTINGS
@@ -128,19 +128,19 @@ def test_a_subset_is_the_best_quarter_and_a_rest_in_trial_order(seed, n, most):
     rng = np.random.default_rng(seed)
     losses = rng.integers(0, 20, n).astype(float)  # with ties
     numbers = np.arange(n) / n
-    subset = Problem(ONE, numbers[:, None], losses, numbers).subset(most)
+    subset = TrainingData(ONE, numbers[:, None], losses, numbers).subset(most)
     assert len(subset) == min(n, most)
     kept = np.searchsorted(numbers, subset.U[:, 0])
     assert np.all(np.diff(kept) > 0)  # trial order, and none twice
     np.testing.assert_array_equal(subset.losses, losses[kept])
-    np.testing.assert_array_equal(subset.variances, numbers[kept])
+    np.testing.assert_array_equal(subset.noise_variances, numbers[kept])
     best = np.sort(losses)[: most // 4]
     assert np.sort(subset.losses)[: len(best)].tolist() == best.tolist()
 
 
 def test_a_subset_changes_slowly():
-    problem = problem_of("one", 200)
-    before, after = (set(first(problem, n).subset(50).U[:, 0]) for n in (199, 200))
+    data = make_data("one", 200)
+    before, after = (set(first(data, n).subset(50).U[:, 0]) for n in (199, 200))
     assert len(before & after) >= 48
 
 
@@ -153,96 +153,100 @@ def test_a_subset_changes_slowly():
 )
 def test_what_is_learned_is_the_same_on_cold_caches(inference, last, some, monkeypatch):
     few_draws(monkeypatch)
-    problem = problem_of("mixed", last, told=True, inference=inference)
-    warm = {n: predictions(learn(first(problem, n)), 3) for n in range(1, last + 1)}
+    data = make_data("mixed", last, told=True, inference=inference)
+    warm = {n: predictions(fit_surrogate(first(data, n)), 3) for n in range(1, last + 1)}
     for n in some:
         forget()
-        np.testing.assert_array_equal(predictions(learn(first(problem, n)), 3), warm[n])
+        np.testing.assert_array_equal(predictions(fit_surrogate(first(data, n)), 3), warm[n])
 
 
 def test_what_is_learned_does_not_depend_on_what_was_learned_before():
-    problem = problem_of("mixed", 41)
-    alone = predictions(learn(problem), 3)
+    data = make_data("mixed", 41)
+    alone = predictions(fit_surrogate(data), 3)
     forget()
     others = [
-        problem_of("mixed", 41, seed=1),
-        first(problem_of("mixed", 70), 70),
-        dataclasses.replace(problem, losses=-problem.losses),
-        dataclasses.replace(problem, warping=False),
-        dataclasses.replace(problem, variances=np.ones(41)),
+        make_data("mixed", 41, seed=1),
+        first(make_data("mixed", 70), 70),
+        dataclasses.replace(data, losses=-data.losses),
+        dataclasses.replace(data, warping=False),
+        dataclasses.replace(data, noise_variances=np.ones(41)),
     ]
     for other in others:
-        assert not np.array_equal(predictions(learn(other), 3), alone)
-    np.testing.assert_array_equal(predictions(learn(problem), 3), alone)
+        assert not np.array_equal(predictions(fit_surrogate(other), 3), alone)
+    np.testing.assert_array_equal(predictions(fit_surrogate(data), 3), alone)
 
 
 def test_learning_twice_takes_what_is_kept():
-    problem = problem_of("mixed", 65)
-    learn(problem)
-    misses = learning._mode.cache_info().misses
-    learn(problem_of("mixed", 65))
-    assert learning._mode.cache_info().misses == misses == 1  # 64 is learned afresh
+    data = make_data("mixed", 65)
+    fit_surrogate(data)
+    misses = fitting._fit_map.cache_info().misses
+    fit_surrogate(make_data("mixed", 65))
+    assert fitting._fit_map.cache_info().misses == misses == 1  # 64 is learned afresh
 
 
 @pytest.mark.parametrize("n", [3, 31, 47, 66])
 def test_only_a_short_chain_of_checkpoints_is_ever_learned_again(n):
-    learn(problem_of("one", n))
-    assert 1 <= learning._mode.cache_info().misses <= learning.CHAIN
+    fit_surrogate(make_data("one", n))
+    assert 1 <= fitting._fit_map.cache_info().misses <= fitting.COLD_START_EVERY
 
 
 def test_what_was_learned_is_left_alone_by_extending_it():
-    problem = problem_of("mixed", 67)
-    (at_checkpoint,) = learn(first(problem, 66))
+    data = make_data("mixed", 67)
+    (at_checkpoint,) = fit_surrogate(first(data, 66))
     before = predictions([at_checkpoint], 3)
-    learn(problem)
-    np.testing.assert_array_equal(predictions(learn(first(problem, 66)), 3), before)
+    fit_surrogate(data)
+    np.testing.assert_array_equal(predictions(fit_surrogate(first(data, 66)), 3), before)
 
 
 @pytest.mark.parametrize("n", [65, 67, 95])
 def test_between_checkpoints_hyperparameters_are_kept_and_all_rows_observed(n):
-    problem = problem_of("mixed", n)
-    (gp,), (before,) = learn(problem), learn(first(problem, checkpoint(n)))
+    data = make_data("mixed", n)
+    (gp,), (before,) = fit_surrogate(data), fit_surrogate(first(data, refit_size(n)))
     for field in dataclasses.fields(Hyperparameters):
-        one, other = (getattr(process.hyper, field.name) for process in (gp, before))
+        one, other = (getattr(model.hyper, field.name) for model in (gp, before))
         np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(gp.U, problem.U)
+    np.testing.assert_array_equal(gp.U, data.U)
 
 
 @spaces
 def test_targets_after_the_checkpoint_are_in_the_units_of_those_before(name):
     """The same losses have the same targets, and the order is kept across the checkpoint."""
-    problem = problem_of(name, 67)
-    losses = problem.losses.copy()
+    data = make_data(name, 67)
+    losses = data.losses.copy()
     losses[66], losses[65] = losses[3], losses.min() - 1.0
-    (gp,) = learn(dataclasses.replace(problem, losses=losses))
+    (gp,) = fit_surrogate(dataclasses.replace(data, losses=losses))
     assert gp.y[66] == pytest.approx(gp.y[3], rel=1e-12)
     assert gp.y[65] == gp.y.min()
     np.testing.assert_array_equal(np.argsort(gp.y[:66]), np.argsort(losses[:66]))
 
 
 def test_told_variances_after_the_checkpoint_are_in_the_units_of_those_before():
-    problem = problem_of("one", 67)
-    losses, variances = problem.losses.copy(), np.zeros(67)
+    data = make_data("one", 67)
+    losses, variances = data.losses.copy(), np.zeros(67)
     losses[66], variances[[3, 66]] = losses[3], 0.04
-    (gp,) = learn(dataclasses.replace(problem, losses=losses, variances=variances))
-    assert gp.told[66] == pytest.approx(gp.told[3], rel=1e-12)
+    (gp,) = fit_surrogate(dataclasses.replace(data, losses=losses, noise_variances=variances))
+    assert gp.noise_variances[66] == pytest.approx(gp.noise_variances[3], rel=1e-12)
     # in units of the targets, at their slope there
-    by_loss = dataclasses.replace(problem, losses=losses, variances=variances)
-    (moved,) = learn(dataclasses.replace(by_loss, losses=np.append(losses[:66], losses[3] + 1e-6)))
+    by_loss = dataclasses.replace(data, losses=losses, noise_variances=variances)
+    (moved,) = fit_surrogate(
+        dataclasses.replace(by_loss, losses=np.append(losses[:66], losses[3] + 1e-6))
+    )
     slope = (moved.y[66] - gp.y[66]) / 1e-6
-    assert gp.told[66] == pytest.approx(0.04 * slope**2, rel=1e-4)  # second order in 1e-6
+    assert gp.noise_variances[66] == pytest.approx(
+        0.04 * slope**2, rel=1e-4
+    )  # second order in 1e-6
 
 
 # ------------------------------------------------------------------------------- what is learned
 
 
-def problem_of_curve(f, n=30, **options):
+def curve_data(f, n=30, **options):
     u = (np.random.default_rng(0).permutation(n) + 0.5) / n
-    return Problem(ONE, u[:, None], f(u), np.zeros(n), **options)
+    return TrainingData(ONE, u[:, None], f(u), np.zeros(n), **options)
 
 
 def learn_curve(f, n=30, **options):
-    return learn(problem_of_curve(f, n, **options))[0]
+    return fit_surrogate(curve_data(f, n, **options))[0]
 
 
 def log_like(u):
@@ -267,10 +271,10 @@ def test_the_warp_predicts_what_lies_between_better():
     at = np.linspace(0.0, 1.0, 501)[:, None]
     errors = []
     for warping in (True, False):
-        problem = problem_of_curve(log_like, warping=warping, curved=False)
-        (gp,) = learn(problem)
+        data = curve_data(log_like, warping=warping, learn_curvature=False)
+        (gp,) = fit_surrogate(data)
         # without curvature targets are moved and scaled losses
-        scale, shift = np.polyfit(gp.y, problem.losses, 1)
+        scale, shift = np.polyfit(gp.y, data.losses, 1)
         errors.append(np.abs(shift + scale * gp.predict(at)[0] - log_like(at[:, 0])).mean())
     assert errors[0] < 0.7 * errors[1]
 
@@ -281,17 +285,17 @@ def test_no_warping_leaves_the_shapes_at_one():
 
 
 def test_no_curvature_leaves_the_losses_as_they_are():
-    problem = problem_of("one", 31, curved=False)
-    (gp,) = learn(problem)
+    data = make_data("one", 31, learn_curvature=False)
+    (gp,) = fit_surrogate(data)
     assert gp.hyper.curvature == 0.0
-    expected = (problem.losses - problem.losses.mean()) / problem.losses.std()
+    expected = (data.losses - data.losses.mean()) / data.losses.std()
     np.testing.assert_allclose(gp.y, expected, atol=1e-12)  # no loss lies beyond the limit
 
 
 def test_an_irrelevant_column_gets_the_longer_lengthscale():
     U = np.random.default_rng(0).random((40, 2))
-    problem = Problem(Layout(np.array([0, 1]), ()), U, np.sin(6.0 * U[:, 0]), np.zeros(40))
-    relevant, irrelevant = learn(problem)[0].hyper.lengthscales
+    data = TrainingData(ColumnLayout(np.array([0, 1]), ()), U, np.sin(6.0 * U[:, 0]), np.zeros(40))
+    relevant, irrelevant = fit_surrogate(data)[0].hyper.lengthscales
     assert irrelevant > 3 * relevant
 
 
@@ -299,7 +303,7 @@ def test_an_irrelevant_label_gets_the_longer_lengthscale():
     space = SPACES["labels"]
     U = space.snap(np.random.default_rng(0).random((40, 2)))
     losses = np.floor(3 * U[:, 0]) + 0.01 * np.random.default_rng(1).standard_normal(40)
-    (gp,) = learn(Problem(Layout.of(space), U, losses, np.zeros(40)))
+    (gp,) = fit_surrogate(TrainingData(ColumnLayout.from_space(space), U, losses, np.zeros(40)))
     relevant, irrelevant = gp.hyper.lengthscales
     assert irrelevant > 1.5 * relevant
 
@@ -310,7 +314,9 @@ def test_noise_is_told_from_signal():
     smooth = np.sin(6.0 * U[:, 0])
     noisy = smooth + 0.5 * rng.standard_normal(80)
     noises = [
-        learn(Problem(ONE, U, losses, np.zeros(80), curved=False))[0].hyper.noise
+        fit_surrogate(TrainingData(ONE, U, losses, np.zeros(80), learn_curvature=False))[
+            0
+        ].hyper.noise
         for losses in (smooth, noisy)
     ]
     assert noises[0] < 1e-3
@@ -323,7 +329,9 @@ def test_noise_that_was_told_is_not_learned_again():
     U = rng.random((80, 1))
     noisy = np.sin(6.0 * U[:, 0]) + 0.5 * rng.standard_normal(80)
     learned, told = (
-        learn(Problem(ONE, U, noisy, np.full(80, variance), curved=False))[0].hyper.noise
+        fit_surrogate(TrainingData(ONE, U, noisy, np.full(80, variance), learn_curvature=False))[
+            0
+        ].hyper.noise
         for variance in (0.0, 0.25)
     )
     assert told < 0.2 * learned
@@ -340,8 +348,10 @@ def test_exponentially_skewed_losses_teach_a_larger_curvature():
 def test_the_curvature_predicts_skewed_losses_better():
     at = np.linspace(0.01, 0.99, 400)
     ranks = []
-    for curved in (True, False):
-        gp = learn_curve(lambda u: np.expm1(9.0 * np.sin(5.0 * u) ** 2), n=16, curved=curved)
+    for learn_curvature in (True, False):
+        gp = learn_curve(
+            lambda u: np.expm1(9.0 * np.sin(5.0 * u) ** 2), n=16, learn_curvature=learn_curvature
+        )
         mean = gp.predict(at[:, None])[0]
         order = np.argsort(np.argsort(mean)), np.argsort(np.argsort(np.sin(5.0 * at) ** 2))
         ranks.append(np.corrcoef(*order)[0, 1])
@@ -352,7 +362,7 @@ def test_a_smooth_function_is_predicted_and_noise_is_not():
     rng = np.random.default_rng(0)
     U, at = rng.random((25, 1)), rng.random((200, 1))
     smooth, noise = (
-        learn(Problem(ONE, U, losses, np.zeros(25)))[0].predict(at)[0]
+        fit_surrogate(TrainingData(ONE, U, losses, np.zeros(25)))[0].predict(at)[0]
         for losses in (np.sin(5.0 * U[:, 0]), rng.standard_normal(25))
     )
     assert np.corrcoef(smooth, np.sin(5.0 * at[:, 0]))[0, 1] > 0.95
@@ -360,107 +370,111 @@ def test_a_smooth_function_is_predicted_and_noise_is_not():
 
 
 def test_the_smallest_loss_has_the_smallest_target():
-    problem = problem_of("mixed", 31)
-    assert np.argmin(learn(problem)[0].y) == np.argmin(problem.losses)
+    data = make_data("mixed", 31)
+    assert np.argmin(fit_surrogate(data)[0].y) == np.argmin(data.losses)
 
 
 def test_an_outlier_leaves_the_rest_to_be_learned():
-    problem = problem_of_curve(lambda u: np.sin(5.0 * u))
-    losses = problem.losses.copy()
+    data = curve_data(lambda u: np.sin(5.0 * u))
+    losses = data.losses.copy()
     losses[7] = 1e30
-    (gp,) = learn(dataclasses.replace(problem, losses=losses))
+    (gp,) = fit_surrogate(dataclasses.replace(data, losses=losses))
     rest = np.arange(30) != 7
-    assert np.corrcoef(gp.at_observations()[rest], problem.losses[rest])[0, 1] > 0.9
+    assert np.corrcoef(gp.posterior_mean_at_data()[rest], data.losses[rest])[0, 1] > 0.9
 
 
 @pytest.mark.parametrize("size", [1e-200, 1e-100, 1e100])
 def test_losses_may_be_of_any_size(size):
-    problem = problem_of("one", 35, told=True)
-    one = predictions(learn(problem), 1)
+    data = make_data("one", 35, told=True)
+    one = predictions(fit_surrogate(data), 1)
     other = dataclasses.replace(
-        problem, losses=size * problem.losses, variances=size * (size * problem.variances)
+        data, losses=size * data.losses, noise_variances=size * (size * data.noise_variances)
     )
     # L-BFGS makes something of roundings; at 1e-200 the variances are too small for a number
     if size == 1e-200:
-        one = predictions(learn(dataclasses.replace(problem, variances=np.zeros(35))), 1)
-    np.testing.assert_allclose(predictions(learn(other), 1), one, rtol=1e-2, atol=1e-2)
+        one = predictions(fit_surrogate(dataclasses.replace(data, noise_variances=np.zeros(35))), 1)
+    np.testing.assert_allclose(predictions(fit_surrogate(other), 1), one, rtol=1e-2, atol=1e-2)
 
 
 @pytest.mark.parametrize("inference", ["map", "mcmc"])
 @pytest.mark.parametrize("n", [1, 2, 3, 40])
 def test_equal_losses_can_be_learned_from(n, inference):
-    problem = dataclasses.replace(problem_of("mixed", n, inference=inference), losses=np.ones(n))
-    for mean, variance in predictions(learn(problem), 3):
+    data = dataclasses.replace(make_data("mixed", n, inference=inference), losses=np.ones(n))
+    for mean, variance in predictions(fit_surrogate(data), 3):
         assert np.all(np.abs(mean) < 1.0)
         assert np.all(variance > 0.0)
 
 
 @spaces
 @pytest.mark.parametrize("warping", [True, False])
-@pytest.mark.parametrize("curved", [True, False])
-def test_what_is_learned_stays_in_bounds(name, warping, curved):
-    hyper = learn(problem_of(name, 14, warping=warping, curved=curved))[0].hyper
+@pytest.mark.parametrize("learn_curvature", [True, False])
+def test_what_is_learned_stays_in_bounds(name, warping, learn_curvature):
+    hyper = fit_surrogate(make_data(name, 14, warping=warping, learn_curvature=learn_curvature))[
+        0
+    ].hyper
     assert np.all(hyper.lengthscales > 0)
     assert min([1.0, *hyper.a, *hyper.b]) >= BOUNDS[0] * (1 - 1e-12)
     assert max([1.0, *hyper.a, *hyper.b]) <= BOUNDS[1] * (1 + 1e-12)
-    assert (hyper.curvature > 0.0) == curved
+    assert (hyper.curvature > 0.0) == learn_curvature
 
 
 def test_a_told_variance_widens_the_posterior_there():
-    problem = problem_of_curve(lambda u: np.sin(5.0 * u))
+    data = curve_data(lambda u: np.sin(5.0 * u))
     variances = np.zeros(30)
     variances[4] = 1.0
-    told = dataclasses.replace(problem, variances=variances)
-    there = problem.U[[4]]
-    (exact,), (loose,) = learn(problem), learn(told)
+    told = dataclasses.replace(data, noise_variances=variances)
+    there = data.U[[4]]
+    (exact,), (loose,) = fit_surrogate(data), fit_surrogate(told)
     assert loose.predict(there)[1] > 2.0 * exact.predict(there)[1]
-    assert loose.told[4] > 0.0
-    assert not np.delete(loose.told, 4).any()
+    assert loose.noise_variances[4] > 0.0
+    assert not np.delete(loose.noise_variances, 4).any()
 
 
 # ----------------------------------------------------------------------------------------- draws
 
 
 def test_there_is_one_process_for_each_draw():
-    problem = problem_of("mixed", 12, inference="mcmc")
-    processes = learn(problem)
-    assert len(processes) == (SLICE_STEPS - BURN_IN) / THIN
-    scales = {gp.hyper.lengthscales.tobytes() for gp in processes}
-    assert len(scales) == len(processes)
-    assert all(np.array_equal(gp.U, problem.U) for gp in processes)
+    data = make_data("mixed", 12, inference="mcmc")
+    gps = fit_surrogate(data)
+    assert len(gps) == (SLICE_STEPS - BURN_IN) / THIN
+    scales = {gp.hyper.lengthscales.tobytes() for gp in gps}
+    assert len(scales) == len(gps)
+    assert all(np.array_equal(gp.U, data.U) for gp in gps)
 
 
 def test_targets_of_a_draw_are_at_its_own_curvature():
-    processes = learn(problem_of("mixed", 12, inference="mcmc"))
-    skews = [float(np.mean(gp.y**3)) for gp in processes]
-    curvatures = [gp.hyper.curvature for gp in processes]
+    gps = fit_surrogate(make_data("mixed", 12, inference="mcmc"))
+    skews = [float(np.mean(gp.y**3)) for gp in gps]
+    curvatures = [gp.hyper.curvature for gp in gps]
     # the more the bad end gives way, the more the targets lean to the good one
     assert np.argsort(skews).tolist() == np.argsort(curvatures)[::-1].tolist()
 
 
 def test_draws_are_those_of_their_seed():
     one, again, other = (
-        problem_of("mixed", 34, inference="mcmc", seed=0),
-        problem_of("mixed", 34, inference="mcmc", seed=0),
-        dataclasses.replace(problem_of("mixed", 34, inference="mcmc"), seed=1),
+        make_data("mixed", 34, inference="mcmc", seed=0),
+        make_data("mixed", 34, inference="mcmc", seed=0),
+        dataclasses.replace(make_data("mixed", 34, inference="mcmc"), seed=1),
     )
-    drawn = predictions(learn(one), 3)
+    drawn = predictions(fit_surrogate(one), 3)
     forget()
-    np.testing.assert_array_equal(predictions(learn(again), 3), drawn)
-    assert not np.array_equal(predictions(learn(other), 3), drawn)
+    np.testing.assert_array_equal(predictions(fit_surrogate(again), 3), drawn)
+    assert not np.array_equal(predictions(fit_surrogate(other), 3), drawn)
 
 
 def test_the_most_probable_process_has_no_seed():
-    problem = problem_of("mixed", 34)
-    other = dataclasses.replace(problem, seed=1)
-    np.testing.assert_array_equal(predictions(learn(other), 3), predictions(learn(problem), 3))
+    data = make_data("mixed", 34)
+    other = dataclasses.replace(data, seed=1)
+    np.testing.assert_array_equal(
+        predictions(fit_surrogate(other), 3), predictions(fit_surrogate(data), 3)
+    )
 
 
 def test_hyperparameters_can_be_drawn_on_their_own():
-    problem = problem_of("mixed", 12)
-    drawn = hyperparameter_draws(problem, n=12, burn_in=2, thin=5)
+    data = make_data("mixed", 12)
+    drawn = sample_hyperparameters(data, n=12, burn_in=2, thin=5)
     assert len(drawn) == 2
-    again = hyperparameter_draws(problem, n=12, burn_in=2, thin=5)
+    again = sample_hyperparameters(data, n=12, burn_in=2, thin=5)
     assert [hyper.noise for hyper in drawn] == [hyper.noise for hyper in again]
 
 
@@ -470,34 +484,34 @@ def test_hyperparameters_can_be_drawn_on_their_own():
 @pytest.mark.parametrize("inference", ["map", "mcmc"])
 @pytest.mark.parametrize("n", [29, 44, 45, 71])
 def test_many_observations_are_learned_from_in_part(n, inference, monkeypatch):
-    monkeypatch.setattr(learning, "N_LEARN", 20)
-    monkeypatch.setattr(learning, "N_CONDITION", 30)
+    monkeypatch.setattr(fitting, "N_FIT", 20)
+    monkeypatch.setattr(fitting, "N_CONDITION", 30)
     few_draws(monkeypatch)
-    problem = problem_of("mixed", n, inference=inference)
-    at = checkpoint(n)
-    for gp in learn(problem):
+    data = make_data("mixed", n, inference=inference)
+    at = refit_size(n)
+    for gp in fit_surrogate(data):
         assert len(gp.U) == min(at, 30) + n - at
-        np.testing.assert_array_equal(gp.U[len(gp.U) - (n - at) :], problem.U[at:])
-        best = problem.U[np.argmin(problem.losses[:at])]
+        np.testing.assert_array_equal(gp.U[len(gp.U) - (n - at) :], data.U[at:])
+        best = data.U[np.argmin(data.losses[:at])]
         assert (best == gp.U).all(axis=1).any()
 
 
 def test_a_part_is_a_pure_function_too(monkeypatch):
-    monkeypatch.setattr(learning, "N_LEARN", 20)
-    monkeypatch.setattr(learning, "N_CONDITION", 30)
-    problem = problem_of("mixed", 71, told=True)
-    warm = {n: predictions(learn(first(problem, n)), 3) for n in range(1, 72)}
+    monkeypatch.setattr(fitting, "N_FIT", 20)
+    monkeypatch.setattr(fitting, "N_CONDITION", 30)
+    data = make_data("mixed", 71, told=True)
+    warm = {n: predictions(fit_surrogate(first(data, n)), 3) for n in range(1, 72)}
     for n in (39, 71):
         forget()
-        np.testing.assert_array_equal(predictions(learn(first(problem, n)), 3), warm[n])
+        np.testing.assert_array_equal(predictions(fit_surrogate(first(data, n)), 3), warm[n])
 
 
 def test_targets_of_a_part_are_in_order_across_the_checkpoint(monkeypatch):
-    monkeypatch.setattr(learning, "N_LEARN", 10)
-    monkeypatch.setattr(learning, "N_CONDITION", 20)
-    problem = problem_of("one", 67)
-    (gp,) = learn(problem)
-    loss_of = dict(zip(problem.U[:, 0], problem.losses, strict=True))
+    monkeypatch.setattr(fitting, "N_FIT", 10)
+    monkeypatch.setattr(fitting, "N_CONDITION", 20)
+    data = make_data("one", 67)
+    (gp,) = fit_surrogate(data)
+    loss_of = dict(zip(data.U[:, 0], data.losses, strict=True))
     losses = np.array([loss_of[u] for u in gp.U[:, 0]])
     np.testing.assert_array_equal(np.argsort(gp.y), np.argsort(losses))
 
@@ -505,8 +519,8 @@ def test_targets_of_a_part_are_in_order_across_the_checkpoint(monkeypatch):
 def test_fifty_dimensions():
     U = np.random.default_rng(0).random((60, 50))
     losses = ((U[:, :3] - 0.4) ** 2).sum(axis=1)
-    layout = Layout(np.arange(50), ())
-    (gp,) = learn(Problem(layout, U, losses, np.zeros(60)))
+    layout = ColumnLayout(np.arange(50), ())
+    (gp,) = fit_surrogate(TrainingData(layout, U, losses, np.zeros(60)))
     assert gp.hyper.lengthscales.shape == (50,)
     at = np.random.default_rng(1).random((200, 50))
     mean, variance = gp.predict(at)

@@ -13,20 +13,20 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tuneplug import Categorical, Float, Int, SearchSpace, Study
-from tuneplug.acquisition import (
+from tuneplug.surrogate.acquisition import (
     TAIL,
     Acquisition,
     _candidates,
-    _climb_continuous,
-    _climb_discrete,
-    log_discount,
+    _coordinate_search,
+    _optimize_continuous,
     log_expected_improvement,
     log_h,
+    log_noise_discount,
     maximize,
 )
-from tuneplug.surrogate.failures import LEAST_SUCCESS, Failures
-from tuneplug.surrogate.gp import GaussianProcess, Hyperparameters, Layout
-from tuneplug.surrogate.learning import Problem, hyperparameter_draws, learn
+from tuneplug.surrogate.feasibility import MIN_FEASIBILITY, FeasibilityModel
+from tuneplug.surrogate.fitting import TrainingData, fit_surrogate, sample_hyperparameters
+from tuneplug.surrogate.gp import ColumnLayout, GaussianProcess, Hyperparameters
 
 SETTINGS = settings(deadline=None, derandomize=True)
 
@@ -98,7 +98,7 @@ def test_log_ei_scales_with_the_losses():
     np.testing.assert_allclose(scaled, expected, rtol=1e-14)
 
 
-# ------------------------------------------------------------------------------------ processes
+# ------------------------------------------------------------------------------------ gps
 
 SPACES = {
     "floats": {"x": Float(0, 1), "y": Float(1e-4, 1)},
@@ -126,33 +126,33 @@ ALL = pytest.mark.parametrize("name", list(SPACES))
 UNENDING = pytest.mark.parametrize("name", [name for name in SPACES if name != "finite"])
 
 
-EXTENSION_POINTS = ["one process", "several", "fantasies", "failures", "all at once"]
+EXTENSION_POINTS = ["one gp", "several", "fantasies", "failures", "all at once"]
 
 
 def learn_rows(space, U, losses):
-    return learn(Problem(Layout.of(space), U, losses, np.zeros(len(U))))
+    return fit_surrogate(TrainingData(ColumnLayout.from_space(space), U, losses, np.zeros(len(U))))
 
 
 @functools.cache
-def observed(name, kind="one process", n=12, seed=0):
+def observed(name, kind="one gp", n=12, seed=0):
     """Return a space, and the acquisition learned from n configurations of it."""
     space = SearchSpace(SPACES[name])
     rng = np.random.default_rng(seed)
     U = space.snap(rng.random((n, space.n_dimensions)))
     losses = np.sin(4.0 * U.sum(axis=1)) + U[:, -1] + 0.1 * rng.standard_normal(n)
-    processes = learn_rows(space, U, losses)
+    gps = learn_rows(space, U, losses)
     if kind in ("several", "all at once"):
-        problem = Problem(Layout.of(space), U, losses, np.zeros(n))
-        draws = hyperparameter_draws(problem, n=30, burn_in=0, thin=10)
-        processes = [GaussianProcess(Layout.of(space), h, U, processes[0].y) for h in draws]
+        data = TrainingData(ColumnLayout.from_space(space), U, losses, np.zeros(n))
+        draws = sample_hyperparameters(data, n=30, burn_in=0, thin=10)
+        gps = [GaussianProcess(ColumnLayout.from_space(space), h, U, gps[0].y) for h in draws]
     if kind in ("fantasies", "all at once"):
         pending = space.snap(rng.random((2, space.n_dimensions)))
-        processes = [gp.with_fantasies(pending, rng.standard_normal((2, 4))) for gp in processes]
-    failures = None
+        gps = [gp.fantasize(pending, rng.standard_normal((2, 4))) for gp in gps]
+    feasibility = None
     if kind in ("failures", "all at once"):
         failed = losses > np.quantile(losses, 0.7)
-        failures = Failures(Layout.of(space), U, failed)
-    return space, Acquisition(processes, failures)
+        feasibility = FeasibilityModel(ColumnLayout.from_space(space), U, failed)
+    return space, Acquisition(gps, feasibility)
 
 
 def best_of(name, taken=(), seed=0):
@@ -168,7 +168,7 @@ def best_of(name, taken=(), seed=0):
 def test_the_gradient_matches_central_differences(name, kind):
     (space, score), h = observed(name, kind), 1e-6
     U = space.snap(np.random.default_rng(1).random((12, space.n_dimensions)))
-    columns = score.processes[0].layout.numeric
+    columns = score.gps[0].layout.ordered
     U[:, columns] = 0.02 + 0.96 * U[:, columns]
     value, gradient = score.with_gradient(U)
     assert value.shape == (12,)
@@ -184,7 +184,7 @@ def test_the_gradient_matches_central_differences(name, kind):
 
 
 def test_the_gradient_survives_where_expected_improvement_underflows():
-    layout = Layout(np.array([0]), ())
+    layout = ColumnLayout(np.array([0]), ())
     hyper = Hyperparameters(np.array([0.5]), 1e-4, 1e-8, 0.0, np.ones(1), np.ones(1))
     U, y = np.array([[0.1], [0.9], [0.95]]), np.array([0.0, 0.01, -2.0])
     score, u, h = Acquisition([GaussianProcess(layout, hyper, U, y)]), np.array([[0.4]]), 1e-6
@@ -197,7 +197,7 @@ def test_the_gradient_survives_where_expected_improvement_underflows():
 
 
 def test_where_every_term_underflows_the_average_does_not():
-    layout = Layout(np.array([0]), ())
+    layout = ColumnLayout(np.array([0]), ())
     hyper = Hyperparameters(np.array([0.5]), 1e-4, 1e-8, 0.0, np.ones(1), np.ones(1))
     gp = GaussianProcess(layout, hyper, np.array([[0.1], [0.9]]), np.array([0.0, 0.01]))
     score, u = Acquisition([gp, gp, gp]), np.array([[0.4]])
@@ -215,20 +215,20 @@ def expected_improvement(mean, sd, best):
     return sd * (stats.norm.pdf(z) + z * stats.norm.cdf(z))
 
 
-@pytest.mark.parametrize("kind", ["one process", "several", "fantasies"])
+@pytest.mark.parametrize("kind", ["one gp", "several", "fantasies"])
 @pytest.mark.parametrize("name", ["floats", "mixed"])
 def test_the_acquisition_is_the_logarithm_of_the_mean_discounted_improvement(name, kind):
     space, score = observed(name, kind)
     U = space.snap(np.random.default_rng(2).random((40, space.n_dimensions)))
     improvements = []
-    for gp in score.processes:
+    for gp in score.gps:
         mean, variance = gp.predict(U)
         seen = gp.predict(gp.U)[0].reshape(len(gp.U), -1)
         worth = 1.0 - np.sqrt(gp.hyper.noise / (variance + gp.hyper.noise))
         for i, column in enumerate(mean.reshape(40, -1).T):
             improvement = expected_improvement(column, np.sqrt(variance), seen[:, i].min())
             improvements.append(improvement * worth)
-    assert len(improvements) == {"one process": 1, "several": 3, "fantasies": 4}[kind]
+    assert len(improvements) == {"one gp": 1, "several": 3, "fantasies": 4}[kind]
     mean = np.mean(improvements, axis=0)
     far = mean > 1e-6 * mean.max()  # elsewhere h(z) loses digits without its logarithm
     assert far.sum() > 3
@@ -238,7 +238,7 @@ def test_the_acquisition_is_the_logarithm_of_the_mean_discounted_improvement(nam
 @pytest.mark.parametrize("noise", [1e-9, 1e-3, 1.0])
 def test_the_discount_and_its_slope_match_60_digits(noise):
     variance = 10.0 ** np.arange(-12.0, 3.0)
-    value, slope = log_discount(variance, noise)
+    value, slope = log_noise_discount(variance, noise)
     with mpmath.workdps(60):
         v, n = [mpmath.mpf(x) for x in variance], mpmath.mpf(noise)
         exact = [mpmath.log(1 - mpmath.sqrt(n) / mpmath.sqrt(x + n)) for x in v]
@@ -250,9 +250,9 @@ def test_the_discount_and_its_slope_match_60_digits(noise):
 
 def test_without_noise_nothing_is_discounted_and_with_it_what_is_known_is():
     variance = np.array([1e-6, 1e-2, 1.0])
-    assert np.abs(log_discount(variance, 1e-20)[0]).max() < 1e-6
-    assert (np.diff(log_discount(variance, 0.1)[0]) > 0.0).all()
-    assert log_discount(variance[:1], 0.1)[0][0] < math.log(1e-5)
+    assert np.abs(log_noise_discount(variance, 1e-20)[0]).max() < 1e-6
+    assert (np.diff(log_noise_discount(variance, 0.1)[0]) > 0.0).all()
+    assert log_noise_discount(variance[:1], 0.1)[0][0] < math.log(1e-5)
 
 
 def test_a_search_does_not_settle_on_one_step_of_a_staircase():
@@ -274,8 +274,8 @@ def test_a_pending_trial_is_not_worth_trying_again():
     """Where nothing is left to be learned but noise, there is next to no improvement."""
     space, score = observed("floats")
     row = maximize(score, space, set(), np.random.default_rng(0))[None, :]
-    draws = np.random.default_rng(0).standard_normal((1, 16))
-    pending = Acquisition([gp.with_fantasies(row, draws) for gp in score.processes])
+    base_samples = np.random.default_rng(0).standard_normal((1, 16))
+    pending = Acquisition([gp.fantasize(row, base_samples) for gp in score.gps])
     assert pending(row)[0] < score(row)[0] - 2.0
     again = maximize(pending, space, set(), np.random.default_rng(0))
     assert np.abs(again - row[0]).max() > 0.02
@@ -287,22 +287,22 @@ def test_a_pending_trial_is_not_worth_trying_again():
 @ALL
 def test_failures_only_ever_lower_the_acquisition_and_never_below_the_floor(name):
     space, score = observed(name, "failures")
-    without = Acquisition(score.processes)
+    without = Acquisition(score.gps)
     U = space.snap(np.random.default_rng(3).random((200, space.n_dimensions)))
     lowered = score(U) - without(U)
     slack = 1e-9 * np.abs(without(U))  # the difference of two large numbers
     assert np.all(lowered < slack)
-    assert np.all(lowered >= math.log(LEAST_SUCCESS) - slack)
+    assert np.all(lowered >= math.log(MIN_FEASIBILITY) - slack)
 
 
 def test_the_acquisition_is_lower_near_failures_than_near_successes():
     space = SearchSpace(SPACES["floats"])
     U = np.random.default_rng(0).random((40, 2))
     failed = U[:, 0] > 0.5
-    processes = learn_rows(space, U[~failed], U[~failed].sum(axis=1))
+    gps = learn_rows(space, U[~failed], U[~failed].sum(axis=1))
     score, without = (
-        Acquisition(processes, failures)
-        for failures in (Failures(Layout.of(space), U, failed), None)
+        Acquisition(gps, feasibility)
+        for feasibility in (FeasibilityModel(ColumnLayout.from_space(space), U, failed), None)
     )
     lowered = score(U) - without(U)
     assert lowered[failed].max() < lowered[~failed].min()
@@ -313,10 +313,12 @@ def test_the_acquisition_is_lower_near_failures_than_near_successes():
 
 def test_a_certain_failure_costs_the_floor():
     failed = np.arange(100) % 2 == 1
-    failures = Failures(Layout(np.array([0]), ()), np.where(failed, 0.9, 0.1)[:, None], failed)
+    feasibility = FeasibilityModel(
+        ColumnLayout(np.array([0]), ()), np.where(failed, 0.9, 0.1)[:, None], failed
+    )
     # the chance of success is some 1e-8 before the floor is added, which is 1e-4
-    assert failures.log_success(np.array([[0.9]]))[0] == pytest.approx(
-        math.log(LEAST_SUCCESS), abs=1e-3
+    assert feasibility.log_feasibility(np.array([[0.9]]))[0] == pytest.approx(
+        math.log(MIN_FEASIBILITY), abs=1e-3
     )
 
 
@@ -340,7 +342,7 @@ def test_the_maximum_is_deterministic(name):
 @ALL
 def test_a_taken_row_is_never_returned(name):
     space, score = observed(name)
-    taken = set(space.keys(score.processes[0].U))
+    taken = set(space.keys(score.gps[0].U))
     for _ in range(6):
         row = maximize(score, space, taken, np.random.default_rng(0))
         key = space.keys(row[None, :])[0]
@@ -356,12 +358,12 @@ def test_models_keep_inside_the_bounds_though_observations_lie_outside():
     for seed in range(5):
         row = maximize(score, space, set(), np.random.default_rng(seed))
         assert np.all((row >= low) & (row <= high))
-        candidates = _candidates(score.processes[0], space, np.random.default_rng(seed))
+        candidates = _candidates(score.gps[0], space, np.random.default_rng(seed))
         assert np.all((candidates >= low) & (candidates <= high))
 
 
 @UNENDING
-@pytest.mark.parametrize("kind", ["one process", "all at once"])
+@pytest.mark.parametrize("kind", ["one gp", "all at once"])
 def test_the_maximum_beats_random_search(name, kind):
     space, score = observed(name, kind)
     row = maximize(score, space, set(), np.random.default_rng(0))
@@ -381,7 +383,7 @@ def test_the_maximum_of_one_float_is_that_of_a_fine_grid(seed):
 @pytest.mark.parametrize("seed", range(3))
 def test_small_finite_spaces_are_searched_exhaustively(seed):
     space, score = observed("finite", seed=seed)
-    taken = set(space.keys(score.processes[0].U))
+    taken = set(space.keys(score.gps[0].U))
     settings_ = [{"a": a, "c": c} for a in range(1, 10) for c in ("p", "q", None)]
     rows = np.array([space.encode(configuration) for configuration in settings_])
     free = np.array([key not in taken for key in space.keys(rows)])
@@ -432,7 +434,7 @@ def test_the_discrete_search_reaches_the_neighbors(scaling, value, toward):
     def nearness(U):
         return -np.abs(U[:, 0] - goal)
 
-    (row,), (reached,) = _climb_discrete(nearness, space, rows, nearness(rows))
+    (row,), (reached,) = _coordinate_search(nearness, space, rows, nearness(rows))
     assert space.decode(row)["n"] == target
     assert reached == 0.0
 
@@ -442,7 +444,7 @@ def climbed(name, settings_):
     scores."""
     space, score = observed(name)
     at = np.array([space.encode(configuration) for configuration in settings_])
-    moved, reached = _climb_continuous(score, space, at, score(at))
+    moved, reached = _optimize_continuous(score, space, at, score(at))
     np.testing.assert_allclose(reached, score(moved), rtol=1e-9)
     changed = [
         {space.column_names[j] for j in np.flatnonzero(m != a)}
@@ -467,7 +469,7 @@ def test_the_continuous_search_never_gets_worse():
     space, score = observed("mixed")
     rows = space.snap(np.random.default_rng(4).random((9, space.n_dimensions)))
     values = score(rows)
-    moved, reached = _climb_continuous(score, space, rows, values)
+    moved, reached = _optimize_continuous(score, space, rows, values)
     assert np.all(reached >= values)
     assert np.any(reached > values)
     np.testing.assert_allclose(score(moved), reached, rtol=1e-9)
@@ -477,6 +479,6 @@ def test_the_continuous_search_never_gets_worse():
 def test_without_continuous_coordinates_there_is_nothing_to_climb():
     space, score = observed("ints")
     at = space.encode({"a": 70, "b": 7})[None, :]
-    moved, reached = _climb_continuous(score, space, at, score(at))
+    moved, reached = _optimize_continuous(score, space, at, score(at))
     assert moved is at
     np.testing.assert_array_equal(reached, score(at))

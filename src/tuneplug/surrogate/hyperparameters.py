@@ -22,18 +22,18 @@ from scipy.optimize import minimize
 
 from tuneplug._typing import FloatArray
 from tuneplug.surrogate import priors
-from tuneplug.surrogate.gp import SQRT2, Hyperparameters, Layout
+from tuneplug.surrogate.gp import SQRT2, ColumnLayout, Hyperparameters
 from tuneplug.surrogate.kernels import matern52, squared_distances
-from tuneplug.surrogate.outputs import targets
-from tuneplug.warping import kumaraswamy, kumaraswamy_gradients
+from tuneplug.surrogate.output_transform import targets
+from tuneplug.surrogate.warping import kumaraswamy, kumaraswamy_gradients
 
-__all__ = ["Posterior"]
+__all__ = ["HyperparameterPosterior"]
 
 #: The value of a point where K is not positive definite in floating point: a wall for a search.
-WALL = 1e25
+INFEASIBLE_VALUE = 1e25
 
 
-class Posterior:
+class HyperparameterPosterior:
     """The negative log posterior of the hyperparameters, given observations.
 
     Parameters
@@ -41,13 +41,13 @@ class Posterior:
     U : ndarray of shape (n, d)
         Snapped rows of the cube.
     v : ndarray of shape (n,)
-        Losses in the units of their frame, or targets to take as they are without ``curved``.
-    layout : Layout
-    told : ndarray of shape (n,), default 0
+        Scaled losses; without ``learn_curvature``, targets that are used as they are.
+    layout : ColumnLayout
+    noise_variances : ndarray of shape (n,), default 0
         Variance of each v that is known beforehand.
     warping : bool, default True
         Whether to learn a Kumaraswamy warp of every numeric column.
-    curved : bool, default True
+    learn_curvature : bool, default True
         Whether to learn the curvature of the output transform.
     """
 
@@ -55,22 +55,27 @@ class Posterior:
         self,
         U: FloatArray,
         v: FloatArray,
-        layout: Layout,
+        layout: ColumnLayout,
         *,
-        told: FloatArray | float = 0.0,
+        noise_variances: FloatArray | float = 0.0,
         warping: bool = True,
-        curved: bool = True,
+        learn_curvature: bool = True,
     ) -> None:
-        self.v, self.layout, self.warping, self.curved = v, layout, warping, curved
-        self.told = np.broadcast_to(told, v.shape)
-        self.X = np.ascontiguousarray(U[:, layout.numeric])
+        self.v, self.layout, self.warping, self.learn_curvature = (
+            v,
+            layout,
+            warping,
+            learn_curvature,
+        )
+        self.noise_variances = np.broadcast_to(noise_variances, v.shape)
+        self.X = np.ascontiguousarray(U[:, layout.ordered])
         self.O = layout.one_hot(U)
-        self.p = len(layout.numeric)
-        self.scales = self.p + len(layout.labels)
+        self.p = len(layout.ordered)
+        self.scales = self.p + len(layout.categorical)
         learned = [priors.lengthscale(self.scales)] * self.scales
         learned += [priors.amplitude, priors.noise, priors.mean]
         learned += [priors.warp_shape] * (2 * self.p) if warping else []
-        learned += [priors.curvature] if curved else []
+        learned += [priors.curvature] if learn_curvature else []
         self.mean, self.sd, self.low, self.high = np.array(
             [(prior.mean, prior.sd, prior.low, prior.high) for prior in learned]
         ).T
@@ -87,7 +92,7 @@ class Posterior:
             mean=float(theta[scales + 2]),
             a=shapes[0],
             b=shapes[1],
-            curvature=math.exp(theta[-1]) if self.curved else 0.0,
+            curvature=math.exp(theta[-1]) if self.learn_curvature else 0.0,
         )
 
     def value(self, theta: FloatArray) -> float:
@@ -104,16 +109,16 @@ class Posterior:
         h, p, n = self.unpack(theta), self.p, len(self.v)
         out = targets(self.v, h.curvature)
         W = kumaraswamy(self.X, h.a, h.b) if self.warping else self.X
-        label_of = self.layout.label_of
-        Z = np.hstack([W / h.lengthscales[:p], self.O / (SQRT2 * h.lengthscales[p:][label_of])])
+        category_of = self.layout.category_of
+        Z = np.hstack([W / h.lengthscales[:p], self.O / (SQRT2 * h.lengthscales[p:][category_of])])
         r2 = squared_distances(Z, Z)
         np.fill_diagonal(r2, 0.0)
-        k, slope = matern52(r2, h.amplitude)
+        k, dk_dr2 = matern52(r2, h.amplitude)
         K = k.copy()
-        K[np.diag_indices_from(K)] += h.noise + self.told * out.slope**2
+        K[np.diag_indices_from(K)] += h.noise + self.noise_variances * out.dt_dv**2
         L, info = lapack.dpotrf(K.T, lower=1, clean=1, overwrite_a=1)
         if info != 0:
-            return WALL, np.zeros_like(theta)
+            return INFEASIBLE_VALUE, np.zeros_like(theta)
         residual = out.t - h.mean
         alpha = lapack.dpotrs(L, residual, lower=1)[0]
         z = (theta - self.mean) / self.sd
@@ -121,7 +126,7 @@ class Posterior:
             0.5 * float(residual @ alpha)
             + float(np.log(np.diag(L)).sum())
             + 0.5 * n * math.log(2.0 * math.pi)
-            - float(np.log(out.slope).sum())
+            - float(np.log(out.dt_dv).sum())
             + 0.5 * float(z @ z)
         )
         if not with_gradient:
@@ -132,22 +137,24 @@ class Posterior:
         G *= 0.5  # d value / d K
         diagonal = np.diag(G).copy()
         by_amplitude = float(np.vdot(G, k.T))
-        G *= slope.T
+        G *= dk_dr2.T
         pull = 4.0 * (G.sum(axis=1)[:, None] * Z - G @ Z)  # d value / d Z
         by_column = -(pull * Z).sum(axis=0)  # d / d ln l of each column of Z
-        by_label = np.bincount(label_of, by_column[p:], minlength=len(self.layout.labels))
+        by_category = np.bincount(
+            category_of, by_column[p:], minlength=len(self.layout.categorical)
+        )
         scalars = [by_amplitude, h.noise * float(diagonal.sum()), -float(alpha.sum())]
-        parts = [by_column[:p], by_label, np.array(scalars)]
+        parts = [by_column[:p], by_category, np.array(scalars)]
         if self.warping:
             _, dw_da, dw_db = kumaraswamy_gradients(self.X, h.a, h.b)
             dW = pull[:, :p] / h.lengthscales[:p]
             parts += [(dW * dw_da).sum(axis=0), (dW * dw_db).sum(axis=0)]
-        if self.curved:
-            by_slope = 2.0 * diagonal * self.told * out.slope - 1.0 / out.slope
-            parts.append([float(alpha @ out.dt) + float(by_slope @ out.dslope)])
+        if self.learn_curvature:
+            by_dt_dv = 2.0 * diagonal * self.noise_variances * out.dt_dv - 1.0 / out.dt_dv
+            parts.append([float(alpha @ out.dt_dlnc) + float(by_dt_dv @ out.d2t_dv_dlnc)])
         return value, np.concatenate(parts) + z / self.sd
 
-    def mode(self, starts: Sequence[FloatArray], max_iter: int) -> FloatArray:
+    def fit_map(self, starts: Sequence[FloatArray], max_iter: int) -> FloatArray:
         """Return the best theta that L-BFGS reaches from the starts in ``max_iter`` steps each."""
         results = [
             minimize(
@@ -162,7 +169,7 @@ class Posterior:
         ]
         return np.asarray(min(results, key=lambda result: float(result.fun)).x)
 
-    def fixed_starts(self) -> list[FloatArray]:
+    def initial_thetas(self) -> list[FloatArray]:
         """Return two starts that depend on nothing but the shape of the problem.
 
         Lengthscales of half the cube, and the priors' own centre.
@@ -171,7 +178,7 @@ class Posterior:
         near[: self.scales] = math.log(0.5)
         return [near, self.mean]
 
-    def draws(
+    def slice_sample(
         self, start: FloatArray, rng: np.random.Generator, *, n: int, burn_in: int, thin: int
     ) -> FloatArray:
         """Return every ``thin``-th of n steps of slice sampling, those of the burn-in left out.

@@ -10,8 +10,8 @@ from scipy import stats
 
 from tuneplug import Categorical, Float, Int, Study
 from tuneplug.strategies import BayesianSearch
-from tuneplug.strategies.warps import BENT, CURVE_POINTS
-from tuneplug.warping import kumaraswamy
+from tuneplug.strategies.learned_warps import BENT, CURVE_POINTS
+from tuneplug.surrogate.warping import kumaraswamy
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -57,7 +57,7 @@ def curve_of(case):
 
 
 @pytest.mark.parametrize(
-    ("case", "verdict", "advice"),
+    ("case", "shape", "advice"),
     [
         ("log, declared linear", "log-like", "scaling='log'"),
         ("log, declared log", "log-like", None),
@@ -71,9 +71,9 @@ def curve_of(case):
         ("steep in the middle", "S-shaped", "narrow its range"),
     ],
 )
-def test_verdict_and_advice(case, verdict, advice):
+def test_shape_and_advice(case, shape, advice):
     _, curve = curve_of(case)
-    assert curve.verdict == verdict
+    assert curve.shape == shape
     if advice is None:
         assert curve.advice is None
     else:
@@ -140,7 +140,7 @@ def test_curves_are_the_same_each_time():
 def test_every_inference_has_curves(inference):
     strategy = BayesianSearch(inference=inference)
     study = study_of(*CASES["log, declared linear"], n=12, strategy=strategy)
-    assert study.learned_warps()["p"].verdict == "log-like"
+    assert study.learned_warps()["p"].shape == "log-like"
 
 
 ORDERED = {
@@ -165,7 +165,7 @@ def test_every_ordered_parameter_has_a_curve(name):
         trial = study.ask()
         study.tell(trial, float(trial.params["p"]))
     curve = study.learned_warps()["p"]
-    assert curve.verdict in ("linear-like", "log-like", "reverse-log-like", "S-shaped")
+    assert curve.shape in ("linear-like", "log-like", "reverse-log-like", "S-shaped")
     assert curve.advice is None  # three trials say nothing
     assert np.all(np.isfinite(curve.warped))
 

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneplug.warping import BOUNDS, EDGE, kumaraswamy, kumaraswamy_gradients, kumaraswamy_inverse
+from tuneplug.surrogate.warping import (
+    BOUNDS,
+    EDGE,
+    kumaraswamy,
+    kumaraswamy_gradients,
+    kumaraswamy_inverse,
+)
 
 SETTINGS = settings(deadline=None, derandomize=True)
 shapes = st.floats(*BOUNDS)

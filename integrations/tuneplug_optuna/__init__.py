@@ -1,6 +1,6 @@
-"""Optuna and tuneplug, each in the other's place.
+"""Optuna adapter: Optuna samplers in tuneplug, a tuneplug sampler in Optuna, a storage mirror.
 
-Names are loaded when they are first used; those that need Optuna import it then.
+Names are loaded on first use.  Names that need Optuna import it then.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from tuneplug_optuna._compat import OPTUNA
 
 if TYPE_CHECKING:
     from tuneplug_optuna.converter import OptunaConverter
-    from tuneplug_optuna.mirroring import OptunaMirror, mirror
     from tuneplug_optuna.sampler import TunePlugSampler
+    from tuneplug_optuna.storage_mirror import OptunaMirror, mirror
     from tuneplug_optuna.strategy import OptunaStrategy
 
-_HOME = {
+_MODULE_OF = {
     "OptunaConverter": "converter",
-    "OptunaMirror": "mirroring",
+    "OptunaMirror": "storage_mirror",
     "OptunaStrategy": "strategy",
     "TunePlugSampler": "sampler",
-    "mirror": "mirroring",
+    "mirror": "storage_mirror",  # a module named mirror would hide the function
 }
 
 __all__ = ["OptunaConverter", "OptunaMirror", "OptunaStrategy", "TunePlugSampler", "mirror"]
 
-__getattr__, __dir__ = lazy_attributes(__name__, _HOME, OPTUNA)
+__getattr__, __dir__ = lazy_attributes(__name__, _MODULE_OF, OPTUNA)

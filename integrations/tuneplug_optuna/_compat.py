@@ -1,4 +1,4 @@
-"""Optuna, which need not be installed."""
+"""Declare Optuna as an optional dependency."""
 
 from __future__ import annotations
 

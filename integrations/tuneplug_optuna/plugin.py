@@ -1,4 +1,4 @@
-"""What the Optuna adapter offers through tuneplug's hooks."""
+"""Register the Optuna adapter through tuneplug's hooks."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Our engine as a sampler of Optuna's.
+"""Use a tuneplug strategy as an Optuna sampler.
 
-Optuna's trials become a history of ours for each suggestion, and what a strategy of ours proposes
-for it is the sample.  Nothing else is remembered but which samples were handed out and are not in
-the storage yet.
+For each trial, the trials of the Optuna study are converted to a history, and the strategy suggests
+from it.  Apart from caches, the sampler keeps only the samples of running trials, whose parameters
+are not all in the storage yet.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.search_space import intersection_search_space
 from optuna.trial import FrozenTrial
-from optuna.trial import TrialState as TheirState
+from optuna.trial import TrialState as OptunaState
 
 from tuneplug import SearchSpace, SpaceExhausted
 from tuneplug.plugins import Plugins
 from tuneplug.strategies import Context, Strategy
-from tuneplug_optuna.columns import column
-from tuneplug_optuna.seen import Seen, TrialKey, key_of
+from tuneplug_optuna.from_optuna import study_param
+from tuneplug_optuna.trials import TrialConverter, TrialKey, trial_key
 
 __all__ = ["TunePlugSampler"]
 
@@ -34,35 +34,36 @@ _logger = optuna.logging.get_logger(__name__)
 
 @final
 class TunePlugSampler(BaseSampler):
-    """Sample with a strategy of tuneplug's: its warped Gaussian process by default.
+    """Sample with a tuneplug strategy, by default its warped Gaussian process.
 
-    Parameters that every trial so far has had, with the same distribution, are sampled together;
-    others, and all of the first trial, are drawn uniformly on their scale.  Trials that are running
-    are taken into account, pruned ones with their last intermediate value and the variance of what
-    they left unsaid, and where trials fail is learned and avoided.  Constraints are not looked at.
+    Parameters that all completed and pruned trials have, with the same distribution, are sampled
+    together.  Other parameters, and those of the first trial, are sampled uniformly on their scale.
+    The strategy accounts for running trials and avoids regions where trials fail.  A pruned trial
+    counts with its last finite intermediate value, and with the variance that early stopping
+    adds.  Constraints are ignored.
 
-    No configuration is sampled twice until none is left; then it is drawn at random, and that is
-    logged.
+    No configuration is sampled twice until all have been tried.  Then configurations are sampled at
+    random, and a warning is logged once.
 
     Parameters
     ----------
     seed : int or None, default None
-        The same seed gives the same trials.  None draws one, kept in ``seed``.  Processes that
-        share a storage need seeds of their own, or none.
+        The same seed gives the same trials.  If None, a seed is drawn and stored in ``seed``.
+        Processes that share a storage need different seeds, or None.
     strategy : str or Strategy, default "bayesian"
-        As in ``tuneplug.Study``; one that brings a stopping rule is used without it.
+        As in ``tuneplug.Study``.  The stopping rule of a strategy is not used.
     warn_independent_sampling : bool, default True
-        Whether to log, through Optuna, that a parameter is drawn at random as it is not in every
-        trial.
+        Whether to log a warning when a parameter is sampled at random because not all trials
+        have it.
 
     Raises
     ------
     ValueError
-        If the seed is negative, or, in sampling, if the study has several objectives.
+        If ``seed`` is negative.  When sampling: if the study has several objectives.
     TypeError
         If ``strategy`` is neither a name nor a strategy.
     UnknownNameError
-        If no strategy has that name.
+        If no strategy has the name ``strategy``.
 
     Examples
     --------
@@ -82,7 +83,7 @@ class TunePlugSampler(BaseSampler):
         warn_independent_sampling: bool = True,
     ) -> None:
         if seed is not None and seed < 0:
-            raise ValueError(f"seed must be None or an integer of at least 0, but got {seed!r}")
+            raise ValueError(f"seed must be None or a non-negative integer, but got {seed!r}")
         if isinstance(strategy, str):
             strategy = Plugins().create("strategy", strategy)
         if not isinstance(strategy, Strategy):
@@ -90,55 +91,56 @@ class TunePlugSampler(BaseSampler):
         self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
         self.strategy = strategy
         self._warn = warn_independent_sampling
-        self._memories: dict[str, _Memory] = {}
+        self._study_states: dict[str, _StudyState] = {}
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_lock": None, "_memories": {}}
+        return {**self.__dict__, "_lock": None, "_study_states": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock = threading.Lock()
 
-    def _memory(self, study: optuna.Study) -> _Memory:
-        return self._memories.setdefault(study.study_name, _Memory())
+    def _state_of(self, study: optuna.Study) -> _StudyState:
+        return self._study_states.setdefault(study.study_name, _StudyState())
 
     def reseed_rng(self) -> None:
-        """Do nothing: random numbers are a function of the seed and the trials before."""
+        """Do nothing: random numbers are a function of the seed and the previous trials."""
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Return what every trial that has ended well had, but for what has one value only."""
-        common = intersection_search_space(_every_trial(study), include_pruned=True)
+        """Return the distributions common to all completed and pruned trials.
+
+        Parameters with a single value are left out.
+        """
+        common = intersection_search_space(_all_trials(study), include_pruned=True)
         return {name: found for name, found in common.items() if not found.single()}
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return what the strategy proposes, or a random configuration where each has been
-        tried."""
-        _refuse_several_objectives(study)
+        """Return the suggestion of the strategy; a random one if the space is exhausted."""
+        _check_single_objective(study)
         if not search_space:
             return {}
-        with self._lock:  # one after the other: the next knows what this one was handed
-            memory = self._memory(study)
-            if memory.seen is None or memory.seen.search_space != search_space:
-                memory.seen = Seen(search_space)
-            seen, handed = memory.seen, memory.handed
-            others = [t for t in _every_trial(study) if t.number != trial.number]
-            history = seen.history(others, handed, study.direction)
-            configuration = self._setting(Context(seen.space, history, None, self.seed), memory)
-            proposed = handed[key_of(trial)] = seen.to_optuna(configuration)
-            return dict(proposed)
+        with self._lock:  # serialize, so that each suggestion sees all pending ones
+            state = self._state_of(study)
+            converter = state.converter_for(search_space)
+            others = [t for t in _all_trials(study) if t.number != trial.number]
+            history = converter.history(others, state.pending, study.direction)
+            context = Context(converter.space, history, None, self.seed)
+            sampled = converter.to_optuna(self._suggest(context, state))
+            state.pending[trial_key(trial)] = sampled
+            return dict(sampled)
 
-    def _setting(self, context: Context, memory: _Memory) -> dict[str, Any]:
+    def _suggest(self, context: Context, state: _StudyState) -> dict[str, Any]:
         try:
             return self.strategy.propose(context).params
         except SpaceExhausted as error:
-            if not memory.exhausted:
-                memory.exhausted = True
-                _logger.warning(f"{error} From here on settings are drawn at random.")
+            if not state.exhausted:
+                state.exhausted = True
+                _logger.warning(f"{error} Further configurations are sampled at random.")
             return context.space.sample(1, context.rng(len(context.history)))[0]
 
     def sample_independent(
@@ -148,48 +150,54 @@ class TunePlugSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Return a value drawn uniformly on its scale."""
-        _refuse_several_objectives(study)
-        if self._warn and key_of(trial) in self._memory(study).handed:
+        """Return a value sampled uniformly on the scale of the distribution."""
+        _check_single_objective(study)
+        if self._warn and trial_key(trial) in self._state_of(study).pending:
             _logger.warning(
-                f"Parameter {param_name!r} of trial {trial.number} is drawn at random, as not "
-                "every trial has it with this distribution: warn_independent_sampling=False says "
-                "no more of that."
+                f"Parameter {param_name!r} of trial {trial.number} is sampled at random, because "
+                "not all trials have it with this distribution.  Pass "
+                "warn_independent_sampling=False to silence this warning."
             )
-        one = column(param_distribution)
-        space = SearchSpace({param_name: one.parameter})
+        param = study_param(param_distribution)
+        space = SearchSpace({param_name: param.parameter})
         rng = np.random.default_rng([self.seed, trial.number, zlib.crc32(param_name.encode())])
-        return one.to_optuna(space.sample(1, rng)[0][param_name])
+        return param.to_optuna(space.sample(1, rng)[0][param_name])
 
     def after_trial(
         self,
         study: optuna.Study,
         trial: FrozenTrial,
-        state: TheirState,
+        state: OptunaState,
         values: Sequence[float] | None,
     ) -> None:
-        """Forget what was handed out: from here on the storage has it."""
+        """Drop the pending sample: the storage holds the parameters of a finished trial."""
         with self._lock:
-            self._memory(study).handed.pop(key_of(trial), None)
+            self._state_of(study).pending.pop(trial_key(trial), None)
 
 
 @dataclass
-class _Memory:
-    """What is kept of studies of one name: what was handed out, and what was seen."""
+class _StudyState:
+    """Cached state of all studies of one name."""
 
-    handed: dict[TrialKey, dict[str, Any]] = field(default_factory=dict)
-    seen: Seen | None = None
+    pending: dict[TrialKey, dict[str, Any]] = field(default_factory=dict)
+    converter: TrialConverter | None = None
     exhausted: bool = False
 
+    def converter_for(self, search_space: dict[str, BaseDistribution]) -> TrialConverter:
+        if self.converter is None or self.converter.search_space != search_space:
+            self.converter = TrialConverter(search_space)
+        return self.converter
 
-def _every_trial(study: optuna.Study) -> list[FrozenTrial]:
-    """Return the trials of a study: of each bracket, where Hyperband shows those of one alone."""
+
+def _all_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials of all brackets; under Hyperband, ``study`` filters by bracket."""
     return optuna.Study.get_trials(study, deepcopy=False)
 
 
-def _refuse_several_objectives(study: optuna.Study) -> None:
+def _check_single_objective(study: optuna.Study) -> None:
     if len(study.directions) > 1:
         raise ValueError(
-            "TunePlugSampler needs a study with one objective, but this one has "
-            f"{len(study.directions)}: use a sampler for several, such as Optuna's NSGAIISampler"
+            "TunePlugSampler needs a study with one objective, but this study has "
+            f"{len(study.directions)}: use a multi-objective sampler, such as Optuna's "
+            "NSGAIISampler"
         )

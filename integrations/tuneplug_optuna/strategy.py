@@ -1,4 +1,4 @@
-"""Optuna's samplers as strategies of ours."""
+"""Use an Optuna sampler as a strategy."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from tuneplug_optuna._compat import OPTUNA
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
-    from tuneplug_optuna.rehearsal import Rehearsal
+    from tuneplug_optuna.replay import ReplayedStudy
 
 __all__ = ["OptunaStrategy"]
 
 
 @final
 class OptunaStrategy(Strategy):
-    """Let a sampler of Optuna's propose the configurations.
+    """Suggest configurations with an Optuna sampler.
 
-    The sampler is asked as in an objective of Optuna's: parameters by their names and in the user's
-    units, conditional ones where they are active, losses to be minimized, trials that were stopped
-    as pruned ones.  Scales that Optuna has not (reversed logarithm, quantiles, those of plugins)
-    are searched in their unit interval, and choices that it does not take go by a label.
+    The sampler sees a study as in Optuna: parameters by name and in the user's units, conditional
+    parameters where they are active, losses to minimize, stopped trials as pruned.  A scaling that
+    Optuna does not have (reverse log, quantiles, those of plugins) is sampled on its unit interval.
+    A category that Optuna does not accept is given as a label.
 
-    A suggestion depends on the history and the seed of the study alone, whatever the sampler keeps:
-    for each trial a copy of the sampler is asked, with random states of its own.  Where it proposes
-    a configuration that was tried or is running, it is asked up to ten times, then another is drawn
-    at random.
+    A suggestion is a function of the history and the seed of the study, also for a sampler with
+    state: each trial is sampled by a copy of the sampler with seeded random states.  If the sampler
+    suggests a configuration that was tried or is running, it is asked again, at most ten times in
+    all.  Then an untried configuration is drawn at random.
 
     Parameters
     ----------
     sampler : optuna.samplers.BaseSampler, optional
-        ``TPESampler()``, as in Optuna, by default.  It must be picklable.  Its random states are
-        not used; a seed that it keeps as a number, as ``QMCSampler`` does, is.
+        If None, ``TPESampler()``, as in Optuna.  It must be picklable.  Its random states are not
+        used.  A seed that it stores as a number is used, as in ``QMCSampler``.
 
     Raises
     ------
     TypeError
-        If it is not a sampler, or cannot be pickled.
+        If ``sampler`` is not an Optuna sampler or cannot be pickled.
     MissingDependencyError
         If Optuna is not installed.
 
@@ -62,54 +62,53 @@ class OptunaStrategy(Strategy):
         with OPTUNA.required_by("OptunaStrategy"):
             from optuna.samplers import BaseSampler, TPESampler
 
-            from tuneplug_optuna.reseeding import Template
+            from tuneplug_optuna.replay import SeededSamplerFactory
         if sampler is None:
             sampler = TPESampler()
         if not isinstance(sampler, BaseSampler):
             raise TypeError(f"sampler must be an Optuna sampler, but got {sampler!r}")
-        #: As it was given.
+        #: The sampler as given; it is never changed.
         self.sampler = sampler
-        self._template = Template(sampler)
-        self._kept: list[Rehearsal] = []  # at most one: the trials before the first that runs
+        self._factory = SeededSamplerFactory(sampler)
+        self._cache: list[ReplayedStudy] = []  # at most one, of the trials before the first running
 
     def __repr__(self) -> str:
         return f"OptunaStrategy({type(self.sampler).__name__})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_kept": []}
+        return {**self.__dict__, "_cache": []}
 
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
         return take_suggestions(self._suggestions(context), context, n, whole="the sampler's")
 
     def _suggestions(self, context: Context) -> Iterator[Suggestion]:
-        space, taken = context.space, context.tried_keys()
-        rehearsal = self._rehearsed(context)
-        origin = type(self.sampler).__name__
+        space, tried = context.space, context.tried_keys()
+        study = self._replayed_study(context)
         for number in itertools.count(len(context.history)):
-            row, found = rehearsal.next(number, taken), origin
-            if row is None and rehearsal.study.through:
+            point, origin = study.suggest(number, tried), type(self.sampler).__name__
+            if point is None and study.stop_requested:
                 return
-            if row is None:
-                row, found = sample_untried(space, taken, context.rng(number)), "random"
-            if row is None:
+            if point is None:
+                point, origin = sample_untried(space, tried, context.rng(number)), "random"
+            if point is None:
                 return
-            taken.update(space.keys(row))
-            yield Suggestion.from_point(space, row, origin=found)
+            tried.update(space.keys(point))
+            yield Suggestion.from_point(space, point, origin=origin)
 
-    def _rehearsed(self, context: Context) -> Rehearsal:
-        """Return a study of Optuna's that has been told of the history, to be asked once."""
-        from tuneplug_optuna.rehearsal import Rehearsal
+    def _replayed_study(self, context: Context) -> ReplayedStudy:
+        """Return a study that has replayed the history; the caller may change it."""
+        from tuneplug_optuna.replay import ReplayedStudy
 
         history = context.history
         try:
-            kept = self._kept.pop()  # nobody else's meanwhile
+            cached = self._cache.pop()  # removed, so that no other thread changes it
         except IndexError:
-            kept = None
-        if kept is None or not kept.fits(context):
-            kept = Rehearsal(self._template, context)
-        settled = next((t.number for t in history if not t.state.ended), len(history))
-        kept.learn(history[len(kept.told) : settled], history.sign)
-        rehearsal = kept.copy()
-        self._kept[:] = [kept]
-        rehearsal.learn(history[settled:], history.sign)
-        return rehearsal
+            cached = None
+        if cached is None or not cached.is_prefix_of(context):
+            cached = ReplayedStudy(self._factory, context)
+        first_running = next((t.number for t in history if not t.state.ended), len(history))
+        cached.replay(history[cached.n_replayed : first_running], history.sign)
+        study = cached.copy()
+        self._cache[:] = [cached]
+        study.replay(history[first_running:], history.sign)
+        return study

@@ -1,4 +1,4 @@
-"""Spaces declared for Optuna mean here what they mean there."""
+"""Test the conversion of spaces declared with Optuna distributions."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from sklearn.svm import SVC
 
 from tuneplug import Float, Int, SearchSpace, SpaceError
 from tuneplug.plugins import Plugins
-from tuneplug_optuna.converter import MOST_STEPS
+from tuneplug_optuna.converter import MAX_STEPS
 from tuneplug_sklearn import WarpedBayesSearchCV
 
 
-def translated(space):
+def convert_space(space):
     return Plugins().convert_space(space)
 
 
-def one(declared):
-    """Return what a single declaration becomes."""
-    return translated({"p": declared})["p"]
+def convert(declared):
+    """Return the parameter of a single distribution."""
+    return convert_space({"p": declared})["p"]
 
 
-def test_a_range_of_optuna_keeps_its_ends_and_its_scale():
-    assert one(optuna.FloatDistribution(0, 1)) == Float(0.0, 1.0, "linear")
-    assert one(optuna.FloatDistribution(1e-6, 1, log=True)) == Float(1e-6, 1.0, "log")
-    assert one(optuna.FloatDistribution(2, 2)) == Float(2.0, 2.0, "linear")
-    assert one(optuna.IntDistribution(1, 4000)) == Int(1, 4000, "linear")
-    assert one(optuna.IntDistribution(1, 4000, log=True)) == Int(1, 4000, "log")
+def test_a_range_keeps_its_ends_and_scale():
+    assert convert(optuna.FloatDistribution(0, 1)) == Float(0.0, 1.0, "linear")
+    assert convert(optuna.FloatDistribution(1e-6, 1, log=True)) == Float(1e-6, 1.0, "log")
+    assert convert(optuna.FloatDistribution(2, 2)) == Float(2.0, 2.0, "linear")
+    assert convert(optuna.IntDistribution(1, 4000)) == Int(1, 4000, "linear")
+    assert convert(optuna.IntDistribution(1, 4000, log=True)) == Int(1, 4000, "log")
 
 
-def test_older_names_of_optunas_ranges_are_ranges():
+def test_deprecated_distributions_are_converted():
     if not hasattr(optuna, "LogUniformDistribution"):
-        pytest.skip("this Optuna has no older names")
+        pytest.skip("this Optuna has no deprecated distributions")
     with pytest.warns(FutureWarning):
-        older = optuna.LogUniformDistribution(1e-3, 1)
-    assert one(older) == Float(1e-3, 1.0, "log")
+        deprecated = optuna.LogUniformDistribution(1e-3, 1)
+    assert convert(deprecated) == Float(1e-3, 1.0, "log")
 
 
 @pytest.mark.filterwarnings("ignore:The distribution is specified by:UserWarning")
@@ -48,8 +48,8 @@ def test_older_names_of_optunas_ranges_are_ranges():
         (-4, 0, 2, [-4, -2, 0]),
     ],
 )
-def test_whole_numbers_with_a_step_are_rising_choices(low, high, step, expected):
-    parameter = one(optuna.IntDistribution(low, high, step=step))
+def test_an_integer_range_with_a_step_gives_ascending_categories(low, high, step, expected):
+    parameter = convert(optuna.IntDistribution(low, high, step=step))
     assert parameter.values == expected
     assert {type(value) for value in parameter.values} == {int}
     assert parameter.ordered is (len(parameter.values) > 2)
@@ -65,42 +65,42 @@ def test_whole_numbers_with_a_step_are_rising_choices(low, high, step, expected)
         (0.5, 0.5, 0.1, [0.5]),
     ],
 )
-def test_real_numbers_with_a_step_are_the_decimals_meant(low, high, step, expected):
+def test_a_float_range_with_a_step_gives_exact_decimals(low, high, step, expected):
     distribution = optuna.FloatDistribution(low, high, step=step)
-    parameter = one(distribution)
+    parameter = convert(distribution)
     assert parameter.values == expected
     assert parameter.ordered is (len(expected) > 2)
     assert all(distribution._contains(value) for value in parameter.values)
 
 
-def test_choices_with_a_step_lie_as_a_linear_range_does():
-    stepped = SearchSpace(translated({"n": optuna.IntDistribution(10, 50, step=10)}))
+def test_categories_of_a_range_with_a_step_are_spaced_linearly():
+    stepped = SearchSpace(convert_space({"n": optuna.IntDistribution(10, 50, step=10)}))
     plain = SearchSpace({"n": Int(1, 5, "linear")})
     for k in range(1, 6):
         assert stepped.encode({"n": 10 * k}) == pytest.approx(plain.encode({"n": k}), abs=1e-15)
 
 
-def test_more_steps_than_can_be_choices_are_a_fault():
-    assert len(one(optuna.IntDistribution(2, 2 * MOST_STEPS, step=2)).values) == MOST_STEPS
-    with pytest.raises(SpaceError, match=rf"n: .* at most {MOST_STEPS} values.*has 5001000000001"):
-        translated({"n": optuna.IntDistribution(0, 10_002_000_000_000, step=2)})
+def test_a_range_with_too_many_steps_is_an_error():
+    assert len(convert(optuna.IntDistribution(2, 2 * MAX_STEPS, step=2)).values) == MAX_STEPS
+    with pytest.raises(SpaceError, match=rf"n: .* at most {MAX_STEPS} values.*has 5001000000001"):
+        convert_space({"n": optuna.IntDistribution(0, 10_002_000_000_000, step=2)})
 
 
-def test_the_choices_of_optuna_are_the_very_objects():
+def test_categories_are_the_same_objects():
     objects = ["a", None, 1, True, 1.0]
-    parameter = one(optuna.CategoricalDistribution(objects))
+    parameter = convert(optuna.CategoricalDistribution(objects))
     assert all(a is b for a, b in zip(parameter.values, objects, strict=True))
 
 
-def test_a_distribution_of_another_class_is_refused():
+def test_an_unknown_distribution_is_an_error():
     class Odd(optuna.BaseDistribution):
         to_external_repr = to_internal_repr = single = _contains = None
 
     with pytest.raises(SpaceError, match="Odd has no equal here"):
-        translated({"C": Odd()})
+        convert_space({"C": Odd()})
 
 
-def test_a_search_takes_a_space_of_optuna():
+def test_a_search_accepts_a_space_of_optuna_distributions():
     X, y = load_iris(return_X_y=True)
     space = {
         "C": optuna.FloatDistribution(1e-3, 1e3, log=True),

@@ -1,4 +1,4 @@
-"""Studies of ours in Optuna's storages: read back with Optuna, and shown by its dashboard."""
+"""Test ``mirror`` and ``OptunaMirror`` by reading Optuna storages and the dashboard."""
 
 from __future__ import annotations
 
@@ -76,31 +76,31 @@ def study_of(plugins=None, n_trials=8, **options):
     return study
 
 
-# ---------------------------------------------------------------------- what is there
+# ---------------------------------------------------------------------- copies
 
 
-def test_a_finished_study_is_read_back_from_a_file(sqlite):
+def test_a_finished_study_is_copied_to_a_file(sqlite):
     study = study_of()
     mirror(study, sqlite, study_name="churn")
-    theirs = optuna.load_study(study_name="churn", storage=sqlite)
-    assert theirs.direction.name == "MAXIMIZE"
-    assert theirs.best_value == study.best_value
-    assert theirs.best_trial.number == study.best_trial.number
-    assert [t.number for t in theirs.trials] == list(range(8))
+    loaded = optuna.load_study(study_name="churn", storage=sqlite)
+    assert loaded.direction.name == "MAXIMIZE"
+    assert loaded.best_value == study.best_value
+    assert loaded.best_trial.number == study.best_trial.number
+    assert [t.number for t in loaded.trials] == list(range(8))
     states = ["COMPLETE"] * 3 + ["FAIL", "PRUNED"] + ["COMPLETE"] * 3
-    assert [t.state.name for t in theirs.trials] == states
-    assert [t.value for t in theirs.trials] == [t.value for t in study.trials]
-    for trial, ours in zip(theirs.trials, study.trials, strict=True):
-        assert trial.datetime_start.timestamp() == pytest.approx(ours.started, abs=1e-5)
-        assert trial.datetime_complete.timestamp() == pytest.approx(ours.finished, abs=1e-5)
+    assert [t.state.name for t in loaded.trials] == states
+    assert [t.value for t in loaded.trials] == [t.value for t in study.trials]
+    for trial, original in zip(loaded.trials, study.trials, strict=True):
+        assert trial.datetime_start.timestamp() == pytest.approx(original.started, abs=1e-5)
+        assert trial.datetime_complete.timestamp() == pytest.approx(original.finished, abs=1e-5)
 
 
-def test_parameters_are_shown_in_the_users_units():
+def test_parameters_are_stored_in_the_users_units():
     study = study_of()
-    theirs = mirror(study, InMemoryStorage())
-    for trial, ours in zip(theirs.trials, study.trials, strict=True):
-        assert trial.params == {**ours.params, "size": repr(ours.params["size"])}
-    kinds = {name: d for t in theirs.trials for name, d in t.distributions.items()}
+    loaded = mirror(study, InMemoryStorage())
+    for trial, original in zip(loaded.trials, study.trials, strict=True):
+        assert trial.params == {**original.params, "size": repr(original.params["size"])}
+    kinds = {name: d for t in loaded.trials for name, d in t.distributions.items()}
     assert kinds["eta"] == FloatDistribution(1e-4, 1.0, log=True)
     assert kinds["depth"] == IntDistribution(2, 12)
     assert kinds["booster"] == CategoricalDistribution(["gbtree", "dart"])
@@ -108,28 +108,28 @@ def test_parameters_are_shown_in_the_users_units():
     assert kinds["momentum"] == FloatDistribution(0.5, 0.999)
     assert kinds["size"] == CategoricalDistribution(["(10,)", "(10, 10)"])
     assert kinds["fixed"] == CategoricalDistribution([7])
-    assert all(t.distributions["shift"].low <= t.params["shift"] for t in theirs.trials)
+    assert all(t.distributions["shift"].low <= t.params["shift"] for t in loaded.trials)
 
 
-def test_what_else_is_known_is_in_the_attributes():
+def test_user_attributes_hold_the_other_results():
     study = study_of()
-    theirs = mirror(study, InMemoryStorage())
-    failed, stopped = theirs.trials[3], theirs.trials[4]
+    loaded = mirror(study, InMemoryStorage())
+    failed, stopped = loaded.trials[3], loaded.trials[4]
     assert "made to fail" in failed.user_attrs["error"]
     assert stopped.user_attrs["stop_reason"] == "made to stop"
     assert stopped.user_attrs["variance"] == study.trials[4].variance
     eta = stopped.params["eta"]
     assert stopped.user_attrs["folds"] == {"0": eta + 4, "1": eta + 5}
     assert stopped.intermediate_values == pytest.approx({s: eta + 0.5 + s for s in range(5)})
-    assert {trial.user_attrs["origin"] for trial in theirs.trials} == {"random"}
-    about = theirs.user_attrs
+    assert {trial.user_attrs["origin"] for trial in loaded.trials} == {"random"}
+    about = loaded.user_attrs
     assert about["tuneplug"] == tuneplug.__version__
     assert (about["strategy"], about["seed"]) == ("random", 5)
     assert about["scaling"] == study.explain_scaling()
     assert "stopping" not in about
 
 
-def test_what_a_model_expected_of_a_configuration_is_kept():
+def test_the_expected_gain_of_a_suggestion_is_stored():
     study = Study({"x": Float(0.0, 1.0)}, seed=0)
     study.optimize(lambda trial: trial.params["x"] ** 2, 8)
     gains = [
@@ -139,7 +139,7 @@ def test_what_a_model_expected_of_a_configuration_is_kept():
     assert gains[-1] is not None
 
 
-def test_long_curves_are_thinned_to_their_ends_and_even_steps_between():
+def test_long_curves_are_thinned_to_even_steps_and_both_ends():
     study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0)
     trial = study.ask()
     for step in range(1000):
@@ -150,7 +150,7 @@ def test_long_curves_are_thinned_to_their_ends_and_even_steps_between():
     assert {b - a for a, b in itertools.pairwise(steps)} <= {10, 11}
 
 
-def test_branches_have_one_list_of_choices_or_a_name_each():
+def test_sub_spaces_share_categories_or_store_separate_names():
     space = [
         {"kernel": ["rbf"], "gamma": Float(0.1, 1.0)},
         {"kernel": ["poly", "linear"], "gamma": ["scale", "auto"]},
@@ -158,14 +158,14 @@ def test_branches_have_one_list_of_choices_or_a_name_each():
     study = Study(space, strategy="random", seed=0)
     study.optimize(lambda trial: 0.0, 12)
     trials = mirror(study, InMemoryStorage()).trials
-    every = CategoricalDistribution(["rbf", "poly", "linear"])
-    assert {trial.distributions["kernel"] for trial in trials} == {every}
+    union = CategoricalDistribution(["rbf", "poly", "linear"])
+    assert {trial.distributions["kernel"] for trial in trials} == {union}
     assert {tuple(trial.params) for trial in trials} == {
         ("kernel", "gamma[0]"),
         ("kernel", "gamma[1]"),
     }
-    for trial, ours in zip(trials, study.trials, strict=True):
-        assert list(trial.params.values()) == list(ours.params.values())
+    for trial, original in zip(trials, study.trials, strict=True):
+        assert list(trial.params.values()) == list(original.params.values())
 
 
 def test_running_trials_are_copied_as_running():
@@ -177,11 +177,11 @@ def test_running_trials_are_copied_as_running():
     assert trial.datetime_complete is None
 
 
-# ---------------------------------------------------------------------- while it runs
+# ---------------------------------------------------------------------- live mirrors
 
 
-def content(theirs):
-    """Return what a study in a storage holds, without times."""
+def content(loaded):
+    """Return the content of a loaded study, without times."""
     trials = [
         [
             t.number,
@@ -192,28 +192,28 @@ def content(theirs):
             t.user_attrs,
             t.intermediate_values,
         ]
-        for t in theirs.trials
+        for t in loaded.trials
     ]
-    return theirs.direction, theirs.user_attrs, trials
+    return loaded.direction, loaded.user_attrs, trials
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "journal", "memory"])
-def test_a_mirrored_study_is_in_the_end_what_a_copy_of_it_is(request, kind):
+def test_a_mirrored_study_equals_a_copy(request, kind):
     storage = InMemoryStorage() if kind == "memory" else request.getfixturevalue(kind)
     plugins = Plugins()
     plugins.register(OptunaMirror(storage, "live"))
-    begun = time.time()
+    begin = time.time()
     study = study_of(plugins)
     copied = mirror(study, storage, study_name="copied")
     live = optuna.load_study(study_name="live", storage=storage)
     assert content(live) == content(copied)
     for one, two in zip(live.trials, copied.trials, strict=True):
-        assert begun - 1 <= one.datetime_start.timestamp() <= two.datetime_complete.timestamp()
-        # Optuna notes the end of a trial when it is told of it.
+        assert begin - 1 <= one.datetime_start.timestamp() <= two.datetime_complete.timestamp()
+        # Optuna sets the completion time when the state is written.
         assert one.datetime_complete >= two.datetime_complete
 
 
-def test_a_trial_is_seen_running_and_then_ended(sqlite):
+def test_a_trial_is_written_when_it_starts_and_when_it_ends(sqlite):
     plugins = Plugins()
     plugins.register(OptunaMirror(sqlite, "live"))
     study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0, plugins=plugins)
@@ -225,7 +225,7 @@ def test_a_trial_is_seen_running_and_then_ended(sqlite):
     assert [(t.state, t.value) for t in seen] == [(TrialState.COMPLETE, 2.0)]
 
 
-def test_trials_from_before_the_mirror_are_there(sqlite):
+def test_trials_older_than_the_mirror_are_written(sqlite):
     study = study_of(Plugins())
     study.plugins.register(OptunaMirror(sqlite, "late"))
     study.optimize(objective, 2)
@@ -234,7 +234,7 @@ def test_trials_from_before_the_mirror_are_there(sqlite):
     )
 
 
-def test_a_trial_that_was_running_before_the_mirror_came_ends_in_it(sqlite):
+def test_a_trial_started_before_the_mirror_is_finished_in_it(sqlite):
     study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0, plugins=Plugins())
     one, two = study.ask(), study.ask()
     study.plugins.register(OptunaMirror(sqlite, "late"))
@@ -243,7 +243,7 @@ def test_a_trial_that_was_running_before_the_mirror_came_ends_in_it(sqlite):
     assert [t.value for t in optuna.load_study(study_name="late", storage=sqlite).trials] == [1, 2]
 
 
-def test_an_interrupt_between_a_trial_and_its_event_leaves_nothing_running(sqlite):
+def test_an_interrupt_before_an_event_leaves_no_trial_running(sqlite):
     class Interrupt:
         @hookimpl
         def tuneplug_trial_finished(self, trial):
@@ -252,7 +252,7 @@ def test_an_interrupt_between_a_trial_and_its_event_leaves_nothing_running(sqlit
 
     plugins = Plugins()
     plugins.register(OptunaMirror(sqlite, "interrupted"))
-    plugins.register(Interrupt())  # the latest is told first
+    plugins.register(Interrupt())  # called first, as the last one registered
     study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0, plugins=plugins)
     with pytest.raises(KeyboardInterrupt):
         study.optimize(lambda trial: trial.params["x"], 4)
@@ -272,12 +272,12 @@ def test_a_search_is_mirrored(sqlite):
     search = WarpedBayesSearchCV(
         SVC(), {"C": Float(1e-3, 1e3)}, n_iter=6, cv=3, random_state=0, plugins=plugins
     ).fit(X, y)
-    theirs = optuna.load_study(study_name="iris", storage=sqlite)
-    assert [t.value for t in theirs.trials] == list(search.cv_results_["mean_test_score"])
-    assert theirs.best_params == search.best_params_
+    loaded = optuna.load_study(study_name="iris", storage=sqlite)
+    assert [t.value for t in loaded.trials] == list(search.cv_results_["mean_test_score"])
+    assert loaded.best_params == search.best_params_
 
 
-def test_a_mirror_without_a_name_serves_several_studies():
+def test_a_mirror_without_a_study_name_serves_several_studies():
     storage, plugins = InMemoryStorage(), Plugins()
     plugins.register(OptunaMirror(storage))
     for _ in range(2):
@@ -285,32 +285,32 @@ def test_a_mirror_without_a_name_serves_several_studies():
     assert len(optuna.get_all_study_names(storage)) == 2
 
 
-def test_a_study_that_ended_early_says_why():
+def test_the_completion_reason_is_stored():
     study = Study({"x": [1, 2]}, strategy=RandomSearch(), seed=0)
     study.completion_reason = "target reached"
     about = mirror(study, InMemoryStorage()).user_attrs
     assert about["completion_reason"] == "target reached"
 
 
-# ---------------------------------------------------------------------- what goes wrong
+# ---------------------------------------------------------------------- errors
 
 
-def test_nothing_is_added_to_a_study_that_is_there(sqlite):
+def test_an_existing_study_name_is_an_error(sqlite):
     study = study_of()
     mirror(study, sqlite, study_name="taken")
     with pytest.raises(ValueError, match="study_name must be new to the storage, but 'taken'"):
         mirror(study, sqlite, study_name="taken")
-    with pytest.raises(ValueError, match="but 'taken' is there: give another, or delete it"):
+    with pytest.raises(ValueError, match="but 'taken' exists: use another name, or delete it"):
         OptunaMirror(sqlite, "taken")
 
 
-def test_a_storage_that_fails_midway_ends_the_mirror_and_not_the_study(tmp_path, sqlite):
+def test_a_failing_storage_detaches_the_mirror_but_not_the_study(tmp_path, sqlite):
     plugins = Plugins()
     plugins.register(OptunaMirror(sqlite, "live"), name="mirror")
 
     def objective(trial):
         if trial.number == 2:
-            sqlite.remove_session()  # whose transaction locks the file
+            sqlite.remove_session()  # its open transaction locks the file
             with closing(sqlite3.connect(tmp_path / "study.db")) as connection:
                 connection.execute("DROP TABLE trial_values")
         return trial.params["x"]
@@ -324,10 +324,8 @@ def test_a_storage_that_fails_midway_ends_the_mirror_and_not_the_study(tmp_path,
     assert [trial.state.value for trial in study.trials] == ["complete"] * 6
 
 
-def test_what_is_no_storage_is_refused():
-    with pytest.raises(
-        TypeError, match="storage must be a URL or a storage of Optuna's, but got 3"
-    ):
+def test_a_value_that_is_not_a_storage_is_an_error():
+    with pytest.raises(TypeError, match="storage must be a URL or an Optuna storage, but got 3"):
         OptunaMirror(3)
 
 
@@ -335,7 +333,7 @@ def test_what_is_no_storage_is_refused():
 
 
 def get(app, path):
-    """Return the JSON that a WSGI application answers with."""
+    """Return the JSON response of a WSGI application."""
     environ = {"PATH_INFO": path, "REQUEST_METHOD": "GET", "wsgi.input": io.BytesIO()}
     setup_testing_defaults(environ)
     status = []

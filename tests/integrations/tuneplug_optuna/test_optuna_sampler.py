@@ -1,4 +1,4 @@
-"""Our engine as a sampler in studies of Optuna's."""
+"""Test ``TunePlugSampler`` in Optuna studies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
 from tuneplug import Float, Study
-from tuneplug import TrialState as OurState
+from tuneplug import TrialState as TunePlugState
 from tuneplug.strategies import GridSearch, RandomSearch, Strategy, Suggestion
 from tuneplug_optuna import TunePlugSampler
 
@@ -42,7 +42,7 @@ def run(seed=0, n_trials=25, objective=valley, direction="minimize", **options):
 
 
 class Spy(Strategy):
-    """Keeps every context that it is asked with."""
+    """Record the context of each call."""
 
     name = "spy"
 
@@ -58,18 +58,20 @@ class Spy(Strategy):
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_from_the_first_trial_on_it_samples_what_our_study_would():
-    theirs = run(n_trials=15)
+def test_after_the_first_trial_it_samples_as_a_tuneplug_study():
+    optuna_study = run(n_trials=15)
     space = {"x": Float(-5.0, 10.0, "linear"), "y": Float(1e-4, 1.0, "log")}
-    ours = Study(space, seed=0)
-    ours.enqueue(theirs.trials[0].params)
-    ours.optimize(lambda trial: valley_at(**trial.params), 15)
-    assert [t.params for t in theirs.trials] == [pytest.approx(t.params) for t in ours.trials]
-    assert [t.origin for t in ours.trials].count("model") == 10
+    study = Study(space, seed=0)
+    study.enqueue(optuna_study.trials[0].params)
+    study.optimize(lambda trial: valley_at(**trial.params), 15)
+    assert [t.params for t in optuna_study.trials] == [
+        pytest.approx(t.params) for t in study.trials
+    ]
+    assert [t.origin for t in study.trials].count("model") == 10
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_maximizing_is_minimizing_the_negative():
+def test_maximizing_equals_minimizing_the_negative():
     down = run(n_trials=15)
     up = run(n_trials=15, objective=lambda trial: -valley(trial), direction="maximize")
     assert [t.params for t in up.trials] == [t.params for t in down.trials]
@@ -83,7 +85,7 @@ def test_the_same_seed_gives_the_same_trials():
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_study_in_a_file_goes_on_with_a_fresh_sampler_as_if_nothing_had_been(tmp_path):
+def test_a_resumed_study_with_a_new_sampler_gives_the_same_trials(tmp_path):
     whole = run(n_trials=14)
     storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'study.db'}")
     for _ in range(2):
@@ -96,7 +98,7 @@ def test_a_study_in_a_file_goes_on_with_a_fresh_sampler_as_if_nothing_had_been(t
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_pickled_sampler_goes_on_as_the_one_it_was():
+def test_a_pickled_sampler_gives_the_same_trials():
     study = run(n_trials=8)
     copied = pickle.loads(pickle.dumps(study))
     for one in (study, copied):
@@ -114,7 +116,7 @@ def test_one_sampler_serves_several_studies():
     assert min(values) >= 100.0
 
 
-def test_another_study_of_the_same_name_is_not_taken_for_the_first():
+def test_studies_of_the_same_name_are_distinguished():
     sampler = TunePlugSampler(seed=0, strategy=(spy := Spy()))
     for offset in (0.0, 100.0):
         study = optuna.create_study(sampler=sampler, study_name="again")
@@ -125,7 +127,7 @@ def test_another_study_of_the_same_name_is_not_taken_for_the_first():
     assert study.trials[0].params == run(n_trials=1).trials[0].params
 
 
-def test_the_brackets_of_hyperband_learn_from_each_other_and_repeat_nothing():
+def test_hyperband_brackets_share_trials_and_repeat_no_configuration():
     sampler = TunePlugSampler(seed=0, strategy=(spy := Spy()))
     pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=9)
     study = optuna.create_study(sampler=sampler, pruner=pruner, study_name="brackets")
@@ -143,7 +145,7 @@ def test_the_brackets_of_hyperband_learn_from_each_other_and_repeat_nothing():
     assert len({trial.params["x"] for trial in study.trials}) == 20
 
 
-def test_threads_are_handed_different_configurations():
+def test_threads_get_different_configurations():
     study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy="grid"))
     study.enqueue_trial({"k": 0, "kind": "a"})
 
@@ -155,56 +157,56 @@ def test_threads_are_handed_different_configurations():
     assert len({(t.params["k"], t.params["kind"]) for t in study.trials}) == 16
 
 
-def test_where_each_configuration_was_tried_it_says_so_once_and_goes_on(caplog):
+def test_an_exhausted_space_is_logged_once_and_sampled_at_random(caplog):
     optuna.logging.enable_propagation()
     study = run(n_trials=9, objective=lambda trial: trial.suggest_int("k", 0, 3))
     optuna.logging.disable_propagation()
     assert {t.params["k"] for t in study.trials[:4]} == {0, 1, 2, 3}
-    said = [r.getMessage() for r in caplog.records]
-    (once,) = [message for message in said if "drawn at random" in message]
+    logged = [r.getMessage() for r in caplog.records]
+    (once,) = [message for message in logged if "sampled at random" in message]
     assert once.startswith("space exhausted: each of its 4 configurations was tried or is running.")
 
 
-# ---------------------------------------------------------------------- what the strategy is told
+# ---------------------------------------------------------------------- the history of the strategy
 
 
-def told(study, spy):
+def history_of(study, spy):
     """Return the history that the strategy gets for the next trial."""
     study.ask().suggest_float("x", 0.0, 1.0)
     return list(spy.contexts[-1].history)
 
 
-def test_trials_of_every_state_are_what_they_are_here():
+def test_trials_of_every_state_are_converted():
     study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(spy := Spy())))
     complete, pruned, failed, infinite, _ = (study.ask() for _ in range(5))
     trials = (complete, pruned, failed, infinite, _)
-    places = [trial.suggest_float("x", 0.0, 1.0) for trial in trials]
+    sampled = [trial.suggest_float("x", 0.0, 1.0) for trial in trials]
     study.tell(complete, 1.5)
     pruned.report(3.0, 0)
     pruned.report(2.5, 4)
     study.tell(pruned, state=TrialState.PRUNED)
     study.tell(failed, state=TrialState.FAIL)
     study.tell(infinite, math.inf)
-    found = told(study, spy)
-    assert [t.params["x"] for t in found] == places
+    found = history_of(study, spy)
+    assert [t.params["x"] for t in found] == sampled
     assert [t.state.name for t in found] == ["COMPLETE", "STOPPED", "FAILED", "FAILED", "RUNNING"]
     assert [t.value for t in found] == [1.5, 2.5, None, None, None]
     assert [(r.step, r.value) for r in found[1].reports] == [(0, 3.0), (4, 2.5)]
     assert [t.number for t in found] == [0, 1, 2, 3, 4]
 
 
-def test_a_trial_that_runs_is_where_the_user_put_it():
+def test_a_running_enqueued_trial_has_the_enqueued_value():
     study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(spy := Spy())))
     space = {"x": FloatDistribution(0.0, 1.0), "y": FloatDistribution(0.0, 1.0)}
     study.tell(study.ask(space), 1.0)
     study.enqueue_trial({"x": 0.125})
-    placed = study.ask(space).params
+    enqueued = study.ask(space).params
     study.ask(space)
-    assert spy.contexts[-1].history[1].params == placed
-    assert placed["x"] == 0.125
+    assert spy.contexts[-1].history[1].params == enqueued
+    assert enqueued["x"] == 0.125
 
 
-def test_a_pruned_trial_without_a_value_has_that_of_its_last_finite_report():
+def test_a_pruned_trial_without_a_value_gets_its_last_finite_report():
     study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(spy := Spy())))
     x = {"x": FloatDistribution(0.0, 1.0)}
     study.add_trial(create_trial(value=1.0, params={"x": 0.5}, distributions=x))
@@ -216,10 +218,10 @@ def test_a_pruned_trial_without_a_value_has_that_of_its_last_finite_report():
             intermediate_values=reports,
         )
         study.add_trial(pruned)
-    assert [t.value for t in told(study, spy)] == [1.0, 2.0, None]
+    assert [t.value for t in history_of(study, spy)] == [1.0, 2.0, None]
 
 
-def test_what_pruned_trials_left_unsaid_is_their_variance():
+def test_pruned_trials_get_an_early_stop_variance():
     study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(spy := Spy())))
     for number in range(4):
         trial = study.ask()
@@ -232,12 +234,14 @@ def test_what_pruned_trials_left_unsaid_is_their_variance():
             study.tell(trial, state=TrialState.PRUNED)
         else:
             study.tell(trial, 10.0 + number)
-    *_, stopped = told(study, spy)
-    assert stopped.state is OurState.STOPPED
-    assert stopped.variance == pytest.approx(np.var([10.0, 11.0, 12.0]))  # all there is to know
+    *_, stopped = history_of(study, spy)
+    assert stopped.state is TunePlugState.STOPPED
+    assert stopped.variance == pytest.approx(
+        np.var([10.0, 11.0, 12.0])
+    )  # no other variation was observed
 
 
-def test_a_fresh_sampler_is_told_the_same_of_trials_that_ended_in_another_order():
+def test_a_new_sampler_gets_the_same_history_for_any_completion_order():
     study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(live := Spy())))
     trials = [study.ask() for _ in range(6)]
     for number, trial in enumerate(trials):
@@ -249,9 +253,9 @@ def test_a_fresh_sampler_is_told_the_same_of_trials_that_ended_in_another_order(
             study.tell(trials[number], state=TrialState.PRUNED)
         else:
             study.tell(trials[number], float(number))
-        told(study, live)
+        history_of(study, live)
     study.sampler = TunePlugSampler(seed=0, strategy=(fresh := Spy()))
-    told(study, fresh)
+    history_of(study, fresh)
     one, two = (
         [(t.params, t.value, t.variance) for t in spy.contexts[-1].history] for spy in (live, fresh)
     )
@@ -259,7 +263,7 @@ def test_a_fresh_sampler_is_told_the_same_of_trials_that_ended_in_another_order(
     assert one[4][2] > 0.0
 
 
-def test_trials_without_the_parameters_or_of_another_range_are_left_out():
+def test_trials_outside_of_the_space_are_left_out():
     study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(spy := Spy())))
     x = {"x": FloatDistribution(0.0, 1.0)}
     study.add_trial(create_trial(state=TrialState.FAIL))
@@ -269,19 +273,19 @@ def test_trials_without_the_parameters_or_of_another_range_are_left_out():
         )
     )
     study.add_trial(create_trial(value=1.0, params={"x": 0.5}, distributions=x))
-    assert [t.params for t in told(study, spy)] == [{"x": 0.5}]
+    assert [t.params for t in history_of(study, spy)] == [{"x": 0.5}]
 
 
 @pytest.mark.parametrize(
     "distribution",
     [
-        FloatDistribution(-10.0, 10.0, step=0.001),  # more steps than choices are made of
+        FloatDistribution(-10.0, 10.0, step=0.001),  # more steps than a Categorical may have
         FloatDistribution(0.0, 0.3, step=0.1),
         IntDistribution(-7, 199_997, step=7),
     ],
     ids=repr,
 )
-def test_ranges_with_a_step_are_whole_numbers_of_steps(distribution):
+def test_a_range_with_a_step_is_an_integer_number_of_steps(distribution):
     study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(spy := Spy())))
     for _ in range(6):
         trial = study.ask({"x": distribution})
@@ -295,7 +299,7 @@ def test_ranges_with_a_step_are_whole_numbers_of_steps(distribution):
     assert parameter.size == round((distribution.high - distribution.low) / distribution.step) + 1
 
 
-def test_a_grid_of_steps_has_the_values_that_optuna_gives_them():
+def test_a_grid_over_steps_has_the_values_of_optuna():
     study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=GridSearch()))
     for _ in range(4):
         study.tell(study.ask({"x": FloatDistribution(0.0, 0.3, step=0.1)}), 0.0)
@@ -312,19 +316,19 @@ def conditional(trial):
 
 
 @pytest.mark.parametrize("warn", [True, False])
-def test_what_not_every_trial_has_is_drawn_at_random_and_that_is_logged(caplog, warn):
+def test_independent_sampling_is_logged(caplog, warn):
     optuna.logging.enable_propagation()
     study = run(n_trials=12, objective=conditional, warn_independent_sampling=warn)
     optuna.logging.disable_propagation()
-    said = [r.getMessage() for r in caplog.records if "is drawn at random" in r.getMessage()]
-    assert bool(said) is warn
+    logged = [r.getMessage() for r in caplog.records if "is sampled at random" in r.getMessage()]
+    assert bool(logged) is warn
     drawn = [t.params.get("x", t.params.get("y")) for t in study.trials]
     assert len(set(drawn)) == 12
     again = run(n_trials=12, objective=conditional, warn_independent_sampling=False)
     assert [t.params for t in again.trials] == [t.params for t in study.trials]
 
 
-def test_a_strategy_of_ones_own_samples():
+def test_a_user_defined_strategy_is_used():
     class Corner(Strategy):
         name = "corner"
         allow_repeats = True
@@ -336,17 +340,17 @@ def test_a_strategy_of_ones_own_samples():
     assert [t.params for t in study.trials[1:]] == [{"x": -5.0, "y": 1e-4}] * 2
 
 
-# ---------------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------------- errors
 
 
-def test_several_objectives_are_refused():
+def test_several_objectives_are_an_error():
     study = optuna.create_study(directions=["minimize"] * 2, sampler=TunePlugSampler(seed=0))
-    with pytest.raises(ValueError, match="a study with one objective, but this one has 2"):
+    with pytest.raises(ValueError, match="a study with one objective, but this study has 2"):
         study.optimize(lambda trial: (trial.suggest_float("x", 0, 1), 0.0), n_trials=1)
 
 
-def test_faults_of_the_arguments_are_errors():
-    with pytest.raises(ValueError, match="seed must be None or an integer of at least 0"):
+def test_invalid_arguments_are_errors():
+    with pytest.raises(ValueError, match="seed must be None or a non-negative integer"):
         TunePlugSampler(seed=-1)
     with pytest.raises(TypeError, match="strategy must be a name or a Strategy, but got 3"):
         TunePlugSampler(strategy=3)

@@ -1,4 +1,4 @@
-"""Optuna's samplers propose configurations for studies of ours."""
+"""Test ``OptunaStrategy`` in tuneplug studies."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ needs_cmaes = pytest.mark.skipif(
 )
 
 
-def quietly(make):
-    """Make a sampler that Optuna calls experimental."""
+def without_warning(make):
+    """Make an experimental sampler without Optuna's warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return make()
@@ -52,7 +52,7 @@ class TestTPE(StrategyContract):
 class TestMultivariateTPE(StrategyContract):
     @pytest.fixture
     def strategy(self):
-        return quietly(
+        return without_warning(
             lambda: OptunaStrategy(
                 TPESampler(n_startup_trials=4, multivariate=True, constant_liar=True)
             )
@@ -81,7 +81,7 @@ class TestNSGAII(StrategyContract):
 class TestQMC(StrategyContract):
     @pytest.fixture
     def strategy(self):
-        return quietly(lambda: OptunaStrategy(QMCSampler(seed=1, scramble=True)))
+        return without_warning(lambda: OptunaStrategy(QMCSampler(seed=1, scramble=True)))
 
 
 class TestBruteForce(StrategyContract):
@@ -89,7 +89,7 @@ class TestBruteForce(StrategyContract):
 
     @pytest.fixture
     def strategy(self):
-        return quietly(lambda: OptunaStrategy(BruteForceSampler(seed=0)))
+        return without_warning(lambda: OptunaStrategy(BruteForceSampler(seed=0)))
 
 
 @needs_cmaes
@@ -101,11 +101,11 @@ class TestCmaEs(StrategyContract):
         return OptunaStrategy(CmaEsSampler(seed=1, n_startup_trials=2))
 
 
-# ---------------------------------------------------------------------- what a sampler is told
+# ---------------------------------------------------------------------- the study a sampler sees
 
 
 class Recorder(BaseSampler):
-    """Proposes at random, and remembers what the study held when it was asked."""
+    """Sample at random, and record the trials of the study at each call."""
 
     seen: dict[int, list[optuna.trial.FrozenTrial]] = {}  # noqa: RUF012
 
@@ -132,7 +132,7 @@ def last_seen(study):
     return Recorder.seen[max(Recorder.seen)]
 
 
-def test_trials_are_told_as_optuna_would_have_them():
+def test_a_sampler_sees_trials_as_in_optuna():
     study = Study(
         {"x": Float(0.0, 1.0)}, strategy=OptunaStrategy(Recorder()), direction="maximize", seed=0
     )
@@ -148,12 +148,12 @@ def test_trials_are_told_as_optuna_would_have_them():
     seen = last_seen(study)[:4]
     assert [t.state.name for t in seen] == ["COMPLETE", "PRUNED", "FAIL", "RUNNING"]
     assert [t.params for t in seen] == [t.params for t in study.trials[:4]]
-    assert seen[0].value == -0.75  # what is maximized here is minimized there
+    assert seen[0].value == -0.75  # Optuna minimizes the loss
     assert seen[0].intermediate_values == {0: -0.25, 3: -0.5}
     assert seen[1].intermediate_values == {0: pytest.approx(-0.2)}  # the mean of the folds
 
 
-def test_results_of_earlier_searches_are_told_first():
+def test_results_of_earlier_searches_come_first():
     study = Study({"x": Float(0.0, 1.0)}, strategy=OptunaStrategy(Recorder()), seed=0)
     study.add_observation({"x": 0.125}, 2.0)
     seen = last_seen(study)
@@ -166,7 +166,7 @@ class Opaque:
         return "an object"
 
 
-def test_parameters_have_the_distributions_that_mean_the_same():
+def test_parameters_have_equivalent_distributions():
     one, two = Opaque(), Opaque()
     space = {
         "linear": Float(0, 2, "linear"),
@@ -175,7 +175,7 @@ def test_parameters_have_the_distributions_that_mean_the_same():
         "log_int": Int(1, 1000, "log"),
         "steps": [4, 8, 12],
         "plain": ["a", None, True, 2.5],
-        "alike": [1, True, 1.0],
+        "equal": [1, True, 1.0],
         "objects": [one, two],
         "reverse": Float(0.9, 0.999, "reverse_log"),
         "normal": norm(),
@@ -192,17 +192,17 @@ def test_parameters_have_the_distributions_that_mean_the_same():
         "log_int": kinds.IntDistribution(1, 1000, log=True),
         "steps": kinds.IntDistribution(4, 12, step=4),
         "plain": kinds.CategoricalDistribution(["a", None, True, 2.5]),
-        "alike": kinds.CategoricalDistribution(["0: 1", "1: True", "2: 1.0"]),
+        "equal": kinds.CategoricalDistribution(["0: 1", "1: True", "2: 1.0"]),
         "objects": kinds.CategoricalDistribution(["0: an object", "1: an object"]),
         "reverse": kinds.FloatDistribution(0, 1),
         "normal": kinds.FloatDistribution(0.001, 0.999),
     }
     assert {type(trial.params["objects"]) for trial in trials} == {Opaque}
-    assert {type(t.params["alike"]) for t in trials} <= {int, bool, float}
+    assert {type(t.params["equal"]) for t in trials} <= {int, bool, float}
     assert {trial.params["constant"] for trial in trials} == {"c"}
 
 
-def test_conditional_parameters_are_asked_for_where_they_are_active():
+def test_conditional_parameters_are_sampled_where_active():
     space = {
         "booster": Categorical(["gbtree", "dart"]),
         "rate_drop": Float(0, 1, when={"booster": ["dart"]}),
@@ -215,7 +215,7 @@ def test_conditional_parameters_are_asked_for_where_they_are_active():
     assert {len(trial.params) for trial in seen[:12]} == {1, 2}
 
 
-def test_branches_are_a_choice_and_share_what_they_declare_alike():
+def test_sub_spaces_are_a_category_and_share_equal_parameters():
     space = [{"kind": ["a"], "x": Float(0, 1)}, {"kind": ["b"], "x": Float(0, 1), "k": Int(1, 9)}]
     study = Study(space, strategy=OptunaStrategy(TPESampler(n_startup_trials=4)), seed=0)
     study.optimize(lambda trial: trial.params["x"] + (trial.params["kind"] == "a"), 30)
@@ -223,7 +223,7 @@ def test_branches_are_a_choice_and_share_what_they_declare_alike():
     assert {"a", "b"} == {trial.params["kind"] for trial in study.trials}
 
 
-def test_the_options_of_a_sampler_go_by_the_users_names_and_values():
+def test_sampler_options_use_the_names_and_values_of_the_user():
     grid = {"x": [0.25, 0.5], "kind": ["a", "b"]}
     space = {"x": Float(0.0, 1.0), "kind": ["a", "b"]}
     study = Study(space, strategy=OptunaStrategy(GridSampler(grid, seed=0)), seed=0)
@@ -231,11 +231,11 @@ def test_the_options_of_a_sampler_go_by_the_users_names_and_values():
         study.tell(study.ask(), 0.0)
     tried = {(trial.params["x"], trial.params["kind"]) for trial in study.trials}
     assert tried == {(x, kind) for x in grid["x"] for kind in grid["kind"]}
-    with pytest.raises(SpaceExhausted):  # the sampler is through, though the space is not
+    with pytest.raises(SpaceExhausted):  # the grid is exhausted, the space is not
         study.ask()
 
 
-def test_nothing_off_the_grid_is_tried_while_the_last_of_it_run():
+def test_no_configuration_off_the_grid_is_tried_while_its_last_trials_run():
     sampler = GridSampler({"x": [0.25, 0.5, 0.75]}, seed=0)
     study = Study({"x": Float(0.0, 1.0)}, strategy=OptunaStrategy(sampler), seed=0)
     trials = [study.ask() for _ in range(3)]
@@ -246,24 +246,26 @@ def test_nothing_off_the_grid_is_tried_while_the_last_of_it_run():
         study.tell(trial, 0.0)
 
 
-def beyond_the_middle(trial):
+def above_one_half(trial):
     return (trial.params["x"] - 0.5,)
 
 
 @pytest.mark.filterwarnings("ignore:`constraints_func` has been deprecated:FutureWarning")  # 5.0
-def test_the_constraints_of_a_sampler_are_kept_by_what_it_proposes():
-    sampler = quietly(lambda: TPESampler(constraints_func=beyond_the_middle, n_startup_trials=5))
+def test_constraints_of_a_sampler_are_respected():
+    sampler = without_warning(
+        lambda: TPESampler(constraints_func=above_one_half, n_startup_trials=5)
+    )
     study = Study({"x": Float(0.0, 1.0)}, strategy=OptunaStrategy(sampler), seed=0)
     study.optimize(lambda trial: -trial.params["x"], 25)
-    proposed = [trial.params["x"] for trial in study.trials[10:]]
-    assert np.mean(proposed) < 0.6  # and near 1, where it sees no constraint
+    sampled = [trial.params["x"] for trial in study.trials[10:]]
+    assert np.mean(sampled) < 0.6  # without the constraint it is near 1
 
 
 # ---------------------------------------------------------------------- seeds
 
 
 @pytest.mark.parametrize("own", [None, 1, 2])
-def test_random_numbers_come_from_the_seed_of_the_study_not_of_the_sampler(own):
+def test_random_numbers_depend_on_the_seed_of_the_study_only(own):
     def tried(seed, sampler):
         study = Study({"x": Float(0.0, 1.0)}, strategy=OptunaStrategy(sampler), seed=seed)
         study.optimize(lambda trial: trial.params["x"], 15)
@@ -273,7 +275,7 @@ def test_random_numbers_come_from_the_seed_of_the_study_not_of_the_sampler(own):
     assert tried(5, TPESampler(seed=own)) != tried(6, TPESampler(seed=own))
 
 
-def test_the_sampler_is_left_as_it_is():
+def test_the_given_sampler_is_unchanged():
     sampler = TPESampler(seed=3)
     before = pickle.dumps(sampler)
     study = Study({"x": Float(0.0, 1.0)}, strategy=OptunaStrategy(sampler), seed=0)
@@ -282,14 +284,14 @@ def test_the_sampler_is_left_as_it_is():
     assert study.strategy.sampler is sampler
 
 
-def test_a_sampler_that_makes_random_states_as_it_samples_is_asked_for_a_seed():
-    strategy = quietly(lambda: OptunaStrategy(BruteForceSampler()))
+def test_a_random_state_created_while_sampling_is_an_error():
+    strategy = without_warning(lambda: OptunaStrategy(BruteForceSampler()))
     study = Study({"n": Int(1, 9)}, strategy=strategy, seed=0)
-    with pytest.raises(ValueError, match=r"give it a seed, BruteForceSampler\(seed=0\)"):
+    with pytest.raises(ValueError, match=r"pass a seed, BruteForceSampler\(seed=0\)"):
         study.ask()
 
 
-def test_a_sampler_that_cannot_be_pickled_is_refused():
+def test_a_sampler_that_cannot_be_pickled_is_an_error():
     class Local(RandomSampler):
         pass
 
@@ -297,13 +299,13 @@ def test_a_sampler_that_cannot_be_pickled_is_refused():
         OptunaStrategy(Local())
 
 
-def test_what_is_no_sampler_is_refused():
+def test_a_value_that_is_not_a_sampler_is_an_error():
     with pytest.raises(TypeError, match="sampler must be an Optuna sampler, but got 'tpe'"):
         OptunaStrategy("tpe")
 
 
 def run_with_workers(strategy, n_trials, lag):
-    """Return a study whose trials end in another order than they began."""
+    """Return a study whose trials end out of order."""
     study = Study({"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}, strategy=strategy, seed=0)
     running = []
     for _ in range(n_trials):
@@ -323,18 +325,18 @@ def run_with_workers(strategy, n_trials, lag):
     ],
     ids=["TPE", "NSGAII", "CMA-ES"],
 )
-def test_a_fresh_strategy_suggests_the_same_from_a_history_of_parallel_trials(sampler):
+def test_a_new_strategy_suggests_the_same_for_parallel_trials(sampler):
     sampler = CmaEsSampler(seed=1, n_startup_trials=2) if sampler == "cmaes" else sampler
     study = run_with_workers(OptunaStrategy(sampler), 25, lag=4)
     context = study._context()
     fresh = OptunaStrategy(sampler).suggest(context, 3)
     assert study.strategy.suggest(context, 3) == fresh
-    assert study.strategy.suggest(context, 3) == fresh  # asking changes nothing
+    assert study.strategy.suggest(context, 3) == fresh  # suggest has no side effect
 
 
 @needs_cmaes
-def test_cma_es_learns_though_its_state_is_kept_in_optunas_study():
-    """Its generations are notes in the study: without them it would draw around the middle."""
+def test_cma_es_learns_from_state_in_trial_attributes():
+    """CMA-ES stores its generations as attributes; without them it samples around the center."""
     space = {f"x{k}": Float(0.0, 1.0) for k in range(4)}
 
     def loss(trial):
@@ -346,19 +348,19 @@ def test_cma_es_learns_though_its_state_is_kept_in_optunas_study():
     assert np.mean(losses[-20:]) < 0.25 * np.mean(losses[:20])
 
 
-def test_a_sequence_goes_on_where_it_was():
-    """The number of the next point of a sequence is a note in the study."""
-    strategy = quietly(lambda: OptunaStrategy(QMCSampler(seed=1)))
+def test_a_sequence_continues():
+    """QMCSampler stores the number of the next point as an attribute of the study."""
+    strategy = without_warning(lambda: OptunaStrategy(QMCSampler(seed=1)))
     study = Study({"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}, strategy=strategy, seed=0)
-    study.optimize(lambda trial: trial.params["x"], 17)  # the first is drawn, then 16 points
+    study.optimize(lambda trial: trial.params["x"], 17)  # one random, then 16 of the sequence
     cells = {(int(4 * t.params["x"]), int(4 * t.params["y"])) for t in study.trials[1:]}
     assert len(cells) == 16
 
 
-# ---------------------------------------------------------------------- by name, and on the screen
+# ---------------------------------------------------------------------- names and output
 
 
-def test_it_goes_by_name_in_a_study_and_in_a_search():
+def test_the_name_optuna_selects_tpe():
     from sklearn.datasets import load_iris
     from sklearn.svm import SVC
 
@@ -378,7 +380,7 @@ def test_it_goes_by_name_in_a_study_and_in_a_search():
     assert {trial.origin for trial in search.study_.trials} == {"TPESampler"}
 
 
-def test_nothing_is_shown_and_the_verbosity_is_left_as_it_is():
+def test_no_output_is_printed_and_the_verbosity_is_unchanged():
     code = (
         "import optuna; from tuneplug import Float, Study\n"
         "study = Study({'x': Float(0.0, 1.0)}, strategy='optuna', seed=0)\n"
@@ -389,7 +391,7 @@ def test_nothing_is_shown_and_the_verbosity_is_left_as_it_is():
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_a_space_that_is_declared_for_optuna_comes_back_to_it():
+def test_optuna_distributions_are_converted_and_back():
     kinds = optuna.distributions
     declared = {
         "x": kinds.FloatDistribution(0.1, 10, log=True),

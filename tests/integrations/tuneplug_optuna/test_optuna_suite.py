@@ -1,7 +1,7 @@
-"""Our sampler passes the tests that Optuna gives to the authors of samplers.
+"""Run Optuna's test cases for samplers on ``TunePlugSampler``.
 
-Left out is ``MultiObjectiveSamplerTestCase``: the sampler is for one objective, and refuses more,
-as ``SingleOnlySamplerTestCase`` has it.
+``MultiObjectiveSamplerTestCase`` does not apply: the sampler rejects studies with several
+objectives, as ``SingleOnlySamplerTestCase`` requires.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Peers that few have installed: BoTorch and SMAC3."""
+"""Peers with large dependencies: BoTorch and SMAC3."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tuneplug import Categorical, Int, SearchSpace
 class BoTorch(Optimizer):
     """BoTorch's own parts: SingleTaskGP and log expected improvement, after ten Sobol points.
 
-    It searches the unit cube, in which every label of a choice has a column of its own.
+    It searches the unit cube with one column for each category.
     """
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
@@ -45,7 +45,7 @@ class BoTorch(Optimizer):
         ]
         return np.concatenate(parts)
 
-    def _setting(self, row: FloatArray) -> Configuration:
+    def _configuration(self, row: FloatArray) -> Configuration:
         parts = np.split(row, np.cumsum(self.widths)[:-1])
         unit = [p[0] if len(p) == 1 else (np.argmax(p) + 0.5) / len(p) for p in parts]
         return self.space.decode(np.clip(unit, 0.0, 1.0))
@@ -56,7 +56,7 @@ class BoTorch(Optimizer):
             row = self.sobol.draw(1)[0].double().numpy()
         else:
             row = self._guided()
-        configuration = self._setting(row)
+        configuration = self._configuration(row)
         handle = max(self.open, default=len(self.rows)) + 1
         self.open[handle] = self._spread(self.space.encode(configuration))
         return Proposal(configuration, handle)

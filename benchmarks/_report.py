@@ -1,8 +1,9 @@
-"""From finished runs to tables and pictures: regret, bootstrap intervals, markdown, matplotlib.
+"""Reports of finished runs: regret, bootstrap intervals, markdown tables, matplotlib figures.
 
-Regret is kept in cubes of shape (tasks, seeds, jobs), the best so far at every job.  Only pairs of
-task and seed that every optimizer has finished count, the others are NaN in all cubes, so that all
-means are over the same runs; intervals resample tasks, and seeds within tasks, alike for all.
+Regret arrays have the shape (tasks, seeds, jobs) and hold the best so far after every job. A pair
+of task and seed counts if every optimizer has finished it; it is NaN in all arrays otherwise, so
+that all means are over the same runs. Intervals resample tasks, and seeds within tasks, alike for
+all.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from _runs import Cell, Record
-from _tasks import FloatArray, Task, Yardstick
+from _tasks import Baseline, FloatArray, Task
 
-Cubes = Mapping[str, FloatArray]
+RegretArrays = Mapping[str, FloatArray]
 Records = Mapping[Cell, Record]
 
 DRAWS = 2000
 CHECKPOINTS = (10, 20, 30, 60)
-#: Means of normalized regret that differ by less are a draw.
+#: Mean regrets that differ by less are a draw.
 DRAW = 1e-3
-#: The lowest regret that a logarithmic axis shows.
+#: Lower end of the logarithmic regret axis.
 FLOOR = 1e-4
 PACKAGES = (
     "tuneplug optuna torch scikit-optimize botorch smac numpy scipy scikit-learn xgboost lightgbm"
@@ -41,45 +42,45 @@ PACKAGES = (
 # ---------------------------------------------------------------- regret
 
 
-def yardstick(task: Task, records: Records) -> Yardstick:
-    """Return what is known of a task: beforehand, or else from all runs on it.
+def baseline(task: Task, records: Records) -> Baseline:
+    """Return the baseline of a task.
 
-    From runs, the optimum is the best loss that any optimizer has found, and random configurations
-    are those that random search has tried.
+    If the task has none, the optimum is the best loss of all runs on it, and the random losses are
+    those of random search.
     """
-    if task.yardstick is not None:
-        return task.yardstick()
+    if task.baseline is not None:
+        return task.baseline()
     runs = [record for cell, record in records.items() if cell.task == task.name]
     random = [loss for r in runs if r.cell.optimizer == "random" for loss in r.losses]
     if not random:
         raise ValueError(f"{task.name!r} has no known optimum: it needs runs of random search")
-    return Yardstick(min(min(r.losses) for r in runs), np.sort(np.array(random)))
+    return Baseline(min(min(r.losses) for r in runs), np.sort(np.array(random)))
 
 
 def collect(
     records: Records, tasks: Sequence[Task], optimizers: Sequence[str], like: Iterable[Cell]
 ) -> dict[str, FloatArray]:
-    """Return the cube of each optimizer, over the tasks, seeds and jobs of the cells ``like``."""
+    """Return the regret array of each optimizer, over the tasks, seeds and jobs of ``like``."""
     cells = [cell for cell in like if cell in records]
     seeds = sorted({cell.seed for cell in cells})
     place = {task.name: i for i, task in enumerate(tasks)}
-    rules = {task.name: yardstick(task, records) for task in tasks}
+    rules = {task.name: baseline(task, records) for task in tasks}
     jobs = max((cell.jobs for cell in cells), default=0)
-    cubes = {name: np.full((len(tasks), len(seeds), jobs), np.nan) for name in optimizers}
+    regret_arrays = {name: np.full((len(tasks), len(seeds), jobs), np.nan) for name in optimizers}
     for cell in cells:
-        if cell.task in place and cell.optimizer in cubes:
-            losses = tasks[place[cell.task]].judged(np.array(records[cell].losses))
+        if cell.task in place and cell.optimizer in regret_arrays:
+            losses = tasks[place[cell.task]].rescaled(np.array(records[cell].losses))
             regret = np.minimum.accumulate(rules[cell.task].regret(losses))
-            cubes[cell.optimizer][place[cell.task], seeds.index(cell.seed)] = regret
-    kept = {name: cube for name, cube in cubes.items() if not np.isnan(cube).all()}
-    missing = np.any([np.isnan(cube) for cube in kept.values()], axis=0)
-    return {name: np.where(missing, np.nan, cube) for name, cube in kept.items()}
+            regret_arrays[cell.optimizer][place[cell.task], seeds.index(cell.seed)] = regret
+    kept = {name: regrets for name, regrets in regret_arrays.items() if not np.isnan(regrets).all()}
+    missing = np.any([np.isnan(regrets) for regrets in kept.values()], axis=0)
+    return {name: np.where(missing, np.nan, regrets) for name, regrets in kept.items()}
 
 
 def seconds(records: Records, cells: Iterable[Cell], optimizer: str) -> float:
     """Return the median over runs of the mean seconds of a run's last ten suggestions.
 
-    The mean, because some optimizers fit their model only at every few suggestions.
+    The mean counts because some optimizers fit their model only every few suggestions.
     """
     mine = [records[c].seconds[-10:] for c in cells if c.optimizer == optimizer and c in records]
     return float(np.median([np.mean(run) for run in mine]))
@@ -128,53 +129,59 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def order(cubes: Cubes) -> list[str]:
+def order(regret_arrays: RegretArrays) -> list[str]:
     """Return the optimizers by their mean regret at the end, the best first."""
-    return sorted(cubes, key=lambda name: float(np.nanmean(cubes[name][..., -1])))
+    return sorted(regret_arrays, key=lambda name: float(np.nanmean(regret_arrays[name][..., -1])))
 
 
 def checkpoints(jobs: int) -> list[int]:
-    """Return after how many jobs regret is shown: the usual ones, and the end."""
+    """Return the job counts at which tables show the regret."""
     return [*(n for n in CHECKPOINTS if n < jobs), jobs]
 
 
-def jobs_to_match(cube: FloatArray, target: float) -> str:
-    """Return after how many jobs the mean regret is down to a target."""
-    reached = np.flatnonzero(np.nanmean(cube, axis=(0, 1)) <= target)
+def jobs_to_match(regrets: FloatArray, target: float) -> str:
+    """Return the first job count with a mean regret of at most the target."""
+    reached = np.flatnonzero(np.nanmean(regrets, axis=(0, 1)) <= target)
     return str(reached[0] + 1) if len(reached) else "-"
 
 
-def won_and_lost(cube: FloatArray, against: FloatArray) -> str:
-    """Return on how many tasks the mean final regret is lower, and on how many higher."""
-    there = ~np.isnan(cube[..., -1]).all(axis=1)
-    ahead = np.nanmean((against - cube)[there][..., -1], axis=1)
+def won_and_lost(regrets: FloatArray, against: FloatArray) -> str:
+    """Return the number of tasks with a lower, and with a higher, mean final regret."""
+    there = ~np.isnan(regrets[..., -1]).all(axis=1)
+    ahead = np.nanmean((against - regrets)[there][..., -1], axis=1)
     return f"{np.sum(ahead > DRAW)} / {np.sum(ahead < -DRAW)}"
 
 
-def summary(cubes: Cubes, cost: Mapping[str, float], baseline: str) -> str:
+def summary(regret_arrays: RegretArrays, cost: Mapping[str, float], reference: str) -> str:
     """Return the table of all optimizers, one a row."""
-    jobs = next(iter(cubes.values())).shape[2]
+    jobs = next(iter(regret_arrays.values())).shape[2]
     *early, last = checkpoints(jobs)
     header = ["optimizer", *(f"regret at {n}" for n in early), f"at {last} [95 %]"]
     header += ["jobs to match random", "s / suggestion"]
-    header += [f"tasks better / worse than {baseline}"] if baseline in cubes else []
-    target = float(np.nanmean(cubes["random"][..., -1])) if "random" in cubes else -1.0
+    header += [f"tasks better / worse than {reference}"] if reference in regret_arrays else []
+    target = (
+        float(np.nanmean(regret_arrays["random"][..., -1])) if "random" in regret_arrays else -1.0
+    )
     rows = []
-    for name in order(cubes):
-        cube = cubes[name]
-        row = [name, *(f"{np.nanmean(cube[..., n - 1]):.4f}" for n in early), shown(cube[..., -1])]
-        row += [jobs_to_match(cube, target), f"{cost[name]:.3f}"]
-        if baseline in cubes:
-            row.append("" if name == baseline else won_and_lost(cube, cubes[baseline]))
+    for name in order(regret_arrays):
+        regrets = regret_arrays[name]
+        row = [
+            name,
+            *(f"{np.nanmean(regrets[..., n - 1]):.4f}" for n in early),
+            shown(regrets[..., -1]),
+        ]
+        row += [jobs_to_match(regrets, target), f"{cost[name]:.3f}"]
+        if reference in regret_arrays:
+            row.append("" if name == reference else won_and_lost(regrets, regret_arrays[reference]))
         rows.append(row)
     return markdown(header, rows)
 
 
-def by_task(cubes: Cubes, tasks: Sequence[Task]) -> str:
+def by_task(regret_arrays: RegretArrays, tasks: Sequence[Task]) -> str:
     """Return the mean final regret of every optimizer on every task, the lowest in bold."""
     rows = []
     for i, task in enumerate(tasks):
-        finals = {name: cube[i, :, -1] for name, cube in cubes.items()}
+        finals = {name: regrets[i, :, -1] for name, regrets in regret_arrays.items()}
         if all(np.isnan(values).all() for values in finals.values()):
             continue
         means = {name: float(np.nanmean(values)) for name, values in finals.items()}
@@ -182,7 +189,7 @@ def by_task(cubes: Cubes, tasks: Sequence[Task]) -> str:
         text = {name: f"{mean:.4f}" for name, mean in means.items()}
         bold = [f"**{text[n]}**" if m <= best + DRAW else text[n] for n, m in means.items()]
         rows.append([task.name, *bold])
-    return markdown(["task", *cubes], rows)
+    return markdown(["task", *regret_arrays], rows)
 
 
 def provenance() -> str:
@@ -202,21 +209,21 @@ def provenance() -> str:
 
 
 def save(figure: Any, path: Path) -> None:
-    """Write a figure and forget it."""
+    """Write a figure and close it."""
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
-def draw_regret(panels: Mapping[str, Cubes], path: Path) -> None:
+def draw_regret(panels: Mapping[str, RegretArrays], path: Path) -> None:
     """Draw mean regret against jobs, with 95 % bands, one panel for each group of tasks."""
     figure, axes = plt.subplots(
         1, len(panels), figsize=(4.5 * len(panels), 4), squeeze=False, layout="constrained"
     )
-    for axis, (title, cubes) in zip(axes[0], panels.items(), strict=True):
-        for number, (name, cube) in enumerate(cubes.items()):
-            steps = np.arange(1, cube.shape[2] + 1)
-            low, high = np.maximum(interval(cube), FLOOR)
-            mean = np.maximum(np.nanmean(cube, axis=(0, 1)), FLOOR)
+    for axis, (title, regret_arrays) in zip(axes[0], panels.items(), strict=True):
+        for number, (name, regrets) in enumerate(regret_arrays.items()):
+            steps = np.arange(1, regrets.shape[2] + 1)
+            low, high = np.maximum(interval(regrets), FLOOR)
+            mean = np.maximum(np.nanmean(regrets, axis=(0, 1)), FLOOR)
             axis.plot(steps, mean, color=f"C{number}", label=name)
             axis.fill_between(steps, low, high, color=f"C{number}", alpha=0.12, linewidth=0)
         axis.set(title=title, xlabel="jobs", ylabel="mean normalized regret", yscale="log")

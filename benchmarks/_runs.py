@@ -1,13 +1,12 @@
-"""One run of an optimizer on a task, its record in a file, and many runs that may be interrupted.
+"""Run optimizers on tasks, and log the losses.
 
-A run with k workers is simulated: k trials are always open, each takes a random time (lognormal,
-the same for every optimizer of a seed), and losses are told in the order in which trials end.
+A run with k workers is simulated: k trials are always open. Each trial takes a random time
+(lognormal, equal for all optimizers of a seed), and ``tell`` is called in the order of their ends.
 """
 
 from __future__ import annotations
 
 import heapq
-import json
 import multiprocessing
 import time
 import warnings
@@ -18,13 +17,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from _log import ResultLog
 from _optimizers import Optimizer, Proposal
 from _tasks import Task
 from threadpoolctl import threadpool_limits
 
 
 class Cell(NamedTuple):
-    """One run to make: which optimizer on which task."""
+    """Key of one run."""
 
     task: str
     optimizer: str
@@ -35,26 +35,20 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Record:
-    """A finished run: losses in the order of ending, and seconds of every ask and its tell."""
+    """Losses of a run in the order in which trials ended, and seconds of each ask with its tell."""
 
     cell: Cell
     losses: list[float]
     seconds: list[float]
 
-    def to_json(self) -> str:
-        """Return one line of a results file."""
-        return json.dumps({**self.cell._asdict(), "losses": self.losses, "seconds": self.seconds})
 
-    @classmethod
-    def from_json(cls, line: str) -> Record:
-        """Read one line of a results file."""
-        fields = json.loads(line)
-        losses, seconds = fields.pop("losses"), fields.pop("seconds")
-        return cls(Cell(**fields), losses, seconds)
+def record_log(path: Path) -> ResultLog[Cell, Record]:
+    """Return the log of a file."""
+    return ResultLog(path, Cell, Record)
 
 
 class _Timed:
-    """An optimizer and what it costs: seconds of asking for a trial and telling it."""
+    """Optimizer wrapper that measures the seconds of each trial's ask and tell."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
@@ -73,7 +67,7 @@ class _Timed:
 
 
 def run(cell: Cell, task: Task, make: Callable[..., Optimizer]) -> Record:
-    """Make one run, on one thread."""
+    """Run an optimizer on a task, with one native thread."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         timed = _Timed(make(task.space, cell.seed))
@@ -97,42 +91,22 @@ def _simulate(cell: Cell, task: Task, timed: _Timed) -> list[float]:
     return losses
 
 
-class Store:
-    """Finished runs, one a line, in a file that is only ever appended to."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-
-    def records(self) -> dict[Cell, Record]:
-        """Return all finished runs; a last line cut short by an interrupt is left out."""
-        if not self.path.exists():
-            return {}
-        text = self.path.read_text(encoding="utf-8")
-        found = map(Record.from_json, text[: text.rfind("\n") + 1].splitlines())
-        return {record.cell: record for record in found}
-
-    def append(self, record: Record) -> None:
-        """Add a finished run."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(record.to_json() + "\n")
-
-
 def run_all(
-    cells: Sequence[Cell], run_cell: Callable[[Cell], Record], store: Store, processes: int = 1
+    cells: Sequence[Cell],
+    run_cell: Callable[[Cell], Record],
+    log: ResultLog[Cell, Record],
+    processes: int = 1,
 ) -> None:
-    """Make every run that the store does not hold, and keep each as soon as it ends.
+    """Run every cell that the log lacks, and log each record as soon as the run ends.
 
-    A run that raises is reported and left out; it is tried again the next time.
+    A run that raises is printed and not logged, so that the next call tries it again.
     """
-    done = store.records()
-    missing = [cell for cell in cells if cell not in done]
-    print(f"{len(missing)} runs to make, {len(cells) - len(missing)} in {store.path}", flush=True)
+    missing = log.resume(cells)
     for number, (cell, outcome) in enumerate(_outcomes(missing, run_cell, processes), 1):
         if isinstance(outcome, Exception):
             print(f"  FAILED {_described(cell)}: {outcome!r}", flush=True)
             continue
-        store.append(outcome)
+        log.append(outcome)
         cost = f"{sum(outcome.seconds):.1f} s for {cell.jobs} suggestions"
         print(f"  {number}/{len(missing)} {_described(cell)}: {cost}", flush=True)
 
@@ -159,5 +133,5 @@ def _outcomes(
 def _attempt(run_cell: Callable[[Cell], Record], cell: Cell) -> Record | Exception:
     try:
         return run_cell(cell)
-    except Exception as error:  # noqa: BLE001 - one peer's fault must not end the others' runs
+    except Exception as error:  # noqa: BLE001 - the error is printed, the other runs go on
         return error

@@ -1,15 +1,15 @@
-"""Which choices of the engine earn their place: its variants on the same tasks, paired by run.
+"""Compare variants of the engine on the same tasks, paired by run.
 
     python benchmarks/ablation.py --seeds 5
     python benchmarks/ablation.py --variants default "no warping" --arena DIRECTORY
 
 A variant is arguments of ``BayesianSearch``, or constants of tuneplug's modules that are replaced
-while it runs, or both.  (A constant that a function took as a default argument stays as it was.)
-Add one by adding a line to ``VARIANTS``; a choice that no difference here speaks for should go.
+during the run, or both. A constant that a function took as a default argument is not replaced.
+A new variant is a new line of ``VARIANTS``.
 
-Tasks are the functions, or those of an arena: a directory with ``tasks.py`` (``reference(task)``
-gives sorted losses of random configurations and the best loss known) and ``suites.py`` (``SUITES``
-maps names to functions that list tasks).
+Tasks are the functions, or the tasks of an arena: a directory with ``tasks.py`` and ``suites.py``.
+``reference(task)`` of the first returns the sorted losses of random configurations and the best
+known loss; ``SUITES`` of the second maps names to functions that list tasks.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ import models
 import numpy as np
 from _optimizers import Random, TunePlug
 from _report import (
-    Cubes,
+    RegretArrays,
+    baseline,
     by_task,
     checkpoints,
     collect,
@@ -41,10 +42,9 @@ from _report import (
     order,
     provenance,
     shown,
-    yardstick,
 )
-from _runs import Cell, Record, Store, run, run_all
-from _tasks import FloatArray, Task, Yardstick
+from _runs import Cell, Record, record_log, run, run_all
+from _tasks import Baseline, FloatArray, Task
 
 from tuneplug import Categorical, Float, Int, SearchSpace
 from tuneplug.surrogate.priors import Prior
@@ -61,7 +61,7 @@ class Variant:
     constants: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, cell: Cell, task: Task) -> Record:
-        """Make one run with the constants replaced."""
+        """Run one cell with the constants replaced."""
         with ExitStack() as replaced:
             for name, value in self.constants.items():
                 replaced.enter_context(mock.patch(name, value))
@@ -70,11 +70,11 @@ class Variant:
 
 def _vanilla(n_dimensions: int) -> Prior:
     """LogNormal(√2 + ln(d) / 2, √3) (Hvarfner et al., ICML 2024)."""
-    centre = math.sqrt(2.0) + 0.5 * math.log(max(n_dimensions, 1))
-    return Prior(centre, math.sqrt(3.0), math.log(0.01), math.log(1e3))
+    center = math.sqrt(2.0) + 0.5 * math.log(max(n_dimensions, 1))
+    return Prior(center, math.sqrt(3.0), math.log(0.01), math.log(1e3))
 
 
-#: So narrow that the losses stay as they are.
+#: Prior that fixes the curvature at a value without effect.
 _STRAIGHT = Prior(math.log(0.05), 1.0, math.log(0.05), math.log(0.05) + 1e-9)
 
 
@@ -112,11 +112,11 @@ def _arena_space(parameters: Sequence[Mapping[str, Any]]) -> SearchSpace:
     return SearchSpace({p["name"]: parameter(p) for p in parameters})
 
 
-def _arena_yardstick(arena_tasks: Any, task: Any, plain: Any) -> Yardstick:
-    """Return what the arena knows; a mis-scaled task is judged as its plain version."""
+def _arena_baseline(arena_tasks: Any, task: Any, plain: Any) -> Baseline:
+    """Return the arena's baseline; a mis-scaled task has that of its plain version."""
     _, own = arena_tasks.reference(task)
     random, best = arena_tasks.reference(plain)
-    return Yardstick(min(float(own), float(best)), random)
+    return Baseline(min(float(own), float(best)), random)
 
 
 def _arena_tasks(path: Path, suite: str) -> list[Task]:
@@ -126,7 +126,7 @@ def _arena_tasks(path: Path, suite: str) -> list[Task]:
 
     def as_task(task: Any) -> Task:
         plain = every.get(task.name.removesuffix(":linear"), task)
-        known = partial(_arena_yardstick, arena, task, plain)
+        known = partial(_arena_baseline, arena, task, plain)
         return Task(task.name, suite, _arena_space(task.space), task, known)
 
     return [as_task(task) for task in suites.SUITES[suite]()]
@@ -134,7 +134,7 @@ def _arena_tasks(path: Path, suite: str) -> list[Task]:
 
 @cache
 def all_tasks(arena: Path | None, suite: str) -> dict[str, Task]:
-    """Return the tasks of a suite of an arena, or without one the functions or models, by name."""
+    """Return tasks by name: those of the arena's suite, or the functions or models."""
     if arena is not None:
         tasks = _arena_tasks(arena, suite)
     else:
@@ -153,19 +153,19 @@ def run_cell(cell: Cell, arena: Path | None, suite: str) -> Record:
 # ---------------------------------------------------------------- the report
 
 
-def table(cubes: Cubes, equivalents: Mapping[str, float]) -> str:
-    """Return one row a variant; below zero in the last column is better than the default."""
-    jobs = next(iter(cubes.values())).shape[2]
+def table(regret_arrays: RegretArrays, equivalents: Mapping[str, float]) -> str:
+    """Return one row per variant; negative differences are better than the default."""
+    jobs = next(iter(regret_arrays.values())).shape[2]
     shown_at = checkpoints(jobs)
     header = ["variant", *(f"regret at {n}" for n in shown_at)]
     header += ["random equivalents", "jobs to match random", f"difference to {DEFAULT} [95 %]"]
-    target = float(np.nanmean(cubes[RANDOM][..., -1]))
+    target = float(np.nanmean(regret_arrays[RANDOM][..., -1]))
     rows = []
-    for name in order(cubes):
-        cube = cubes[name]
-        row = [name, *(f"{np.nanmean(cube[..., n - 1]):.4f}" for n in shown_at)]
-        row += [f"{equivalents[name]:.0f}", jobs_to_match(cube, target)]
-        difference = cube[..., -1] - cubes[DEFAULT][..., -1]
+    for name in order(regret_arrays):
+        regrets = regret_arrays[name]
+        row = [name, *(f"{np.nanmean(regrets[..., n - 1]):.4f}" for n in shown_at)]
+        row += [f"{equivalents[name]:.0f}", jobs_to_match(regrets, target)]
+        difference = regrets[..., -1] - regret_arrays[DEFAULT][..., -1]
         rows.append([*row, "" if name == DEFAULT else shown(difference, sign=True)])
     return markdown(header, rows)
 
@@ -173,40 +173,43 @@ def table(cubes: Cubes, equivalents: Mapping[str, float]) -> str:
 def random_equivalents(
     records: Mapping[Cell, Record], tasks: Mapping[str, Task], name: str
 ) -> float:
-    """Return the geometric mean of how many random configurations each run's best is worth."""
-    rules = {task.name: yardstick(task, records) for task in tasks.values()}
+    """Return the geometric mean of the random equivalents of each run's best loss."""
+    rules = {task.name: baseline(task, records) for task in tasks.values()}
     logs = []
     for cell, record in records.items():
         if cell.optimizer == name and cell.task in tasks:
-            best = tasks[cell.task].judged(np.array([min(record.losses)]))[0]
+            best = tasks[cell.task].rescaled(np.array([min(record.losses)]))[0]
             logs.append(np.log(rules[cell.task].random_equivalents(float(best))))
     return float(np.exp(np.mean(logs)))
 
 
 def report(out: Path, tasks: Mapping[str, Task], cells: Sequence[Cell]) -> None:
     """Write tables.md and a picture."""
-    stored = Store(out / "runs.jsonl").records()
+    stored = record_log(out / "runs.jsonl").read()
     records = {cell: stored[cell] for cell in cells if cell in stored}
     done = [task for name, task in tasks.items() if any(cell.task == name for cell in records)]
     names = list(dict.fromkeys(cell.optimizer for cell in cells))
-    cubes = collect(records, done, names, records)
-    if missing := {DEFAULT, RANDOM} - set(cubes):
+    regret_arrays = collect(records, done, names, records)
+    if missing := {DEFAULT, RANDOM} - set(regret_arrays):
         raise SystemExit(f"no finished runs of {sorted(missing)} to compare with")
-    equivalents = {name: random_equivalents(records, tasks, name) for name in cubes}
-    there = ~np.isnan(cubes[DEFAULT][..., -1])
+    equivalents = {name: random_equivalents(records, tasks, name) for name in regret_arrays}
+    there = ~np.isnan(regret_arrays[DEFAULT][..., -1])
     parts = [f"## Ablation\n\n{provenance()}"]
     parts.append(
         f"{int(there.any(axis=1).sum())} tasks, {int(there.sum())} runs of each variant.\n"
     )
-    parts += [table(cubes, equivalents), f"### Regret at the end\n\n{by_task(cubes, done)}"]
+    parts += [
+        table(regret_arrays, equivalents),
+        f"### Regret at the end\n\n{by_task(regret_arrays, done)}",
+    ]
     text = "\n".join(parts)
     (out / "tables.md").write_text(text, encoding="utf-8")
-    draw_regret({"variants": cubes}, out / "regret.png")
+    draw_regret({"variants": regret_arrays}, out / "regret.png")
     print(f"\n{text}\nWritten to {out}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Make the missing runs, then the report."""
+    """Run the missing cells, then write the report."""
     parser = argparse.ArgumentParser(description="Variants of the engine, paired run by run.")
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--arena", type=Path, help="directory of other tasks than the functions")
@@ -216,7 +219,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--processes", type=int, default=1, help="runs at once on this machine")
     parser.add_argument("--out", type=Path, default=RESULTS / "ablation")
-    parser.add_argument("--report-only", action="store_true", help="tables of what is there")
+    parser.add_argument(
+        "--report-only", action="store_true", help="only make tables of the logged runs"
+    )
     args = parser.parse_args(argv)
     tasks = all_tasks(args.arena, args.suite)
     wanted = args.tasks or list(tasks)
@@ -229,7 +234,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     ]
     if not args.report_only:
         make = partial(run_cell, arena=args.arena, suite=args.suite)
-        run_all(cells, make, Store(args.out / "runs.jsonl"), args.gps)
+        run_all(cells, make, record_log(args.out / "runs.jsonl"), args.processes)
     report(args.out, {name: tasks[name] for name in wanted}, cells)
 
 

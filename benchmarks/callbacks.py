@@ -1,13 +1,12 @@
-"""What a boosting round costs in the callback, beside Optuna's pruning callbacks, in one run.
+"""Cost of a boosting round in our callback and in Optuna's pruning callbacks, in one run.
 
     python benchmarks/callbacks.py --quick
     python benchmarks/callbacks.py
 
-A small model is trained for real with each callback in turn, several times; what is timed is the
-time within the callback, round by round.  Before it trains, the study has seen finished trials with
-as many reports each, all of them worse, so that every round is compared and none ends.  Ours is a
-trial with the median rule; Optuna's callbacks have its MedianPruner, on storage in memory and in an
-SQLite file.
+Each callback trains a small model in turn, several times. The benchmark measures the time within
+the callback, round by round. The study holds finished trials with as many reports, all of them
+worse, so that every round is compared and none is stopped. Our trial has the median rule; Optuna's
+callbacks have its MedianPruner, with storage in memory and in an SQLite file.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ from tuneplug import Float, Study
 from tuneplug.stopping import MedianRule
 
 METRICS = {"xgboost": "valid-logloss", "lightgbm": "valid's binary_logloss"}
-#: Loss of the finished trials after every round: worse than any that is trained here.
+#: Loss of the finished trials in every round; all trained models are better.
 POOR = 10.0
-#: What a round of our callback may cost, in milliseconds.
+#: Maximum cost of one round in our callback, in milliseconds.
 LIMIT = 0.2
 
 Times = list[float]
@@ -182,7 +181,10 @@ def main() -> None:
         for library, train in TRAIN.items():
             spent: dict[str, Times] = {name: [] for name in makers}
             for _ in range(repeats):
-                for name, make in makers.items():  # in turn: a busy moment is busy for all
+                for (
+                    name,
+                    make,
+                ) in makers.items():  # callbacks take turns, so that load affects all alike
                     spent[name] += train(make(library, rounds, options.finished), rounds)
             for name, seconds in spent.items():
                 ms = 1e3 * np.array(seconds)

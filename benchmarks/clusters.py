@@ -1,11 +1,11 @@
-"""What it costs to have jobs run on Dask and on Ray, and what it saves to send data once.
+"""Overhead of a job on Dask and on Ray, and the time saved by sending data once.
 
     python benchmarks/clusters.py
     python benchmarks/clusters.py --executors dask --megabytes 400
 
-Each executor starts workers of its own on this machine.  *job* is the time from submitting a call
-that does nothing to its result, one after the other; *sent once* the same with an array that was
-``put`` before, *sent each time* with the array itself.  Medians of ``--jobs``.
+Each executor starts its own workers on this machine. *job* is the time from the submission of an
+empty call to its result, one call after the other; *sent once* the same with an array that was
+``put`` before, *sent each time* with the array itself. All are medians of ``--jobs``.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Classic test functions with known optima, and two ways in which real losses are harder.
+"""Classic test functions with known optima, and two transformations that make them harder.
 
-- *Skewed*: the optimizer is told expm1(8 t), where t is 0 at the optimum and 1 at the loss that one
-  random point in a hundred exceeds.  The order of points and the optimum stay.
+- *Skewed*: the optimizer receives expm1(8 t), where t is 0 at the optimum and 1 at the 99th
+  percentile of the loss at random points. The order of points and the optimum stay the same.
 - *Mis-scaled*: every second input acts on a logarithmic scale of three decades, but is declared
   linear.
 
-Both are judged on the plain function's yardstick.  Functions whose optimum lies in or near the
-middle of their usual box are shifted, for the middle is too easily tried by chance.
+The regret of both uses the plain function's baseline. Functions whose optimum is in or near the
+middle of their usual box are shifted, because optimizers often try the middle.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from _tasks import Configuration, FloatArray, Task, Yardstick
+from _tasks import Baseline, Configuration, FloatArray, Task
 
 from tuneplug import Float, SearchSpace
 
@@ -41,11 +41,11 @@ class Function:
     optimum: float
 
     @cached_property
-    def yardstick(self) -> Yardstick:
+    def baseline(self) -> Baseline:
         """The known optimum, and the sorted values of 10 000 random points."""
         points = np.random.default_rng(12345).random((N_RANDOM, len(self.low)))
         values = self.formula(self.low + (self.high - self.low) * points)
-        return Yardstick(self.optimum, np.sort(values))
+        return Baseline(self.optimum, np.sort(values))
 
 
 def function(
@@ -213,25 +213,25 @@ def classic(function: Function) -> Task:
     box = zip(_names(len(function.low)), function.low, function.high, strict=True)
     space = SearchSpace({name: Float(float(a), float(b), scaling="linear") for name, a, b in box})
     return Task(
-        function.name, "classic", space, lambda s: _at(function, s), lambda: function.yardstick
+        function.name, "classic", space, lambda s: _at(function, s), lambda: function.baseline
     )
 
 
 def skewed(function: Function) -> Task:
     """Return the function with its losses stretched exponentially."""
     plain = classic(function)
-    high = float(np.quantile(function.yardstick.random, SKEW_QUANTILE))
+    high = float(np.quantile(function.baseline.random, SKEW_QUANTILE))
     scale = SKEW / (high - function.optimum)
 
     def loss(configuration: Configuration) -> float:
-        # At the optimum rounding may leave a hair less than zero.
+        # Rounding may give a value slightly below zero at the optimum.
         return float(np.expm1(scale * max(plain.loss(configuration) - function.optimum, 0.0)))
 
-    def judged(losses: FloatArray) -> FloatArray:
+    def rescaled(losses: FloatArray) -> FloatArray:
         return np.asarray(function.optimum + np.log1p(losses) / scale)
 
     name = f"{function.name}, skewed"
-    return Task(name, "skewed", plain.space, loss, plain.yardstick, judged)
+    return Task(name, "skewed", plain.space, loss, plain.baseline, rescaled)
 
 
 def misscaled(function: Function) -> Task:
@@ -252,7 +252,7 @@ def misscaled(function: Function) -> Task:
         return plain.loss({**configuration, **meant})
 
     name = f"{function.name}, mis-scaled"
-    return Task(name, "mis-scaled", space, loss, plain.yardstick)
+    return Task(name, "mis-scaled", space, loss, plain.baseline)
 
 
 def tasks() -> list[Task]:

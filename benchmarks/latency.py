@@ -1,16 +1,16 @@
-"""How long a suggestion takes, against the number of trials n and of dimensions d, beside peers.
+"""Seconds per suggestion against the number of trials n and of dimensions d, beside peers.
 
     python benchmarks/latency.py --quick
     python benchmarks/latency.py
 
-1. n losses of a smooth function are told to each optimizer up front; then suggestions are timed, a
-   loss told after each: the first, and the mean of the others, for some optimizers fit their model
-   only at every few of them.  Where a suggestion takes longer than ``--limit`` seconds, larger n
-   are not tried.
-2. Suggestions 91 to 110 of sequential runs in ten dimensions are timed, and set against those of
-   Optuna's GPSampler: mean ratio, and how much longer the slowest takes than the median.
+1. Each optimizer receives n losses of a smooth function. Then suggestions are timed, each followed
+   by its loss: the first one, and the mean of the others, because some optimizers fit their model
+   only every few suggestions. If a suggestion takes longer than ``--limit`` seconds, larger n are
+   skipped.
+2. Suggestions 91 to 110 of sequential runs in ten dimensions are timed and compared with those of
+   Optuna's GPSampler: mean ratio, and the ratio of the slowest to the median.
 
-One process, one thread.  Seconds depend on the machine; the ratios within one run say more.
+All runs use one process and one thread. Seconds depend on the machine; compare ratios of one run.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from typing import NamedTuple
 import functions
 import matplotlib.pyplot as plt
 import numpy as np
+from _log import ResultLog
 from _report import interval, markdown, provenance, resampled, save
-from _runs import Cell, Record, Store, run, run_all
+from _runs import Cell, Record, record_log, run, run_all
 from _tasks import Configuration, FloatArray
-from peers import OPTIMISERS, catalogue
+from peers import OPTIMIZERS, catalogue
 from threadpoolctl import threadpool_limits
 
 from tuneplug import Float, SearchSpace
@@ -39,7 +40,7 @@ RESULTS = Path(__file__).parent / "results"
 N = (25, 50, 100, 200, 500, 1000, 2000)
 D = (2, 10, 30, 50)
 QUICK_N, QUICK_D = (25, 100, 200), (2, 10)
-QUICK_OPTIMISERS = ("tuneplug", "optuna-tpe", "optuna-gp", "skopt-gp")
+QUICK_OPTIMIZERS = ("tuneplug", "optuna-tpe", "optuna-gp", "skopt-gp")
 REFERENCE = "optuna-gp"
 SEQUENTIAL = functions.classic(functions.levy(10))
 SEQUENTIAL_JOBS = 110
@@ -72,7 +73,7 @@ def measure(point: Point, repeats: int, limit: float) -> list[float]:
     taken: list[float] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        optimizer = OPTIMISERS[point.optimizer].make(space, 0)
+        optimizer = OPTIMIZERS[point.optimizer].make(space, 0)
         with threadpool_limits(limits=1):
             optimizer.observe(
                 configurations, [smooth(configuration) for configuration in configurations]
@@ -167,12 +168,12 @@ def draw_grid(
 
 def run_cell(cell: Cell) -> Record:
     """Make one sequential run."""
-    return run(cell, SEQUENTIAL, OPTIMISERS[cell.optimizer].make)
+    return run(cell, SEQUENTIAL, OPTIMIZERS[cell.optimizer].make)
 
 
-def sequential_table(store: Store, cells: Sequence[Cell]) -> str:
+def sequential_table(log: ResultLog[Cell, Record], cells: Sequence[Cell]) -> str:
     """Return seconds of the late suggestions, and their ratio to the reference."""
-    records = store.records()
+    records = log.read()
     seconds: dict[str, FloatArray] = {}
     for name in dict.fromkeys(cell.optimizer for cell in cells):
         runs = [records[c].seconds[WINDOW] for c in cells if c.optimizer == name and c in records]
@@ -204,7 +205,7 @@ def sequential_table(store: Store, cells: Sequence[Cell]) -> str:
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line; ``--quick`` replaces what it is quick by."""
+    """Read the command line; ``--quick`` overrides sizes."""
     parser = argparse.ArgumentParser(description="Seconds a suggestion, beside peers.")
     parser.add_argument("--optimizers", nargs="+", metavar="NAME")
     parser.add_argument("--n", type=int, nargs="+", help="trials told up front")
@@ -213,16 +214,18 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--limit", type=float, default=60.0, help="seconds of one suggestion")
     parser.add_argument("--seeds", type=int, default=3, help="sequential runs of each optimizer")
     parser.add_argument("--out", type=Path, help="directory of the results")
-    parser.add_argument("--quick", action="store_true", help="a look in under five minutes")
-    parser.add_argument("--report-only", action="store_true", help="tables of what is there")
+    parser.add_argument("--quick", action="store_true", help="a small run of under five minutes")
+    parser.add_argument(
+        "--report-only", action="store_true", help="only make tables of the logged runs"
+    )
     args = parser.parse_args(argv)
     quick = args.quick
     args.n = sorted(args.n or (QUICK_N if quick else N))
     args.d = sorted(args.d or (QUICK_D if quick else D))
     args.repeats = args.repeats or (5 if quick else 11)
     args.seeds = 1 if quick else args.seeds
-    every = (name for name in OPTIMISERS if name != "random")
-    args.optimizers = args.optimizers or list(QUICK_OPTIMISERS if quick else every)
+    every = (name for name in OPTIMIZERS if name != "random")
+    args.optimizers = args.optimizers or list(QUICK_OPTIMIZERS if quick else every)
     args.out = args.out or RESULTS / ("latency-quick" if quick else "latency")
     return args
 
@@ -236,19 +239,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise SystemExit(str(error)) from None
     for name, reason in skipped.items():
         print(f"skipped: {name}: {reason}")
-    grid, store = args.out / "grid.jsonl", Store(args.out / "sequential.jsonl")
+    grid, log = args.out / "grid.jsonl", record_log(args.out / "sequential.jsonl")
     cells = [
         Cell(SEQUENTIAL.name, name, seed, SEQUENTIAL_JOBS)
         for seed, name in product(range(args.seeds), names)
     ]
     if not args.report_only:
-        run_all(cells, run_cell, store)
+        run_all(cells, run_cell, log)
         points = [Point(*key) for key in product(names, args.d, args.n)]
         measure_all(points, grid, args.repeats, args.limit)
     known = read_points(grid)
     parts = [f"## Latency\n\n{provenance()}\n"]
     parts += [f"Skipped: {name}: {reason}.\n" for name, reason in skipped.items()]
-    parts += [sequential_table(store, cells), "\n"]
+    parts += [sequential_table(log, cells), "\n"]
     parts += grid_tables(known, names, args.d, args.n, args.limit)
     (args.out / "tables.md").write_text("".join(parts), encoding="utf-8")
     draw_grid(known, names, args.d, args.out / "latency.png")

@@ -1,8 +1,8 @@
-"""Real models on real data: cross-validated losses of estimators on data that scikit-learn ships.
+"""Cross-validated losses of real models on data sets of scikit-learn.
 
-Rows are thinned and ensembles kept small, so that one evaluation takes about a tenth of a second on
-one core; the search spaces are those one would declare for the full data.  A fit that fails counts
-as the loss of a model that knows nothing.
+Row counts and ensembles are reduced, so that one evaluation takes about a tenth of a second on one
+core. The search spaces are those for the full data. A fit that fails gets the loss of a constant
+prediction.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Model:
                 )
             if np.isfinite(scores).all():
                 return float(-scores.mean())
-        except (ValueError, ArithmeticError):  # a network that diverged, for one
+        except (ValueError, ArithmeticError):  # for example a diverged network
             pass
         knows_nothing = DummyRegressor() if regression else DummyClassifier(strategy="prior")
         return self._cross_validated(knows_nothing)

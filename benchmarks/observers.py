@@ -1,14 +1,13 @@
-"""What observing and keeping a study costs for each trial, beside a bare one.
+"""Cost per trial of observers and of a storage, compared with a bare study.
 
     python benchmarks/observers.py --quick
     python benchmarks/observers.py
     python benchmarks/observers.py --server http://127.0.0.1:5000
 
-The same study runs bare, with each observer and in a SQLite storage in turn, several times; random
-search, five parameters and an objective that only reports, so that what is timed is the study and
-its observer.
-MLflow and the mirror of tuneplug_optuna write to new SQLite files, MLflow with ``--server`` to a
-tracking server as well; rich draws on a terminal in memory.
+The same study runs bare, with each observer, and with a SQLite storage in turn, several times.
+Random search, five parameters and an objective that only reports leave the study and its observer
+as the only cost. MLflow and the mirror of tuneplug_optuna write to new SQLite files; with
+``--server``, MLflow also writes to a tracking server. rich draws on a terminal in memory.
 """
 
 from __future__ import annotations
@@ -81,7 +80,7 @@ def main() -> None:
     parser.add_argument("--server", help="address of a tracking server to log to as well")
     options = parser.parse_args()
     n_trials, repeats = (20, 2) if options.quick else (100, 5)
-    warnings.simplefilter("ignore")  # MLflow's own
+    warnings.simplefilter("ignore")  # raised within MLflow
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     print(f"milliseconds a trial, median of {repeats} studies of {n_trials} trials")
     print("| observer | no reports | 100 reports a trial |\n| --- | ---: | ---: |")

@@ -1,8 +1,7 @@
-"""The optimizers that are compared, each behind the same ask and tell, with its own defaults.
+"""Optimizers of the comparison, each behind the same ask and tell and with its own defaults.
 
-``catalogue`` says which can run here, and of the others why not.  Peers get one thread, as tuneplug
-does, and no configurations of ours beyond the seed, and ten initial trials where they ask for a
-number.
+``catalogue`` returns the optimizers that can run here, and a reason for each of the others. Peers
+get one thread, as tuneplug does, a seed, and ten initial trials if they take their number.
 """
 
 from __future__ import annotations
@@ -93,7 +92,7 @@ class OptunaGP(Optuna):
 
 
 class Skopt(Optimizer):
-    """scikit-optimize's Gaussian process; blind to open proposals, so for one worker only."""
+    """scikit-optimize's Gaussian process; ignores pending proposals, so one worker only."""
 
     parallel = False
 
@@ -132,7 +131,7 @@ class Skopt(Optimizer):
 
 @dataclass(frozen=True)
 class Entry:
-    """How to make an optimizer, and what has to be installed for it."""
+    """Class of an optimizer, its arguments, and the modules it needs."""
 
     kind: type[Optimizer]
     needs: tuple[str, ...] = ()
@@ -142,19 +141,19 @@ class Entry:
         """Return a fresh optimizer."""
         return self.kind(space, seed, **self.arguments)
 
-    def obstacle(self, workers: int = 1) -> str | None:
-        """Say why the optimizer cannot run here with so many workers; None if it can."""
+    def unavailable_reason(self, workers: int = 1) -> str | None:
+        """Return why the optimizer cannot run with this many workers, or None if it can."""
         if missing := [module for module in self.needs if find_spec(module) is None]:
             return f"not installed: {', '.join(missing)}"
         known = {f.name for f in fields(BayesianSearch)}
         if self.kind is TunePlug and (unknown := sorted(set(self.arguments) - known)):
             return f"this tuneplug has no {', '.join(unknown)}"
         if workers > 1 and not self.kind.parallel:
-            return "blind to running trials"
+            return "does not see running trials"
         return None
 
 
-OPTIMISERS = {
+OPTIMIZERS = {
     "tuneplug": Entry(TunePlug),
     "tuneplug-nowarp": Entry(TunePlug, arguments={"warping": False}),
     "tuneplug-mcmc": Entry(TunePlug, arguments={"inference": "mcmc"}),
@@ -168,16 +167,16 @@ OPTIMISERS = {
 
 
 def catalogue(names: Iterable[str], workers: int = 1) -> tuple[list[str], dict[str, str]]:
-    """Return which of the named optimizers can run, and why the others are skipped.
+    """Return the optimizers that can run, and the reason of each skipped one.
 
     Raises
     ------
     ValueError
-        If a name is unknown, listing those that are not.
+        If a name is unknown.
     """
     names = list(names)
-    if unknown := [name for name in names if name not in OPTIMISERS]:
-        raise ValueError(f"no optimizer is called {unknown}; there are {list(OPTIMISERS)}")
-    obstacles = {name: OPTIMISERS[name].obstacle(workers) for name in names}
-    skipped = {name: reason for name, reason in obstacles.items() if reason is not None}
+    if unknown := [name for name in names if name not in OPTIMIZERS]:
+        raise ValueError(f"no optimizer is called {unknown}; there are {list(OPTIMIZERS)}")
+    reasons = {name: OPTIMIZERS[name].unavailable_reason(workers) for name in names}
+    skipped = {name: reason for name, reason in reasons.items() if reason is not None}
     return [name for name in names if name not in skipped], skipped

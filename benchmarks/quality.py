@@ -1,11 +1,11 @@
-"""How good are the configurations found: regret after 10 ... 60 jobs, beside peers in the same run.
+"""Regret of the best configuration after 10 ... 60 jobs, beside peers in the same run.
 
     python benchmarks/quality.py --quick
     python benchmarks/quality.py --suite all --seeds 5
     python benchmarks/quality.py --suite functions --workers 1 4 16 --optimizers random tuneplug
 
-Runs are appended to ``runs.jsonl`` in the output directory and never made twice, so that an
-interrupted benchmark goes on where it was; tables and pictures are made from that file.
+Runs are appended to ``runs.jsonl`` in the output directory. An interrupted benchmark resumes from
+that file; tables and figures are made from it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 import functions
 import numpy as np
 from _report import (
-    Cubes,
     Records,
+    RegretArrays,
     by_task,
     collect,
     draw_regret,
@@ -30,17 +30,17 @@ from _report import (
     shown,
     summary,
 )
-from _runs import Cell, Record, Store, run, run_all
+from _runs import Cell, Record, record_log, run, run_all
 from _tasks import Task
-from peers import OPTIMISERS, catalogue
+from peers import OPTIMIZERS, catalogue
 
-BASELINE = "tuneplug"
+REFERENCE = "tuneplug"
 ALL = "all tasks"
 SUITES = ("functions", "models")
 RESULTS = Path(__file__).parent / "results"
 
 QUICK_JOBS, QUICK_SEEDS = 30, 2
-QUICK_OPTIMISERS = ("tuneplug", "random", "optuna-tpe", "optuna-gp", "skopt-gp")
+QUICK_OPTIMIZERS = ("tuneplug", "random", "optuna-tpe", "optuna-gp", "skopt-gp")
 QUICK_TASKS = {
     "functions": ("branin", "hartmann-6, skewed", "levy-8, mis-scaled"),
     "models": ("xgboost, diabetes", "svm, cancer"),
@@ -49,7 +49,7 @@ QUICK_TASKS = {
 
 @cache
 def suite(name: str) -> dict[str, Task]:
-    """Return the tasks of a suite by name; the models are imported only where they are used."""
+    """Return the tasks of a suite by name; import the models only if needed."""
     if name == "functions":
         return {task.name: task for task in functions.tasks()}
     import models
@@ -63,19 +63,19 @@ def _task(name: str) -> Task:
 
 
 def run_cell(cell: Cell) -> Record:
-    """Make one run."""
-    return run(cell, _task(cell.task), OPTIMISERS[cell.optimizer].make)
+    """Run one cell."""
+    return run(cell, _task(cell.task), OPTIMIZERS[cell.optimizer].make)
 
 
 def plan(
     tasks: Sequence[Task], optimizers: Sequence[str], seeds: int, jobs: int, workers: Sequence[int]
 ) -> tuple[list[Cell], dict[str, str]]:
-    """Return all runs, seed by seed, and which optimizers are left out of them, and why."""
+    """Return the cells, seed by seed, and the reason of each skipped optimizer."""
     cells: list[Cell] = []
     skipped: dict[str, str] = {}
     for k in workers:
-        usable, obstacles = catalogue(optimizers, k)
-        skipped |= {f"{name} with {k} worker(s)": why for name, why in obstacles.items()}
+        usable, reasons = catalogue(optimizers, k)
+        skipped |= {f"{name} with {k} worker(s)": why for name, why in reasons.items()}
         for seed in range(seeds):
             for task in tasks:
                 cells += [Cell(task.name, name, seed, jobs, k) for name in usable]
@@ -85,15 +85,17 @@ def plan(
 # ---------------------------------------------------------------- the report
 
 
-def _section(title: str, cubes: Cubes, records: Records, cells: Sequence[Cell]) -> str:
-    cube = next(iter(cubes.values()))
-    there = ~np.isnan(cube[..., -1])
-    cost = {name: seconds(records, cells, name) for name in cubes}
+def _section(
+    title: str, regret_arrays: RegretArrays, records: Records, cells: Sequence[Cell]
+) -> str:
+    regrets = next(iter(regret_arrays.values()))
+    there = ~np.isnan(regrets[..., -1])
+    cost = {name: seconds(records, cells, name) for name in regret_arrays}
     runs = f"{int(there.any(axis=1).sum())} tasks, {int(there.sum())} runs of each optimizer"
-    return f"### {title}\n\n{runs}.\n\n{summary(cubes, cost, BASELINE)}"
+    return f"### {title}\n\n{runs}.\n\n{summary(regret_arrays, cost, REFERENCE)}"
 
 
-def _parallel(by_workers: dict[int, Cubes]) -> str:
+def _parallel(by_workers: dict[int, RegretArrays]) -> str:
     """Return the final regret with k workers beside that of the fewest, paired run by run."""
     fewest, *more = sorted(by_workers)
     names = [n for n in order(by_workers[fewest]) if all(n in by_workers[k] for k in more)]
@@ -124,18 +126,18 @@ def report(
     out: Path, tasks: Sequence[Task], cells: Sequence[Cell], skipped: dict[str, str]
 ) -> None:
     """Write tables.md and one picture for each number of workers."""
-    records = Store(out / "runs.jsonl").records()
+    records = record_log(out / "runs.jsonl").read()
     names = list(dict.fromkeys(cell.optimizer for cell in cells))
     parts = [f"## Quality\n\n{provenance()}"]
     parts += [f"Skipped: {name}: {reason}.\n" for name, reason in skipped.items()]
-    by_workers: dict[int, Cubes] = {}
+    by_workers: dict[int, RegretArrays] = {}
     for k in sorted({cell.workers for cell in cells}):
         mine = [cell for cell in cells if cell.workers == k and cell in records]
         done = [task for task in tasks if any(cell.task == task.name for cell in mine)]
         if not done:
             continue
         with_k = f"{k} worker{'s' * (k > 1)}"
-        panels: dict[str, Cubes] = {}
+        panels: dict[str, RegretArrays] = {}
         for title, group in _groups(done).items():
             inside = {task.name for task in group}
             chosen = [cell for cell in mine if cell.task in inside]
@@ -155,26 +157,28 @@ def report(
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line; ``--quick`` replaces what it is quick by."""
+    """Read the command line; ``--quick`` overrides sizes."""
     parser = argparse.ArgumentParser(
         description="Regret after so many jobs, beside peers in the same run."
     )
     parser.add_argument("--suite", nargs="+", choices=[*SUITES, "all"], default=["all"])
     parser.add_argument("--tasks", nargs="+", help="only these tasks of the suites, by name")
-    parser.add_argument("--optimizers", nargs="+", default=list(OPTIMISERS), metavar="NAME")
+    parser.add_argument("--optimizers", nargs="+", default=list(OPTIMIZERS), metavar="NAME")
     parser.add_argument("--jobs", type=int, default=60)
     parser.add_argument("--seeds", type=int, default=5, help="runs of each optimizer on a task")
     parser.add_argument("--workers", type=int, nargs="+", default=[1], help="trials at once")
     parser.add_argument("--processes", type=int, default=1, help="runs at once on this machine")
     parser.add_argument("--out", type=Path, help="directory of the results")
-    parser.add_argument("--quick", action="store_true", help="a look in under five minutes")
-    parser.add_argument("--report-only", action="store_true", help="tables of what is there")
+    parser.add_argument("--quick", action="store_true", help="a small run of under five minutes")
+    parser.add_argument(
+        "--report-only", action="store_true", help="only make tables of the logged runs"
+    )
     args = parser.parse_args(argv)
     args.suite = list(SUITES) if "all" in args.suite else args.suite
     if args.quick:
         args.jobs, args.seeds = QUICK_JOBS, QUICK_SEEDS
-        if args.optimizers == list(OPTIMISERS):
-            args.optimizers = list(QUICK_OPTIMISERS)
+        if args.optimizers == list(OPTIMIZERS):
+            args.optimizers = list(QUICK_OPTIMIZERS)
         args.tasks = args.tasks or [name for s in args.suite for name in QUICK_TASKS[s]]
     args.optimizers = list(dict.fromkeys([*args.optimizers, "random"]))  # regret is scaled by it
     args.out = args.out or RESULTS / ("quality-quick" if args.quick else "quality")
@@ -182,7 +186,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Make the missing runs, then the report."""
+    """Run the missing cells, then write the report."""
     args = arguments(argv)
     tasks = [task for name in args.suite for task in suite(name).values()]
     if args.tasks:
@@ -196,7 +200,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name, reason in skipped.items():
         print(f"skipped: {name}: {reason}")
     if not args.report_only:
-        run_all(cells, run_cell, Store(args.out / "runs.jsonl"), args.processes)
+        run_all(cells, run_cell, record_log(args.out / "runs.jsonl"), args.processes)
     report(args.out, tasks, cells, skipped)
 
 

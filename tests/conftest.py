@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import time
+
 import pytest
 from threadpoolctl import threadpool_limits
 
@@ -11,3 +14,15 @@ def one_thread():
     """Matrices as small as those of tests only make the threads of a BLAS wait for each other."""
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture
+def ticking(monkeypatch):
+    """Clocks that advance by a millisecond per reading, so that time limits count readings."""
+    begun, ticks = time.time(), itertools.count(1)
+
+    def read():
+        return begun + next(ticks) / 1000
+
+    monkeypatch.setattr(time, "time", read)
+    monkeypatch.setattr(time, "monotonic", read)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +55,8 @@ LAZY = [
 def test_no_adapter_imports_its_framework_before_there_is_need():
     """Not the package, not its plugin, and not a look at all that can be named."""
     packages, frameworks = zip(*LAZY, strict=True)
+    folders = (Path(__file__).parents[1] / "integrations").glob("tuneplug_*")
+    assert list(packages) == sorted(folder.name for folder in folders)
     code = (
         f"import sys, {', '.join(packages)}; from tuneplug.plugins import Plugins;"
         f"Plugins().records(); print({{*{frameworks!r}}} & {{*sys.modules}})"

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -81,12 +82,29 @@ def test_every_public_name_is_in_the_reference_and_nothing_else_is(module_name):
     assert documented == importlib.import_module(module_name).__all__
 
 
-def test_every_import_package_of_the_repository_is_in_the_wheel_configuration():
-    configuration = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    packages = [p.parent for p in (ROOT / "integrations").glob("*/__init__.py")]
-    assert packages
-    for package in packages:
-        assert f'"integrations/{package.name}"' in configuration
+ADAPTERS = sorted(p.parent.name for p in (ROOT / "integrations").glob("*/__init__.py"))
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_the_pattern_of_the_wheel_matches_every_adapter_and_nothing_else():
+    assert (
+        "/integrations/tuneplug_*"
+        in PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["include"]
+    )
+    assert sorted(p.name for p in (ROOT / "integrations").glob("tuneplug_*")) == ADAPTERS
+    assert all((ROOT / "integrations" / name / "py.typed").is_file() for name in ADAPTERS)
+
+
+def test_every_adapter_is_in_the_contracts_of_import_linter():
+    linter = PYPROJECT["tool"]["importlinter"]
+    assert linter["root_packages"] == ["tuneplug", *ADAPTERS]
+    contracts = {contract["name"]: contract for contract in linter["contracts"]}
+    for contract, key in [
+        ("adapters use the core's public names only", "source_modules"),
+        ("adapters do not import each other", "modules"),
+    ]:
+        assert contracts[contract][key] == ADAPTERS
+    assert set(ADAPTERS) <= set(contracts["the core imports no framework"]["forbidden_modules"])
 
 
 SOURCES = [

@@ -30,9 +30,21 @@ def test_the_readme_has_the_drop_in_and_the_ask_tell_example():
     assert any("study.ask()" in example for example in EXAMPLES)
 
 
-def test_the_commands_of_the_readme_are_run_by_ci():
+def test_ci_runs_the_commands_of_the_readme_and_of_contributing():
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     commands = re.findall(r"^python -m pip .*$", README, re.M)
-    assert len(commands) == 2
-    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    for command in commands:
-        assert command in ci
+    assert len(commands) == 3
+    core = re.findall(r"^    (python -m pip .*test-core.*)$", contributing, re.M)
+    assert len(core) == 1
+    test = (ROOT / ".ci" / "test").read_text(encoding="utf-8")
+    for command in [*commands, *core]:
+        assert f"\n{command}\n" in test
+
+
+def test_the_workflow_runs_the_scripts_that_ci_runs():
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    scripts = re.findall(r"^bash \./(\w+)$", run, re.M)
+    assert scripts == ["test", "check"]
+    assert f"script: [{', '.join(scripts)}]" in workflow
+    assert "bash .ci/${{ matrix.script }}" in workflow

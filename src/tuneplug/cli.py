@@ -1,5 +1,6 @@
-"""The command ``tuneplug``: which plugins there are, and what can be named.
+"""The command ``tuneplug``: list the installed plugins and the names that they register.
 
+tuneplug --version
 tuneplug plugins [--json]
 tuneplug strategies | scalings | stopping-rules | executors | storages | ... [--json]
 """
@@ -16,6 +17,7 @@ from contextlib import redirect_stdout
 from dataclasses import asdict
 from typing import Any
 
+from tuneplug import __version__
 from tuneplug.errors import PluginError
 from tuneplug.plugins.extension_points import EXTENSION_POINTS
 from tuneplug.plugins.manager import Plugins
@@ -24,8 +26,9 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code: 1 where strict mode raised, else 0."""
-    parser = argparse.ArgumentParser(prog="tuneplug", description="Which plugins there are.")
+    """Run the command and return its exit code: 1 if strict mode raised an error, else 0."""
+    parser = argparse.ArgumentParser(prog="tuneplug", description="List the installed plugins.")
+    parser.add_argument("--version", action="version", version=f"tuneplug {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     about = {"plugins": "every plugin, its hooks, and why one is not used"}
     about |= {

@@ -25,8 +25,8 @@ def test_the_optimum_is_attained_at_the_argmin(function):
 
 @by_name
 def test_no_point_is_below_the_optimum(function):
-    assert len(function.yardstick.random) == 10_000
-    assert function.yardstick.random[0] >= function.optimum - 1e-6
+    assert len(function.baseline.random) == 10_000
+    assert function.baseline.random[0] >= function.optimum - 1e-6
     rng = np.random.default_rng(1)
     width = function.high - function.low
     for scale in (1e-1, 1e-2, 1e-3):
@@ -39,8 +39,8 @@ def test_no_point_is_below_the_optimum(function):
 def test_the_optimum_is_not_in_the_middle(function):
     middle = (function.low + function.high) / 2
     losses = function.formula(np.array([middle, function.argmin]))
-    assert function.yardstick.regret(losses)[0] > 0.05
-    assert function.yardstick.regret(losses)[1] == pytest.approx(0, abs=1e-6)
+    assert function.baseline.regret(losses)[0] > 0.05
+    assert function.baseline.regret(losses)[1] == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("function", functions.SKEWED, ids=lambda f: f.name)
@@ -50,7 +50,7 @@ def test_skewing_keeps_the_order_and_the_optimum(function):
     losses = np.array([plain.loss(s) for s in tried])
     told = np.array([skewed.loss(s) for s in tried])
     assert np.array_equal(np.argsort(losses), np.argsort(told))
-    assert np.allclose(skewed.judged(told), losses)
+    assert np.allclose(skewed.rescaled(told), losses)
     best = {f"x{k + 1}": float(x) for k, x in enumerate(function.argmin)}
     assert skewed.loss(best) == pytest.approx(0, abs=1e-5)
     assert told.min() > skewed.loss(best)

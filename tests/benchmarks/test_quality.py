@@ -11,7 +11,7 @@ import peers
 import pytest
 import quality
 from _optimizers import Optimizer, Proposal
-from _runs import Cell, Store, run
+from _runs import Cell, record_log, run
 from _tasks import Task
 
 from tuneplug import Categorical, Float, Int, SearchSpace
@@ -75,7 +75,7 @@ def test_a_benchmark_writes_resumes_and_reports(tmp_path, capsys):
     assert (tmp_path / "regret-1-workers.png").stat().st_size > 1000
 
     runs.write_text(first[: first.rfind('"seconds"')])  # interrupted while writing the last run
-    assert len(Store(runs).records()) == 3
+    assert len(record_log(runs).read()) == 3
 
 
 def test_an_unknown_optimizer_is_an_error_that_lists_the_names(tmp_path):
@@ -87,14 +87,14 @@ def test_what_cannot_run_is_skipped_with_its_reason(monkeypatch):
     monkeypatch.setattr(peers, "find_spec", lambda module: None)
     assert peers.catalogue(["random", "smac"]) == (["random"], {"smac": "not installed: smac"})
     monkeypatch.setattr(peers, "find_spec", lambda module: module)
-    assert peers.catalogue(["skopt-gp"], 4)[1] == {"skopt-gp": "blind to running trials"}
+    assert peers.catalogue(["skopt-gp"], 4)[1] == {"skopt-gp": "does not see running trials"}
     entry = peers.Entry(peers.TunePlug, arguments={"no_such": 1})
-    assert entry.obstacle() == "this tuneplug has no no_such"
+    assert entry.unavailable_reason() == "this tuneplug has no no_such"
 
 
-@pytest.mark.parametrize("name", peers.OPTIMISERS)
+@pytest.mark.parametrize("name", peers.OPTIMIZERS)
 def test_an_optimizer_handles_conditions_and_open_trials(name):
-    if reason := peers.OPTIMISERS[name].obstacle():
+    if reason := peers.OPTIMIZERS[name].unavailable_reason():
         pytest.skip(reason)
     space = SearchSpace(
         {
@@ -103,7 +103,7 @@ def test_an_optimizer_handles_conditions_and_open_trials(name):
             "size": Int(1, 100, scaling="log"),
         }
     )
-    optimizer = peers.OPTIMISERS[name].make(space, 0)
+    optimizer = peers.OPTIMIZERS[name].make(space, 0)
     proposals = [optimizer.ask() for _ in range(2 if optimizer.parallel else 1)]
     for proposal in reversed(proposals):
         assert space.decode(space.encode(proposal.configuration)) == pytest.approx(
@@ -141,7 +141,11 @@ def test_the_ablation_compares_variants_with_the_default(tmp_path):
     table = (tmp_path / "tables.md").read_text()
     assert all(f"| {name} |" in table for name in ("default", "no warping", "random"))
     lines = (tmp_path / "runs.jsonl").read_text().splitlines()
-    assert {json.loads(line)["optimizer"] for line in lines} == {"default", "no warping", "random"}
+    assert {json.loads(line)["cell"]["optimizer"] for line in lines} == {
+        "default",
+        "no warping",
+        "random",
+    }
 
 
 def test_a_model_that_fails_counts_as_one_that_knows_nothing():

@@ -1,4 +1,4 @@
-"""What tables and intervals are made of."""
+"""Regret, intervals and tables of finished runs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import _report
 import numpy as np
 import pytest
 from _runs import Cell, Record
-from _tasks import Task, Yardstick
+from _tasks import Baseline, Task
 
 from tuneplug import Float, SearchSpace
 
 SPACE = SearchSpace({"x": Float(0.0, 1.0, scaling="linear")})
 
 
-def task(name: str, yardstick=None) -> Task:
-    return Task(name, "test", SPACE, lambda configuration: configuration["x"], yardstick)
+def task(name: str, baseline=None) -> Task:
+    return Task(name, "test", SPACE, lambda configuration: configuration["x"], baseline)
 
 
 def records(runs):
@@ -54,7 +54,7 @@ def test_runs_that_are_missing_do_not_count():
 
 
 def test_regret_is_zero_at_the_optimum_and_one_at_the_random_median():
-    rule = Yardstick(1.0, np.array([2.0, 3.0, 9.0]))
+    rule = Baseline(1.0, np.array([2.0, 3.0, 9.0]))
     assert rule.regret(np.array([1.0, 2.0, 3.0, 7.0])).tolist() == [0.0, 0.5, 1.0, 1.0]
     assert rule.random_equivalents(2.5) == pytest.approx(3.0)
     assert rule.random_equivalents(0.0) == pytest.approx(3.0)
@@ -62,10 +62,10 @@ def test_regret_is_zero_at_the_optimum_and_one_at_the_random_median():
 
 def test_a_task_without_a_known_optimum_is_judged_by_its_runs():
     found = records({("t", "random", 0): [5.0, 3.0, 4.0], ("t", "a", 0): [4.0, 2.0, 9.0]})
-    rule = _report.yardstick(task("t"), found)
+    rule = _report.baseline(task("t"), found)
     assert (rule.optimum, np.median(rule.random)) == (2.0, 4.0)
     with pytest.raises(ValueError, match="random search"):
-        _report.yardstick(task("other"), found)
+        _report.baseline(task("other"), found)
 
 
 def test_only_runs_that_all_have_made_are_compared():
@@ -76,14 +76,14 @@ def test_only_runs_that_all_have_made_are_compared():
             ("t", "b", 0): [2.0, 2.0, 1.0],
         }
     )
-    known = task("t", lambda: Yardstick(1.0, np.array([3.0])))
-    cubes = _report.collect(found, [known], ["a", "b", "absent"], found)
-    assert list(cubes) == ["a", "b"]
-    assert cubes["a"][0, 0].tolist() == [1.0, 0.5, 0.5]  # the best so far
-    assert np.isnan(cubes["a"][0, 1]).all()
-    assert _report.order(cubes) == ["b", "a"]
-    assert _report.won_and_lost(cubes["b"], cubes["a"]) == "1 / 0"
-    assert _report.jobs_to_match(cubes["a"], 0.5) == "2"
-    assert _report.jobs_to_match(cubes["a"], 0.1) == "-"
-    table = _report.by_task(cubes, [known])
+    known = task("t", lambda: Baseline(1.0, np.array([3.0])))
+    regret_arrays = _report.collect(found, [known], ["a", "b", "absent"], found)
+    assert list(regret_arrays) == ["a", "b"]
+    assert regret_arrays["a"][0, 0].tolist() == [1.0, 0.5, 0.5]  # the best so far
+    assert np.isnan(regret_arrays["a"][0, 1]).all()
+    assert _report.order(regret_arrays) == ["b", "a"]
+    assert _report.won_and_lost(regret_arrays["b"], regret_arrays["a"]) == "1 / 0"
+    assert _report.jobs_to_match(regret_arrays["a"], 0.5) == "2"
+    assert _report.jobs_to_match(regret_arrays["a"], 0.1) == "-"
+    table = _report.by_task(regret_arrays, [known])
     assert "| t | 0.5000 | **0.0000** |" in table

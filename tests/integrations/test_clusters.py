@@ -28,7 +28,7 @@ from tuneplug_sklearn import WarpedBayesSearchCV
 
 X, y = load_iris(return_X_y=True)
 ROWS, LABELS = np.arange(30.0).reshape(-1, 1), np.arange(30) % 2
-SECONDS = 5  # nothing here waits so long unless it is wrong
+SECONDS = 60  # nothing here waits so long unless it is wrong
 
 
 def start_dask(stack):

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import tuneplug
 from tuneplug import Float, Linear, PluginError, SpaceError, Study
 from tuneplug.cli import main
 from tuneplug.monitoring import FitMonitor
@@ -390,6 +391,13 @@ def test_threads_that_share_plugins_load_each_once(install):
 
 
 # ------------------------------------------------------------------------------ the command
+
+
+def test_the_version_is_printed_without_loading_a_plugin(install, capsys):
+    install(("loud", "tuneplug-loud", raising(ImportError("broken"))))
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr() == (f"tuneplug {tuneplug.__version__}\n", "")
 
 
 def test_what_plugins_print_is_no_part_of_the_answer(install, capsys):

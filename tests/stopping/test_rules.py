@@ -301,6 +301,7 @@ def test_steps_must_grow():
         trial.report(1.0, 3)
 
 
+@pytest.mark.usefixtures("ticking")
 def test_a_deadline_wins_over_grace_and_says_so_if_nothing_completed():
     study = Study({"x": Float(0, 1)}, stopping=MedianRule(n_warmup_steps=10**6), seed=0)
 

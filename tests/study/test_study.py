@@ -342,6 +342,7 @@ def test_an_executor_that_loses_a_trial_fails_that_trial():
     assert all(t.state is TrialState.FAILED for t in study.trials)
 
 
+@pytest.mark.usefixtures("ticking")
 def test_a_timeout_starts_no_trial_after_it_and_stops_those_that_ask():
     def until_told(trial):
         if trial.number == 0:

@@ -1,7 +1,15 @@
 """Trials, what they report, and the history of them all."""
 
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report, StopThresholds
-from tuneplug.trial.trial import Direction, History, Observation, Trial, TrialResult, TrialState, as_real
+from tuneplug.trial.trial import (
+    Direction,
+    History,
+    Observation,
+    Trial,
+    TrialResult,
+    TrialState,
+    as_real,
+)
 
 __all__ = [
     "CurveKey",

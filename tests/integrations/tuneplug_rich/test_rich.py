@@ -96,6 +96,7 @@ def test_the_terminal_is_given_back_whatever_ends_the_study(terminal):
         assert shown.count(HIDE) == shown.count(SHOW) == 1
 
 
+@pytest.mark.usefixtures("ticking")
 def test_times_left_are_shown_where_the_number_of_trials_is_known(terminal):
     study_on(terminal).optimize(lambda trial: 1.0, 3)
     assert "left" in written(terminal)
@@ -106,6 +107,7 @@ def test_times_left_are_shown_where_the_number_of_trials_is_known(terminal):
     assert f" {len(study.trials)} best 1 (trial 0)" in last_line(terminal)
 
 
+@pytest.mark.usefixtures("ticking")
 def test_optimize_called_again_shows_another_bar_that_goes_on_counting(terminal):
     study = study_on(terminal)
     study.optimize(lambda trial: 1.0, 2)

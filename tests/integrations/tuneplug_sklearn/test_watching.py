@@ -282,6 +282,7 @@ def test_a_failing_fold_is_a_failure_whatever_is_stopped():
 # ------------------------------------------------------------------------------------ time limits
 
 
+@pytest.mark.usefixtures("ticking")
 def test_a_timeout_ends_a_fit_that_would_not_end_and_keeps_the_best_of_what_finished():
     space = {"endless": [False, True], "floor": [0.5]}
     search = descended(space, n_iter=2, strategy="grid", stopping=None, timeout=0.5)
@@ -291,6 +292,7 @@ def test_a_timeout_ends_a_fit_that_would_not_end_and_keeps_the_best_of_what_fini
     assert search.cv_results_["stop_reason"][1] == "timeout"
 
 
+@pytest.mark.usefixtures("ticking")
 def test_a_timeout_wins_over_grace():
     space = {"endless": [False, True], "floor": [0.5]}
     rule = MedianRule(n_warmup_steps=10**9, n_startup_trials=10**6)
@@ -298,6 +300,7 @@ def test_a_timeout_wins_over_grace():
     assert search.cv_results_["stop_reason"][1] == "timeout"
 
 
+@pytest.mark.usefixtures("ticking")
 def test_if_nothing_completed_in_time_one_error_says_so():
     search = WarpedBayesSearchCV(
         Descent(endless=True),
@@ -315,6 +318,7 @@ def test_if_nothing_completed_in_time_one_error_says_so():
     assert search.study_.trials[0].reports
 
 
+@pytest.mark.usefixtures("ticking")
 def test_a_trial_timeout_ends_the_fit_of_one_candidate():
     space = {"endless": [True, False], "floor": [0.5]}
     search = descended(space, n_iter=2, strategy="grid", stopping=None, trial_timeout=0.3)

@@ -1,8 +1,8 @@
-"""What every optimizer looks like to a benchmark, and the ones that need nothing but tuneplug.
+"""Interface of all optimizers to the benchmarks, and the optimizers that need tuneplug only.
 
-An optimizer proposes configurations of a ``SearchSpace`` and is told their losses; several may be
-open (asked, not told) at once.  Spaces are a single mapping, parents declared before the parameters
-that depend on them, with every scale declared, so that all optimizers search the same scales.
+An optimizer proposes configurations of a ``SearchSpace`` and receives their losses; several
+proposals may be pending at once. A space is a single mapping that declares parents before the
+parameters that depend on them. It declares every scale, so that all optimizers search equal scales.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from tuneplug import SearchSpace, Study
 from tuneplug.space.parameters import Parameter
 from tuneplug.strategies import BayesianSearch
 
-#: Initial trials of peers that ask for a number.
+#: Initial trials of peers that take their number.
 N_INITIAL = 10
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A configuration to try, and what the optimizer needs to recognize it by."""
+    """A configuration to try, and the optimizer's own handle for it."""
 
     configuration: Configuration
     handle: Any = None
 
 
 class Optimizer(ABC):
-    """Proposes configurations and learns from their losses.
+    """Interface of an optimizer.
 
-    ``parallel`` says whether a proposal takes the open ones into account.
+    ``parallel`` is True if a proposal takes pending proposals into account.
     """
 
     parallel: ClassVar[bool] = True
@@ -49,11 +49,11 @@ class Optimizer(ABC):
 
     @abstractmethod
     def tell(self, proposal: Proposal, loss: float) -> None:
-        """Tell the loss of an open proposal."""
+        """Pass the loss of a pending proposal."""
 
     @abstractmethod
     def observe(self, configurations: Sequence[Configuration], losses: Sequence[float]) -> None:
-        """Tell losses of configurations that were never proposed."""
+        """Pass losses of configurations that the optimizer did not propose."""
 
 
 def declared(space: SearchSpace) -> Mapping[str, Parameter]:
@@ -70,7 +70,7 @@ def is_log(parameter: Any) -> bool:
 def active(
     parameters: Mapping[str, Parameter], value: Callable[[str, Parameter], Any]
 ) -> Configuration:
-    """Return the configuration of all parameters that their conditions switch on."""
+    """Return the configuration of all active parameters."""
     configuration: Configuration = {}
     for name, parameter in parameters.items():
         conditions = (parameter.when or {}).items()
@@ -80,7 +80,7 @@ def active(
 
 
 def one_torch_thread(seed: int) -> Any:
-    """Return torch, seeded and held to one thread."""
+    """Seed torch, limit it to one thread, and return the module."""
     import torch
 
     torch.set_num_threads(1)
@@ -89,7 +89,7 @@ def one_torch_thread(seed: int) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Return a NumPy scalar as the Python one."""
+    """Convert a NumPy scalar to a Python scalar."""
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -111,10 +111,7 @@ class Random(Optimizer):
 
 
 def forget() -> None:
-    """Empty tuneplug's caches: what one run has learned must not spare another the work.
-
-    Nor may it reach a run in which a constant was replaced.
-    """
+    """Clear tuneplug's caches, so that a run neither saves time nor sees constants of another."""
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] == "tuneplug":
             for value in vars(module).values():
@@ -122,7 +119,7 @@ def forget() -> None:
 
 
 class TunePlug(Optimizer):
-    """This project, through its public ask and tell; ``arguments`` go to ``BayesianSearch``."""
+    """tuneplug through its public ask and tell; ``arguments`` go to ``BayesianSearch``."""
 
     def __init__(self, space: SearchSpace, seed: int, **arguments: Any) -> None:
         forget()

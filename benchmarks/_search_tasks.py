@@ -1,7 +1,7 @@
-"""What the search classes are compared on: real models on real data, with fits of 0.1 to 0.4 s.
+"""Tasks of the search classes: real models on real data, with fits of 0.1 to 0.4 s.
 
-Fits are that long so that a search takes about half a minute, most of it spent in fits, as in real
-searches; on fits of a few milliseconds the start of workers is all there is to measure.
+With such fits a search takes about half a minute, most of it in fits, as real searches do. With
+fits of a few milliseconds the start of workers would dominate.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sklearn import datasets
 
 from tuneplug import Categorical, Int
 
-#: UCI's bank-additional-full as CSV, gzipped, ``y`` being 0 or 1; tasks on it are skipped without.
+#: UCI's bank-additional-full as gzipped CSV with ``y`` in {0, 1}; its tasks need this file.
 BANK = Path(
     os.environ.get(
         "TUNEPLUG_BANK",
@@ -32,14 +32,14 @@ BANK = Path(
 
 @cache
 def rows(load: Callable[..., Data], count: int) -> Data:
-    """Return so many rows of a data set, always the same."""
+    """Return a fixed random subset of a data set with ``count`` rows."""
     X, y = load(return_X_y=True)
     kept = np.random.default_rng(0).permutation(len(y))[:count]
     return X[kept], y[kept]
 
 
 def load_bank(*, return_X_y: bool = True) -> Data:
-    """Bank marketing: 41188 rows, one-hot without the call's own duration, two classes."""
+    """Bank marketing: 41188 rows, one-hot, without the duration of the call, two classes."""
     import pandas as pd
 
     frame = pd.read_csv(BANK)
@@ -47,8 +47,8 @@ def load_bank(*, return_X_y: bool = True) -> Data:
     return pd.get_dummies(frame.drop(columns="duration")).to_numpy(float), y
 
 
-# Row counts are such that the last round of successive halving (60 or 30 candidates, factor 3) has
-# all rows, and so the folds of the others.
+# With these row counts the last round of successive halving (60 or 30 candidates, factor 3) uses
+# all rows, and so the same folds as the other classes.
 
 
 def diabetes() -> Data:
@@ -108,7 +108,7 @@ TASKS = {
 
 
 def distributions(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a space as RandomizedSearchCV takes it; scipy has no log scale for integers."""
+    """Convert parameters to scipy distributions; scipy has no log scale for integers."""
 
     def distribution(p: Any) -> Any:
         if isinstance(p, Categorical):

@@ -122,7 +122,7 @@ def ours(library: str, rounds: int, finished: int) -> Any:
         study.tell(trial, POOR)
     package = {"xgboost": tuneplug_xgboost, "lightgbm": tuneplug_lightgbm}[library]
     trial = study.ask()
-    assert finished == 0 or trial.stop_thresholds, "each round is compared"
+    assert finished == 0 or trial.reporter.stop_thresholds, "each round is compared"
     return package.TrialCallback(trial)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tuneplug import Trial
-    from tuneplug.monitoring import MonitoredFit
+    from tuneplug.monitoring import MonitoredFit, TrialReporter
     from tuneplug_lightgbm._compat import Result
 
 __all__ = ["OneFitCallback", "TrialCallback"]
@@ -54,7 +54,7 @@ class TrialCallback:
 
     Parameters
     ----------
-    trial : Trial
+    trial : Trial or TrialReporter
     metric : str, optional
         LightGBM's name of the metric, ``"auc"``, or as it is printed, ``"valid_0's auc"``.  The
         default is the last metric.
@@ -96,7 +96,7 @@ class TrialCallback:
 
     def __init__(
         self,
-        trial: Trial,
+        trial: Trial | TrialReporter,
         metric: str | None = None,
         *,
         dataset: str | None = None,
@@ -182,7 +182,7 @@ class OneFitCallback(TrialCallback):
     def __init__(
         self, watched: MonitoredFit, metric: str | None = None, *, maximize: bool | None = None
     ) -> None:
-        super().__init__(watched.trial, metric, maximize=maximize)
+        super().__init__(watched.reporter, metric, maximize=maximize)
         self.watched = watched
 
     def __call__(self, env: Any) -> None:

@@ -56,11 +56,11 @@ class LightGBMMonitor(FitMonitor):
         theirs = copy.deepcopy(list(params.get("callbacks") or []))
         ours = OneFitCallback(watched, self.metric, maximize=self.maximize)
         estimator.fit(watched.X, watched.y, **{**params, "callbacks": [*theirs, ours]})
-        if watched.trial.stop_reason or not self.has_early_stopping(estimator, params):
+        if watched.reporter.stop_reason or not self.has_early_stopping(estimator, params):
             return None
         if estimator.best_iteration_ <= 0:  # under DART, LightGBM disables early stopping
             return None
-        begun = watched.trial.reports[0].step  # not 0 where the fit continues a model
+        begun = watched.reporter.reports[0].step  # not 0 where the fit continues a model
         return int(estimator.best_iteration_) - begun
 
     def has_eval_set(self, params: Mapping[str, Any]) -> bool:

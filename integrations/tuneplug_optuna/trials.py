@@ -14,6 +14,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from tuneplug import SearchSpace, Trial, TrialState
+from tuneplug.monitoring import TrialReporter
 from tuneplug.stopping import Report, early_stop_variance
 from tuneplug.strategies import History
 from tuneplug_optuna._states import FROM_OPTUNA
@@ -124,7 +125,7 @@ class TrialConverter:
             configuration,
             point,
             state=FROM_OPTUNA[frozen.state],
-            direction="maximize" if maximize else "minimize",
+            reporter=TrialReporter(direction="maximize" if maximize else "minimize"),
         )
         if trial.state.ended:
             _copy_results(trial, frozen)

@@ -39,9 +39,9 @@ class HistGradientBoostingMonitor(FitMonitor):
         return isinstance(estimator, kinds) and not estimator.warm_start
 
     def fit(self, watched: MonitoredFit) -> int | None:
-        estimator, trial, total = watched.estimator, watched.trial, watched.estimator.max_iter
+        estimator, reporter, total = watched.estimator, watched.reporter, watched.estimator.max_iter
         metric, loss = _loss_of(estimator)
-        trial.set_metric(metric, "minimize")
+        reporter.set_metric(metric, "minimize")
         try:
             estimator.set_params(warm_start=True)
             for portion in range(1, N_PORTIONS + 1):
@@ -51,8 +51,8 @@ class HistGradientBoostingMonitor(FitMonitor):
                 estimator.set_params(max_iter=n_iter)
                 estimator.fit(watched.X, watched.y, **watched.params)
                 value = loss(estimator, watched.X_val, watched.y_val, watched.sample_weight_val)
-                trial.report(value, n_iter - 1)
-                if trial.should_stop() or _has_stopped_early(estimator):
+                reporter.report(value, n_iter - 1)
+                if reporter.should_stop() or _has_stopped_early(estimator):
                     break
         finally:
             estimator.set_params(warm_start=False, max_iter=total)

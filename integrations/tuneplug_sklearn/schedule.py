@@ -319,7 +319,7 @@ class Schedule:
         """Return what a fit is held to, None where nothing can watch it."""
         if not self._watched:
             return None
-        stop_thresholds = candidate.trial.stop_thresholds
+        stop_thresholds = candidate.trial.reporter.stop_thresholds
         tests = {metric: test for (metric, f), test in stop_thresholds.items() if f == fold}
         ends = []
         if self.limits.timeout is not None:

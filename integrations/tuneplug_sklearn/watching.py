@@ -24,8 +24,7 @@ from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-from tuneplug import Trial
-from tuneplug.monitoring import FitMonitor, MonitoredFit
+from tuneplug.monitoring import FitMonitor, MonitoredFit, TrialReporter
 from tuneplug.stopping import Report, StopThresholds
 from tuneplug_sklearn._compat import check_method_params, safe_split
 
@@ -218,18 +217,18 @@ class FoldWatch:
                     )
         # A callback opens fold 0, a monitor of its own may name none.
         tests = {(m, f): test for m, test in watch.stop_thresholds.items() for f in (None, 0)}
-        trial = Trial(0, {}, np.empty(0), stop_thresholds=tests, deadline=watch.deadline)
+        reporter = TrialReporter(tests, watch.deadline)
         compared = self._watcher.reporting
-        fit = MonitoredFit(last, X, y, trial, params, X_val, y_val, sample_weight_val, compared)
+        fit = MonitoredFit(last, X, y, reporter, params, X_val, y_val, sample_weight_val, compared)
         n_rounds = None
         try:
             n_rounds = monitor.fit(fit)
         finally:
-            reason = watch.late if trial.stop_reason == "timeout" else trial.stop_reason
-            reports = [Report(r.step, r.value, self._fold) for r in trial.reports]
+            reason = watch.late if reporter.stop_reason == "timeout" else reporter.stop_reason
+            reports = [Report(r.step, r.value, self._fold) for r in reporter.reports]
             n_rounds = n_rounds if reason is None else None
             self.watched = Watched(
-                reports, trial.metric, trial.direction, reason, n_rounds, fit.notes
+                reports, reporter.metric, reporter.direction, reason, n_rounds, fit.notes
             )
         return last
 

@@ -22,7 +22,7 @@ from tuneplug_xgboost.names import choose, printed
 
 if TYPE_CHECKING:
     from tuneplug import Trial
-    from tuneplug.monitoring import MonitoredFit
+    from tuneplug.monitoring import MonitoredFit, TrialReporter
 
 __all__ = ["OneFitCallback", "TrialCallback"]
 
@@ -77,7 +77,7 @@ class TrialCallback(xgboost.callback.TrainingCallback):
 
     Parameters
     ----------
-    trial : Trial
+    trial : Trial or TrialReporter
     metric : str, optional
         XGBoost's name of the metric, ``"logloss"``, or as it is printed,
         ``"validation_0-logloss"``.  The default is the last metric.
@@ -117,7 +117,7 @@ class TrialCallback(xgboost.callback.TrainingCallback):
 
     def __init__(
         self,
-        trial: Trial,
+        trial: Trial | TrialReporter,
         metric: str | None = None,
         *,
         dataset: str | None = None,
@@ -220,7 +220,7 @@ class OneFitCallback(TrialCallback):
     def __init__(
         self, watched: MonitoredFit, metric: str | None = None, *, maximize: bool | None = None
     ) -> None:
-        super().__init__(watched.trial, metric, maximize=maximize)
+        super().__init__(watched.reporter, metric, maximize=maximize)
         self.watched = watched
 
     def _open(self, step: int) -> int | None:

@@ -62,9 +62,9 @@ class XGBoostMonitor(FitMonitor):
             estimator.fit(watched.X, watched.y, **params)
         finally:
             estimator.callbacks = theirs
-        if watched.trial.stop_reason or not self.has_early_stopping(estimator, params):
+        if watched.reporter.stop_reason or not self.has_early_stopping(estimator, params):
             return None
-        begun = watched.trial.reports[0].step  # not 0 where the fit continues a model
+        begun = watched.reporter.reports[0].step  # not 0 where the fit continues a model
         return int(estimator.best_iteration) + 1 - begun
 
     def has_eval_set(self, params: Mapping[str, Any]) -> bool:

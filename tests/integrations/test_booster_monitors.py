@@ -22,8 +22,7 @@ from booster_libraries import LIBRARIES, ROUNDS, X_TRAIN, X_VALID, Y_TRAIN, Y_VA
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
-from tuneplug import Float, Study
-from tuneplug.monitoring import MonitoredFit
+from tuneplug.monitoring import MonitoredFit, TrialReporter
 from tuneplug.stopping import StopThresholds
 from tuneplug_sklearn import WarpedBayesSearchCV
 
@@ -42,16 +41,10 @@ def _one_thread(one_thread):
     return one_thread
 
 
-def new_trial():
-    trial = Study({"x": Float(0.0, 1.0)}, seed=0).ask()
-    trial.direction = None  # what a callback reports need not be what the search maximizes
-    return trial
-
-
 def watched(
     model, y=Y_TRAIN, y_val=Y_VALID, X=X_TRAIN, X_val=X_VALID, sample_weight_val=None, **params
 ):
-    return MonitoredFit(model, X, y, new_trial(), params, X_val, y_val, sample_weight_val)
+    return MonitoredFit(model, X, y, TrialReporter(), params, X_val, y_val, sample_weight_val)
 
 
 def stopping(fit, step):
@@ -62,7 +55,7 @@ def stopping(fit, step):
             limits = np.array([step]), np.array([-np.inf]), np.array([1])
             return StopThresholds("test", "x", *limits, 1.0) if key[1] is None else None
 
-    fit.trial.stop_thresholds = Whatever()
+    fit.reporter.stop_thresholds = Whatever()
     return fit
 
 
@@ -83,7 +76,7 @@ def test_the_fitted_model_is_the_one_that_its_own_fit_gives(library):
     alone = library.fit(library.classifier())
     assert library.raw(fit.estimator) == library.raw(alone)
     assert fit.estimator.get_params() == library.classifier().get_params()
-    assert [(r.step, r.fold) for r in fit.trial.reports] == [(s, None) for s in range(ROUNDS)]
+    assert [(r.step, r.fold) for r in fit.reporter.reports] == [(s, None) for s in range(ROUNDS)]
     assert pickle.loads(pickle.dumps(fit.estimator)).predict(X_VALID).shape == Y_VALID.shape
     assert np.array_equal(
         clone(fit.estimator).fit(X_TRAIN, Y_TRAIN).predict(X_VALID), fit.estimator.predict(X_VALID)
@@ -93,8 +86,8 @@ def test_the_fitted_model_is_the_one_that_its_own_fit_gives(library):
 def test_a_stopped_fit_says_nothing_of_a_chosen_round(library):
     fit = stopping(watched(library.classifier(early_stopping_rounds=50)), 3)
     assert library.Monitor().fit(fit) is None
-    assert library.rounds(fit.estimator) == len(fit.trial.reports) == 4
-    assert fit.trial.stop_reason.startswith("test: ")
+    assert library.rounds(fit.estimator) == len(fit.reporter.reports) == 4
+    assert fit.reporter.stop_reason.startswith("test: ")
 
 
 def test_nothing_is_printed_by_default(library, capfd):
@@ -106,8 +99,8 @@ def test_the_metric_can_be_chosen(library):
     metric = {"xgboost": {"eval_metric": ["auc", "logloss"]}, "lightgbm": {"metric": ["auc", "l2"]}}
     fit = watched(library.classifier(**metric[library.name]))
     library.Monitor("auc").fit(fit)
-    assert "auc" in fit.trial.metric
-    assert fit.trial.direction == "maximize"
+    assert "auc" in fit.reporter.metric
+    assert fit.reporter.direction == "maximize"
     with pytest.raises(ValueError, match="maximize must be True"):
         library.Monitor("auc", maximize=False).fit(watched(clone(fit.estimator)))
 
@@ -120,7 +113,7 @@ def test_evaluation_sets_of_the_users_own_are_used_as_they_are(library):
     assert not library.Monitor().has_eval_set({"sample_weight": None})
     fit = watched(library.classifier(), **own)
     library.Monitor().fit(fit)
-    assert fit.trial.metric.startswith(("validation_1", "valid_1"))
+    assert fit.reporter.metric.startswith(("validation_1", "valid_1"))
 
 
 def test_weights_of_the_validation_data_count(library):
@@ -135,8 +128,8 @@ def test_weights_of_the_validation_data_count(library):
         library.Monitor().fit(fit)
     proba = fits[0].estimator.predict_proba(X_VALID)[np.arange(len(Y_VALID)), Y_VALID]
     expected = np.average(-np.log(proba), weights=weight)
-    assert fits[0].trial.reports[-1].value == pytest.approx(expected, rel=1e-5)
-    assert fits[1].trial.reports[-1].value == pytest.approx(-np.log(proba).mean(), rel=1e-5)
+    assert fits[0].reporter.reports[-1].value == pytest.approx(expected, rel=1e-5)
+    assert fits[1].reporter.reports[-1].value == pytest.approx(-np.log(proba).mean(), rel=1e-5)
 
 
 def test_regressors_sparse_matrices_and_pandas_categories(library):
@@ -148,7 +141,7 @@ def test_regressors_sparse_matrices_and_pandas_categories(library):
         model, X=scipy.sparse.csr_matrix(X_TRAIN), X_val=scipy.sparse.csr_matrix(X_VALID)
     )
     monitor.fit(sparse)
-    assert sparse.trial.metric.endswith(("rmse", "l2"))
+    assert sparse.reporter.metric.endswith(("rmse", "l2"))
 
     def frame(X):
         colors = pd.Categorical(np.where(X[:, 0] > 0, "red", "blue"), ["blue", "red"])
@@ -158,7 +151,7 @@ def test_regressors_sparse_matrices_and_pandas_categories(library):
     fit = watched(library.classifier(**extra), X=frame(X_TRAIN), X_val=frame(X_VALID))
     monitor.fit(fit)
     proba = fit.estimator.predict_proba(frame(X_VALID))[np.arange(len(Y_VALID)), Y_VALID]
-    assert fit.trial.reports[-1].value == pytest.approx(-np.log(proba).mean(), rel=1e-5)
+    assert fit.reporter.reports[-1].value == pytest.approx(-np.log(proba).mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize("deadline", [None, 0.0])
@@ -168,10 +161,10 @@ def test_a_fit_that_is_only_timed_needs_no_metric(library, deadline):
     with pytest.raises(ValueError, match="nothing is evaluated"):
         library.Monitor().fit(watched(clone(model)))
     fit = replace(watched(model), pruning=False)
-    fit.trial.deadline = deadline
+    fit.reporter.deadline = deadline
     assert library.Monitor().fit(fit) is None
     assert library.rounds(model) == (ROUNDS if deadline is None else 1)
-    assert fit.trial.reports == []
+    assert fit.reporter.reports == []
 
 
 def test_lists_are_evaluated_as_they_are_trained_on(library):
@@ -181,7 +174,7 @@ def test_lists_are_evaluated_as_they_are_trained_on(library):
     )
     for each in (fit, of_arrays):
         library.Monitor().fit(each)
-    assert fit.trial.reports == of_arrays.trial.reports
+    assert fit.reporter.reports == of_arrays.reporter.reports
 
 
 # ---------------------------------------------------------------- native early stopping
@@ -199,8 +192,8 @@ def test_native_early_stopping_chooses_as_it_does_alone(library, how):
     assert monitor.has_early_stopping(model, of_fit)
     assert not monitor.has_early_stopping(library.classifier(), {})
     chosen = monitor.fit(fit)
-    assert fit.trial.reports[-1].step + 1 == chosen + 3 < MANY
-    best = min(fit.trial.reports, key=lambda report: report.value)
+    assert fit.reporter.reports[-1].step + 1 == chosen + 3 < MANY
+    best = min(fit.reporter.reports, key=lambda report: report.value)
     assert best.step + 1 == chosen
 
 
@@ -272,8 +265,8 @@ def test_rounds_chosen_are_those_of_this_fit_where_a_model_is_continued(library)
     model = library.classifier(n_estimators=MANY, learning_rate=0.5, early_stopping_rounds=3)
     fit = watched(model, **{name: booster})
     chosen = library.Monitor().fit(fit)
-    assert fit.trial.reports[0].step == 4
-    assert len(fit.trial.reports) == chosen + 3
+    assert fit.reporter.reports[0].step == 4
+    assert len(fit.reporter.reports) == chosen + 3
 
 
 # ---------------------------------------------------------------- which estimators

@@ -42,7 +42,7 @@ def new_trial(direction="minimize"):
 def stopping_after(step, library, fold=0, dataset="valid"):
     """Return a trial that ends after a step."""
     trial, key = new_trial(), (library.printed(dataset, library.logloss), fold)
-    trial.stop_thresholds = {
+    trial.reporter.stop_thresholds = {
         key: StopThresholds("test", "x", np.array([step]), np.array([-np.inf]), np.array([1]), 1.0)
     }
     return trial
@@ -135,7 +135,7 @@ def test_a_metric_that_is_not_a_number_is_reported_and_is_worse_than_any_limit(l
     trial, judged = new_trial("maximize"), new_trial("maximize")
     library.train(library.Callback(trial, "nothing", maximize=True), custom=nothing)
     assert np.isnan([report.value for report in trial.reports]).tolist() == [True] * ROUNDS
-    judged.stop_thresholds = {
+    judged.reporter.stop_thresholds = {
         (library.printed("valid", "nothing"), 0): StopThresholds(
             "test", "x", np.array([2]), np.array([1e9]), np.array([1]), -1.0
         )
@@ -196,7 +196,9 @@ def test_the_last_metric_of_the_last_set_is_the_default_and_any_can_be_named(lib
 
 
 def test_a_metric_that_goes_against_the_study_is_refused(library):
-    with pytest.raises(ValueError, match=r"must go the way of the study.*'minimize'.*auc"):
+    with pytest.raises(
+        ValueError, match=r"auc.* is maximized, but the study has direction='minimize'"
+    ):
         library.train(library.Callback(new_trial(), "auc"), metrics="auc")
 
 
@@ -239,7 +241,7 @@ def test_a_stopped_cv_returns_its_rows(library):
 
 def test_a_deadline_ends_a_training_between_rounds(library):
     trial = new_trial()
-    trial.deadline = time.time() - 1
+    trial.reporter.deadline = time.time() - 1
     model = library.fit(library.classifier(), library.Callback(trial))
     assert library.rounds(model) == 1
     assert trial.stop_reason == "timeout"

@@ -279,4 +279,4 @@ def test_a_strategy_that_forgets_what_is_running_is_found_out():
             return [Suggestion({"x": 0.5, "n": 10, "kind": "a"})]
 
     with pytest.raises(AssertionError):
-        StrategyContract().test_no_setting_is_suggested_twice(Stuck())
+        StrategyContract().test_no_configuration_is_suggested_twice(Stuck())

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tuneplug import Float, Int, NoCompletedTrialError, Study, Trial, TrialState
+from tuneplug import Float, Int, NoCompletedTrialError, Study, TrialState
+from tuneplug.monitoring import TrialReporter
 from tuneplug.stopping import AsynchronousHalving, HyperbandRule, MedianRule
 from tuneplug.stopping.base import early_stop_variance
 from tuneplug.stopping.halving import brackets
@@ -273,7 +274,7 @@ def test_a_stopped_trial_is_as_uncertain_as_complete_ones_went_on():
         cut = study.ask()
         cut.report(9.0, 0)
         cut.report(8.0, 1)
-        cut.stop_reason = "poor"
+        cut.reporter.stop_reason = "poor"
         study.tell(cut, None)
     # reports end at 1 and 5: variance 4; from step 1 they still went 2 and 0: mean square 2
     assert study.trials[3].variance == pytest.approx(0.5 * np.var([10.0, 50.0]))
@@ -290,8 +291,9 @@ def test_where_every_metric_is_nan_nothing_speaks_against_a_trial(cls, n_protect
         for step in range(4):
             trial.report(float("nan"), step)
         assert not trial.should_stop()
+        stop_thresholds = trial.reporter.stop_thresholds
         study.tell(trial, trial.params["x"])
-    assert trial.stop_thresholds
+    assert stop_thresholds
 
 
 def test_steps_must_grow():
@@ -390,9 +392,11 @@ def test_a_fit_that_goes_on_reports_to_its_fold_and_another_opens_the_next():
 def test_a_metric_that_goes_the_other_way_is_refused():
     trial = Study({"x": Float(0, 1)}, direction="maximize").ask()
     trial.set_metric("auc", "maximize")
-    with pytest.raises(ValueError, match="direction='maximize', but got 'logloss', to minimize"):
+    with pytest.raises(
+        ValueError, match="'logloss' is minimized, but the study has direction='max"
+    ):
         trial.set_metric("logloss", "minimize")
-    free = Trial(0, {}, np.empty(0))
+    free = TrialReporter()
     free.set_metric("logloss", "minimize")
     assert (free.metric, free.direction) == ("logloss", "minimize")
 
@@ -419,7 +423,7 @@ def test_curves_go_by_the_direction_of_the_metric():
     states = []
     for value in (1.0, 2.0, 0.5):
         trial = study.ask()
-        trial.direction = "minimize"
+        trial.reporter.direction = "minimize"
         for step in range(3):
             trial.report(value, step)
         study.tell(trial, 0.0)
@@ -435,7 +439,7 @@ def test_savings_are_the_steps_left_at_the_pace_of_all_trials():
         for fold, length in enumerate(lengths):
             for step in range(length):
                 trial.report(1.0, step, fold=fold)
-        trial.started, trial.finished, trial.stop_reason = 0.0, seconds, stop
+        trial.started, trial.finished, trial.reporter.stop_reason = 0.0, seconds, stop
         study.tell(trial, 1.0)
 
     run([10, 10, 10], 30.0)

@@ -27,6 +27,7 @@ from tuneplug import (
     TrialState,
     UnknownNameError,
 )
+from tuneplug.monitoring import TrialReporter
 from tuneplug.plugins import Plugins, hookimpl
 from tuneplug.storage import MemoryStorage, SqliteStorage, sqlite
 from tuneplug.strategies import RandomSearch, Suggestion
@@ -61,9 +62,8 @@ def test_all_of_a_trial_comes_back(path):
     first.tell(trial, 0.5, variance=0.25)
     again = study(path, direction="maximize")
     for mine, theirs in zip(first.trials, again.trials, strict=True):
-        kept = [
-            field.name for field in fields(Trial) if field.init and field.name != "stop_thresholds"
-        ]
+        both = (*fields(Trial), *fields(TrialReporter))
+        kept = [f.name for f in both if f.init and f.name not in ("reporter", "stop_thresholds")]
         assert [repr(getattr(mine, n)) for n in kept] == [repr(getattr(theirs, n)) for n in kept]
     assert again.best_trial.number == first.best_trial.number
 

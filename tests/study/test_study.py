@@ -474,7 +474,7 @@ def test_a_study_can_be_copied_and_pickled():
 
 def assignments_to_results_of_trials():
     """Return each assignment to an attribute of another object that results of trials have."""
-    names = {field.name for field in fields(TrialResult)}
+    names = {field.name for field in fields(TrialResult)} | {"reporter"}
     for source in sorted([*ROOT.glob("src/**/*.py"), *ROOT.glob("integrations/**/*.py")]):
         tree = ast.parse(source.read_text(encoding="utf-8"))
         for function in ast.walk(tree):
@@ -609,6 +609,6 @@ def test_a_pickle_leaves_out_the_limits_that_ended_trials_were_held_to():
 
     study.optimize(objective, 6)
     running = study.ask()
-    assert running.stop_thresholds
+    assert running.reporter.stop_thresholds
     again = pickle.loads(pickle.dumps(study))
-    assert [bool(trial.stop_thresholds) for trial in again.trials] == [False] * 6 + [True]
+    assert [bool(trial.reporter.stop_thresholds) for trial in again.trials] == [False] * 6 + [True]

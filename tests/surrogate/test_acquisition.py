@@ -264,7 +264,7 @@ def test_a_search_does_not_settle_on_one_step_of_a_staircase():
         study.tell(
             trial, round(10.0 * ((x - 0.7) ** 2 + (y - 0.2) ** 2) + 0.3 * math.sin(40.0 * x))
         )
-    late = np.array([trial.unit for trial in study.trials[20:]])
+    late = np.array([trial.point for trial in study.trials[20:]])
     gaps = np.abs(late[:, None] - late[None, :]).max(axis=2)
     close = (gaps < 1e-3).sum() - len(late)
     assert close / 2 < len(late) / 2

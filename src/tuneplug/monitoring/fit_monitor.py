@@ -1,9 +1,9 @@
-"""Fits that a trial watches: how a framework lends its training loop to a search.
+"""Monitored fits: how a framework lends its training loop to a search.
 
 A search that ends poor fits early, or that has a time limit, does not call ``estimator.fit`` but
 hands the fit to the monitor that accepts the estimator.  The monitor trains with a callback, or in
-portions, reports to the trial after each step and ends where the trial says so.  Monitors are
-registered through the hook ``tuneplug_fit_monitors``.
+portions, calls ``reporter.report`` after each step and ends the fit when ``reporter.should_stop()``
+is True.  Monitors are registered through the hook ``tuneplug_fit_monitors``.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from tuneplug.trial import Trial
+from tuneplug.trial.reporting import TrialReporter
 
-__all__ = ["FitMonitor", "MonitoredFit"]
+__all__ = ["FitMonitor", "MonitoredFit", "TrialReporter"]
 
 
 @dataclass(frozen=True)
 class MonitoredFit:
-    """One fit, and the trial that watches it.  More attributes may come.
+    """One fit, and the reporter that it reports to.  More attributes may come.
 
     Attributes
     ----------
@@ -28,9 +28,9 @@ class MonitoredFit:
         To fit in place.  Its parameters are as the user set them, and must be so again afterwards.
     X, y : array-like
         What to train on.
-    trial : Trial
-        Made for this one fit: ``report(value, step)``, ``should_stop()`` and, before the first
-        report, ``set_metric(metric, direction)``.
+    reporter : TrialReporter
+        Of this fit only: ``report(value, step)``, ``should_stop()`` and, before the first report,
+        ``set_metric(metric, direction)``.
     params : mapping
         Further arguments of ``fit``.
     X_val, y_val : array-like
@@ -47,7 +47,7 @@ class MonitoredFit:
     estimator: Any
     X: Any
     y: Any
-    trial: Trial
+    reporter: TrialReporter
     params: Mapping[str, Any] = field(default_factory=dict)
     X_val: Any = None
     y_val: Any = None
@@ -57,7 +57,7 @@ class MonitoredFit:
 
 
 class FitMonitor(ABC):
-    """Fits the estimators of one framework while a trial watches.
+    """Fits the estimators of one framework and reports after each step.
 
     An instance is made without arguments where a plugin registers the class; it travels to workers
     and serves many fits at once: keep no state of a fit in it.
@@ -71,7 +71,7 @@ class FitMonitor(ABC):
 
     @abstractmethod
     def fit(self, watched: MonitoredFit) -> int | None:
-        """Fit, report after each step, and end where ``trial.should_stop()`` says so.
+        """Fit, report after each step, and end when ``reporter.should_stop()`` is True.
 
         Where nothing is stopped, the fitted estimator must be the very one that its own ``fit``
         gives.

@@ -18,26 +18,26 @@ from tuneplug.space.categorical import Categorical
 from tuneplug.storage.base import TrialRecord
 from tuneplug.trial import Trial, TrialState
 from tuneplug.trial.learning_curves import Report
+from tuneplug.trial.reporting import TrialReporter
 
 __all__ = ["check_choices", "from_record", "to_record"]
 
 #: How the ``repr`` of an object begins to give its address, which is another one tomorrow.
 ADDRESS = " at 0x"
 
-#: What a trial is kept by, besides its number, state, configuration and reports.
+#: Attributes of a trial in its record, besides its number, state, parameters and reports.
 PLAIN = (
     "origin",
     "value",
     "variance",
     "error",
-    "stop_reason",
     "started",
     "finished",
     "expected_improvement",
     "resource",
-    "direction",
-    "metric",
 )
+#: Attributes of the trial's reporter in its record.
+REPORTED = ("stop_reason", "direction", "metric")
 
 
 def to_record(trial: Trial) -> TrialRecord:
@@ -47,7 +47,7 @@ def to_record(trial: Trial) -> TrialRecord:
         "state": trial.state.value,
         "params": {name: _to_json(value) for name, value in trial.params.items()},
         "reports": [[r.step, r.value, _to_builtin(r.fold)] for r in trial.reports],
-        **{name: _to_builtin(getattr(trial, name)) for name in PLAIN},
+        **{name: _to_builtin(getattr(trial, name)) for name in (*PLAIN, *REPORTED)},
     }
 
 
@@ -66,7 +66,10 @@ def from_record(record: TrialRecord, space: SearchSpace) -> Trial:
         params,
         space.locate(params),
         state=TrialState(record["state"]),
-        reports=[Report(*report) for report in record["reports"]],
+        reporter=TrialReporter(
+            reports=[Report(*report) for report in record["reports"]],
+            **{name: record[name] for name in REPORTED},
+        ),
         **{name: record[name] for name in PLAIN},
     )
 

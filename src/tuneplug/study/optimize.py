@@ -83,7 +83,7 @@ class OptimizeLoop:
             planned = "" if self._n_trials is None else f" of {self._n_trials}"
             self.exhausted = f"{error} The search ends after {n_begun}{planned} trials."
             return None
-        trial.deadline = self._deadline
+        trial.reporter.deadline = self._deadline
         return Job(trial.number, _run_broadcast, (self._objective, trial))
 
     def _record(self, job: Job, result: TrialResult) -> None:

@@ -31,7 +31,8 @@ from tuneplug.strategies.base import Context, Strategy, Suggestion
 from tuneplug.strategies.learned_warps import WarpCurve
 from tuneplug.study.dataframe import to_frame
 from tuneplug.study.optimize import OptimizeLoop
-from tuneplug.trial import Direction, History, Observation, Trial, TrialResult, TrialState, as_real
+from tuneplug.trial import History, Observation, Trial, TrialResult, TrialState, as_real
+from tuneplug.trial.reporting import Direction, TrialReporter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -230,6 +231,9 @@ class Study:
         if not suggestion.decoded:
             params = self.space.canonical(params)
         number = len(self.history)
+        reporter = TrialReporter(direction=self.direction)
+        if self.stopping is not None:
+            reporter.stop_thresholds = self.stopping.make_thresholds(number, seen.curves())
         trial = Trial(
             number,
             params,
@@ -238,10 +242,8 @@ class Study:
             started=time.time(),
             expected_improvement=suggestion.expected_improvement,
             resource=suggestion.resource,
-            direction=self.direction,
+            reporter=reporter,
         )
-        if self.stopping is not None:
-            trial.stop_thresholds = self.stopping.make_thresholds(number, seen.curves())
         self._keep(trial)
         self.history.append(trial)
         self.plugins.notify("tuneplug_trial_asked", study=self, trial=trial)
@@ -343,9 +345,13 @@ class Study:
         """
         mine = self._running(number)
         mine.value, mine.variance = result.value, self._variance_of(result)
-        mine.reports, mine.stop_reason = list(result.reports), result.stop_reason
-        mine.metric, mine.direction = result.metric, result.direction
         mine.error = result.error
+        mine.reporter = TrialReporter(
+            reports=list(result.reports),
+            metric=result.metric,
+            direction=result.direction,
+            stop_reason=result.stop_reason,
+        )
         if result.started is not None:
             mine.started = result.started
         mine.finished = time.time() if result.finished is None else result.finished

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tuneplug.monitoring import FitMonitor, MonitoredFit
-from tuneplug.trial import Trial
+from tuneplug.monitoring import FitMonitor, MonitoredFit, TrialReporter
 from tuneplug.trial.learning_curves import StopThresholds
 
 __all__ = ["FitMonitorContract"]
@@ -41,10 +40,8 @@ class FitMonitorContract:
     def watched(self, estimator: Any, data: Any, *, stop: bool = False) -> MonitoredFit:
         """Return a fit of a copy of the estimator, which may be made to stop."""
         X, y, X_val, y_val = data
-        trial = Trial(0, {}, np.empty(0))
-        if stop:
-            trial.stop_thresholds = _StopAfter(self.stop_after)
-        return MonitoredFit(copy.deepcopy(estimator), X, y, trial, {}, X_val, y_val)
+        reporter = TrialReporter(_StopAfter(self.stop_after) if stop else {})
+        return MonitoredFit(copy.deepcopy(estimator), X, y, reporter, {}, X_val, y_val)
 
     def outputs(self, estimator: Any, X: Any) -> Any:
         """Return what the fitted estimator says of X; probabilities where it has them."""
@@ -74,22 +71,22 @@ class FitMonitorContract:
     ) -> None:
         fit = self.watched(estimator, data)
         monitor.fit(fit)
-        steps = [report.step for report in fit.trial.reports]
+        steps = [report.step for report in fit.reporter.reports]
         assert len(steps) > self.stop_after + 1
         assert steps == sorted(set(steps))
-        assert all(math.isfinite(report.value) for report in fit.trial.reports)
-        assert fit.trial.metric
-        assert fit.trial.direction in ("minimize", "maximize")
+        assert all(math.isfinite(report.value) for report in fit.reporter.reports)
+        assert fit.reporter.metric
+        assert fit.reporter.direction in ("minimize", "maximize")
 
-    def test_a_fit_ends_where_the_trial_says_so_with_a_model_that_predicts(
+    def test_a_fit_ends_where_the_reporter_says_so_with_a_model_that_predicts(
         self, monitor: FitMonitor, estimator: Any, data: Any
     ) -> None:
         whole, fit = self.watched(estimator, data), self.watched(estimator, data, stop=True)
         monitor.fit(whole)
         monitor.fit(fit)
-        assert fit.trial.stop_reason
-        assert len(fit.trial.reports) < len(whole.trial.reports)
-        assert fit.trial.reports == whole.trial.reports[: len(fit.trial.reports)]
+        assert fit.reporter.stop_reason
+        assert len(fit.reporter.reports) < len(whole.reporter.reports)
+        assert fit.reporter.reports == whole.reporter.reports[: len(fit.reporter.reports)]
         assert len(self.outputs(fit.estimator, data[2])) == len(data[2])
 
     def test_the_parameters_of_the_estimator_are_as_they_were(
@@ -108,4 +105,4 @@ class FitMonitorContract:
         fits = [self.watched(estimator, data) for _ in range(3)]
         for one, fit in zip((monitor, monitor, copied), fits, strict=True):
             one.fit(fit)
-        assert fits[0].trial.reports == fits[1].trial.reports == fits[2].trial.reports
+        assert fits[0].reporter.reports == fits[1].reporter.reports == fits[2].reporter.reports

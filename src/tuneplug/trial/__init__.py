@@ -20,6 +20,7 @@ __all__ = [
     "Report",
     "StopThresholds",
     "Trial",
+    "TrialReporter",
     "TrialResult",
     "TrialState",
     "as_real",

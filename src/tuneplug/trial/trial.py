@@ -1,32 +1,27 @@
-"""Trials: one configuration each, what became of it, and the history of them all."""
+"""Trials: one configuration each, and its result."""
 
 from __future__ import annotations
 
 import math
 import numbers
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any
 
 import numpy as np
 
 from tuneplug._typing import FloatArray
-from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report, StopThresholds
+from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report
+from tuneplug.trial.reporting import Direction, TrialReporter
 
 __all__ = [
     "Direction",
-    "History",
-    "Observation",
     "Trial",
     "TrialResult",
     "TrialState",
     "as_real",
 ]
-
-
-Direction = Literal["minimize", "maximize"]
 
 
 class TrialState(Enum):
@@ -126,26 +121,16 @@ class Trial:
         The objective, in the user's units and direction.
     variance : float or None
         Variance of ``value`` around the true objective, if told.
-    reports : list of Report
-        Intermediate values, in the order reported: (step, value, fold).
     error : str or None
         Why the trial failed: a traceback or a message.
-    stop_reason : str or None
-        Why the trial was stopped before its end.
     started, finished : float or None
         Seconds since the epoch.
-    deadline : float or None
-        Seconds since the epoch after which ``should_stop`` tells the objective to end.
     expected_improvement : float or None
         What the strategy expected of the configuration, if it says: see ``Suggestion``.
     resource : int or None
         Steps to spend on it at most, where the strategy says.
-    stop_thresholds : dict of (str or None, int or None) to StopThresholds
-        What ``should_stop`` decides by, besides the deadline, by metric and fold.
-    direction : {"minimize", "maximize"} or None
-        Of the reported values; None until the callback of a framework says (``set_metric``).
-    metric : str or None
-        What the reported values are, where the callback of a framework says.
+    reporter : TrialReporter
+        Records the reports of the running trial; it holds the deadline and the stop tests.
     """
 
     number: int
@@ -155,18 +140,38 @@ class Trial:
     state: TrialState = TrialState.RUNNING
     value: float | None = None
     variance: float | None = None
-    reports: list[Report] = field(default_factory=list)
     error: str | None = None
-    stop_reason: str | None = None
     started: float | None = None
     finished: float | None = None
-    deadline: float | None = None
     expected_improvement: float | None = None
     resource: int | None = None
-    stop_thresholds: dict[CurveKey, StopThresholds] = field(default_factory=dict)
-    direction: Direction | None = None
-    metric: str | None = None
+    reporter: TrialReporter = field(default_factory=TrialReporter)
     _curves: dict[CurveKey, LearningCurve] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def reports(self) -> list[Report]:
+        """Intermediate values, in the order reported: (step, value, fold)."""
+        return self.reporter.reports
+
+    @property
+    def metric(self) -> str | None:
+        """Name of the reported metric, if a callback set one."""
+        return self.reporter.metric
+
+    @property
+    def direction(self) -> Direction | None:
+        """Direction of the reported values; None if unknown."""
+        return self.reporter.direction
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the trial was stopped; None if it was not."""
+        return self.reporter.stop_reason
+
+    @property
+    def deadline(self) -> float | None:
+        """Seconds since the epoch at which ``should_stop`` becomes True; None if there is none."""
+        return self.reporter.deadline
 
     def report(self, value: float, step: int, *, fold: int | None = None) -> None:
         """Record an intermediate value of the objective, in the user's units.
@@ -175,31 +180,37 @@ class Trial:
         ----------
         value : float
         step : int
-            A boosting round or an epoch, from 0; larger than that of the report before.
+            A boosting round or an epoch, from 0.  Steps of a fold increase.
         fold : int, optional
-            Which of several curves it belongs to: steps grow, and curves are compared, within one.
+            Fold that the value belongs to.  If None, the trial has one learning curve.
 
         Raises
         ------
         ValueError
-            If the step is not larger.
+            If the step is not larger than the last one of its fold.
         """
-        if step <= (before := self._last_step(fold)):
-            of = "" if fold is None else f" of fold {fold}"
-            raise ValueError(
-                f"steps must grow, but got a report of step {step}{of} after {before}: "
-                "several fits in one trial report with fold=0, 1, ..."
-            )
-        test = self.stop_thresholds.get((self.metric, fold))
-        if self.stop_reason is None and test is not None:
-            self.stop_reason = test.reason(before, step, value)
-        self.reports.append(Report(int(step), float(value), fold))
+        self.reporter.report(value, step, fold=fold)
 
     def should_stop(self) -> bool:
-        """Whether the objective should end now; once True, the trial ends STOPPED."""
-        if self.stop_reason is None and self.deadline is not None and time.time() >= self.deadline:
-            self.stop_reason = "timeout"
-        return self.stop_reason is not None
+        """Return whether the objective should return now; once True, the trial ends STOPPED."""
+        return self.reporter.should_stop()
+
+    def set_metric(self, metric: str, direction: Direction) -> None:
+        """Set the metric of the reports; they are compared with reports of the same metric only.
+
+        Raises
+        ------
+        ValueError
+            If its direction is not that of the study.
+        """
+        self.reporter.set_metric(metric, direction)
+
+    def start_fold(self, step: int = 0) -> int:
+        """Return the fold to which a fit that begins at this step reports.
+
+        See ``TrialReporter.start_fold``.
+        """
+        return self.reporter.start_fold(step)
 
     def resolve_value(self, returned: Any) -> float:
         """Return what an objective returned as the value of this trial.
@@ -263,34 +274,6 @@ class Trial:
             self.finished,
         )
 
-    def start_fold(self, step: int = 0) -> int:
-        """Return the fold that a fit which begins with this step reports to.
-
-        The one after the last, or the last where the fit goes on from its end: for callbacks, which
-        see one fit after the other and do not know of folds.
-        """
-        folds = [report.fold for report in self.reports if report.fold is not None]
-        latest = max(folds, default=-1)
-        return latest if 0 <= self._last_step(latest) < step else latest + 1
-
-    def set_metric(self, metric: str, direction: Direction) -> None:
-        """Take what is going to be reported; it is compared with reports of the same metric.
-
-        Raises
-        ------
-        ValueError
-            If its direction is not that of the study.
-        """
-        if self.direction is None:
-            self.direction = direction
-        elif direction != self.direction:
-            raise ValueError(
-                f"metric must go the way of the study, direction={self.direction!r}, but got "
-                f"{metric!r}, to {direction}: report another metric, or create the study with "
-                f"direction={direction!r}"
-            )
-        self.metric = metric
-
     def curves(self, sign: float = 1.0) -> dict[CurveKey, LearningCurve]:
         """Return what it reported, by metric and fold; of a stopped trial, the last fit was cut.
 
@@ -304,12 +287,8 @@ class Trial:
         return found
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what can be made again, and the limits that an ended trial was held to."""
-        tests = {} if self.state.ended else self.stop_thresholds
-        return {**self.__dict__, "_curves": None, "stop_thresholds": tests}
-
-    def _last_step(self, fold: int | None) -> int:
-        return next((r.step for r in reversed(self.reports) if r.fold == fold), -1)
+        """Leave out the curves, which the reports give again."""
+        return {**self.__dict__, "_curves": None}
 
     @property
     def duration(self) -> float | None:
@@ -351,82 +330,3 @@ def as_real(value: Any) -> float:
     if isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_)):
         return float(value)
     raise TypeError(f"the objective must be a real number, but got {value!r}")
-
-
-class Observation(NamedTuple):
-    """A result of an earlier search: its place in the unit cube, and its loss."""
-
-    point: FloatArray
-    loss: float
-
-
-class History(Sequence[Trial]):
-    """The trials of a study in trial order, and their losses (the objective, minimized).
-
-    ``sign`` is 1 where the objective is minimized and -1 where it is maximized.
-    """
-
-    def __init__(self, trials: Sequence[Trial] = (), sign: float = 1.0) -> None:
-        self._trials = list(trials)
-        self.sign = sign
-
-    @overload
-    def __getitem__(self, index: int) -> Trial: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Trial]: ...
-    def __getitem__(self, index: int | slice) -> Trial | list[Trial]:
-        return self._trials[index]
-
-    def __len__(self) -> int:
-        return len(self._trials)
-
-    def __iter__(self) -> Iterator[Trial]:
-        return iter(self._trials)
-
-    def append(self, trial: Trial) -> None:
-        """Add the next trial; its number must be the length of the history."""
-        assert trial.number == len(self._trials)
-        self._trials.append(trial)
-
-    def until(self, number: int) -> History:
-        """Return the history as it was before any trial from ``number`` on had ended."""
-        later = [
-            replace(
-                trial,
-                state=TrialState.RUNNING,
-                value=None,
-                variance=None,
-                reports=[],
-                error=None,
-                stop_reason=None,
-                finished=None,
-            )
-            for trial in self._trials[max(number, 0) :]
-        ]
-        return History([*self._trials[: max(number, 0)], *later], self.sign)
-
-    def curves(self) -> dict[CurveKey, dict[int, LearningCurve]]:
-        """Return what trials that have ended, but not failed, reported.
-
-        By metric and fold, as only such curves compare; then by the trial's number.
-        """
-        found: dict[CurveKey, dict[int, LearningCurve]] = {}
-        for trial in self.in_state(TrialState.COMPLETE, TrialState.STOPPED):
-            for key, curve in trial.curves(self.sign).items():
-                found.setdefault(key, {})[trial.number] = curve
-        return found
-
-    def in_state(self, *states: TrialState) -> list[Trial]:
-        """Return the trials in any of the states, in trial order."""
-        return [trial for trial in self._trials if trial.state in states]
-
-    def losses(self, trials: Sequence[Trial]) -> FloatArray:
-        """Return the minimized objective of trials that have a value, shape (n,)."""
-        return self.sign * np.array([trial.value for trial in trials], dtype=np.float64)
-
-    def best(self) -> Trial | None:
-        """Return the completed trial with the smallest loss (the first of equals), or None."""
-        complete = self.in_state(TrialState.COMPLETE)
-        if not complete:
-            return None
-        return complete[int(np.argmin(self.losses(complete)))]

@@ -11,7 +11,7 @@ import pytest
 from booster_libraries import ROUNDS, X_TRAIN, X_VALID, Y_TRAIN, Y_VALID, LightGBM, auc_of
 
 from tuneplug import Float, Int, Study
-from tuneplug.monitoring import MonitoredFit
+from tuneplug.monitoring import MonitoredFit, TrialReporter
 from tuneplug_lightgbm import LightGBMMonitor, TrialCallback, recommended_space
 from tuneplug_lightgbm._compat import encodes_eval_y, results, takes_eval_x
 
@@ -26,9 +26,7 @@ def new_trial(direction="minimize"):
 
 
 def watched(model, y=Y_TRAIN, y_val=Y_VALID, **params):
-    trial = new_trial()
-    trial.direction = None
-    return MonitoredFit(model, X_TRAIN, y, trial, params, X_VALID, y_val)
+    return MonitoredFit(model, X_TRAIN, y, TrialReporter(), params, X_VALID, y_val)
 
 
 @pytest.mark.parametrize(("metric", "way"), [("mape", "minimize"), ("auc", "maximize")])
@@ -41,7 +39,7 @@ def test_the_direction_is_lightgbms_own_flag(metric, way):
 def test_a_custom_metric_says_its_direction_itself():
     LightGBM.train(TrialCallback(trial := new_trial("maximize"), "auc_of"), custom=auc_of)
     assert trial.metric == "valid's auc_of"
-    with pytest.raises(ValueError, match="must go the way of the study"):
+    with pytest.raises(ValueError, match="but the study has direction="):
         LightGBM.train(TrialCallback(new_trial(), "auc_of"), custom=auc_of)
     with pytest.raises(ValueError, match="maximize must be True"):
         LightGBM.train(
@@ -78,7 +76,7 @@ def test_the_callback_can_be_told_from_others_and_comes_between_recording_and_ea
 
 def test_a_stopped_model_calls_its_last_round_the_best():
     trial = new_trial()
-    trial.deadline = 0.0
+    trial.reporter.deadline = 0.0
     history = {}
     model = LightGBM.fit(
         LightGBM.classifier(), lightgbm.record_evaluation(history), TrialCallback(trial)
@@ -129,7 +127,7 @@ def test_labels_of_any_kind_are_evaluated_as_the_model_encodes_them(labels):
     LightGBMMonitor().fit(plain)
     fit = watched(LightGBM.classifier(), np.array(labels)[Y_TRAIN], np.array(labels)[Y_VALID])
     LightGBMMonitor().fit(fit)
-    assert fit.trial.reports == plain.trial.reports
+    assert fit.reporter.reports == plain.reporter.reports
     assert fit.estimator.classes_.tolist() == labels
 
 
@@ -142,8 +140,8 @@ def test_early_stopping_goes_by_all_its_names(alias):
     model.set_params(**{alias: 3})
     assert monitor.has_early_stopping(model, {})
     fit = watched(model)
-    assert len(fit.trial.reports) == 0
-    assert monitor.fit(fit) == len(fit.trial.reports) - 3
+    assert len(fit.reporter.reports) == 0
+    assert monitor.fit(fit) == len(fit.reporter.reports) - 3
     monitor.refit_params(model, {}, 4)
     assert not monitor.has_early_stopping(model, {})
     assert LightGBM.rounds(model.fit(X_TRAIN, Y_TRAIN)) == 4
@@ -163,7 +161,7 @@ def test_under_dart_no_number_of_rounds_was_chosen():
     model = LightGBM.classifier(boosting_type="dart", early_stopping_round=2)
     fit = watched(model)
     assert LightGBMMonitor().fit(fit) is None
-    assert len(fit.trial.reports) == ROUNDS
+    assert len(fit.reporter.reports) == ROUNDS
 
 
 def test_the_ranges_are_those_of_aws():

@@ -151,7 +151,7 @@ def test_states_are_told_apart_by_status_and_tags(store):
     plain, stopped, failed = study.ask(), study.ask(), study.ask()
     study.tell(plain, 1.0)
     stopped.report(2.0, 0)
-    stopped.stop_reason = "too slow"
+    stopped.reporter.stop_reason = "too slow"
     study.tell(stopped, math.nan)
     study.fail(failed, "Traceback\n" + 9000 * "x" + "\nZeroDivisionError: why")
     (parent,), children = store.runs()
@@ -184,7 +184,7 @@ def test_names_and_values_that_mlflow_does_not_take_are_changed(store):
     space = {**odd, "long": Categorical(["z" * 7000])}
     study, _ = store.study(space, strategy="random")
     trial = study.ask()
-    trial.metric = "valid: a/b"
+    trial.reporter.metric = "valid: a/b"
     trial.report(0.5, 0)
     study.tell(trial, 1.0)
     (parent,), (child,) = store.runs()[0], store.runs()[1].values()
@@ -420,7 +420,7 @@ def test_a_study_logged_afterwards_comes_out_as_one_that_was_logged_as_it_ran(st
             raise ValueError("no")
         value = reporting(trial)
         if trial.number == 3:
-            trial.stop_reason = "enough"
+            trial.reporter.stop_reason = "enough"
         return value
 
     study, _ = store.study(strategy="random", direction="maximize")

@@ -65,7 +65,7 @@ def objective(trial):
         for step in range(5):
             trial.report(trial.params["eta"] + fold + step, step, fold=fold)
     if trial.number == 4:
-        trial.stop_reason = "made to stop"
+        trial.reporter.stop_reason = "made to stop"
     return trial.params["eta"]
 
 

@@ -142,7 +142,7 @@ def test_a_sampler_sees_trials_as_in_optuna():
     study.tell(complete, 0.75)
     stopped.report(0.1, 0, fold=0)
     stopped.report(0.3, 0, fold=1)
-    stopped.stop_reason = "made to stop"
+    stopped.reporter.stop_reason = "made to stop"
     study.tell(stopped, 0.2)
     study.fail(failed, "made to fail")
     seen = last_seen(study)[:4]

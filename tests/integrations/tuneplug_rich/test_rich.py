@@ -58,7 +58,7 @@ def sometimes(trial):
     if trial.number == 1:
         raise ValueError("no")
     if trial.number == 2:
-        trial.stop_reason = "enough"
+        trial.reporter.stop_reason = "enough"
     return [0.5, None, 0.75, 0.25][trial.number]
 
 

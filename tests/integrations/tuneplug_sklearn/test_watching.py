@@ -25,8 +25,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
-from tuneplug import Float, Int, NoCompletedTrialError, Trial, TrialState
-from tuneplug.monitoring import FitMonitor, MonitoredFit
+from tuneplug import Float, Int, NoCompletedTrialError, TrialState
+from tuneplug.monitoring import FitMonitor, MonitoredFit, TrialReporter
 from tuneplug.plugins import Plugins, hookimpl
 from tuneplug.stopping import MedianRule, StoppingRule
 from tuneplug.strategies import BayesianSearch, HyperbandSearch
@@ -93,12 +93,12 @@ class DescentMonitor(FitMonitor):
 
     def fit(self, watched):
         model = watched.estimator.fit(watched.X, watched.y)
-        watched.trial.set_metric(self.metric, "minimize")
+        watched.reporter.set_metric(self.metric, "minimize")
         step = 0
         while step < model.n_steps or model.endless:
-            watched.trial.report(model.floor + 1.0 / (1 + step), step)
+            watched.reporter.report(model.floor + 1.0 / (1 + step), step)
             step += 1
-            if watched.trial.should_stop():
+            if watched.reporter.should_stop():
                 break
         model.done_ = step
         return
@@ -345,8 +345,8 @@ class Recording(FitMonitor):
 
     def fit(self, watched):
         self.given.append(watched)
-        watched.trial.set_metric("loss", "minimize")
-        watched.trial.report(1.0, 0)
+        watched.reporter.set_metric("loss", "minimize")
+        watched.reporter.report(1.0, 0)
         watched.estimator.fit(watched.X, watched.y, **watched.params)
         return 7 if self.early else None
 
@@ -632,8 +632,8 @@ def test_histogram_boosting_ends_where_it_stops_early_also_at_the_end_of_a_porti
         model = hgb(
             n_iter_no_change=patience, scoring=scoring, validation_fraction=fraction, **options
         )
-        alone, trial = clone(model).fit(X, y), Trial(0, {}, np.empty(0))
-        HistGradientBoostingMonitor().fit(MonitoredFit(model, X, y, trial, {}, X, y))
+        alone, reporter = clone(model).fit(X, y), TrialReporter()
+        HistGradientBoostingMonitor().fit(MonitoredFit(model, X, y, reporter, {}, X, y))
         assert model.n_iter_ == alone.n_iter_
         np.testing.assert_array_equal(model.predict_proba(X), alone.predict_proba(X))
         ends.add(alone.n_iter_)

@@ -12,7 +12,7 @@ from booster_libraries import X_TRAIN, X_VALID, XGBOOST_METRICS, Y_TRAIN, Y_VALI
 from sklearn.metrics import log_loss
 
 from tuneplug import Float, Int, Study
-from tuneplug.monitoring import MonitoredFit
+from tuneplug.monitoring import MonitoredFit, TrialReporter
 from tuneplug.stopping import StopThresholds
 from tuneplug_xgboost import TrialCallback, XGBoostMonitor, recommended_space
 from tuneplug_xgboost.directions import known_direction
@@ -91,7 +91,7 @@ def test_mape_is_no_map():
 def test_a_custom_metric_demands_its_direction():
     with pytest.raises(ValueError, match=r"maximize must be given.*'auc_of'"):
         XGBoost.train(TrialCallback(new_trial("maximize")), custom=auc_of)
-    with pytest.raises(ValueError, match=r"must go the way of the study"):
+    with pytest.raises(ValueError, match=r"but the study has direction="):
         XGBoost.train(TrialCallback(new_trial(), maximize=True), custom=auc_of)
 
 
@@ -127,7 +127,9 @@ def test_the_estimator_has_its_own_callbacks_again_also_after_a_failure():
     model = XGBoost.classifier(callbacks=mine)
     with pytest.raises(ValueError, match="there are 'validation_0-logloss'"):
         XGBoostMonitor("auc").fit(
-            MonitoredFit(model, X_TRAIN, Y_TRAIN, new_trial("maximize"), {}, X_VALID, Y_VALID)
+            MonitoredFit(
+                model, X_TRAIN, Y_TRAIN, new_trial("maximize").reporter, {}, X_VALID, Y_VALID
+            )
         )
     assert model.callbacks is mine
 
@@ -135,7 +137,13 @@ def test_the_estimator_has_its_own_callbacks_again_also_after_a_failure():
 def test_evaluations_are_printed_where_the_user_asks(capfd):
     XGBoostMonitor().fit(
         MonitoredFit(
-            XGBoost.classifier(), X_TRAIN, Y_TRAIN, new_trial(), {"verbose": True}, X_VALID, Y_VALID
+            XGBoost.classifier(),
+            X_TRAIN,
+            Y_TRAIN,
+            TrialReporter(),
+            {"verbose": True},
+            X_VALID,
+            Y_VALID,
         )
     )
     assert "validation_0-logloss" in capfd.readouterr().out
@@ -149,14 +157,14 @@ DART = {"booster": "dart", "rate_drop": 0.5, "learning_rate": 0.3, "random_state
 
 def test_a_stopped_dart_model_predicts_with_all_its_trees_whatever_early_stopping_found():
     trial = new_trial()
-    trial.stop_thresholds = {
+    trial.reporter.stop_thresholds = {
         ("validation_0-logloss", 0): StopThresholds(
             "test", "x", np.array([9]), np.array([-np.inf]), np.array([1]), 1.0
         )
     }
     for save_best in (False, True):
         own = new_trial()
-        own.stop_thresholds = trial.stop_thresholds
+        own.reporter.stop_thresholds = trial.reporter.stop_thresholds
         early = xgboost.callback.EarlyStopping(rounds=50, save_best=save_best)
         model = XGBoost.classifier(n_estimators=30, **DART)
         with pytest.warns(UserWarning, match="the stopped one keeps all its rounds") as seen:
@@ -178,7 +186,7 @@ def test_native_early_stopping_under_dart_is_left_alone_with_a_warning():
 
 def test_no_best_round_is_invented():
     trial = new_trial()
-    trial.deadline = 0.0
+    trial.reporter.deadline = 0.0
     model = XGBoost.train(TrialCallback(trial))
     with pytest.raises(AttributeError, match="best_iteration"):
         _ = model.best_iteration

@@ -1,0 +1,93 @@
+"""The history of a study: its trials in trial order, and observations of earlier searches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple, overload
+
+import numpy as np
+
+from tuneplug._typing import FloatArray
+from tuneplug.trial.learning_curves import CurveKey, LearningCurve
+from tuneplug.trial.trial import Trial, TrialState
+
+__all__ = ["History", "Observation"]
+
+
+class Observation(NamedTuple):
+    """A result of an earlier search: its place in the unit cube, and its loss."""
+
+    point: FloatArray
+    loss: float
+
+
+class History(Sequence[Trial]):
+    """The trials of a study in trial order, and their losses (the objective, minimized).
+
+    ``sign`` is 1 where the objective is minimized and -1 where it is maximized.
+    """
+
+    def __init__(self, trials: Sequence[Trial] = (), sign: float = 1.0) -> None:
+        self._trials = list(trials)
+        self.sign = sign
+
+    @overload
+    def __getitem__(self, index: int) -> Trial: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Trial]: ...
+    def __getitem__(self, index: int | slice) -> Trial | list[Trial]:
+        return self._trials[index]
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def __iter__(self) -> Iterator[Trial]:
+        return iter(self._trials)
+
+    def append(self, trial: Trial) -> None:
+        """Add the next trial; its number must be the length of the history."""
+        assert trial.number == len(self._trials)
+        self._trials.append(trial)
+
+    def until(self, number: int) -> History:
+        """Return the history as it was before any trial from ``number`` on had ended."""
+        later = [
+            replace(
+                trial,
+                state=TrialState.RUNNING,
+                value=None,
+                variance=None,
+                error=None,
+                finished=None,
+                reporter=replace(trial.reporter, reports=[], stop_reason=None),
+            )
+            for trial in self._trials[max(number, 0) :]
+        ]
+        return History([*self._trials[: max(number, 0)], *later], self.sign)
+
+    def curves(self) -> dict[CurveKey, dict[int, LearningCurve]]:
+        """Return what trials that have ended, but not failed, reported.
+
+        By metric and fold, as only such curves compare; then by the trial's number.
+        """
+        found: dict[CurveKey, dict[int, LearningCurve]] = {}
+        for trial in self.in_state(TrialState.COMPLETE, TrialState.STOPPED):
+            for key, curve in trial.curves(self.sign).items():
+                found.setdefault(key, {})[trial.number] = curve
+        return found
+
+    def in_state(self, *states: TrialState) -> list[Trial]:
+        """Return the trials in any of the states, in trial order."""
+        return [trial for trial in self._trials if trial.state in states]
+
+    def losses(self, trials: Sequence[Trial]) -> FloatArray:
+        """Return the minimized objective of trials that have a value, shape (n,)."""
+        return self.sign * np.array([trial.value for trial in trials], dtype=np.float64)
+
+    def best(self) -> Trial | None:
+        """Return the completed trial with the smallest loss (the first of equals), or None."""
+        complete = self.in_state(TrialState.COMPLETE)
+        if not complete:
+            return None
+        return complete[int(np.argmin(self.losses(complete)))]

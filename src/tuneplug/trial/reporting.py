@@ -1,0 +1,110 @@
+"""TrialReporter: what a worker reports to while it trains, and what tells it to stop.
+
+A reporter belongs to one trial, or to one fit of a trial.  It is small and picklable, so it travels
+to the worker with its stop tests; what it recorded comes back as a ``TrialResult``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tuneplug.trial.learning_curves import CurveKey, Report, StopThresholds
+
+__all__ = ["Direction", "TrialReporter"]
+
+Direction = Literal["minimize", "maximize"]
+
+
+@dataclass(eq=False)
+class TrialReporter:
+    """Records the reports of a running trial and decides when the trial stops.
+
+    Attributes
+    ----------
+    stop_thresholds : mapping of (str or None, int or None) to StopThresholds
+        Tests that ``report`` applies, by metric and fold.
+    deadline : float or None
+        Seconds since the epoch at which ``should_stop`` becomes True.
+    reports : list of Report
+        Intermediate values, in the order reported: (step, value, fold).
+    metric : str or None
+        Name of the reported metric, if ``set_metric`` set one.
+    direction : {"minimize", "maximize"} or None
+        Direction of the reported metric.  If None, ``set_metric`` sets it.
+    stop_reason : str or None
+        Why the trial stops; None while it may continue.
+    """
+
+    stop_thresholds: Mapping[CurveKey, StopThresholds] = field(default_factory=dict)
+    deadline: float | None = None
+    reports: list[Report] = field(default_factory=list)
+    metric: str | None = None
+    direction: Direction | None = None
+    stop_reason: str | None = None
+
+    def report(self, value: float, step: int, *, fold: int | None = None) -> None:
+        """Record an intermediate value of the objective, in the user's units.
+
+        Parameters
+        ----------
+        value : float
+        step : int
+            A boosting round or an epoch, from 0.  Steps of a fold increase.
+        fold : int, optional
+            Fold that the value belongs to.  If None, the trial has one learning curve.
+
+        Raises
+        ------
+        ValueError
+            If the step is not larger than the last one of its fold.
+        """
+        if step <= (before := self._last_step(fold)):
+            of = "" if fold is None else f" of fold {fold}"
+            raise ValueError(
+                f"steps must grow, but got a report of step {step}{of} after {before}: "
+                "several fits in one trial report with fold=0, 1, ..."
+            )
+        test = self.stop_thresholds.get((self.metric, fold))
+        if self.stop_reason is None and test is not None:
+            self.stop_reason = test.reason(before, step, value)
+        self.reports.append(Report(int(step), float(value), fold))
+
+    def should_stop(self) -> bool:
+        """Return whether the objective should return now; once True, the trial ends STOPPED."""
+        if self.stop_reason is None and self.deadline is not None and time.time() >= self.deadline:
+            self.stop_reason = "timeout"
+        return self.stop_reason is not None
+
+    def set_metric(self, metric: str, direction: Direction) -> None:
+        """Set the metric of the reports; they are compared with reports of the same metric only.
+
+        Raises
+        ------
+        ValueError
+            If its direction is not that of the study.
+        """
+        if self.direction is None:
+            self.direction = direction
+        elif direction != self.direction:
+            raise ValueError(
+                f"metric {metric!r} is {direction}d, but the study has "
+                f"direction={self.direction!r}: report another metric, or create the study with "
+                f"direction={direction!r}"
+            )
+        self.metric = metric
+
+    def start_fold(self, step: int = 0) -> int:
+        """Return the fold to which a fit that begins at this step reports.
+
+        It is a new fold, or the latest one if the fit continues after the last step of that.  This
+        is for callbacks, which see one fit after the other without the number of its fold.
+        """
+        folds = [report.fold for report in self.reports if report.fold is not None]
+        latest = max(folds, default=-1)
+        return latest if 0 <= self._last_step(latest) < step else latest + 1
+
+    def _last_step(self, fold: int | None) -> int:
+        return next((r.step for r in reversed(self.reports) if r.fold == fold), -1)

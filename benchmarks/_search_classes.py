@@ -105,6 +105,6 @@ SEARCHES = {
     "skopt": Entry(_skopt, ("scikit-optimize",)),
     "optuna": Entry(_optuna, ("optuna-integration",)),
     TUNEPLUG: Entry(_tuneplug, parts=PARTS),
-    "tuneplug, arrival": Entry(partial(_tuneplug, own={"deterministic": False})),
+    "tuneplug, arrival": Entry(partial(_tuneplug, own={"lag": None})),
     RACING: Entry(partial(_tuneplug, own={"racing": True}), parts=("racing",)),
 }

@@ -141,7 +141,7 @@ def _one(setup: Setup, params: Any, fold: Any) -> None:
 DISPATCHERS: dict[str, Callable[[Setup], None]] = {
     "tuneplug": _tuneplug,
     "tuneplug, lag=0": partial(_tuneplug, lag=0),
-    "tuneplug, arrival": partial(_tuneplug, deterministic=False),
+    "tuneplug, arrival": partial(_tuneplug, lag=None),
     "skopt, n_points=1": partial(_skopt, batch=False),
     "skopt, n_points=workers": partial(_skopt, batch=True),
     "batches of workers": _batches,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tuneplug.execution import Progress
 from tuneplug.optional import OptionalDependency, lazy_attributes
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
         ParallelCoordinatesDisplay,
         TriedConfigurationsDisplay,
     )
-    from tuneplug_sklearn.progress import Progress
     from tuneplug_sklearn.search import WarpedBayesSearchCV
 
 _HOME = {
@@ -26,7 +26,6 @@ _HOME = {
     "FoldScoresDisplay": "displays",
     "LearnedWarpsDisplay": "displays",
     "ParallelCoordinatesDisplay": "displays",
-    "Progress": "progress",
     "TriedConfigurationsDisplay": "displays",
     "WarpedBayesSearchCV": "search",
 }

@@ -190,7 +190,7 @@ def test_scores(
         if isinstance(score, Mapping):
             name = next(iter(score)) if metric is None else metric
             if name not in score:
-                raise ValueError(f"optimize must be one of {list(score)}, but got {name!r}")
+                raise ValueError(f"objective_metric must be one of {list(score)}, but got {name!r}")
             score = score[name]
         scores.append(score)
     return np.array(scores, dtype=np.float64)

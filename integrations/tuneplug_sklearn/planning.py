@@ -16,22 +16,24 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
 
 from tuneplug import SearchSpace, Study
+from tuneplug.execution import check_callbacks
 from tuneplug.monitoring import FitMonitor
-from tuneplug.stopping import CompletionRule, Convergence, Patience, Target
+from tuneplug.stopping import check_completion
 from tuneplug_sklearn._compat import RETURN, metric_names
 from tuneplug_sklearn.schedule import Limits
 from tuneplug_sklearn.space import add_earlier, default_point, n_distinct, startup_points
 from tuneplug_sklearn.watching import Watcher, last_step
 
 __all__ = [
-    "check_callbacks",
     "check_metric",
     "check_names",
+    "check_search_callbacks",
     "driving_metric",
     "lag_for",
     "limits_of",
     "make_splits",
     "most_candidates",
+    "score_name",
     "start_study",
     "watcher_of",
 ]
@@ -50,8 +52,13 @@ def driving_metric(search: Any, scorers: Any) -> str | None:
     if names is None and not callable(search.scoring):
         names = ["score", *([search.scoring] if isinstance(search.scoring, str) else [])]
     if names is not None:
-        check_metric(search.optimize, names)
-    return search.optimize or (search.refit if isinstance(search.refit, str) else None)
+        check_metric(search.objective_metric, names)
+    return search.objective_metric or (search.refit if isinstance(search.refit, str) else None)
+
+
+def score_name(search: Any, metric: str | None) -> str:
+    """Return the name of the score that drives the search, as it is printed."""
+    return metric or (search.scoring if isinstance(search.scoring, str) else "score")
 
 
 def check_names(search: Any, space: SearchSpace) -> None:
@@ -68,19 +75,12 @@ def check_names(search: Any, space: SearchSpace) -> None:
 
 
 def limits_of(search: Any, study: Study) -> Limits:
-    """Return what ends the search, or a candidate, early."""
-    rules: list[CompletionRule] = []
-    if search.target is not None:
-        rules.append(Target(search.target))
-    if search.patience is not None:
-        rules.append(Patience(search.patience))
-    if search.convergence:
-        rules.append(Convergence())
+    """Return the limits that end the search, or a candidate, early."""
     return Limits(
         search.n_iter,
         search.timeout,
         search.trial_timeout,
-        rules,
+        check_completion(search.completion),
         search.racing,
         study.stopping is not None,
     )
@@ -144,20 +144,12 @@ def _monitors(search: Any, study: Study) -> tuple[FitMonitor, ...]:
 
 
 def lag_for(search: Any, n_folds: int) -> int | None:
-    """Return the lag, None where the search is not deterministic."""
-    deterministic = search.deterministic
-    if deterministic == "auto":
-        deterministic = isinstance(search.random_state, numbers.Integral)
-    if not deterministic:
-        if search.lag != "auto":
-            raise ValueError(
-                "lag needs a deterministic search, but got "
-                f"lag={search.lag}, deterministic={search.deterministic!r}, "
-                f"random_state={search.random_state!r}: set deterministic=True"
-            )
+    """Return the lag; None if a candidate depends on every result that has arrived."""
+    if search.lag != "auto":
+        return None if search.lag is None else int(search.lag)
+    if not isinstance(search.random_state, numbers.Integral):
         return None
-    auto = min(MOST_LAG, -(-IN_FLIGHT // n_folds) - 1)
-    return auto if search.lag == "auto" else int(search.lag)
+    return min(MOST_LAG, -(-IN_FLIGHT // n_folds) - 1)
 
 
 def start_study(search: Any, metric: str | None) -> tuple[Study, int]:
@@ -224,15 +216,10 @@ def most_candidates(study: Study, n_iter: int) -> int:
     return n_iter if study.strategy.allow_repeats else int(min(n_iter, study.space.size))
 
 
-def check_callbacks(callbacks: Sequence[Any]) -> None:
-    for callback in callbacks:
-        if not callable(callback):
-            raise TypeError(
-                f"callbacks must be callables that take a Progress, but got {callback!r}: "
-                "scikit-learn's own callbacks go to set_callbacks()"
-            )
+def check_search_callbacks(callbacks: Sequence[Any]) -> None:
+    check_callbacks(callbacks, hint=": scikit-learn's own callbacks go to set_callbacks()")
 
 
 def check_metric(name: str | None, names: list[str]) -> None:
     if name is not None and name not in names:
-        raise ValueError(f"optimize must be one of the metrics {names}, but got {name!r}")
+        raise ValueError(f"objective_metric must be one of the metrics {names}, but got {name!r}")

@@ -1,9 +1,9 @@
 """What runs next: candidates, their folds, and when to end them.
 
-Where the search is deterministic, candidate k is suggested from the results of the candidates up to
-k - 1 - lag and from nothing else, whatever else has ended by then; racing and completion rules see
-no more.  So the same candidates come out in whatever order results arrive.  Otherwise a candidate
-is suggested when a worker is free, from every result there is.
+With a lag, candidate k is suggested from the results of the candidates up to k - 1 - lag and from
+nothing else; racing and completion rules see the same results.  The candidates then do not depend
+on the order in which results arrive.  Without a lag, a candidate is suggested when a worker is
+free, from every result that has arrived.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneplug import SpaceExhausted, Study, Trial, TrialResult, TrialState
-from tuneplug.execution import Broadcast, Job, WorkerPool
-from tuneplug.stopping import CompletionRule, Report, early_stop_variance
+from tuneplug.execution import Broadcast, Job, ProgressReporter, WorkerPool
+from tuneplug.stopping import CompletionRule, Report, completion_reason, early_stop_variance
 from tuneplug_sklearn.evaluation import Raised, run_fold, test_scores
 from tuneplug_sklearn.folds import FoldModel
-from tuneplug_sklearn.progress import Progress
 from tuneplug_sklearn.watching import Watch, Watched
 
 __all__ = ["Candidate", "Limits", "Schedule"]
@@ -146,12 +145,10 @@ class Schedule:
         Of the ``Evaluation`` that runs each fit.
     limits : Limits
     n_folds : int
-    n_candidates : int
-        How many are expected, at most ``n_iter``.
     n_independent : int
         How many of the first candidates depend on no result.
     lag : int or None
-        None where the search is not deterministic.
+        None if a candidate depends on every result that has arrived.
     metric : str or None
         The one that drives the search, where there are several.
     failed : callable
@@ -160,8 +157,8 @@ class Schedule:
         Takes each result; raises what is wrong with the scores in it.
     context : callable
         Takes the number of a candidate and of a fold; returns scikit-learn's context for the fit.
-    report : callable
-        Takes a ``Progress`` for each candidate that ends; returns whether the search is to end.
+    progress : ProgressReporter
+        Reports each candidate that ends.
     watched : bool
         Whether fits can be watched: they then end by themselves when time is up.
     """
@@ -174,14 +171,13 @@ class Schedule:
         limits: Limits,
         *,
         n_folds: int,
-        n_candidates: int,
         n_independent: int,
         lag: int | None,
         metric: str | None,
         failed: Callable[[str], dict[str, Any]],
         check: Callable[[dict[str, Any]], None],
         context: Callable[[int, int], Any],
-        report: Callable[[Progress], bool],
+        progress: ProgressReporter,
         watched: bool,
     ) -> None:
         self.study, self.limits = study, limits
@@ -189,14 +185,13 @@ class Schedule:
         self.exhausted: SpaceExhausted | None = None
         self._pool, self._evaluation = pool, evaluation
         self._n_folds, self._metric = n_folds, metric
-        self._n_candidates = n_candidates
         self._lag, self._failed = lag, failed
-        self._check, self._context, self._report = check, context, report
+        self._check, self._context, self._progress = check, context, progress
         self._watched = watched
         # What looks at results has to wait for them, also where the strategy does not.
         waits = bool(limits.rules) or limits.racing or limits.stopping
         self._n_independent = 0 if waits else n_independent
-        self._start, self._suggesting = time.monotonic(), 0.0
+        self._start = time.monotonic()
         self._began = time.time()
 
     # ------------------------------------------------------------------ what run_jobs calls
@@ -274,19 +269,16 @@ class Schedule:
             return False
         if number > 0 and self.limits.rules:
             history = self.study.history.until(seen)
-            reasons = (rule.reason(history) for rule in self.limits.rules)
-            reason = next((reason for reason in reasons if reason is not None), None)
+            reason = completion_reason(self.limits.rules, history)
             if reason is not None:
                 self.study.complete(reason)
                 return False
-        start = time.monotonic()
         try:
-            trial = self.study.ask(lag=number - seen)
+            with self._progress.suggesting():
+                trial = self.study.ask(lag=number - seen)
         except SpaceExhausted as error:
             self.exhausted = error
             return False
-        finally:
-            self._suggesting += time.monotonic() - start
         folds = list(range(self._n_folds))
         self.candidates.append(Candidate(trial, [None] * self._n_folds, folds))
         return True
@@ -384,7 +376,7 @@ class Schedule:
             return
         candidate.scores = test_scores(candidate.counted, self._metric)
         self.study.finish(trial.number, self._result(candidate, candidate.scores))
-        if self._report(self._progress(trial)):
+        if self._progress.report(trial):
             self.study.complete("callback")
             for other in self._open():
                 self._stop(other, "callback")
@@ -464,24 +456,6 @@ class Schedule:
                 started=candidate.started,
             )
             self.study.finish(candidate.trial.number, result)
-
-    def _progress(self, trial: Trial) -> Progress:
-        history = self.study.history
-        best = history.best()
-        return Progress(
-            number=trial.number,
-            params=dict(trial.params),
-            score=trial.value,
-            state=trial.state.value,
-            stop_reason=trial.stop_reason,
-            n_done=sum(trial.state.ended for trial in history),
-            n_iter=self._n_candidates,
-            best_number=None if best is None else best.number,
-            best_params=None if best is None else dict(best.params),
-            best_score=None if best is None else best.value,
-            elapsed=time.monotonic() - self._start,
-            suggesting=self._suggesting,
-        )
 
 
 def _fit_here(evaluation: Broadcast, *args: Any) -> Any:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import numbers
 import pickle
-import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, final
 
 import cloudpickle
@@ -16,10 +15,16 @@ from sklearn import get_config
 from sklearn.utils import indexable
 
 from tuneplug import SearchSpace, SpaceExhausted, Study
-from tuneplug.execution import INTERRUPTED_MESSAGE, Broadcast, WorkerPool, run_jobs
+from tuneplug.execution import (
+    INTERRUPTED_MESSAGE,
+    Broadcast,
+    ProgressReporter,
+    WorkerPool,
+    run_jobs,
+)
 from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import Plugins
-from tuneplug.stopping import StoppingRule
+from tuneplug.stopping import CompletionRule, StoppingRule
 from tuneplug.strategies import Strategy
 from tuneplug_sklearn import finishing
 from tuneplug_sklearn._compat import (
@@ -35,18 +40,18 @@ from tuneplug_sklearn._compat import (
 from tuneplug_sklearn.evaluation import Evaluation
 from tuneplug_sklearn.executors import make_pool
 from tuneplug_sklearn.planning import (
-    check_callbacks,
     check_metric,
     check_names,
+    check_search_callbacks,
     driving_metric,
     lag_for,
     limits_of,
     make_splits,
     most_candidates,
+    score_name,
     start_study,
     watcher_of,
 )
-from tuneplug_sklearn.progress import Progress, call_all, print_line
 from tuneplug_sklearn.schedule import Schedule
 from tuneplug_sklearn.space import as_lists
 from tuneplug_sklearn.watching import Watcher
@@ -82,7 +87,8 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
     cv : int, cross-validation generator or iterable, default None
         As in scikit-learn.  The folds are made once, and all candidates share them.
     verbose : int, default 0
-        From 1, a line for each candidate goes to stderr; from 2, scikit-learn's own messages.
+        If at least 1, a line for each candidate is printed on stdout; if at least 2, scikit-learn's
+        own messages as well.
     pre_dispatch : int or str, default "2*n_jobs"
         Has no effect: a fit is dispatched when a worker is free.
     random_state : int, RandomState or None, default None
@@ -94,9 +100,9 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
     strategy : str or Strategy, default "bayesian"
         What proposes candidates: ``"bayesian"``, ``"random"``, ``"grid"``, the name of a plugin's,
         or an instance such as ``tuneplug.strategies.BayesianSearch(warping=False)``.
-    optimize : str or None, default None
-        With several metrics, the one that drives the search.  None: ``refit`` where that is a
-        name, else the first metric.
+    objective_metric : str or None, default None
+        With several metrics, the one that drives the search.  If None, ``refit`` if it is a name,
+        otherwise the first metric.
     initial_points : list of dict or None, default None
         Configurations to try first, in this order; they count toward ``n_iter``.
     include_default : bool, default False
@@ -110,14 +116,12 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         plugin's, such as ``"dask"`` and ``"ray"``, which lives for the time of the search.
         ``n_jobs`` is then the number of fits in flight; None takes the executor's number of workers
         if it tells, else that of cores.
-    deterministic : bool or "auto", default "auto"
-        Whether a candidate depends on no result but those of the candidates up to the
-        ``lag + 1``-th before it, so that any ``n_jobs`` gives the same search.  Otherwise it
-        depends on every result that has arrived.  "auto": where ``random_state`` is an int.
-    lag : int or "auto", default "auto"
-        How many of the latest candidates a new one does not wait for, in a deterministic search:
-        (lag + 1) x folds fits can be in flight.  0 is the sequential search.  "auto": the least
-        that makes room for 12 fits, at most 3.
+    lag : int, "auto" or None, default "auto"
+        Bounded staleness.  If an int, candidate k is suggested from the results of candidates up to
+        k - 1 - ``lag``, so that any ``n_jobs`` gives the same search and at most (``lag`` + 1) x
+        ``n_splits_`` fits run at once; 0 is the sequential search.  If None, a candidate is
+        suggested from every result that has arrived.  "auto" is None unless ``random_state`` is an
+        int; then it is the least lag that makes room for 12 fits, at most 3.
     racing : bool, default False
         Whether a candidate ends after its first folds when those, compared with the same folds of
         the best, say that it cannot win.
@@ -136,16 +140,12 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         those that have begun are let through while no candidate is complete.
     trial_timeout : float or None, default None
         Seconds after which no more folds of a candidate begin, and those that are watched end.
-    target : float or None, default None
-        The search ends once a candidate has this mean score.
-    patience : int or None, default None
-        The search ends once so many candidates in a row were no better than the best.
-    convergence : bool, default False
-        Whether the search ends once the strategy expects next to nothing of what it suggests; see
-        ``tuneplug.stopping.Convergence``.
+    completion : list of CompletionRule, default ()
+        The search ends once one of the rules of ``tuneplug.stopping`` applies:
+        ``completion=[Target(0.9), Patience(10), Convergence()]``.
     callbacks : list of callable or None, default None
         Each is called in this process as ``f(progress)`` after each candidate, with a
-        ``tuneplug_sklearn.Progress``; one that returns True ends the search.
+        ``tuneplug_sklearn.Progress``.  The search ends once one returns True.
     plugins : Plugins or None, default None
         Where names are looked up, and what observes ``study_``; None is all that is installed.
 
@@ -181,22 +181,19 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "n_iter": [Interval(numbers.Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "strategy": [str, Strategy],
-        "optimize": [str, None],
+        "objective_metric": [str, None],
         "initial_points": [list, tuple, None],
         "include_default": ["boolean"],
         "previous_results": [Mapping, None],
         "executor": [str, HasMethods("submit"), None],
-        "deterministic": ["boolean", StrOptions({"auto"})],
-        "lag": [Interval(numbers.Integral, 0, None, closed="left"), StrOptions({"auto"})],
+        "lag": [Interval(numbers.Integral, 0, None, closed="left"), StrOptions({"auto"}), None],
         "racing": ["boolean"],
         "stopping": [str, StoppingRule, None],
         "monitor": [FitMonitor, None],
         "validation_fraction": [Interval(numbers.Real, 0, 1, closed="neither"), None],
         "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
         "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
-        "target": [numbers.Real, None],
-        "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
-        "convergence": ["boolean"],
+        "completion": [list, tuple],
         "callbacks": [list, tuple, None],
         "plugins": [Plugins, None],
     }
@@ -217,22 +214,19 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         error_score: Any = np.nan,
         return_train_score: bool = False,
         strategy: str | Strategy = "bayesian",
-        optimize: str | None = None,
+        objective_metric: str | None = None,
         initial_points: Any = None,
         include_default: bool = False,
         previous_results: Any = None,
         executor: Any = None,
-        deterministic: bool | str = "auto",
-        lag: int | str = "auto",
+        lag: int | str | None = "auto",
         racing: bool = False,
         stopping: str | StoppingRule | None = None,
         monitor: FitMonitor | None = None,
         validation_fraction: float | None = 0.1,
         timeout: float | None = None,
         trial_timeout: float | None = None,
-        target: float | None = None,
-        patience: int | None = None,
-        convergence: bool = False,
+        completion: Sequence[CompletionRule] = (),
         callbacks: Any = None,
         plugins: Plugins | None = None,
     ) -> None:
@@ -240,12 +234,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.n_iter = n_iter
         self.random_state = random_state
         self.strategy = strategy
-        self.optimize = optimize
+        self.objective_metric = objective_metric
         self.initial_points = initial_points
         self.include_default = include_default
         self.previous_results = previous_results
         self.executor = executor
-        self.deterministic = deterministic
         self.lag = lag
         self.racing = racing
         self.stopping = stopping
@@ -253,9 +246,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.validation_fraction = validation_fraction
         self.timeout = timeout
         self.trial_timeout = trial_timeout
-        self.target = target
-        self.patience = patience
-        self.convergence = convergence
+        self.completion = completion
         self.callbacks = callbacks
         self.plugins = plugins
         super().__init__(
@@ -319,7 +310,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         """
         scorers, refit_metric = self._get_scorers()
         metric = driving_metric(self, scorers)
-        check_callbacks(self.callbacks or ())
+        check_search_callbacks(self.callbacks or ())
         study, n_independent = start_study(self, metric)
         limits = limits_of(self, study)
         check_names(self, study.space)
@@ -363,6 +354,13 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             n_tasks=n_folds * n_candidates,
             prefetch=0 if limits.timed else 1,
         )
+        progress = ProgressReporter(
+            study.history,
+            n_candidates,
+            score_name(self, metric),
+            self.callbacks or (),
+            self.verbose,
+        )
         with workers as pool, study.running():
             schedule = Schedule(
                 study,
@@ -370,14 +368,13 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 Broadcast(evaluation, cloudpickle.dumps),
                 limits,
                 n_folds=n_folds,
-                n_candidates=n_candidates,
                 n_independent=n_independent,
                 lag=lag_for(self, n_folds),
                 metric=metric,
                 failed=evaluation.failed,
                 check=self._check_scores,
                 context=context,
-                report=self._report,
+                progress=progress,
                 watched=watcher is not None,
             )
             conclude = functools.partial(finishing.conclude, self, schedule, scorers, refit_metric)
@@ -386,7 +383,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             self._say_exhausted(study, schedule.exhausted)
         task.end()
         if self.verbose > 0 and limits.stopping:
-            print(study.savings(), file=sys.stderr)
+            print(study.savings())
         conclude()
         for note in schedule.notes:
             warnings.warn(note, UserWarning, stacklevel=3)  # scikit-learn's decorator lies between
@@ -450,17 +447,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     # ------------------------------------------------------------------ the search
 
     def _check_scores(self, result: Mapping[str, Any]) -> None:
-        """Check ``refit`` and ``optimize`` where a result says what ``scoring`` returns."""
+        """Check ``refit`` and ``objective_metric`` where a result says what ``scoring`` returns."""
         scores = result["test_scores"]
         if callable(self.scoring) and isinstance(scores, Mapping):
             self._check_refit_for_multimetric(scores)
-            check_metric(self.optimize, list(scores))
-
-    def _report(self, progress: Progress) -> bool:
-        """Tell of a candidate that ended; return whether the search is to end."""
-        if self.verbose > 0:
-            print_line(progress)
-        return call_all(self.callbacks or (), progress)
+            check_metric(self.objective_metric, list(scores))
 
     def _say_exhausted(self, study: Study, error: SpaceExhausted) -> None:
         done = len(study.history)

@@ -1,14 +1,23 @@
-"""Completion rules: target, patience, convergence."""
+"""Completion rules: target, patience, convergence; and how ``Study.optimize`` applies them."""
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 
 from tuneplug import Float, Study, TrialState
-from tuneplug.stopping import CompletionRule, Convergence, Patience, Target
+from tuneplug.execution import Progress
+from tuneplug.stopping import (
+    CompletionRule,
+    Convergence,
+    Patience,
+    Target,
+    check_completion,
+    completion_reason,
+)
 from tuneplug.trial import History, Trial
 
 COMPLETE, STOPPED = TrialState.COMPLETE, TrialState.STOPPED
@@ -186,3 +195,202 @@ def test_a_rule_judges_a_view_as_it_judged_the_history_at_that_time(rule, sign):
     ]
     assert any(reasons)
     assert not all(reasons)
+
+
+# --------------------------------------------------------------------- in Study.optimize
+
+
+def parabola(trial):
+    return (trial.params["x"] - 0.3) ** 2
+
+
+def run(objective=parabola, n_trials=40, *, strategy="random", **options):
+    study = Study({"x": Float(0.0, 1.0)}, strategy=strategy, seed=0)
+    study.optimize(objective, n_trials, **options)
+    return study
+
+
+def test_a_target_ends_optimize_at_the_trial_that_reaches_it():
+    study = run(completion=[Target(0.01)])
+    values = [trial.value for trial in study.trials]
+    assert values[-1] <= 0.01 < min(values[:-1])
+    assert study.completion_reason.startswith(f"target: trial {len(values) - 1} reached")
+
+
+def test_patience_ends_optimize_on_threads_too():
+    study = run(completion=[Patience(5)], n_jobs=3)
+    assert study.best_trial.number + 1 + 5 <= len(study.trials) < 40
+    assert study.completion_reason.startswith("patience")
+
+
+def test_convergence_ends_optimize():
+    study = run(completion=[Convergence()], strategy="bayesian")
+    assert len(study.trials) < 40
+    assert study.completion_reason.startswith("convergence")
+
+
+def test_the_first_rule_that_applies_gives_the_reason():
+    told = history(1.0, 2.0)
+    assert completion_reason([Target(0.0), Patience(1), Target(1.0)], told).startswith("patience")
+    assert completion_reason([], told) is None
+
+
+def test_a_search_that_spends_its_budget_has_no_completion_reason():
+    study = run(n_trials=3, completion=[Target(-1.0)])
+    assert study.completion_reason is None
+    study.optimize(parabola, 40, completion=[Patience(1)])
+    assert study.completion_reason.startswith("patience")
+    study.optimize(parabola, 1)
+    assert study.completion_reason is None, "that of the latest call"
+
+
+def test_a_target_that_was_reached_before_ends_optimize_without_a_trial():
+    study = run(n_trials=3)
+    study.optimize(parabola, 3, completion=[Target(study.best_value)])
+    assert len(study.trials) == 3
+
+
+def test_a_timeout_is_a_completion_reason():
+    def waits(trial):
+        while not trial.should_stop():
+            pass
+        return 0.0
+
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0)
+    study.optimize(parabola, 1)
+    study.optimize(waits, timeout=0.01)
+    assert study.completion_reason == "timeout: 0.01 s have passed"
+
+
+def test_complete_ends_optimize():
+    def objective(trial):
+        if trial.number == 2:
+            study.complete("seen enough")
+        return parabola(trial)
+
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0)
+    study.optimize(objective, 40)
+    assert len(study.trials) == 3
+    assert study.completion_reason == "seen enough"
+
+
+@pytest.mark.parametrize("rules", [[0.9], 0.9, [Target], "patience"])
+def test_other_objects_than_rules_are_refused_before_any_trial(rules):
+    with pytest.raises(TypeError, match=r"must be a list of CompletionRule.*Patience\(10\)"):
+        check_completion(rules)
+    study = Study({"x": Float(0.0, 1.0)})
+    with pytest.raises(TypeError, match="must be a list of CompletionRule"):
+        study.optimize(parabola, 3, completion=rules)
+    assert study.trials == []
+
+
+# --------------------------------------------------------------------- callbacks and verbose
+
+
+def test_callbacks_see_each_trial_and_the_best_so_far():
+    seen = []
+    study = run(n_trials=6, callbacks=[seen.append])
+    assert all(isinstance(progress, Progress) for progress in seen)
+    values = [trial.value for trial in study.trials]
+    assert [p.score for p in seen] == values
+    assert [p.best_score for p in seen] == list(itertools.accumulate(values, min))
+    assert [(p.n_done, p.n_iter) for p in seen] == [(k, 6) for k in range(1, 7)]
+    assert seen[-1].left == 0.0
+    assert 0.0 < seen[-1].suggesting <= seen[-1].elapsed
+
+
+def test_a_second_call_counts_its_own_trials():
+    seen = []
+    study = run(n_trials=3)
+    study.optimize(parabola, 2, callbacks=[seen.append])
+    assert [(p.number, p.n_done, p.n_iter) for p in seen] == [(3, 1, 2), (4, 2, 2)]
+
+
+def test_a_callback_that_returns_true_ends_optimize():
+    study = run(callbacks=[lambda progress: progress.n_done == 4])
+    assert len(study.trials) == 4
+    assert study.completion_reason == "callback"
+
+
+def test_a_callback_that_raises_is_warned_of_and_ends_nothing():
+    def broken(progress):
+        raise ConnectionError("no tracking server")
+
+    with pytest.warns(UserWarning, match="no tracking server"):
+        assert len(run(n_trials=2, callbacks=[broken]).trials) == 2
+
+
+def test_what_cannot_be_called_is_refused_before_any_trial():
+    study = Study({"x": Float(0.0, 1.0)})
+    with pytest.raises(TypeError, match="callbacks must be callables that take a Progress"):
+        study.optimize(parabola, 3, callbacks=["print"])
+    assert study.trials == []
+
+
+def test_verbose_prints_one_line_for_each_trial_on_stdout(capsys):
+    def objective(trial):
+        if trial.number == 1:
+            raise ValueError("in vain")
+        return float(trial.number)
+
+    run(objective, 3, verbose=1)
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert err == ""
+    assert [line.split(" best")[0].strip() for line in lines] == [
+        "[1/3] value 0",
+        "[2/3] value failed",
+        "[3/3] value 2",
+    ]
+    assert all("best 0 " in line and "s left" in line for line in lines)
+    run(n_trials=2)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_prediction_is_marked_and_the_metric_that_a_rule_compared_is_named(capsys):
+    def objective(trial):
+        for step in range(30):
+            trial.report(float(trial.number), step)
+            if trial.should_stop():
+                break
+        return float(trial.number)
+
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0, stopping="median")
+    study.optimize(objective, 12, verbose=1)
+    stopped = [trial.state is STOPPED for trial in study.trials]
+    assert any(stopped)
+    lines = capsys.readouterr().out.splitlines()
+    assert ["value ~" in line for line in lines] == stopped
+    assert ["(median: " in line for line in lines] == stopped
+
+
+def test_without_a_maximum_no_time_left_is_estimated(capsys):
+    study = Study({"k": list(range(3))}, strategy="grid")
+    with pytest.warns(UserWarning, match="exhausted"):
+        study.optimize(lambda trial: trial.params["k"], timeout=60, verbose=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("]")[0] for line in lines] == ["[1", "[2", "[3"]
+    assert not any("left" in line for line in lines)
+
+
+def test_a_line_names_the_metric_of_the_rule_beside_the_score():
+    told = Progress(
+        number=3,
+        params={},
+        score=0.9,
+        state="stopped",
+        stop_reason="median: 0.5 at step 4 is worse than 0.4",
+        n_done=4,
+        n_iter=10,
+        best_number=0,
+        best_params={},
+        best_score=0.95,
+        elapsed=8.0,
+        suggesting=0.5,
+        metric="roc_auc",
+        stop_metric="logloss",
+    )
+    assert str(told) == (
+        "[ 4/10] roc_auc ~0.9 (logloss, median: 0.5 at step 4 is worse than 0.4) "
+        "best 0.95         8 s (0.5 s suggesting), 12 s left"
+    )

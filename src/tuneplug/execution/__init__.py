@@ -10,6 +10,7 @@ from tuneplug.execution.executors import (
 )
 from tuneplug.execution.jobs import INTERRUPTED_MESSAGE, Job, run_jobs, run_objective
 from tuneplug.execution.pool import WorkerPool, make_pool
+from tuneplug.execution.progress import Progress, ProgressReporter, check_callbacks
 
 __all__ = [
     "INTERRUPTED_MESSAGE",
@@ -17,8 +18,11 @@ __all__ = [
     "Executor",
     "Future",
     "Job",
+    "Progress",
+    "ProgressReporter",
     "SerialExecutor",
     "WorkerPool",
+    "check_callbacks",
     "make_pool",
     "n_workers",
     "resolve_n_jobs",

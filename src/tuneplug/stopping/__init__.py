@@ -1,7 +1,14 @@
 """When a trial ends before its own end, and a search before its budget is spent."""
 
 from tuneplug.stopping.base import StoppingRule, early_stop_variance
-from tuneplug.stopping.completion import CompletionRule, Convergence, Patience, Target
+from tuneplug.stopping.completion import (
+    CompletionRule,
+    Convergence,
+    Patience,
+    Target,
+    check_completion,
+    completion_reason,
+)
 from tuneplug.stopping.halving import AsynchronousHalving, HyperbandRule
 from tuneplug.stopping.median import MedianRule
 from tuneplug.stopping.savings import Savings
@@ -20,5 +27,7 @@ __all__ = [
     "StopThresholds",
     "StoppingRule",
     "Target",
+    "check_completion",
+    "completion_reason",
     "early_stop_variance",
 ]

@@ -1,14 +1,15 @@
-"""Completion: what ends a search before its budget is spent.
+"""Completion rules end a search before its budget is spent.
 
-The criteria are those of SageMaker Automatic Model Tuning: a target reached, no improvement for
-some trials, and convergence.  Each looks at the history alone, so that a replay ends where the
-search did.
+The criteria are those of SageMaker Automatic Model Tuning: a target reached, no improvement for a
+number of trials, and convergence.  Each depends on the history alone, so that a replay ends at the
+same trial.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Real
 from typing import final
@@ -16,26 +17,62 @@ from typing import final
 from tuneplug.errors import check_count
 from tuneplug.trial import History
 
-__all__ = ["CompletionRule", "Convergence", "Patience", "Target"]
+__all__ = [
+    "CompletionRule",
+    "Convergence",
+    "Patience",
+    "Target",
+    "check_completion",
+    "completion_reason",
+]
 
-#: Suggestions in a row that must promise little for a search to have converged.
+#: Number of consecutive suggestions with a small expected gain after which a search has converged.
 N_CONVERGED = 3
-#: What is little: a share of the distance between the median and the best loss.
+#: A gain below it is small, as a share of the distance between the median and the best loss.
 LEAST_GAIN = 0.01
 
 
 class CompletionRule(ABC):
-    """Says when a search has nothing more to do."""
+    """Decides when a search ends before its budget is spent.
+
+    ``Study.optimize(completion=[...])`` and ``WarpedBayesSearchCV(completion=[...])`` ask each rule
+    before each suggestion.  A rule must depend on the history alone.
+    """
 
     @abstractmethod
     def reason(self, history: History) -> str | None:
-        """Return why the search ends now, or None while it goes on."""
+        """Return why the search ends now, or None if it does not end."""
+
+
+def check_completion(rules: object) -> tuple[CompletionRule, ...]:
+    """Return completion rules as a tuple.
+
+    Raises
+    ------
+    TypeError
+        If one is no ``CompletionRule``.
+    """
+    checked = []
+    for rule in rules if isinstance(rules, Iterable) else (rules,):
+        if not isinstance(rule, CompletionRule):
+            raise TypeError(
+                f"completion must be a list of CompletionRule objects, but got {rule!r}: "
+                "pass instances such as tuneplug.stopping.Target(0.9) or Patience(10) in a list"
+            )
+        checked.append(rule)
+    return tuple(checked)
+
+
+def completion_reason(rules: Iterable[CompletionRule], history: History) -> str | None:
+    """Return the reason of the first rule that ends the search, None if no rule does."""
+    reasons = (rule.reason(history) for rule in rules)
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 @final
 @dataclass(frozen=True)
 class Target(CompletionRule):
-    """End when a completed trial is as good as a value.
+    """End the search when a completed trial reaches a value.
 
     Parameters
     ----------
@@ -45,7 +82,7 @@ class Target(CompletionRule):
     Raises
     ------
     ValueError
-        If it is not a number.
+        If ``value`` is not a number.
     """
 
     value: float
@@ -66,17 +103,17 @@ class Target(CompletionRule):
 @final
 @dataclass(frozen=True)
 class Patience(CompletionRule):
-    """End when so many trials in a row have ended without beating the best.
+    """End the search after a number of trials without an improvement.
 
     Parameters
     ----------
     n_trials : int
-        Completed, stopped and failed ones count.
+        Number of trials after the best one.  Completed, stopped and failed trials count.
 
     Raises
     ------
     ValueError
-        If it is not a count.
+        If ``n_trials`` is not an integer of at least 1.
     """
 
     n_trials: int
@@ -97,11 +134,11 @@ class Patience(CompletionRule):
 @final
 @dataclass(frozen=True)
 class Convergence(CompletionRule):
-    """End when the strategy itself expects next to nothing of what it suggests.
+    """End the search when the strategy expects hardly any improvement.
 
-    That is when each of the last 3 configurations that it has suggested and that have ended was
-    expected to improve on the best by less than 1 % of the distance between the median and the best
-    loss. Strategies that expect nothing in particular, such as random search, never converge.
+    The strategy expected each of its last 3 suggestions that have ended to improve on the best loss
+    by less than 1 % of the distance between the median and the best loss.  A strategy without
+    expectations, such as random search, never converges.
     """
 
     def reason(self, history: History) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tuneplug.errors import AllTrialsFailedError, NoCompletedTrialError, SpaceExhausted
@@ -16,6 +16,8 @@ from tuneplug.execution import (
     run_jobs,
     run_objective,
 )
+from tuneplug.execution.progress import ProgressReporter
+from tuneplug.stopping.completion import CompletionRule, completion_reason
 from tuneplug.trial import Trial, TrialResult, TrialState
 
 if TYPE_CHECKING:
@@ -28,21 +30,24 @@ N_TRACEBACKS = 3
 
 
 class OptimizeLoop:
-    """Trials of an objective, and what is to be said of them in the end.
+    """Trials of an objective, and the errors and warnings about them.
 
     Parameters
     ----------
     study : Study
     objective : callable
     n_trials : int or None
-        Trials to start, at most.
+        Maximum number of trials to start.
     timeout : float or None
-        Seconds after which none is started.
+        Seconds after which no trial is started.
+    completion : sequence of CompletionRule
+        Each can end the run before its budget is spent.
+    progress : ProgressReporter
 
     Attributes
     ----------
     exhausted : str or None
-        That the space was exhausted before the budget was spent.
+        A message if the space was exhausted before the budget was spent.
     """
 
     def __init__(
@@ -51,10 +56,14 @@ class OptimizeLoop:
         objective: Callable[[Trial], Any],
         n_trials: int | None,
         timeout: float | None,
+        completion: Sequence[CompletionRule],
+        progress: ProgressReporter,
     ) -> None:
         self._study, self._objective, self._n_trials = study, Broadcast(objective), n_trials
         self._first = len(study.history)
+        self._timeout = timeout
         self._deadline = None if timeout is None else time.time() + timeout
+        self._completion, self._progress = completion, progress
         self.exhausted: str | None = None
 
     @property
@@ -72,13 +81,13 @@ class OptimizeLoop:
             raise
 
     def _next_job(self) -> Job | None:
-        n_begun = len(self._study.history) - self._first
+        n_begun = len(self._trials)
         spent = self._n_trials is not None and n_begun >= self._n_trials
-        late = self._deadline is not None and time.time() >= self._deadline
-        if spent or late or self.exhausted is not None:
+        if spent or self.exhausted is not None or self._is_complete():
             return None
         try:
-            trial = self._study.ask()
+            with self._progress.suggesting():
+                trial = self._study.ask()
         except SpaceExhausted as error:
             planned = "" if self._n_trials is None else f" of {self._n_trials}"
             self.exhausted = f"{error} The search ends after {n_begun}{planned} trials."
@@ -86,14 +95,33 @@ class OptimizeLoop:
         trial.reporter.deadline = self._deadline
         return Job(trial.number, _run_broadcast, (self._objective, trial))
 
+    def _is_complete(self) -> bool:
+        """Whether a completion rule, the timeout, a callback or the user has ended the run."""
+        if self._study.completion_reason is not None:
+            return True
+        reason = completion_reason(self._completion, self._study.history)
+        if reason is None and self._deadline is not None and time.time() >= self._deadline:
+            reason = f"timeout: {self._timeout:g} s have passed"
+        if reason is not None:
+            self._study.complete(reason)
+        return reason is not None
+
     def _record(self, job: Job, result: TrialResult) -> None:
         self._study.finish(job.args[1].number, result)
+        self._report(job)
 
-    def _record_failure(self, job: Job, why: str) -> None:
-        self._study.fail(job.args[1], why)
+    def _record_failure(self, job: Job, error: str) -> None:
+        self._study.fail(job.args[1], error)
+        self._report(job)
+
+    def _report(self, job: Job) -> None:
+        """Report the trial of the history, of which a worker may have told a copy."""
+        ends = self._progress.report(self._study.history[job.args[1].number])
+        if ends and self._study.completion_reason is None:
+            self._study.complete("callback")
 
     def raise_if_none_completed(self) -> None:
-        """Raise, where there is no result to go on with.
+        """Raise if no trial has a result.
 
         Raises
         ------

@@ -20,10 +20,12 @@ from tuneplug.errors import (
     check_count,
 )
 from tuneplug.execution import Executor, make_pool
+from tuneplug.execution.progress import Progress, ProgressReporter, check_callbacks
 from tuneplug.plugins.manager import Plugins
 from tuneplug.space import SearchSpace
 from tuneplug.space.parameters import ScalingRecord
 from tuneplug.stopping.base import StoppingRule, early_stop_variance
+from tuneplug.stopping.completion import CompletionRule, check_completion
 from tuneplug.stopping.savings import Savings
 from tuneplug.storage.base import Storage
 from tuneplug.storage.persistence import StudyPersistence, open_persistence
@@ -390,35 +392,50 @@ class Study:
         n_jobs: int | None = None,
         executor: Executor | str | None = None,
         timeout: float | None = None,
+        completion: Sequence[CompletionRule] = (),
+        callbacks: Sequence[Callable[[Progress], Any]] = (),
+        verbose: int = 0,
     ) -> None:
-        """Run more trials of an objective: ``n_trials`` of them, or as many as ``timeout`` allows.
+        """Run more trials of an objective, until a budget is spent or the search is complete.
 
         A trial whose objective raises is recorded as FAILED, with its traceback, and the search
-        goes on.  On an interrupt the trials that ended are kept, those running become FAILED, and
-        the interrupt goes on.
+        continues.  On an interrupt the trials that ended are kept, those running become FAILED, and
+        the interrupt is raised.  ``completion_reason`` says why the call ended before it had
+        started ``n_trials`` trials.
 
         Parameters
         ----------
         objective : callable
-            ``objective(trial) -> float``; configurations are in ``trial.params``.
+            ``objective(trial) -> float``; the configuration is in ``trial.params``.
         n_trials : int or None, default None
-            How many to start, at most; None needs a timeout.
+            Maximum number of trials to start.  If None, there must be a timeout.
         n_jobs : int or None, default None
-            Trials at once: on threads unless there is an executor; -1 is one for each core.  None
-            is 1, or as many as an executor says that it has workers.
+            Number of trials at once, on threads unless there is an executor; -1 is one for each
+            core.  If None, the number of workers of the executor, or 1.
         executor : str or object with ``submit``, optional
-            Where to run trials.  A name such as ``"dask"`` or ``"ray"``, or something that a plugin
-            knows such as a client of Dask, is made an executor for the time of the call; one that
-            is given stays open.  Process pools need a picklable objective; arrays that it refers to
-            are read-only on them, as they share the memory.
+            Where to run trials.  A name such as ``"dask"`` or ``"ray"``, or an object that a plugin
+            supports, such as a client of Dask, is made an executor for the time of the call.  An
+            executor that is given stays open.  Process pools need a picklable objective and share
+            the arrays that it refers to, which are read-only for the workers.
         timeout : float, optional
-            Seconds after which no trial is started; running ones are told by
-            ``trial.should_stop()`` and end STOPPED if they ask.
+            Seconds after which no trial is started.  Afterwards ``trial.should_stop()`` returns
+            True in running trials, and those that call it end STOPPED.
+        completion : sequence of CompletionRule, default ()
+            The call starts no more trials once one of the rules of ``tuneplug.stopping`` applies:
+            ``completion=[Target(0.9), Patience(10)]``.
+        callbacks : sequence of callable, default ()
+            Each is called in this process as ``f(progress)`` after each trial, with a
+            ``tuneplug.execution.Progress``.  The call starts no more trials once one returns True.
+        verbose : int, default 0
+            If at least 1, a line for each trial is printed on stdout.
 
         Raises
         ------
         ValueError
             If ``n_trials`` or ``timeout`` is not positive, or both are None.
+        TypeError
+            If ``completion`` has other objects than completion rules, or a callback is not
+            callable.
         AllTrialsFailedError
             If none of the trials of this call completed or was stopped and at least one failed.
         NoCompletedTrialError
@@ -430,8 +447,12 @@ class Study:
             raise ValueError("optimize needs n_trials, a timeout, or both, but got neither")
         if timeout is not None and not timeout > 0:
             raise ValueError(f"timeout must be positive seconds, but got {timeout!r}")
+        rules = check_completion(completion)
+        check_callbacks(callbacks)
         make = self.plugins.executor_factory(executor)
-        run = OptimizeLoop(self, objective, n_trials, timeout)
+        progress = ProgressReporter(self.history, n_trials, "value", callbacks, verbose)
+        run = OptimizeLoop(self, objective, n_trials, timeout, rules, progress)
+        self.completion_reason = None
         if n_trials is not None:
             self._budget = max(self._budget or 0, len(self.history) + n_trials)
         with make_pool(executor, n_jobs, make) as pool, self.running():

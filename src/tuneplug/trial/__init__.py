@@ -1,15 +1,9 @@
 """Trials, what they report, and the history of them all."""
 
+from tuneplug.trial.history import History, Observation
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report, StopThresholds
-from tuneplug.trial.trial import (
-    Direction,
-    History,
-    Observation,
-    Trial,
-    TrialResult,
-    TrialState,
-    as_real,
-)
+from tuneplug.trial.reporting import Direction, TrialReporter
+from tuneplug.trial.trial import Trial, TrialResult, TrialState, as_real
 
 __all__ = [
     "CurveKey",

@@ -106,7 +106,6 @@ class BayesSearchCV(BaseSearchCV):
             return_train_score=self.return_train_score,
             strategy=STRATEGIES[str(surrogate).lower()],
             initial_points=one_each if len(one_each) > 1 else None,
-            deterministic=True,
             lag=self.n_points - 1,
             callbacks=[_as_progress_callback(f) for f in _as_list(callback)],
         )

@@ -23,6 +23,7 @@ from sklearn.model_selection import KFold, cross_val_score
 from sklearn.svm import SVC
 
 from tuneplug import Float, Int, NoCompletedTrialError, TrialState
+from tuneplug.stopping import CompletionRule, Convergence, Patience, Target
 from tuneplug_sklearn import Progress, WarpedBayesSearchCV
 from tuneplug_sklearn import schedule as schedule_module
 from tuneplug_sklearn.planning import lag_for, start_study
@@ -143,10 +144,11 @@ def test_progress_is_one_line_a_trial_in_the_parent(capsys):
     """S25: k/N, score, best, seconds left and seconds suggesting; four workers."""
     with joblib.parallel_config("threading"):
         fitted(verbose=1, n_jobs=4)
-    lines = capsys.readouterr().err.splitlines()
+    heading, *lines = capsys.readouterr().out.splitlines()
+    assert "12 candidates" in heading
     assert [line.split("]")[0] for line in lines] == [f"[{k:2}/12" for k in range(1, 13)]
     for line in lines:
-        assert all(word in line for word in ("score", "best", "suggesting", "left", "candidate"))
+        assert all(word in line for word in ("score", "best", "suggesting", "left"))
 
 
 def test_callbacks_are_shared_by_clones_and_left_out_of_pickles_if_they_must():
@@ -240,7 +242,7 @@ def test_the_timeout_holds_where_every_fit_fails():
 
 
 def test_a_target_ends_the_search():
-    search = fitted(n_iter=60, target=-0.02)
+    search = fitted(n_iter=60, completion=[Target(-0.02)])
     n_tried = len(search.cv_results_["params"])
     assert search.best_score_ >= -0.02
     assert n_tried < 60
@@ -250,23 +252,48 @@ def test_a_target_ends_the_search():
 
 
 def test_without_lag_the_target_is_the_last_trial():
-    search = fitted(n_iter=60, target=-0.02, lag=0)
+    search = fitted(n_iter=60, completion=[Target(-0.02)], lag=0)
     scores = search.cv_results_["mean_test_score"]
     assert scores[-1] >= -0.02 > scores[:-1].max()
 
 
 def test_patience_ends_the_search():
-    search = fitted(n_iter=60, patience=6, lag=0)
+    search = fitted(n_iter=60, completion=[Patience(6)], lag=0)
     best = int(np.argmax(search.cv_results_["mean_test_score"]))
     assert len(search.cv_results_["params"]) == best + 1 + 6
     assert search.study_.completion_reason.startswith("patience")
 
 
 def test_convergence_ends_the_search_near_the_best():
-    search = fitted(n_iter=80, space={"a": Float(0.0, 1.0)}, convergence=True)
+    search = fitted(n_iter=80, space={"a": Float(0.0, 1.0)}, completion=[Convergence()])
     assert len(search.cv_results_["params"]) < 80
     assert search.study_.completion_reason.startswith("convergence")
     assert search.best_params_["a"] == pytest.approx(0.3, abs=0.1)
+
+
+@pytest.mark.parametrize("rules", [[0.9], (Target(0.5), "patience"), [Patience]])
+def test_other_objects_than_completion_rules_are_refused_before_any_fit(rules):
+    with pytest.raises(TypeError, match=r"must be a list of CompletionRule.*Target\(0.9\)"):
+        fitted(completion=rules)
+    assert Peak.n_fits == []
+
+
+def test_clones_and_pickles_of_a_search_end_where_the_search_does():
+    search = peak(n_iter=60, completion=[Target(-0.02), Patience(30)])
+    copied, restored = clone(search), pickle.loads(pickle.dumps(search))
+    assert copied.completion == restored.completion == search.completion
+    n_tried = [len(s.fit(ROWS, LABELS).cv_results_["params"]) for s in (search, copied)]
+    assert n_tried[0] == n_tried[1] < 60
+
+
+def test_a_rule_of_ones_own_ends_the_search():
+    class Three(CompletionRule):
+        def reason(self, history):
+            return "three" if len(history) >= 3 else None
+
+    search = fitted(completion=[Patience(50), Three()], lag=0)
+    assert len(search.cv_results_["params"]) == 3
+    assert search.study_.completion_reason == "three"
 
 
 @pytest.mark.parametrize(
@@ -274,13 +301,12 @@ def test_convergence_ends_the_search_near_the_best():
     [
         {"timeout": 0},
         {"trial_timeout": -1},
-        {"patience": 0},
-        {"target": "high"},
+        {"completion": 0.9},
         {"lag": -1},
         {"racing": "yes"},
         {"callbacks": print},
         {"executor": 3},
-        {"deterministic": "maybe"},
+        {"lag": "maybe"},
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
@@ -528,7 +554,8 @@ def test_own_values_outside_of_the_space_are_refused_before_any_fit():
 def test_everything_at_once_on_real_data():
     X, y = load_breast_cancer(return_X_y=True)
     space = {"C": Float(1e-3, 1e3), "gamma": Float(1e-6, 1.0)}
-    options = {"n_iter": 25, "random_state": 0, "racing": True, "patience": 12, "timeout": 600}
+    options = {"n_iter": 25, "random_state": 0, "racing": True, "timeout": 600}
+    options["completion"] = [Patience(12)]
     seen = threading.Event()
     search = WarpedBayesSearchCV(
         SVC(), space, n_jobs=2, callbacks=[lambda p: seen.set()], include_default=False, **options

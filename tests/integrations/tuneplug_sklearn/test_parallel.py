@@ -36,6 +36,7 @@ from threadpoolctl import threadpool_info
 
 from tuneplug import Float, Int, TrialState
 from tuneplug.plugins import Plugins, hookimpl
+from tuneplug.stopping import Patience, Target
 from tuneplug_sklearn import WarpedBayesSearchCV, executors
 from tuneplug_sklearn import search as search_module
 from tuneplug_sklearn.executors import in_worker
@@ -120,7 +121,10 @@ def test_candidates_and_results_do_not_depend_on_the_number_of_workers(lag):
             assert several.best_params_ == one.best_params_
 
 
-@pytest.mark.parametrize("options", [{}, {"racing": True}, {"patience": 4}, {"target": -0.02}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"racing": True}, {"completion": [Patience(4)]}, {"completion": [Target(-0.02)]}],
+)
 def test_candidates_and_results_do_not_depend_on_the_order_in_which_fits_end(options, shuffled):
     one = outcome(peak(n_iter=20, cv=4, **options).fit(ROWS, LABELS))
     for seed in range(3):
@@ -131,7 +135,7 @@ def test_candidates_and_results_do_not_depend_on_the_order_in_which_fits_end(opt
 @pytest.mark.parametrize(("lag", "most"), [(0, 2), (1, 4), (3, 8)])
 def test_lag_is_the_room_there_is_for_fits_in_flight(lag, most, shuffled):
     in_flight = shuffled(0, slots=100)
-    peak(lag=lag, strategy="random", target=1.0).fit(ROWS, LABELS)
+    peak(lag=lag, strategy="random", completion=[Target(1.0)]).fit(ROWS, LABELS)
     assert max(in_flight) == most
 
 
@@ -146,12 +150,11 @@ def test_the_default_lag_depends_on_the_number_of_folds_alone():
     assert lags == {1: 3, 2: 3, 3: 3, 5: 2, 10: 1, 12: 0}
     assert lag_for(svm(n_jobs=16), 5) == 2
     assert lag_for(svm(random_state=None), 5) is None
-    assert lag_for(svm(random_state=None, deterministic=True), 5) == 2
 
 
-def test_a_lag_without_a_deterministic_search_is_refused():
-    with pytest.raises(ValueError, match="lag needs a deterministic search"):
-        svm(random_state=None, lag=2).fit(X, y)
+def test_a_lag_is_kept_without_a_seed_and_none_waits_for_nothing_with_one():
+    assert lag_for(svm(random_state=None, lag=2), 5) == 2
+    assert lag_for(svm(random_state=0, lag=None), 5) is None
 
 
 # --------------------------------------------------------------------------- S7: no idle workers

@@ -586,18 +586,18 @@ def least_deep(cv_results):
         ({"scoring": ["roc_auc", "f1"], "refit": "f1"}, "f1"),
         ({"scoring": ["roc_auc", "f1"], "refit": "roc_auc"}, "roc_auc"),
         ({"scoring": ["roc_auc", "f1"], "refit": False}, "roc_auc"),
-        ({"scoring": ["roc_auc", "f1"], "refit": False, "optimize": "f1"}, "f1"),
+        ({"scoring": ["roc_auc", "f1"], "refit": False, "objective_metric": "f1"}, "f1"),
         ({"scoring": ["roc_auc", "f1"], "refit": least_deep}, "roc_auc"),
-        ({"scoring": ["roc_auc", "f1"], "refit": least_deep, "optimize": "f1"}, "f1"),
-        ({"scoring": ["roc_auc", "f1"], "refit": "f1", "optimize": "roc_auc"}, "roc_auc"),
+        ({"scoring": ["roc_auc", "f1"], "refit": least_deep, "objective_metric": "f1"}, "f1"),
+        ({"scoring": ["roc_auc", "f1"], "refit": "f1", "objective_metric": "roc_auc"}, "roc_auc"),
         ({"scoring": {"z": "f1", "a": "roc_auc"}, "refit": False}, "z"),
         ({"scoring": two_scores, "refit": "f1"}, "f1"),
         ({"scoring": two_scores, "refit": False}, "accuracy"),
-        ({"scoring": two_scores, "refit": False, "optimize": "f1"}, "f1"),
+        ({"scoring": two_scores, "refit": False, "objective_metric": "f1"}, "f1"),
     ],
 )
 def test_the_declared_metric_drives_the_search(options, driver):
-    """S26: ``optimize``, else the name in ``refit``, else the first metric."""
+    """S26: ``objective_metric``, else the name in ``refit``, else the first metric."""
     search = WarpedBayesSearchCV(
         DecisionTreeClassifier(random_state=0), TREES, n_iter=7, cv=2, random_state=0, **options
     ).fit(X2, y2)
@@ -632,9 +632,9 @@ def test_the_metrics_in_use_are_different_ones():
     [
         ({"scoring": ["roc_auc", "f1"], "refit": "roc-auc"}, "refit"),
         ({"scoring": ["roc_auc", "f1"], "refit": True}, "refit"),
-        ({"scoring": ["roc_auc", "f1"], "refit": False, "optimize": "F1"}, "'F1'"),
-        ({"scoring": "f1", "optimize": "roc_auc"}, "optimize must be one of"),
-        ({"optimize": "roc_auc"}, "optimize must be one of"),
+        ({"scoring": ["roc_auc", "f1"], "refit": False, "objective_metric": "F1"}, "'F1'"),
+        ({"scoring": "f1", "objective_metric": "roc_auc"}, "objective_metric must be one of"),
+        ({"objective_metric": "roc_auc"}, "objective_metric must be one of"),
         ({"scoring": ["roc_auc", "f2"], "refit": False}, "'f2'"),
     ],
 )
@@ -648,7 +648,7 @@ def test_a_metric_that_is_misspelt_fails_before_the_first_fit(options, message):
 
 @pytest.mark.parametrize(
     "options",
-    [{"refit": True}, {"refit": "f2"}, {"refit": False, "optimize": "f2"}],
+    [{"refit": True}, {"refit": "f2"}, {"refit": False, "objective_metric": "f2"}],
     ids=["refit=True", "refit misspelt", "optimize misspelt"],
 )
 def test_metrics_that_a_callable_names_are_checked_after_the_first_fit(options):
@@ -661,7 +661,9 @@ def test_metrics_that_a_callable_names_are_checked_after_the_first_fit(options):
 
 def test_a_single_metric_may_be_named_by_optimize():
     """S26: naming the only metric is no mistake."""
-    search = WarpedBayesSearchCV(CountingTree(), TREES, n_iter=3, cv=2, scoring="f1", optimize="f1")
+    search = WarpedBayesSearchCV(
+        CountingTree(), TREES, n_iter=3, cv=2, scoring="f1", objective_metric="f1"
+    )
     n_fits, error = count_fits(search)
     assert error is None
     assert n_fits == 3 * 2 + 1

@@ -123,12 +123,11 @@ def test_the_signature_is_that_of_randomized_search_with_keyword_only_extras():
     assert {extra.kind for extra in extras} == {inspect.Parameter.KEYWORD_ONLY}
     assert {extra.name: extra.default for extra in extras} == {
         "strategy": "bayesian",
-        "optimize": None,
+        "objective_metric": None,
         "initial_points": None,
         "include_default": False,
         "previous_results": None,
         "executor": None,
-        "deterministic": "auto",
         "lag": "auto",
         "racing": False,
         "stopping": None,
@@ -136,9 +135,7 @@ def test_the_signature_is_that_of_randomized_search_with_keyword_only_extras():
         "validation_fraction": 0.1,
         "timeout": None,
         "trial_timeout": None,
-        "target": None,
-        "patience": None,
-        "convergence": False,
+        "completion": (),
         "callbacks": None,
         "plugins": None,
     }
@@ -205,13 +202,13 @@ def test_rows_are_in_the_order_of_suggestion():
 
 
 def test_nothing_is_checked_or_changed_in_the_constructor():
-    wrong = {"n_iter": -1, "strategy": 3, "optimize": 5, "initial_points": "x", "refit": 7}
+    wrong = {"n_iter": -1, "strategy": 3, "objective_metric": 5, "initial_points": "x", "refit": 7}
     search = WarpedBayesSearchCV(None, "no space", **wrong)
     assert search.get_params(deep=False).items() >= wrong.items()
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"n_iter": 0}, {"strategy": 3}, {"optimize": 5}, {"initial_points": {"a": 1}}]
+    "wrong", [{"n_iter": 0}, {"strategy": 3}, {"objective_metric": 5}, {"initial_points": {"a": 1}}]
 )
 def test_arguments_of_a_wrong_type_are_named_before_any_fit(wrong):
     search = peak(**wrong)
@@ -523,7 +520,8 @@ def test_a_strategy_that_may_repeat_configurations_spends_the_whole_budget(cls, 
     assert {params["b"] for params in tried(search)} == {1, 2, 3}
     out, err = capsys.readouterr()
     assert "9 candidates, totalling 18 fits" in out
-    assert err.splitlines()[-1].startswith("[9/9]")
+    assert out.splitlines()[-1].startswith("[9/9]")
+    assert err == ""
 
 
 def test_initial_points_are_tried_first_and_count():
@@ -632,20 +630,20 @@ def test_after_an_interrupt_the_model_of_an_earlier_fit_is_gone():
 # --------------------------------------------------------------------------- telling the user
 
 
-def test_verbose_writes_one_line_for_each_candidate_to_stderr(capsys):
+def test_verbose_prints_one_line_for_each_candidate_on_stdout(capsys):
     search = peak({"a": [0.1, 0.3, 3.0]}, Impatient(), n_iter=3, cv=3, verbose=1)
     Impatient.interrupt_at = 0
     with pytest.warns(FitFailedWarning), pytest.warns(UserWarning, match="non-finite"):
         search.fit(ROWS, LABELS)
     out, err = capsys.readouterr()
-    assert out == "Fitting 3 folds for each of 3 candidates, totalling 9 fits\n"
-    lines = err.splitlines()
+    heading, *lines = out.splitlines()
+    assert (heading, err) == ("Fitting 3 folds for each of 3 candidates, totalling 9 fits", "")
     assert [line[:5] for line in lines] == ["[1/3]", "[2/3]", "[3/3]"]
     assert "score -0.4 " in lines[0]
-    assert "best -0.4 (candidate 0)" in lines[0]
-    assert "best -0.36 (candidate 1)" in lines[1]
+    assert "best -0.4 " in lines[0]
+    assert "best -0.36 " in lines[1]
     assert "score failed" in lines[2]
-    assert "best -0.36 (candidate 1)" in lines[2]
+    assert "best -0.36 " in lines[2]
     assert all("s left" in line for line in lines)
 
 
@@ -653,8 +651,18 @@ def test_progress_counts_to_the_size_of_a_space_that_is_smaller_than_the_budget(
     with pytest.warns(UserWarning, match="space exhausted"):
         peak({"b": Int(1, 3)}, n_iter=12, verbose=1).fit(ROWS, LABELS)
     out, err = capsys.readouterr()
-    assert "3 candidates, totalling 6 fits" in out
-    assert [line[:5] for line in err.splitlines()] == ["[1/3]", "[2/3]", "[3/3]"]
+    heading, *lines = out.splitlines()
+    assert "3 candidates, totalling 6 fits" in heading
+    assert [line[:5] for line in lines] == ["[1/3]", "[2/3]", "[3/3]"]
+    assert err == ""
+
+
+def test_the_name_of_the_score_is_printed(capsys):
+    search = WarpedBayesSearchCV(SVC(), {"C": [1, 2]}, n_iter=1, scoring="f1_macro", verbose=1)
+    search.fit(ROWS, LABELS)
+    assert "] f1_macro " in capsys.readouterr().out
+    search.set_params(scoring=["f1_macro", "accuracy"], refit="accuracy").fit(ROWS, LABELS)
+    assert "] accuracy " in capsys.readouterr().out
 
 
 def test_a_quiet_search_writes_nothing(capsys):

@@ -197,7 +197,7 @@ def test_what_was_saved_is_told(stopped, capsys):
     assert saved.steps == sum(len(t.reports) for t in stopped.study_.trials)
     assert saved.steps + saved.steps_saved == pytest.approx(12 * 3 * 10, abs=1)
     searched(n_iter=4, verbose=1)
-    assert "0 of 4 trials were stopped: 0% of the steps saved" in capsys.readouterr().err
+    assert "0 of 4 trials were stopped: 0% of the steps saved" in capsys.readouterr().out
 
 
 def test_with_nothing_to_stop_scores_and_models_are_those_of_plain_fits():

@@ -1,0 +1,199 @@
+"""Progress of a search: a line on stdout for each trial, and what callbacks receive."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tuneplug.trial import History, Trial, TrialState
+
+__all__ = ["Progress", "ProgressReporter", "check_callbacks"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of a search when a trial has just ended.
+
+    Attributes
+    ----------
+    number : int
+        Number of the trial.
+    params : dict
+        Its configuration.
+    score : float or None
+        Its value, in the search its mean test score; None if it failed.  The value of a stopped
+        trial is a prediction.
+    state : {"complete", "stopped", "failed"}
+    stop_reason : str or None
+        Why the trial was stopped; None if it was not.
+    n_done : int
+        Number of trials that have ended.
+    n_iter : int or None
+        Maximum number of trials; None if only time limits the search.
+    best_number, best_params, best_score : int, dict, float; or None
+        The best completed trial so far.
+    elapsed : float
+        Seconds since the search began.
+    suggesting : float
+        Seconds of those that the strategy has taken.
+    metric : str
+        Name of the score.
+    stop_metric : str or None
+        Name of the reported metric that a stopping rule compared; None if no rule stopped the trial
+        or the metric has no name.
+    """
+
+    number: int
+    params: Mapping[str, Any]
+    score: float | None
+    state: str
+    stop_reason: str | None
+    n_done: int
+    n_iter: int | None
+    best_number: int | None
+    best_params: Mapping[str, Any] | None
+    best_score: float | None
+    elapsed: float
+    suggesting: float
+    metric: str = "score"
+    stop_metric: str | None = None
+
+    @property
+    def left(self) -> float | None:
+        """Estimated seconds until ``n_iter`` trials have ended; None if there is no maximum."""
+        if self.n_iter is None:
+            return None
+        return self.elapsed / self.n_done * (self.n_iter - self.n_done)
+
+    def __str__(self) -> str:
+        best = "none yet" if self.best_score is None else f"{self.best_score:.6g}"
+        left = "" if self.left is None else f", {self.left:.0f} s left"
+        return (
+            f"[{self._count}] {self.metric} {self._result:<12} best {best:<12} "
+            f"{self.elapsed:.0f} s ({self.suggesting:.1f} s suggesting){left}"
+        )
+
+    @property
+    def _count(self) -> str:
+        if self.n_iter is None:
+            return str(self.n_done)
+        return f"{self.n_done:>{len(str(self.n_iter))}}/{self.n_iter}"
+
+    @property
+    def _result(self) -> str:
+        """The score, with ``~`` before a prediction; then why the trial was stopped."""
+        stopped = self.state == TrialState.STOPPED.value
+        result = self.state if self.score is None else f"{'~' * stopped}{self.score:.6g}"
+        if self.stop_reason is None:
+            return result
+        metric = "" if self.stop_metric is None else f"{self.stop_metric}, "
+        return f"{result} ({metric}{self.stop_reason})"
+
+
+class ProgressReporter:
+    """Prints a line and calls the callbacks for each trial that ends.
+
+    Parameters
+    ----------
+    history : History
+        Trials that are in it now count neither as done nor toward ``n_iter``.
+    n_iter : int or None
+        Maximum number of trials; None if only time limits the search.
+    metric : str
+        Name of the score.
+    callbacks : iterable of callable
+        Each is called with a ``Progress``.
+    verbose : int
+        If at least 1, a line is printed for each trial.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        n_iter: int | None,
+        metric: str,
+        callbacks: Iterable[Callable[[Progress], Any]],
+        verbose: int,
+    ) -> None:
+        self._history, self._first = history, len(history)
+        self._n_iter, self._metric = n_iter, metric
+        self._callbacks, self._verbose = tuple(callbacks), verbose
+        self._start, self._suggesting = time.monotonic(), 0.0
+
+    @contextmanager
+    def suggesting(self) -> Iterator[None]:
+        """Context manager: add its duration to the time that the strategy has taken."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self._suggesting += time.monotonic() - start
+
+    def report(self, trial: Trial) -> bool:
+        """Print and call for a trial that ended; return whether a callback ends the search."""
+        progress = self._progress(trial)
+        if self._verbose > 0:
+            print(progress, flush=True)
+        return _call_all(self._callbacks, progress)
+
+    def _progress(self, trial: Trial) -> Progress:
+        best = self._history.best()
+        return Progress(
+            number=trial.number,
+            params=dict(trial.params),
+            score=trial.value,
+            state=trial.state.value,
+            stop_reason=trial.stop_reason,
+            n_done=sum(t.state.ended for t in self._history[self._first :]),
+            n_iter=self._n_iter,
+            best_number=None if best is None else best.number,
+            best_params=None if best is None else dict(best.params),
+            best_score=None if best is None else best.value,
+            elapsed=time.monotonic() - self._start,
+            suggesting=self._suggesting,
+            metric=self._metric,
+            stop_metric=_stop_metric(trial),
+        )
+
+
+def check_callbacks(callbacks: Iterable[Any], hint: str = "") -> None:
+    """Check that all callbacks can be called.
+
+    Raises
+    ------
+    TypeError
+        If one cannot; ``hint`` ends the message.
+    """
+    for callback in callbacks:
+        if not callable(callback):
+            raise TypeError(
+                f"callbacks must be callables that take a Progress, but got {callback!r}{hint}"
+            )
+
+
+def _stop_metric(trial: Trial) -> str | None:
+    """Return the metric that a stopping rule compared; its reason is ``"rule: ..."``."""
+    by_rule = ": " in (trial.stop_reason or "")
+    return trial.metric if by_rule else None
+
+
+def _call_all(callbacks: Iterable[Callable[[Progress], Any]], progress: Progress) -> bool:
+    """Call each callback; return whether one of them returned True.
+
+    A callback that raises causes a warning, and the others are called all the same.
+    """
+    ends = False
+    for callback in callbacks:
+        try:
+            ends |= callback(progress) is True
+        except Exception as error:  # noqa: BLE001  a user's hook must not cost the search
+            warnings.warn(
+                f"the callback {callback!r} failed after trial {progress.number}: {error!r}",
+                UserWarning,
+                stacklevel=2,
+            )
+    return ends

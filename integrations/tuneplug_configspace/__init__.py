@@ -1,4 +1,4 @@
-"""Spaces declared with ConfigSpace, searched by tuneplug; ConfigSpace is not imported."""
+"""ConfigSpace adapter: convert ConfigSpace spaces to tuneplug; does not import ConfigSpace."""
 
 from __future__ import annotations
 

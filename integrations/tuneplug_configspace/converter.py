@@ -1,9 +1,9 @@
-"""ConfigSpace's hyperparameters, and whole spaces of it, in tuneplug's words.
+"""Convert ConfigSpace hyperparameters and spaces to tuneplug parameters and spaces.
 
-Conditions become ``when=``: for each parent, the values of it under which all conditions on it
-hold.  What has no equal (forbidden clauses, unequal weights of choices, a choice of conditions on
-several parents) is refused, not dropped.  What is never active is in no configuration there, nor
-here. Defaults are left out: ``Study.enqueue`` tries them.
+Conditions become ``when=``: for each parent, the values for which all conditions on it hold.
+Features without an equivalent raise an error: forbidden clauses, unequal weights of categories, and
+a disjunction of conditions on several parents.  A parameter that is never active is left out.
+Default values are ignored; pass them to ``Study.enqueue`` to try them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from tuneplug.plugins import ClassConverter, Parameter, unsupported
 
 __all__ = ["ConfigSpaceConverter"]
 
-#: The most values of an integer under conditions on which another parameter may depend.
-MOST_VALUES = 10_000
+#: Maximum number of values of an integer parent of a condition; each value is checked.
+MAX_VALUES = 10_000
 
 When = dict[str, list[Any]]
 
@@ -40,17 +40,17 @@ def _integer(declared: Any, when: When | None = None) -> Parameter:
 def _categorical(declared: Any, when: When | None = None) -> Parameter:
     if declared.weights is not None and len(set(declared.weights)) > 1:
         raise ValueError(
-            f"choices must have equal weights, but got weights={list(declared.weights)!r}: "
+            f"categories must have equal weights, but got weights={list(declared.weights)!r}: "
             "leave weights= out"
         )
     return Categorical(_values(declared), when=when)
 
 
-def _choices(declared: Any, when: When | None = None) -> Parameter:
+def _sequence(declared: Any, when: When | None = None) -> Parameter:
     return Categorical(_values(declared), when=when)
 
 
-def _unconditional(declared: Any, when: When | None = None) -> Any:
+def _unsupported(declared: Any, when: When | None = None) -> Any:
     return unsupported(declared)
 
 
@@ -58,25 +58,25 @@ HYPERPARAMETERS: Mapping[str, Callable[..., Any]] = {
     "UniformFloatHyperparameter": _float,
     "UniformIntegerHyperparameter": _integer,
     "CategoricalHyperparameter": _categorical,
-    "OrdinalHyperparameter": _choices,
-    "Constant": _choices,
-    "NormalFloatHyperparameter": _unconditional,
-    "NormalIntegerHyperparameter": _unconditional,
-    "BetaFloatHyperparameter": _unconditional,
-    "BetaIntegerHyperparameter": _unconditional,
+    "OrdinalHyperparameter": _sequence,
+    "Constant": _sequence,
+    "NormalFloatHyperparameter": _unsupported,
+    "NormalIntegerHyperparameter": _unsupported,
+    "BetaFloatHyperparameter": _unsupported,
+    "BetaIntegerHyperparameter": _unsupported,
 }
 
 
 def _values(declared: Any) -> list[Any]:
-    """Return the values of a hyperparameter that has a few."""
+    """Return all values of a hyperparameter."""
     for name in ("choices", "sequence"):
         if hasattr(declared, name):
             return list(getattr(declared, name))
     if hasattr(declared, "value"):
         return [declared.value]
-    if getattr(declared, "size", MOST_VALUES + 1) > MOST_VALUES:
+    if getattr(declared, "size", MAX_VALUES + 1) > MAX_VALUES:
         raise ValueError(
-            f"conditions must be on parameters of at most {MOST_VALUES} values, but "
+            f"the parent of a condition must have at most {MAX_VALUES} values, but "
             f"{declared.name!r} has {declared.size}"
         )
     return list(range(int(declared.lower), int(declared.upper) + 1))
@@ -86,41 +86,41 @@ def _values(declared: Any) -> list[Any]:
 
 
 def _space(space: Any) -> dict[str, Any]:
-    """Return the mapping that a ``ConfigurationSpace`` stands for."""
+    """Return a ``ConfigurationSpace`` as a mapping of names to parameters."""
     if space.forbidden_clauses:
         raise ValueError(
-            "forbidden clauses have no equal here, but got "
+            "forbidden clauses are not supported, but got "
             f"{[str(clause) for clause in space.forbidden_clauses]}: raise an error from the "
-            "objective for such configurations, which the search learns to avoid"
+            "objective for such configurations, and the search learns to avoid them"
         )
     converted: dict[str, Any] = {}
     for name, declared in space.items():  # parents before their children
         conditions = space.parent_conditions_of[name]
         try:
-            _check_where_inactive(conditions, space)
+            _check_inactive_parents(conditions, space)
             when = _when(conditions)
             if when and not all(parent in converted and values for parent, values in when.items()):
-                continue  # it is never active, and so in no configuration
-            converted[name] = _translated(declared, when)
+                continue  # never active
+            converted[name] = _convert(declared, when)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     return converted
 
 
-def _check_where_inactive(conditions: Any, space: Any) -> None:
-    """Refuse what holds where its parent is inactive: in ConfigSpace, nothing is not any value."""
+def _check_inactive_parents(conditions: Any, space: Any) -> None:
+    """Raise if a condition holds for an inactive parent: in ConfigSpace, ``!=`` does."""
     for condition in conditions:
         for literal in getattr(condition, "dlcs", [condition]):
             name = literal.parent.name
             if type(literal).__name__ == "NotEqualsCondition" and space.parent_conditions_of[name]:
                 raise ValueError(
-                    f"'!=' must be on a parameter that is always active, but got {literal}, which "
-                    f"ConfigSpace takes to hold where {name!r} is inactive too: give an "
-                    "InCondition with the other values"
+                    f"the parent of '!=' must always be active, but got {literal}, which in "
+                    f"ConfigSpace also holds if {name!r} is inactive: use an InCondition with the "
+                    "other values"
                 )
 
 
-def _translated(declared: Any, when: When | None) -> Any:
+def _convert(declared: Any, when: When | None) -> Any:
     for kind in type(declared).__mro__:
         if kind.__name__ in HYPERPARAMETERS:
             return HYPERPARAMETERS[kind.__name__](declared, when)
@@ -128,16 +128,16 @@ def _translated(declared: Any, when: When | None) -> Any:
 
 
 def _when(conditions: Any) -> When | None:
-    """Return the values of each parent under which all conditions hold."""
+    """Return, for each parent, the values for which all conditions on it hold."""
     found: When = {}
     for condition in conditions:
-        for parent, values in _held(condition).items():
+        for parent, values in _values_by_parent(condition).items():
             known = found.get(parent, values)
             found[parent] = [value for value in known if value in values]
     return found or None
 
 
-def _held(condition: Any) -> When:
+def _values_by_parent(condition: Any) -> When:
     parts = getattr(condition, "components", None)
     if parts is not None and type(condition).__name__ == "AndConjunction":
         return _when(parts) or {}
@@ -145,8 +145,8 @@ def _held(condition: Any) -> When:
     parents = {literal.parent.name: literal.parent for literal in literals}
     if len(parents) > 1:
         raise ValueError(
-            f"alternatives must be conditions on one parameter, but got {condition}: declare a "
-            "sub-space for each, as a list of mappings"
+            f"an OrConjunction must have a single parent, but got {condition}: declare one "
+            "sub-space per alternative, as a list of mappings"
         )
     (parent,) = parents.values()
     values = [v for v in _values(parent) if condition.satisfied_by_value({parent.name: v})]
@@ -154,7 +154,7 @@ def _held(condition: Any) -> When:
 
 
 class ConfigSpaceConverter(ClassConverter):
-    """A ``ConfigSpace.ConfigurationSpace``, or single hyperparameters of it.
+    """Convert a ``ConfigSpace.ConfigurationSpace``, or single hyperparameters.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the ConfigSpace adapter offers through tuneplug's hooks."""
+"""Register the ConfigSpace adapter through tuneplug's hooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""tuneplug on Dask: searches run on a cluster's workers, by the executor named "dask".
+"""Dask adapter: the executor named "dask" runs jobs on the workers of a cluster.
 
 Dask is imported when the first job is submitted.
 """

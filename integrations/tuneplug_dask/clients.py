@@ -1,4 +1,4 @@
-"""Which cluster to run on where none was given: the one in scope, else one of this machine."""
+"""Choose a default client: the client in scope, or one of a new local cluster."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from tuneplug.optional import OptionalDependency
 
-__all__ = ["client_in_scope", "kill"]
+__all__ = ["default_client", "kill"]
 
-#: A local cluster forgets a worker that takes longer to come back from its death.
+#: Time after which a local cluster gives up on a dead worker that has not restarted.
 LOST_WORKER_TIMEOUT = "300s"
-#: Variables that Dask's nannies set in this process for those that they start.
-_LEFT_BEHIND = frozenset(
+#: Environment variables that Dask sets in this process for its worker processes.
+_MODIFIED_VARIABLES = frozenset(
     {
         "MALLOC_TRIM_THRESHOLD_",
         "MKL_NUM_THREADS",
@@ -24,17 +24,17 @@ _LEFT_BEHIND = frozenset(
         "PYTHONHASHSEED",
     }
 )
-#: Seconds that processes get to end by themselves before they are killed.
+#: Seconds for worker processes to exit before they are killed.
 KILL_TIMEOUT = 1.0
 
 
-def client_in_scope(opened: ExitStack) -> tuple[Any, Any]:
-    """Return a client, and the local cluster that was started for it, None if none was.
+def default_client(opened: ExitStack) -> tuple[Any, Any]:
+    """Return a client, and the local cluster started for it (None if none was started).
 
     Parameters
     ----------
     opened : ExitStack
-        Gets what has to be undone in the end.
+        Receives the contexts to close in ``shutdown``.
 
     Raises
     ------
@@ -43,11 +43,11 @@ def client_in_scope(opened: ExitStack) -> tuple[Any, Any]:
     """
     with OptionalDependency("Dask", "distributed", "dask").required_by("DaskExecutor"):
         import distributed
-    with suppress(ValueError):  # this is no task of Dask
+    with suppress(ValueError):  # raised outside of a Dask task
         distributed.get_worker()
-        # gives the thread of the task to its jobs, which may have no other
+        # frees the thread of the task for its jobs, which may have no other thread
         return opened.enter_context(distributed.worker_client()), None
-    with suppress(ValueError):  # there is none
+    with suppress(ValueError):  # raised if there is no client in scope
         return distributed.Client.current(), None
     cluster = _local_cluster(opened)
     client = distributed.Client(cluster, set_as_default=False)
@@ -55,19 +55,19 @@ def client_in_scope(opened: ExitStack) -> tuple[Any, Any]:
 
 
 def _local_cluster(opened: ExitStack) -> Any:
-    """Start processes of one thread each on this machine."""
+    """Start a local cluster of single-threaded processes."""
     import dask
     from distributed import LocalCluster
 
-    opened.enter_context(_environment_kept())
+    opened.enter_context(_restore_environment())
     opened.enter_context(
         dask.config.set({"distributed.deploy.lost-worker-timeout": LOST_WORKER_TIMEOUT})
     )
     cluster = LocalCluster(
         processes=True,
         threads_per_worker=1,
-        dashboard_address=":0",  # any port that is free
-        # The driver finds out which job kills its workers, and with fewer of them.
+        dashboard_address=":0",  # any free port
+        # The driver itself retries lost jobs, and needs fewer workers to find a fatal one.
         scheduler_kwargs={"allowed_failures": 0},
         preload=["tuneplug_dask.preload"],
     )
@@ -75,20 +75,20 @@ def _local_cluster(opened: ExitStack) -> Any:
 
 
 @contextmanager
-def _environment_kept() -> Iterator[None]:
-    """Undo what the start of Dask's processes leaves in the environment: one native thread, ..."""
+def _restore_environment() -> Iterator[None]:
+    """Restore the environment variables that Dask changes, such as ``OMP_NUM_THREADS``."""
     before = dict(os.environ)
     try:
         yield
     finally:
-        for name in _LEFT_BEHIND:
+        for name in _MODIFIED_VARIABLES:
             os.environ.pop(name, None)
             if name in before:
                 os.environ[name] = before[name]
 
 
 def kill(cluster: Any) -> None:
-    """End the processes of a local cluster by force, in the place of waiting for their jobs."""
+    """Kill the processes of a local cluster without waiting for their jobs."""
 
     async def close() -> None:
         nannies = cluster.workers.values()

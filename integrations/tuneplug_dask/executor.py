@@ -1,7 +1,7 @@
-"""Dask as an executor.
+"""DaskExecutor: run jobs on a Dask cluster.
 
-What the executor has of Dask is a client: one that was given, the one in scope, or that of a local
-cluster of processes, which it starts when the first job comes and closes in ``shutdown``.
+The executor uses a client: the given one, the one in scope, or that of a local cluster of
+processes.  A local cluster is started by the first job and closed in ``shutdown``.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from typing import Any, ClassVar
 from uuid import uuid4
 from weakref import WeakSet
 
-from tuneplug_dask.clients import client_in_scope, kill
+from tuneplug_dask.clients import default_client, kill
 
 __all__ = ["DaskExecutor"]
 
 
 class DaskExecutor:
-    """Runs jobs on a Dask cluster.
+    """Run jobs on a Dask cluster.
 
     Parameters
     ----------
     client : distributed.Client, optional
-        What to run on; it stays open.  None takes the client in scope: that of the task that this
-        runs in, or the latest that was made.  Where there is none, a local cluster of processes is
-        started, one for each core, and closed in ``shutdown``.
+        Client to use; it stays open.  If None, the client in scope: that of the Dask task in
+        which the executor is used, or the current client.  If there is no client in scope, a local
+        cluster of one process per core is started, and closed in ``shutdown``.
 
     Raises
     ------
     MissingDependencyError
-        If there is no ``distributed``, when the first job is submitted.
+        If ``distributed`` is not installed; raised when the first job is submitted.
 
     Notes
     -----
-    Dask cannot end a job that runs: what is cancelled while it runs keeps its worker until it ends,
-    except on a cluster that was started here, whose processes are killed.
+    Dask cannot stop a running job: a job that is cancelled while it runs occupies its worker until
+    it ends.  The processes of a local cluster started by the executor are killed instead.
 
     Examples
     --------
@@ -52,27 +52,27 @@ class DaskExecutor:
 
     def __init__(self, client: Any = None) -> None:
         self._given = client
-        self._cluster: Any = None  # one that was started here
+        self._cluster: Any = None  # the local cluster started by this executor
         self._opened = ExitStack()
         self._futures: WeakSet[Any] = WeakSet()
         self._scattered: WeakSet[_Scattered] = WeakSet()
 
     @classmethod
-    def from_framework(cls, obj: Any) -> DaskExecutor | None:
-        """Return an executor on a client, on a client's executor, or on joblib's Dask backend.
+    def from_framework(cls, given: Any) -> DaskExecutor | None:
+        """Return an executor for a client, a client's executor, or joblib's Dask backend.
 
-        Returns None for any other object.
+        Returns None for other objects.
         """
         distributed = sys.modules.get("distributed")
         if distributed is None:
             return None
-        if type(obj).__name__ == "DaskDistributedBackend":  # of joblib
-            obj = obj.client
-        if isinstance(obj, distributed.Client):
-            return cls(obj)
-        if isinstance(obj, distributed.cfexecutor.ClientExecutor):
-            executor = cls(obj._client)  # there is no public name for it
-            executor.__dict__["_pool"] = obj  # with its options
+        if type(given).__name__ == "DaskDistributedBackend":  # joblib's backend
+            given = given.client
+        if isinstance(given, distributed.Client):
+            return cls(given)
+        if isinstance(given, distributed.cfexecutor.ClientExecutor):
+            executor = cls(given._client)  # has no public name
+            executor.__dict__["_pool"] = given  # keeps its options
             return executor
         return None
 
@@ -82,75 +82,81 @@ class DaskExecutor:
     def _client(self) -> Any:
         client = self._given
         if client is None:
-            client, self._cluster = client_in_scope(self._opened)
+            client, self._cluster = default_client(self._opened)
         if client.asynchronous:
-            raise TypeError("the client must be a synchronous one, but its asynchronous is True")
+            raise TypeError(
+                "client must be synchronous, but has asynchronous=True: use a "
+                "Client(asynchronous=False)"
+            )
         return client
 
     @cached_property
     def _pool(self) -> Any:
-        """Dask's own executor, whose futures are those of concurrent.futures."""
+        """Dask's own executor; its futures are ``concurrent.futures`` futures."""
         return self._client.get_executor()
 
     @property
     def n_workers(self) -> int:
-        """Threads of all workers there are now, and at least 1."""
+        """Number of threads of all current workers; at least 1."""
         threads: int = sum(self._client.nthreads().values())
         return max(1, threads)
 
     # ------------------------------------------------------------------ jobs
 
     def put(self, value: Any) -> _Scattered:
-        """Send a value to every worker; what is returned stands for it in ``submit``.
+        """Scatter a value to all workers, and return a reference to pass to ``submit``.
 
-        Workers that come later fetch it from others; where all that had it died, it is sent again.
+        Workers that join later fetch the value from other workers.  If all workers that held the
+        value have died, it is scattered again.
         """
         scattered = _Scattered(value)
         self._scattered.add(scattered)
         return scattered
 
     def submit(self, fn: Any, /, *args: Any) -> Any:
-        """Return the future of a call.
+        """Submit a call and return its future.
 
         Raises
         ------
         BrokenExecutor
-            If the client was closed.
+            If the client is closed.
         """
         if self._client.status in ("closing", "closed"):
-            raise BrokenExecutor("the client of Dask was closed")
-        sent = [arg.on(self._client) for arg in args if isinstance(arg, _Scattered)]
-        call = _Call(fn, tuple(_Here if isinstance(arg, _Scattered) else arg for arg in args))
-        # With a key of its own no call is taken for another one that is the same.
+            raise BrokenExecutor("the Dask client was closed")
+        scattered = [arg.future(self._client) for arg in args if isinstance(arg, _Scattered)]
+        call = _Call(
+            fn, tuple(_Placeholder if isinstance(arg, _Scattered) else arg for arg in args)
+        )
+        # Without a unique key, Dask would run equal calls only once.
         key = f"{getattr(fn, '__name__', 'job')}-{uuid4().hex}"
-        future = self._pool.submit(call, *sent, key=key)
+        future = self._pool.submit(call, *scattered, key=key)
         self._futures.add(future)
-        future.add_done_callback(self._forget_if_lost)
+        future.add_done_callback(self._reset_scattered_if_lost)
         return future
 
-    def _forget_if_lost(self, future: Any) -> None:
-        """Scatter again after a job that was lost: a dead worker may have taken values along."""
+    def _reset_scattered_if_lost(self, future: Any) -> None:
+        """Scatter values again after a failed job: a dead worker may have held the only copies."""
         if future.cancelled() or future.exception() is not None:
             for scattered in list(self._scattered):
-                scattered.forget()
+                scattered.reset()
 
-    # ------------------------------------------------------------------ the end
+    # ------------------------------------------------------------------ shutdown
 
     def terminate(self) -> None:
-        """Kill the processes of a cluster that was started here, whatever they are doing."""
+        """Kill the processes of a local cluster started by this executor, with running jobs."""
         if self._cluster is not None:
             self._cancel()
             kill(self._cluster)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Close a cluster that was started here.
+        """Close a local cluster started by this executor.
 
         Parameters
         ----------
         wait : bool, default True
-            Whether to wait for jobs in flight.  A cluster that was started here ends with them.
+            Whether to wait for pending jobs.  If False, closing a local cluster ends them.
         cancel_futures : bool, default False
-            Whether to call off what has not begun.
+            Whether to cancel jobs that have not started.
         """
         if cancel_futures:
             self._cancel()
@@ -167,36 +173,36 @@ class DaskExecutor:
             future.cancel()
 
 
-class _Here:
-    """Stands where a scattered value belongs among the arguments of a call."""
+class _Placeholder:
+    """Marks the position of a scattered value among the arguments of a call."""
 
 
 @dataclass(frozen=True)
 class _Call:
-    """A call into whose arguments Dask does not look."""
+    """A call whose arguments Dask does not inspect."""
 
     fn: Any
     args: tuple[Any, ...]
 
     def __call__(self, *values: Any) -> Any:
-        rest = iter(values)
-        return self.fn(*(next(rest) if arg is _Here else arg for arg in self.args))
+        scattered = iter(values)
+        return self.fn(*(next(scattered) if arg is _Placeholder else arg for arg in self.args))
 
 
 class _Scattered:
-    """A value that the workers have, and its copy here, as they may lose it."""
+    """A scattered value, with a local copy in case all workers that hold it die."""
 
     def __init__(self, value: Any) -> None:
         self._value, self._future = value, None
 
-    def on(self, client: Any) -> Any:
-        """Return the future that stands for the value."""
+    def future(self, client: Any) -> Any:
+        """Return the future of the scattered value; scatter it if necessary."""
         if self._future is None:
-            # A cluster that grows with its load starts workers for jobs, and not for data.
+            # An adaptive cluster starts workers for jobs but not for data.
             client.submit(int, pure=False).result()
             (self._future,) = client.scatter([self._value], broadcast=True, hash=False)
         return self._future
 
-    def forget(self) -> None:
-        """Have it sent again when it is needed next."""
+    def reset(self) -> None:
+        """Scatter the value again at the next use."""
         self._future = None

@@ -1,4 +1,4 @@
-"""What the workers of a cluster of our own load before anything else."""
+"""Preload module for the workers of a local cluster started by ``DaskExecutor``."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ __all__ = ["dask_setup"]
 
 
 def dask_setup(worker: Any) -> None:
-    """Leave Ctrl-C, which a terminal sends to every process, to the search."""
+    """Ignore SIGINT: a terminal sends it to every process, and the search handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,6 +1,6 @@
-"""tuneplug for MLflow: a run for each study, and below it one for each of its trials.
+"""MLflow adapter: one run per study, with one nested run per trial.
 
-Names are loaded when they are first used; MLflow is imported when an observer is made.
+Names are loaded on first use.  MLflow is imported when an observer is created.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from tuneplug.optional import lazy_attributes
 if TYPE_CHECKING:
     from tuneplug_mlflow.observer import MLflowObserver, log_study
 
-_HOME = {"MLflowObserver": "observer", "log_study": "observer"}
+_MODULE_OF = {"MLflowObserver": "observer", "log_study": "observer"}
 
 __all__ = ["MLflowObserver", "log_study"]
 
-__getattr__, __dir__ = lazy_attributes(__name__, _HOME)
+__getattr__, __dir__ = lazy_attributes(__name__, _MODULE_OF)

@@ -1,4 +1,4 @@
-"""tuneplug on Ray: searches run as its tasks, by the executor named "ray".
+"""Ray adapter: the executor named "ray" runs jobs as Ray tasks.
 
 Ray is imported when the first job is submitted.
 """

@@ -1,4 +1,4 @@
-"""Ray as an executor: each job is a task of Ray's."""
+"""RayExecutor: run each job as a Ray task."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ __all__ = ["RayExecutor"]
 
 
 class RayExecutor:
-    """Runs jobs on Ray.
+    """Run jobs on Ray.
 
-    It runs on the Ray that this process is connected to.  Where there is none, ``ray.init()``
-    connects to the cluster that ``RAY_ADDRESS`` names, to one that runs on this machine, or starts
-    one, when the first job is submitted; ``shutdown`` undoes that.
+    Uses the Ray cluster that this process is connected to.  If the process is not connected, the
+    first job calls ``ray.init()``.  That connects to the cluster of ``RAY_ADDRESS`` or to a cluster
+    running on this machine, or starts one.  ``shutdown`` undoes this.
 
     Parameters
     ----------
     **options
-        Of ``ray.remote``, for each job: ``num_cpus`` (default 1), which is also the number of
-        native threads that a fit may have, ``num_gpus``, ``resources``, ``memory``,
-        ``runtime_env``, ...  ``max_retries`` is 0 by default: a job that was lost is run again by
-        the search, which finds out the one that kills its workers.
+        Options of ``ray.remote`` for each job, such as ``num_cpus`` (default 1), ``num_gpus``,
+        ``resources``, ``memory`` and ``runtime_env``.  ``num_cpus`` is also the number of native
+        threads per job.  ``max_retries`` is 0 by default, since the search itself retries lost jobs
+        and detects jobs that kill their workers.
 
     Raises
     ------
     MissingDependencyError
-        If Ray is not installed, when the first job is submitted.
+        If Ray is not installed; raised when the first job is submitted.
 
     Examples
     --------
     >>> from tuneplug_ray import RayExecutor
-    >>> executor = RayExecutor(num_cpus=4)  # four native threads for each fit
+    >>> executor = RayExecutor(num_cpus=4)  # four native threads per fit
     >>> search = WarpedBayesSearchCV(model, space, executor=executor)  # doctest: +SKIP
     """
 
@@ -45,16 +45,16 @@ class RayExecutor:
 
     def __init__(self, **options: Any) -> None:
         self._options = {"num_cpus": 1, "max_retries": 0, **options}
-        self._begun = False  # whether Ray runs for this executor
+        self._initialized = False  # whether this executor called ray.init()
         self._futures: set[_Future] = set()
 
     @classmethod
-    def from_framework(cls, obj: Any) -> RayExecutor | None:
-        """Return an executor with the options of joblib's Ray backend, None for other objects."""
+    def from_framework(cls, given: Any) -> RayExecutor | None:
+        """Return an executor with the options of joblib's Ray backend; None for other objects."""
         backends = sys.modules.get("ray.util.joblib.ray_backend")
-        if backends is None or not isinstance(obj, backends.RayBackend):
+        if backends is None or not isinstance(given, backends.RayBackend):
             return None
-        return cls(**(obj.ray_remote_args or {}))
+        return cls(**(given.ray_remote_args or {}))
 
     @cached_property
     def _ray(self) -> Any:
@@ -62,7 +62,7 @@ class RayExecutor:
             import ray
         if not ray.is_initialized():
             ray.init(include_dashboard=False, logging_level=logging.ERROR)
-            self._begun = True
+            self._initialized = True
         return ray
 
     @cached_property
@@ -71,29 +71,29 @@ class RayExecutor:
 
     @property
     def n_workers(self) -> int:
-        """Jobs that the cluster has the resources for now, and at least 1."""
-        there_is = self._ray.cluster_resources()
-        asked = {
+        """Number of jobs that the current resources of the cluster allow; at least 1."""
+        available = self._ray.cluster_resources()
+        required = {
             "CPU": self._options["num_cpus"],
             "GPU": self._options.get("num_gpus"),
             **(self._options.get("resources") or {}),
         }
-        room = [there_is.get(name, 0) // needed for name, needed in asked.items() if needed]
-        return max(1, int(min(room, default=there_is.get("CPU", 1))))
+        n_jobs = [available.get(name, 0) // amount for name, amount in required.items() if amount]
+        return max(1, int(min(n_jobs, default=available.get("CPU", 1))))
 
     @property
     def n_threads(self) -> int:
-        """Native threads of a job: its cores, whichever job its process has had before."""
+        """Number of native threads of a job: its ``num_cpus``, rounded down, at least 1."""
         return max(1, int(self._options["num_cpus"]))
 
     # ------------------------------------------------------------------ jobs
 
     def put(self, value: Any) -> Any:
-        """Put a value into Ray's object store, from which each machine fetches it once."""
+        """Put a value into Ray's object store; each machine fetches it once."""
         return self._ray.put(value)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> _Future:
-        """Return the future of a call.
+        """Submit a call and return its future.
 
         Raises
         ------
@@ -108,32 +108,32 @@ class RayExecutor:
         future.add_done_callback(lambda _: self._futures.discard(future))
         return future
 
-    # ------------------------------------------------------------------ the end
+    # ------------------------------------------------------------------ shutdown
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End a Ray that was begun here.
+        """Shut down Ray if this executor initialized it.
 
         Parameters
         ----------
         wait : bool, default True
-            Whether to wait for jobs in flight.
+            Whether to wait for pending jobs.
         cancel_futures : bool, default False
-            Whether to call off jobs in flight, those that run as well.
+            Whether to cancel pending jobs, including running ones.
         """
         for future in list(self._futures):
             if cancel_futures:
                 future.cancel()
             if wait:
                 future.exception()
-        if self._begun:
+        if self._initialized:
             self._ray.shutdown()
-        self._begun = False
+        self._initialized = False
         for name in ("_ray", "_call"):
             self.__dict__.pop(name, None)
 
 
 class _Future:
-    """A future of concurrent.futures whose ``cancel`` ends the job in Ray as well."""
+    """A ``concurrent.futures`` future whose ``cancel`` also cancels the Ray task."""
 
     def __init__(self, ray: Any, ref: Any) -> None:
         self._ray, self._ref, self._future = ray, ref, ref.future()
@@ -141,11 +141,11 @@ class _Future:
         self.result, self.exception = self._future.result, self._future.exception
 
     def cancel(self) -> None:
-        """Call off the job; the worker that runs it is killed, and Ray starts another."""
+        """Cancel the task.  If it is running, its worker is killed, and Ray starts a new one."""
         if not self._future.done():
             self._ray.cancel(self._ref, force=True)
 
 
 def _call(fn: Callable[..., Any], *args: Any) -> Any:
-    """Make a call; Ray has put values in the place of references."""
+    """Call ``fn``; Ray has replaced object references by their values."""
     return fn(*args)

@@ -1,4 +1,4 @@
-"""What tuneplug finds here through its entry point."""
+"""Register the Ray executor through tuneplug's hooks."""
 
 from __future__ import annotations
 

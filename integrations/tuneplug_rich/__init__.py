@@ -1,6 +1,6 @@
-"""tuneplug for rich: a bar in the terminal or notebook for each study that runs.
+"""rich adapter: a progress bar in the terminal or notebook for each running study.
 
-Names are loaded when they are first used; rich is imported when a bar is made.
+Names are loaded on first use.  rich is imported when a bar is created.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from tuneplug.optional import lazy_attributes
 if TYPE_CHECKING:
     from tuneplug_rich.progress import ProgressBar
 
-_HOME = {"ProgressBar": "progress"}
+_MODULE_OF = {"ProgressBar": "progress"}
 
 __all__ = ["ProgressBar"]
 
-__getattr__, __dir__ = lazy_attributes(__name__, _HOME)
+__getattr__, __dir__ = lazy_attributes(__name__, _MODULE_OF)

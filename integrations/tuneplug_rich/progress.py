@@ -1,4 +1,4 @@
-"""ProgressBar: shows studies while they run."""
+"""ProgressBar: show running studies."""
 
 from __future__ import annotations
 
@@ -19,18 +19,17 @@ __all__ = ["ProgressBar"]
 
 @final
 class ProgressBar:
-    """Shows how far a study has come: a bar, the best value, trials by state, and times.
+    """Show the progress of a study: a bar, the best value, trials per state, and times.
 
-    Register it with the plugins of a study or a search.  In a terminal, or a notebook with
-    ipywidgets, a bar is redrawn while ``optimize`` or a search runs; what is printed meanwhile
-    appears above it.  Elsewhere, such as in a log, there is a line for each new best and one at the
-    end.  Where trials are asked for one by one, nothing says which is the last, and there are the
-    lines of new bests alone.
+    Register it with the plugins of a study or a search.  In a terminal, or in a notebook with
+    ipywidgets, a live bar is shown while ``optimize`` or a search runs, and prints appear above it.
+    Otherwise, as in a log, one line is printed per new best trial and one at the end.  With ``ask``
+    and ``tell`` the last trial is not known, so only the lines of new best trials are printed.
 
     Parameters
     ----------
     console : rich.console.Console or None, default None
-        Where to show it; None is stderr.
+        Console to write to.  If None, stderr.
 
     Raises
     ------
@@ -54,12 +53,12 @@ class ProgressBar:
     """
 
     def __init__(self, *, console: Console | None = None) -> None:
-        displays = _displays_module()
-        self._console: Console = displays.Console(stderr=True) if console is None else console
-        self._bars = displays.Bars(self._console)
-        self._lines = displays.Lines(self._console)
-        self._can_redraw = displays.can_redraw
-        self._started: dict[Study, float] = {}  # those shown in lines, while they run
+        renderers = _renderers_module()
+        self._console: Console = renderers.Console(stderr=True) if console is None else console
+        self._bars = renderers.BarRenderer(self._console)
+        self._lines = renderers.LineRenderer(self._console)
+        self._can_redraw = renderers.can_redraw
+        self._started: dict[Study, float] = {}  # start times of studies rendered as lines
 
     def __repr__(self) -> str:
         return "ProgressBar()"
@@ -68,30 +67,30 @@ class ProgressBar:
 
     @hookimpl
     def tuneplug_study_started(self, study: Study) -> None:
-        """Show a study."""
+        """Start the bar of the study."""
         if not self._can_redraw(self._console):
             self._started[study] = time.monotonic()
             return
-        with self._given_back():
+        with self._stop_on_error():
             self._bars.start(study)
 
     @hookimpl
     def tuneplug_trial_asked(self, study: Study) -> None:
-        """Show that one more trial is running."""
-        with self._given_back():
+        """Update the number of running trials."""
+        with self._stop_on_error():
             self._bars.update(study)
 
     @hookimpl
     def tuneplug_trial_finished(self, study: Study, trial: Trial) -> None:
-        """Show what came of a trial."""
-        with self._given_back():
+        """Update the bar, or print a line if the trial is the new best."""
+        with self._stop_on_error():
             if not self._bars.update(study) and study.history.best() is trial:
-                self._lines.best(study)
+                self._lines.new_best(study)
 
     @hookimpl
     def tuneplug_study_finished(self, study: Study, error: BaseException | None) -> None:
-        """End what is shown."""
-        with self._given_back():
+        """End the bar, or print the last line."""
+        with self._stop_on_error():
             if study in self._started:
                 seconds = time.monotonic() - self._started.pop(study)
                 self._lines.end(study, seconds, error)
@@ -99,8 +98,8 @@ class ProgressBar:
                 self._bars.end(study, error)
 
     @contextmanager
-    def _given_back(self) -> Iterator[None]:
-        """Leave no bar behind where an event fails: nobody would end it."""
+    def _stop_on_error(self) -> Iterator[None]:
+        """Context manager: stop all bars if an event raises, as the observer is then detached."""
         try:
             yield
         except BaseException:
@@ -108,8 +107,8 @@ class ProgressBar:
             raise
 
 
-def _displays_module() -> Any:
-    """Import what needs rich.  Raises MissingDependencyError if it is not installed."""
+def _renderers_module() -> Any:
+    """Import the module that needs rich; MissingDependencyError if it is not installed."""
     with OptionalDependency("rich", "rich", "rich").required_by("ProgressBar"):
-        from tuneplug_rich import displays
-    return displays
+        from tuneplug_rich import renderers
+    return renderers

@@ -1,4 +1,4 @@
-"""How far a study has come, in a few words; no rich here."""
+"""Summarize the progress of a study as text; does not import rich."""
 
 from __future__ import annotations
 
@@ -8,54 +8,68 @@ from datetime import timedelta
 
 from tuneplug import Study, TrialState
 
-__all__ = ["Summary", "as_time", "left"]
+__all__ = ["Summary", "eta", "format_duration"]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """How far a study has come.
+    """Progress of a study.
 
     Attributes
     ----------
-    done, planned : int, int or None
-        Trials that have ended, and in all, if that is known.
+    n_ended : int
+        Number of trials that have ended.
+    n_planned : int or None
+        Number of planned trials; None if unknown.
     best : str
-        The best value and whose it is; empty before a trial is complete.
+        The best value and its trial; empty if no trial is complete.
     states : str
-        How many trials are in each state that any is in.
+        Number of trials per state, without states that no trial has.
     """
 
-    done: int
-    planned: int | None
+    n_ended: int
+    n_planned: int | None
     best: str
     states: str
 
     @classmethod
     def of(cls, study: Study) -> Summary:
-        """Return how far a study has come by now."""
+        """Return the current progress of a study."""
         counts = Counter(trial.state for trial in study.history)
-        best, planned = study.history.best(), study.n_trials
-        more = planned is not None and counts.total() > planned  # as with a timeout alone
+        best, n_planned = study.history.best(), study.n_trials
+        # A study that ran before may exceed its number of trials, e.g. with a timeout only.
+        exceeded = n_planned is not None and counts.total() > n_planned
         return cls(
-            done=counts.total() - counts[TrialState.RUNNING],
-            planned=None if more else planned,
+            n_ended=counts.total() - counts[TrialState.RUNNING],
+            n_planned=None if exceeded else n_planned,
             best="" if best is None else f"best {best.value:.6g} (trial {best.number})",
             states=", ".join(f"{counts[s]} {s.value}" for s in TrialState if counts[s]),
         )
 
     def __str__(self) -> str:
-        of = "" if self.planned is None else f"/{self.planned}"
-        return "  ".join(part for part in (f"{self.done}{of}", self.best, self.states) if part)
+        return "  ".join(part for part in (self.count, self.best, self.states) if part)
+
+    @property
+    def count(self) -> str:
+        """Number of ended trials, of the planned ones if known, as in ``7/12``."""
+        return f"{self.n_ended}" if self.n_planned is None else f"{self.n_ended}/{self.n_planned}"
 
 
-def left(remaining: float, pace: float | None, waited: float) -> float | None:
-    """Return the seconds left for trials that remain, None if that is not known.
+def eta(n_remaining: float, pace: float | None, since_update: float) -> float | None:
+    """Return the estimated remaining time in seconds; None if ``pace`` is unknown.
 
-    ``pace`` is seconds for each trial, as of the latest that ended, ``waited`` seconds ago.
+    Parameters
+    ----------
+    n_remaining : float
+        Number of remaining trials.
+    pace : float or None
+        Mean seconds per trial when the last trial ended.
+    since_update : float
+        Seconds since the last trial ended.
     """
-    return None if pace is None else max(0.0, pace * remaining - waited)
+    return None if pace is None else max(0.0, pace * n_remaining - since_update)
 
 
-def as_time(seconds: float | None) -> str:
-    """Return seconds as hours, minutes and seconds."""
+def format_duration(seconds: float | None) -> str:
+    """Return seconds as ``h:mm:ss``; ``-:--:--`` if None."""
     return "-:--:--" if seconds is None else str(timedelta(seconds=round(seconds)))

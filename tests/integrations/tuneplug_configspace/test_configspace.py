@@ -1,4 +1,4 @@
-"""Spaces of ConfigSpace mean here what they mean there."""
+"""Test the conversion of ConfigSpace spaces."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tuneplug_sklearn import WarpedBayesSearchCV
 
 
 def conditional():
-    """Return a space with a condition of each kind."""
+    """Return a space with every type of condition."""
     space = ConfigurationSpace({"n": (1, 10), "kind": ["a", "b", "c"]})
     space.add(
         ConfigSpace.OrdinalHyperparameter("size", ["s", "m", "l"]),
@@ -65,7 +65,7 @@ def conditional():
     ],
     ids=repr,
 )
-def test_a_range_keeps_its_ends_and_its_scale(declared, expected):
+def test_a_range_keeps_its_ends_and_scale(declared, expected):
     assert Plugins().convert_space({"x": declared})["x"] == expected
 
 
@@ -79,22 +79,22 @@ def test_a_range_keeps_its_ends_and_its_scale(declared, expected):
     ],
     ids=repr,
 )
-def test_choices_keep_their_order_and_types(declared, values):
+def test_categories_keep_their_order_and_types(declared, values):
     parameter = Plugins().convert_space({"x": declared})["x"]
     assert isinstance(parameter, Categorical)
     assert parameter.values == values
     assert [type(v) for v in parameter.values] == [type(v) for v in values]
 
 
-def test_every_configuration_of_the_converted_space_is_one_of_the_space_and_the_other_way_round():
-    theirs = conditional()
-    ours = SearchSpace(Plugins().convert_space(theirs))
-    for configuration in ours.sample(300, np.random.default_rng(0)):
-        Configuration(theirs, values=configuration).check_valid_configuration()
-    theirs.seed(0)
-    for configuration in theirs.sample_configuration(300):
-        configuration = dict(configuration)
-        assert ours.canonical(configuration) == configuration
+def test_both_spaces_have_the_same_configurations():
+    configuration_space = conditional()
+    search_space = SearchSpace(Plugins().convert_space(configuration_space))
+    for params in search_space.sample(300, np.random.default_rng(0)):
+        Configuration(configuration_space, values=params).check_valid_configuration()
+    configuration_space.seed(0)
+    for configuration in configuration_space.sample_configuration(300):
+        params = dict(configuration)
+        assert search_space.canonical(params) == params
 
 
 @pytest.mark.parametrize(
@@ -112,36 +112,36 @@ def test_a_condition_becomes_when(condition, when):
     assert Plugins().convert_space(conditional())[condition].when == when
 
 
-def test_what_is_never_active_is_in_no_configuration():
-    theirs = ConfigurationSpace({"k": ["a", "b"], "n": (1, 3), "x": (0.0, 1.0), "y": (0.0, 1.0)})
-    never = [EqualsCondition(theirs["x"], theirs["k"], choice) for choice in "ab"]
+def test_a_parameter_that_is_never_active_is_left_out():
+    space = ConfigurationSpace({"k": ["a", "b"], "n": (1, 3), "x": (0.0, 1.0), "y": (0.0, 1.0)})
+    never = [EqualsCondition(space["x"], space["k"], category) for category in "ab"]
     below = [
-        LessThanCondition(theirs["y"], theirs["n"], 2),
-        EqualsCondition(theirs["n"], theirs["k"], "a"),
+        LessThanCondition(space["y"], space["n"], 2),
+        EqualsCondition(space["n"], space["k"], "a"),
     ]
-    theirs.add(AndConjunction(*never), *below)
-    assert set(Plugins().convert_space(theirs)) == {"k", "n", "y"}
-    theirs = ConfigurationSpace({"n": (1, 3), "x": (1, 5), "y": (0.0, 1.0)})
-    theirs.add(LessThanCondition(theirs["x"], theirs["n"], 1))
-    theirs.add(LessThanCondition(theirs["y"], theirs["x"], 3))
-    assert set(Plugins().convert_space(theirs)) == {"n"}
-    assert {tuple(configuration) for configuration in theirs.sample_configuration(20)} == {("n",)}
+    space.add(AndConjunction(*never), *below)
+    assert set(Plugins().convert_space(space)) == {"k", "n", "y"}
+    space = ConfigurationSpace({"n": (1, 3), "x": (1, 5), "y": (0.0, 1.0)})
+    space.add(LessThanCondition(space["x"], space["n"], 1))
+    space.add(LessThanCondition(space["y"], space["x"], 3))
+    assert set(Plugins().convert_space(space)) == {"n"}
+    assert {tuple(configuration) for configuration in space.sample_configuration(20)} == {("n",)}
 
 
-def forbidding():
+def space_with_forbidden_clause():
     space = ConfigurationSpace({"kind": ["a", "b"]})
     space.add(ForbiddenEqualsClause(space["kind"], "b"))
     return space
 
 
-def depending_on_either():
+def space_with_two_alternative_parents():
     space = ConfigurationSpace({"k": ["a", "b"], "l": ["a", "b"], "x": (0.0, 1.0)})
     conditions = [EqualsCondition(space["x"], space[parent], "a") for parent in "kl"]
     space.add(OrConjunction(*conditions))
     return space
 
 
-def unequal_to_what_may_be_inactive():
+def space_with_inactive_parent_of_not_equals():
     space = ConfigurationSpace({"k": ["a", "b"], "n": (1, 3), "x": (0.0, 1.0)})
     space.add(EqualsCondition(space["n"], space["k"], "a"))
     space.add(NotEqualsCondition(space["x"], space["n"], 2))
@@ -149,7 +149,7 @@ def unequal_to_what_may_be_inactive():
     return space
 
 
-def depending_on_a_float():
+def space_with_float_parent():
     space = ConfigurationSpace({"x": (0.0, 1.0), "y": (0.0, 1.0)})
     space.add(GreaterThanCondition(space["y"], space["x"], 0.5))
     return space
@@ -158,43 +158,43 @@ def depending_on_a_float():
 @pytest.mark.parametrize(
     ("space", "message"),
     [
-        (forbidding(), r"forbidden clauses have no equal here, but got .*kind == .b."),
-        (depending_on_either(), r"x: alternatives must be conditions on one parameter"),
         (
-            unequal_to_what_may_be_inactive(),
-            r"x: '!=' must be on a parameter that is always active, .*where 'n' is inactive",
+            space_with_forbidden_clause(),
+            r"forbidden clauses are not supported, but got .*kind == .b.",
         ),
-        (depending_on_a_float(), r"y: conditions must be on parameters of at most 10000 values"),
+        (space_with_two_alternative_parents(), r"x: an OrConjunction must have a single parent"),
+        (
+            space_with_inactive_parent_of_not_equals(),
+            r"x: the parent of '!=' must always be active, .*if 'n' is inactive",
+        ),
+        (space_with_float_parent(), r"y: the parent of a condition must have at most 10000 values"),
         (
             {"x": ConfigSpace.Float("x", (0, 1), distribution=ConfigSpace.Normal(0, 1))},
             "x: .*no eq",
         ),
         (
             {"x": ConfigSpace.CategoricalHyperparameter("x", [1, 2], weights=[1, 3])},
-            r"x: choices must have equal weights, but got weights=\[1, 3\]",
+            r"x: categories must have equal weights, but got weights=\[1, 3\]",
         ),
     ],
     ids=["forbidden", "either", "unequal", "float", "normal", "weights"],
 )
-def test_what_has_no_equal_is_refused(space, message):
+def test_unsupported_features_are_errors(space, message):
     with pytest.raises(SpaceError, match=message):
         Study(space)
 
 
-def test_a_search_takes_a_configuration_space_and_a_list_of_them():
+def test_a_search_accepts_a_configuration_space_and_a_list_of_them():
     X, y = load_iris(return_X_y=True)
     rbf = ConfigurationSpace({"C": ConfigSpace.Float("C", (0.01, 100.0), log=True)})
     poly = ConfigurationSpace({"kernel": ConfigSpace.Constant("kernel", "poly"), "degree": (2, 4)})
     for space in (rbf, [rbf, poly]):
         search = WarpedBayesSearchCV(SVC(), space, n_iter=4, cv=2, random_state=0).fit(X, y)
         assert search.best_score_ > 0.9
-    assert {configuration.get("kernel") for configuration in search.cv_results_["params"]} == {
-        None,
-        "poly",
-    }
+    assert {params.get("kernel") for params in search.cv_results_["params"]} == {None, "poly"}
 
 
-def test_an_object_of_another_class_of_that_name_is_not_converted():
+def test_another_class_of_the_same_name_is_not_converted():
     class ConfigurationSpace:
         pass
 

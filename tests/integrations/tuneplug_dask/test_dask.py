@@ -1,4 +1,4 @@
-"""Dask alone: which client is taken, what of its own is started and ended, and what it adopts."""
+"""Test ``DaskExecutor``: choice of client, local cluster, adopted objects and jobs."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from tuneplug_sklearn import WarpedBayesSearchCV
 
 distributed = pytest.importorskip("distributed")
 X, y = load_iris(return_X_y=True)
-SECONDS = 60  # nothing here waits so long unless it is wrong
+SECONDS = 60  # timeout; only a failing test waits this long
 SPACE = {"max_depth": [1, 2, 3, 4], "min_samples_leaf": [1, 5, 9]}
 
 
 @pytest.fixture
 def client():
-    """A client of two threads in this process, which is not the one in scope."""
+    """A client with two threads in this process; it is not the client in scope."""
     with (
         distributed.LocalCluster(
             1, threads_per_worker=2, processes=False, dashboard_address=":0"
@@ -46,7 +46,7 @@ def tree(**options):
     return WarpedBayesSearchCV(DecisionTreeClassifier(random_state=0), SPACE, **options)
 
 
-def configurations(search):
+def tried_params(search):
     return search.fit(X, y).cv_results_["params"]
 
 
@@ -54,11 +54,11 @@ def alive(pid):
     return Path(f"/proc/{pid}").exists()
 
 
-# --------------------------------------------------------------------------- a cluster of its own
+# --------------------------------------------------------------------------- local cluster
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="there is no list of processes")
-def test_without_a_client_processes_are_started_for_the_search_and_ended_with_it():
+def test_without_a_client_a_local_cluster_lives_as_long_as_the_search():
     environment = dict(os.environ)
     study = Study({"k": list(range(6))}, strategy="grid")
     study.optimize(lambda trial: float(os.getpid()), 6, executor="dask", n_jobs=2)
@@ -71,7 +71,7 @@ def test_without_a_client_processes_are_started_for_the_search_and_ended_with_it
         distributed.Client.current()
 
 
-def test_a_cluster_of_its_own_that_breaks_is_replaced():
+def test_a_broken_local_cluster_is_replaced():
     class Breaking(DaskExecutor):
         name = "breaking"
         n_made = 0
@@ -136,8 +136,8 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="there are no groups of processes")
-def test_ctrl_c_kills_fits_that_run_on_a_cluster_of_its_own(tmp_path):
-    """SIGINT goes to the whole group of processes, as from a terminal; the last fits never end."""
+def test_ctrl_c_kills_running_fits_on_a_local_cluster(tmp_path):
+    """SIGINT goes to the process group, as from a terminal; the last fits never end."""
     (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
     out, err, _ = interrupted(tmp_path / "script.py", "6")
     assert out == "kept 6\n", err
@@ -155,7 +155,7 @@ def test_the_example_runs():
 # --------------------------------------------------------------------------- clients
 
 
-def test_the_client_in_scope_is_taken_and_stays_open(client):
+def test_the_client_in_scope_is_used_and_stays_open(client):
     with client.as_current():
         study = Study({"k": [1, 2, 3]}, strategy="grid")
         study.optimize(lambda trial: float(os.getpid()), 3, executor="dask")
@@ -164,47 +164,47 @@ def test_the_client_in_scope_is_taken_and_stays_open(client):
 
 
 @pytest.mark.parametrize("kind", ["client", "pool", "pure pool", "executor"])
-def test_what_belongs_to_dask_can_be_given_as_it_is(client, kind):
+def test_dask_objects_are_accepted_as_executors(client, kind):
     given = {
         "client": client,
         "pool": client.get_executor(pure=False),
         "pure pool": client.get_executor(),
         "executor": DaskExecutor(client),
     }[kind]
-    assert configurations(tree(executor=given)) == configurations(tree())
+    assert tried_params(tree(executor=given)) == tried_params(tree())
     study = Study({"k": list(range(8))}, strategy="grid")
     study.optimize(lambda trial: random.random(), 8, executor=given)
     assert len({trial.value for trial in study.trials}) == 8
     assert given.submit(int).result() == 0
 
 
-def test_options_of_an_executor_of_dask_go_with_it(client):
+def test_options_of_a_dask_executor_are_kept(client):
     pool = client.get_executor(workers=["nobody"], allow_other_workers=True)
     adopted = DaskExecutor.from_framework(pool)
     assert adopted._pool is pool
     assert adopted.submit(int).result() == 0
 
 
-def test_clients_and_executors_of_others_are_not_adopted():
+def test_objects_of_other_libraries_are_not_adopted():
     with ThreadPoolExecutor(1) as threads:
         for other in (threads, SerialExecutor(), "dask", None):
             assert DaskExecutor.from_framework(other) is None
 
 
-def test_equal_calls_are_made_as_often_as_they_are_submitted(client):
+def test_equal_calls_run_once_per_submission(client):
     executor = DaskExecutor(client)
     drawn = [executor.submit(secrets.token_hex) for _ in range(8)]
     assert len({job.result() for job in drawn}) == 8
 
 
-def test_dask_does_not_look_into_arguments(client):
-    """A tuple that begins with a function is a task to some versions of Dask."""
+def test_dask_does_not_inspect_arguments(client):
+    """Some versions of Dask treat a tuple that begins with a function as a task."""
     executor = DaskExecutor(client)
     assert executor.submit(len, (len, [1, 2], 3)).result() == 3
     assert executor.submit(type, (abs, -1)).result() is tuple
 
 
-def test_a_client_that_was_closed_breaks_the_executor(client):
+def test_a_closed_client_breaks_the_executor(client):
     executor = DaskExecutor(client)
     assert n_workers(executor) == 2
     client.close()
@@ -212,8 +212,8 @@ def test_a_client_that_was_closed_breaks_the_executor(client):
         executor.submit(int)
 
 
-def test_shutdown_waits_for_jobs_or_calls_them_off(client):
-    """Locks of this process, in which the workers are, hold them."""
+def test_shutdown_waits_for_jobs_or_cancels_them(client):
+    """Locks block the jobs: the workers are threads of this process."""
     begun, go_on = threading.Semaphore(0), threading.Event()
 
     def held():
@@ -233,7 +233,7 @@ def test_shutdown_waits_for_jobs_or_calls_them_off(client):
 
 
 class _within:  # noqa: N801
-    """A function that stays in this process: it is pickled by its number."""
+    """A function that is pickled as a number and looked up in this process."""
 
     known: ClassVar[dict] = {}
 
@@ -252,22 +252,22 @@ def _recall(number):
     return _within.known[number]
 
 
-def test_a_search_within_a_task_lends_its_thread_to_its_fits():
-    """On the only thread that there is."""
+def test_a_search_inside_a_task_frees_its_thread_for_its_fits():
+    """The cluster has a single thread."""
     with (
         distributed.LocalCluster(
             1, threads_per_worker=1, processes=False, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
-        here = configurations(tree())
-        assert client.submit(lambda: configurations(tree(executor="dask"))).result() == here
-        assert client.submit(lambda: configurations(tree(executor="dask"))).result() == here
+        here = tried_params(tree())
+        assert client.submit(lambda: tried_params(tree(executor="dask"))).result() == here
+        assert client.submit(lambda: tried_params(tree(executor="dask"))).result() == here
 
 
 # --------------------------------------------------------------------------- without Dask
 
 
-def test_where_there_is_no_dask_nothing_is_adopted(monkeypatch):
+def test_nothing_is_adopted_if_dask_is_not_imported(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert DaskExecutor.from_framework(object()) is None

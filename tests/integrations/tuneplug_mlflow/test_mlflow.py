@@ -1,4 +1,4 @@
-"""MLflowObserver and log_study, on real local stores, read back with MLflow's own client."""
+"""Test ``MLflowObserver`` and ``log_study`` on local stores, read with MLflow's client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tuneplug_mlflow import MLflowObserver, log_study
 from tuneplug_sklearn import WarpedBayesSearchCV
 
 pytestmark = pytest.mark.filterwarnings(
-    # SQLAlchemy 2.1 on what MLflow 3.17 asks of it
+    # raised by SQLAlchemy 2.1 for MLflow 3.17
     "ignore:The ``noload`` loader strategy:DeprecationWarning",
 )
 
@@ -34,19 +34,19 @@ X, Y = load_iris(return_X_y=True)
 
 @pytest.fixture(scope="module", autouse=True)
 def mlflow(tmp_path_factory):
-    """MLflow, which must not send usage data from tests; it looks when it is imported."""
+    """Import MLflow with telemetry disabled; it reads the variable on import."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("here"))  # where it makes ./mlruns
+        patch.chdir(tmp_path_factory.mktemp("here"))  # MLflow creates ./mlruns here
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
         patch.setenv("MLFLOW_TRACKING_URI", "nowhere://no.default")  # not ./mlflow.db
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # whatever MLflow's own imports warn of
+            warnings.simplefilter("ignore")  # from MLflow's own imports
             import mlflow
         yield mlflow
 
 
 class Store:
-    """A tracking store, and a fresh experiment in it for each test."""
+    """A tracking store with a new experiment for each test."""
 
     def __init__(self, mlflow, uri, folder):
         self.uri, self.client, self._folder = uri, mlflow.MlflowClient(uri), folder
@@ -57,7 +57,7 @@ class Store:
         return self
 
     def runs(self):
-        """Return the parents, and the children by number."""
+        """Return the parent runs, and the child runs by trial number."""
         found = self.client.search_runs([self.id], order_by=["attributes.start_time ASC"])
         parents = [run for run in found if "trial" not in run.data.tags]
         children = {int(r.data.tags["trial"]): r for r in found if "trial" in r.data.tags}
@@ -76,7 +76,7 @@ class Store:
 
 @pytest.fixture(scope="module")
 def sqlite(mlflow, tmp_path_factory):
-    """One database for all tests: MLflow takes seconds to make one."""
+    """One database for all tests: MLflow takes seconds to create one."""
     folder = tmp_path_factory.mktemp("sqlite")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -89,7 +89,7 @@ def store(sqlite, request):
 
 
 def reporting(trial):
-    """Reports a curve in two folds, of which the second is shorter."""
+    """Report a curve in two folds; the second is shorter."""
     for fold, n_steps in enumerate((4, 3)):
         for step in range(n_steps):
             trial.report(trial.params["depth"] + step + 10 * fold, step, fold=fold)
@@ -99,7 +99,7 @@ def reporting(trial):
 # ------------------------------------------------------------------------- what is logged
 
 
-def test_a_study_is_a_run_with_its_set_up_and_trials_are_nested_under_it(store):
+def test_a_study_is_a_run_with_nested_runs_of_trials(store):
     study, observer = store.study(strategy="random", stopping="median")
     study.optimize(reporting, 4)
     (parent,), children = store.runs()
@@ -120,12 +120,12 @@ def test_a_study_is_a_run_with_its_set_up_and_trials_are_nested_under_it(store):
         assert child.data.tags["origin"] == trial.origin
         assert child.data.metrics["value"] == trial.value
         assert child.data.metrics["duration"] == pytest.approx(trial.duration)
-        # asked for, and begun when the run was there
+        # asked and started after the run of the study was created
         assert parent.info.start_time <= child.info.start_time <= 1000 * trial.started
         assert child.info.end_time == int(1000 * trial.finished)
 
 
-def test_reports_are_metrics_by_step_with_one_for_each_fold_and_their_mean(store):
+def test_reports_are_metrics_per_fold_and_their_mean_by_step(store):
     study, _ = store.study(strategy="random")
     study.optimize(reporting, 1)
     (child,) = store.runs()[1].values()
@@ -135,7 +135,7 @@ def test_reports_are_metrics_by_step_with_one_for_each_fold_and_their_mean(store
     assert store.history(child, "reported") == {s: depth + s + 5 for s in range(3)}
 
 
-def test_the_best_is_kept_in_the_run_of_the_study_as_it_goes(store):
+def test_the_best_trial_is_logged_to_the_run_of_the_study(store):
     study, _ = store.study(strategy="random", direction="maximize")
     values = iter([1.0, 3.0, 2.0, 4.0])
     study.optimize(lambda trial: next(values), 4)
@@ -146,7 +146,7 @@ def test_the_best_is_kept_in_the_run_of_the_study_as_it_goes(store):
     assert json.loads(parent.data.tags["best_params"]) == study.best_params
 
 
-def test_states_are_told_apart_by_status_and_tags(store):
+def test_status_and_tags_show_the_state_of_a_trial(store):
     study, _ = store.study(strategy="random")
     plain, stopped, failed = study.ask(), study.ask(), study.ask()
     study.tell(plain, 1.0)
@@ -168,7 +168,7 @@ def test_states_are_told_apart_by_status_and_tags(store):
     assert json.loads(parent.data.tags["best_params"]) == plain.params
 
 
-def test_what_is_not_finite_is_logged_as_the_store_has_it(store):
+def test_non_finite_values_are_logged_as_the_store_represents_them(store):
     study, _ = store.study(strategy="random")
     trial = study.ask()
     for step, value in enumerate([math.nan, math.inf, -math.inf, 1.0]):
@@ -179,7 +179,7 @@ def test_what_is_not_finite_is_logged_as_the_store_has_it(store):
     assert (high, low, one) == (sys.float_info.max, -sys.float_info.max, 1.0)
 
 
-def test_names_and_values_that_mlflow_does_not_take_are_changed(store):
+def test_invalid_names_and_values_are_replaced(store):
     odd = {"a/b": [1, 2], "a:b": [1, 2], "..": [1, 2], "é (µ)": [1, 2], "n" * 300: [1, 2]}
     space = {**odd, "long": Categorical(["z" * 7000])}
     study, _ = store.study(space, strategy="random")
@@ -194,7 +194,7 @@ def test_names_and_values_that_mlflow_does_not_take_are_changed(store):
     assert len([name for name in parent.data.params if name.startswith("space.")]) == 6
 
 
-def test_hundreds_of_parameters_and_thousands_of_reports_go_in_batches(store):
+def test_parameters_and_reports_are_logged_in_batches(store):
     study, _ = store.study({f"p{k}": [0, 1, 2] for k in range(230)}, strategy="random")
     trial = study.ask()
     for step in range(2100):
@@ -205,7 +205,7 @@ def test_hundreds_of_parameters_and_thousands_of_reports_go_in_batches(store):
     assert store.history(child, "reported") == {step: float(step) for step in range(2100)}
 
 
-def test_tags_run_name_and_metric_are_the_users(store):
+def test_the_user_sets_tags_run_name_and_metric(store):
     study, _ = store.study(strategy="random")
     observer = MLflowObserver(
         experiment=store.name,
@@ -226,19 +226,21 @@ def test_tags_run_name_and_metric_are_the_users(store):
     assert parent.data.metrics["best_accuracy"] == 0.5
 
 
-def test_what_is_asked_for_is_checked_at_once():
-    with pytest.raises(ValueError, match=r"metric must be of letters.*'a/b'"):
+def test_invalid_arguments_are_errors():
+    with pytest.raises(ValueError, match=r"metric must consist of letters.*'a/b'"):
         MLflowObserver(metric="a/b")
     with pytest.raises(ValueError, match=r"none of .*'duration'"):
         MLflowObserver(metric="duration")
-    with pytest.raises(ValueError, match=r"tags must be others than .*got \['mlflow.*', 'state'\]"):
+    with pytest.raises(
+        ValueError, match=r"tags must not contain any of .*got \['mlflow.*', 'state'\]"
+    ):
         MLflowObserver(tags={"state": "odd", "mlflow.runName": "mine", "team": "blue"})
 
 
 # ------------------------------------------------------------------------- beginnings and ends
 
 
-def test_optimize_called_again_goes_on_with_the_same_run(store):
+def test_a_second_optimize_continues_the_run(store):
     study, observer = store.study(strategy="random")
     study.optimize(reporting, 2)
     first = observer.run_id(study)
@@ -249,7 +251,7 @@ def test_optimize_called_again_goes_on_with_the_same_run(store):
     assert (len(children), parent.data.metrics["n_complete"]) == (5, 5)
 
 
-def test_with_ask_and_tell_the_run_has_ended_whenever_no_trial_is_running(store):
+def test_with_ask_and_tell_the_run_ends_whenever_no_trial_is_running(store):
     study, observer = store.study(strategy="random")
     assert observer.run_id(study) is None
     one, two = study.ask(), study.ask()
@@ -269,7 +271,7 @@ def test_with_ask_and_tell_the_run_has_ended_whenever_no_trial_is_running(store)
     assert len(store.runs()[0]) == 1
 
 
-def test_an_interrupt_kills_the_runs_of_the_study_and_of_its_running_trials(store):
+def test_an_interrupt_marks_the_runs_of_study_and_running_trials_as_killed(store):
     study, _ = store.study(strategy="random")
 
     def interrupted(trial):
@@ -288,7 +290,7 @@ def test_an_interrupt_kills_the_runs_of_the_study_and_of_its_running_trials(stor
     assert "error" not in parent.data.tags
 
 
-def test_an_interrupt_between_a_trial_and_its_event_leaves_no_run_running(store):
+def test_an_interrupt_before_an_event_leaves_no_run_running(store):
     class Interrupt:
         @hookimpl
         def tuneplug_trial_finished(self, trial):
@@ -297,7 +299,7 @@ def test_an_interrupt_between_a_trial_and_its_event_leaves_no_run_running(store)
 
     plugins = Plugins(installed=False)
     plugins.register(MLflowObserver(experiment=store.name, tracking_uri=store.uri))
-    plugins.register(Interrupt())  # the latest is told first
+    plugins.register(Interrupt())  # called first, as the last one registered
     study = Study(SPACE, strategy="random", seed=0, plugins=plugins)
     with pytest.raises(KeyboardInterrupt):
         study.optimize(lambda trial: -float(trial.number), 4)
@@ -306,7 +308,7 @@ def test_an_interrupt_between_a_trial_and_its_event_leaves_no_run_running(store)
     assert parent.data.tags["best_trial"] == "1"
 
 
-def test_a_study_without_any_success_has_failed(store):
+def test_a_study_whose_trials_all_failed_has_status_failed(store):
     study, _ = store.study(strategy="random")
     with pytest.raises(AllTrialsFailedError):
         study.optimize(lambda trial: 1 / 0, 2)
@@ -315,7 +317,7 @@ def test_a_study_without_any_success_has_failed(store):
     assert "ZeroDivisionError" in children[1].data.tags["error"]
 
 
-def test_a_study_that_goes_on_elsewhere_is_still_best_where_it_was(store, tmp_path):
+def test_a_resumed_study_keeps_its_best_trial(store, tmp_path):
     kept = {"storage": f"sqlite:///{tmp_path / 'kept.db'}", "name": "kept"}
     before = Study(SPACE, strategy="random", seed=0, plugins=Plugins(installed=False), **kept)
     before.optimize(lambda trial: 1.0 + trial.number, 2)
@@ -331,7 +333,7 @@ def test_a_study_that_goes_on_elsewhere_is_still_best_where_it_was(store, tmp_pa
     assert parent.data.tags["best_run_id"] == children[4].info.run_id
 
 
-def test_a_trial_that_was_asked_for_before_is_logged_when_it_ends(store):
+def test_a_trial_asked_before_registration_is_logged_when_it_ends(store):
     study = Study(SPACE, seed=0, plugins=Plugins(installed=False))
     trial = study.ask()
     study.plugins.register(MLflowObserver(experiment=store.name, tracking_uri=store.uri))
@@ -339,7 +341,7 @@ def test_a_trial_that_was_asked_for_before_is_logged_when_it_ends(store):
     assert store.runs()[1][0].data.params["x"] == str(trial.params["x"])
 
 
-def test_a_study_that_is_forgotten_is_not_kept_by_its_observer(store):
+def test_the_observer_does_not_keep_a_study_alive(store):
     study, observer = store.study(strategy="random")
     study.optimize(lambda trial: 1.0, 1)
     assert len(observer._runs) == 1
@@ -350,9 +352,7 @@ def test_a_study_that_is_forgotten_is_not_kept_by_its_observer(store):
 # ------------------------------------------------------------------------- the user's MLflow
 
 
-def test_a_study_is_nested_under_the_run_that_is_active_and_leaves_it_alone(
-    store, mlflow, monkeypatch
-):
+def test_a_study_is_nested_under_the_active_run(store, mlflow, monkeypatch):
     study, _ = store.study(strategy="random")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
     with mlflow.start_run(experiment_id=store.id) as mine:
@@ -360,7 +360,7 @@ def test_a_study_is_nested_under_the_run_that_is_active_and_leaves_it_alone(
         study.optimize(reporting, 2, n_jobs=2)
         assert mlflow.active_run().info.run_id == mine.info.run_id
         other = Study(SPACE, plugins=Plugins(installed=False), seed=1)
-        other.plugins.register(MLflowObserver())  # where the active run is
+        other.plugins.register(MLflowObserver())  # the experiment of the active run
         other.tell(other.ask(), 1.0)
     runs = {run.info.run_id: run for run in store.runs()[0]}
     assert runs[mine.info.run_id].data.params == {"x": "mine"}
@@ -370,9 +370,7 @@ def test_a_study_is_nested_under_the_run_that_is_active_and_leaves_it_alone(
     assert above == [mine.info.run_id] * 2
 
 
-def test_an_experiment_is_created_where_there_is_none_and_the_default_is_mlflows(
-    sqlite, monkeypatch
-):
+def test_a_missing_experiment_is_created_and_the_default_is_that_of_mlflow(sqlite, monkeypatch):
     study = Study(SPACE, seed=0, plugins=Plugins(installed=False))
     study.plugins.register(MLflowObserver(experiment="made here", tracking_uri=sqlite.uri))
     study.tell(study.ask(), 1.0)
@@ -386,7 +384,7 @@ def test_an_experiment_is_created_where_there_is_none_and_the_default_is_mlflows
     assert len(sqlite.client.search_runs([named.experiment_id])) == 2
 
 
-def test_the_file_store_works_where_mlflow_allows_it(mlflow, tmp_path, monkeypatch):
+def test_the_file_store_works_if_mlflow_allows_it(mlflow, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     store = Store(mlflow, (tmp_path / "mlruns").as_uri(), tmp_path).use("files")
     study, _ = store.study({"a": [1, 2, 3], "..": [0.1, 0.2]}, strategy="random")
@@ -402,7 +400,7 @@ def test_the_file_store_works_where_mlflow_allows_it(mlflow, tmp_path, monkeypat
 
 
 def content(store):
-    """Return all that is logged, but for ids and times."""
+    """Return everything logged, except ids and times."""
     (parent,), children = store.runs()
     numbers = {child.info.run_id: number for number, child in children.items()}
     found = {}
@@ -414,7 +412,7 @@ def content(store):
     return found
 
 
-def test_a_study_logged_afterwards_comes_out_as_one_that_was_logged_as_it_ran(store):
+def test_log_study_logs_the_same_as_the_observer(store):
     def sometimes(trial):
         if trial.number == 2:
             raise ValueError("no")
@@ -469,7 +467,7 @@ class Interrupting(SVC):
         return super().fit(X, y, sample_weight)
 
 
-def test_an_interrupted_search_is_killed_with_the_candidates_that_ran(store):
+def test_an_interrupted_search_marks_running_candidates_as_killed(store):
     observer = MLflowObserver(experiment=store.name, tracking_uri=store.uri)
     search = search_with(observer, lag=0, strategy="random").set_params(estimator=Interrupting())
     with pytest.raises(KeyboardInterrupt):
@@ -480,7 +478,7 @@ def test_an_interrupted_search_is_killed_with_the_candidates_that_ran(store):
     assert "KeyboardInterrupt" in children[1].data.tags["error"]
 
 
-def test_what_can_be_best_is_found_by_status(store, mlflow):
+def test_the_status_selects_trials_that_can_be_best(store, mlflow):
     study, _ = store.study(strategy="random")
     study.tell(study.ask(), 2.0)
     study.fail(study.ask(), "why")
@@ -493,7 +491,7 @@ def test_what_can_be_best_is_found_by_status(store, mlflow):
     assert [run.data.metrics["value"] for run in found] == [1.0, 2.0]
 
 
-def test_watched_fits_are_logged_round_by_round(store):
+def test_monitored_fits_are_logged_per_round(store):
     xgboost = pytest.importorskip("xgboost")
     plugins = Plugins()
     plugins.register(MLflowObserver(experiment=store.name, tracking_uri=store.uri))
@@ -514,7 +512,7 @@ def test_watched_fits_are_logged_round_by_round(store):
     assert list(store.history(children[0], metric)) == list(range(6))
 
 
-def test_clones_share_the_observer_and_copies_and_pickles_leave_it_behind(store):
+def test_clones_share_the_observer_but_copies_and_pickles_do_not(store):
     observer = MLflowObserver(experiment=store.name, tracking_uri=store.uri)
     search = search_with(observer)
     scores = cross_val_score(search, X, Y, cv=2)
@@ -527,7 +525,7 @@ def test_clones_share_the_observer_and_copies_and_pickles_leave_it_behind(store)
     assert len(store.runs()[0]) == 3
 
 
-def test_studies_on_several_threads_do_not_mix(store):
+def test_studies_on_several_threads_have_separate_runs(store):
     observer = MLflowObserver(experiment=store.name, tracking_uri=store.uri)
 
     def run(seed):
@@ -553,7 +551,7 @@ def test_studies_on_several_threads_do_not_mix(store):
 # ------------------------------------------------------------------------- when it goes wrong
 
 
-def test_a_store_that_fails_midway_is_warned_of_once_and_the_search_ends_well(store, monkeypatch):
+def test_a_failing_store_gives_one_warning_and_the_search_completes(store, monkeypatch):
     observer = MLflowObserver(experiment=store.name, tracking_uri=store.uri)
     search = search_with(observer, n_jobs=4, verbose=1)
     calls = []  # in this process
@@ -579,7 +577,7 @@ def test_a_store_that_fails_midway_is_warned_of_once_and_the_search_ends_well(st
     assert len(store.runs()[1]) == 5
 
 
-def test_a_store_that_cannot_be_opened_is_warned_of_and_the_study_runs(tmp_path):
+def test_a_store_that_cannot_be_opened_gives_a_warning_and_the_study_runs(tmp_path):
     study = Study(SPACE, seed=0, strategy="random", plugins=Plugins(installed=False))
     study.plugins.register(MLflowObserver(tracking_uri="nowhere://at.all"))
     with pytest.warns(RuntimeWarning, match="is detached"):
@@ -590,7 +588,7 @@ def test_a_store_that_cannot_be_opened_is_warned_of_and_the_study_runs(tmp_path)
 PAGE = Path(__file__).parents[3] / "docs" / "tracking.md"
 
 
-def test_the_examples_of_the_page_run(store, mlflow, monkeypatch):
+def test_the_examples_of_the_tracking_page_run(store, mlflow, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
     namespace: dict[str, object] = {}
     examples = re.findall(r"^```py\n(.*?)^```", PAGE.read_text("utf-8"), re.S | re.M)

@@ -1,4 +1,4 @@
-"""Ray alone: what of its own is started and ended, options, and joblib's backend."""
+"""Test ``RayExecutor``: start and end of Ray, options, and joblib's backend."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ray = pytest.importorskip("ray")
 
 @pytest.fixture(scope="module")
 def running():
-    """Ray on two cores, which the tests share."""
+    """A Ray cluster of two cores, shared by the tests."""
     ray.init(num_cpus=2, resources={"licence": 3}, include_dashboard=False, logging_level="ERROR")
     yield
     ray.shutdown()
 
 
-def test_without_ray_running_one_is_started_for_the_search_and_ended_with_it():
+def test_ray_is_started_and_shut_down_with_the_search():
     assert not ray.is_initialized()
     study = Study({"k": [1, 2, 3]}, strategy="grid")
     study.optimize(lambda trial: float(os.getpid()), 3, executor="ray", n_jobs=2)
@@ -34,7 +34,7 @@ def test_without_ray_running_one_is_started_for_the_search_and_ended_with_it():
 
 
 @pytest.mark.usefixtures("running")
-def test_options_say_how_many_jobs_there_is_room_for():
+def test_options_determine_the_number_of_workers():
     assert n_workers(RayExecutor()) == 2
     assert n_workers(RayExecutor(num_cpus=2)) == 1
     assert n_workers(RayExecutor(num_cpus=0.5)) == 4
@@ -44,8 +44,8 @@ def test_options_say_how_many_jobs_there_is_room_for():
 
 
 @pytest.mark.usefixtures("running")
-def test_a_fit_has_as_many_native_threads_as_it_has_cores():
-    """Whichever job the process has had before: libraries read the environment once."""
+def test_a_fit_has_one_native_thread_per_core():
+    """Also in a reused process, where libraries have already read the environment."""
 
     class Probe(ClassifierMixin, BaseEstimator):
         def __init__(self, k=0):
@@ -78,7 +78,7 @@ def test_joblibs_backend_is_adopted_with_its_options():
 
 
 @pytest.mark.usefixtures("running")
-def test_a_job_that_is_called_off_leaves_its_worker(tmp_path):
+def test_a_cancelled_job_frees_its_worker(tmp_path):
     os.mkfifo(begun := tmp_path / "begun")
 
     def endless():
@@ -87,7 +87,7 @@ def test_a_job_that_is_called_off_leaves_its_worker(tmp_path):
         begun.write_text("x")
         threading.Event().wait()
 
-    executor = RayExecutor(num_cpus=2)  # the only worker there is room for
+    executor = RayExecutor(num_cpus=2)  # room for one worker only
     job, next_job = executor.submit(endless), executor.submit(os.getpid)
     assert begun.read_text() == "x"
     job.cancel()
@@ -95,7 +95,7 @@ def test_a_job_that_is_called_off_leaves_its_worker(tmp_path):
     assert job.exception(timeout=60) is not None
 
 
-def test_ray_that_was_shut_down_breaks_the_executor(running):
+def test_shutting_down_ray_breaks_the_executor(running):
     executor = RayExecutor()
     assert executor.submit(int).result() == 0
     ray.shutdown()

@@ -1,4 +1,4 @@
-"""ProgressBar, as a recorded terminal, a log and a real pseudo-terminal see it."""
+"""Test ``ProgressBar`` on a recorded terminal, a log and a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tuneplug import Float, Study
 from tuneplug.plugins import Plugins
 from tuneplug.strategies import RandomSearch
 from tuneplug_rich import ProgressBar
-from tuneplug_rich.displays import can_redraw
-from tuneplug_rich.summary import Summary, as_time, left
+from tuneplug_rich.renderers import can_redraw
+from tuneplug_rich.summary import Summary, eta, format_duration
 from tuneplug_sklearn import WarpedBayesSearchCV
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
@@ -46,7 +46,7 @@ def study_on(console, **options):
 
 
 def written(console):
-    """Return what was written, without colors and moves of the cursor."""
+    """Return the output without escape sequences."""
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", console.file.getvalue())
 
 
@@ -74,7 +74,7 @@ def test_a_bar_shows_trials_best_value_and_states(terminal):
     )
 
 
-def test_the_terminal_is_given_back_whatever_ends_the_study(terminal):
+def test_the_terminal_is_restored_however_the_study_ends(terminal):
     for error in (None, KeyboardInterrupt, SystemExit):
         terminal.file.truncate(0)
         study = study_on(terminal)
@@ -97,7 +97,7 @@ def test_the_terminal_is_given_back_whatever_ends_the_study(terminal):
 
 
 @pytest.mark.usefixtures("ticking")
-def test_times_left_are_shown_where_the_number_of_trials_is_known(terminal):
+def test_the_remaining_time_is_shown_if_the_number_of_trials_is_known(terminal):
     study_on(terminal).optimize(lambda trial: 1.0, 3)
     assert "left" in written(terminal)
     terminal.file.truncate(0)
@@ -108,7 +108,7 @@ def test_times_left_are_shown_where_the_number_of_trials_is_known(terminal):
 
 
 @pytest.mark.usefixtures("ticking")
-def test_optimize_called_again_shows_another_bar_that_goes_on_counting(terminal):
+def test_a_second_optimize_shows_a_bar_that_continues_the_count(terminal):
     study = study_on(terminal)
     study.optimize(lambda trial: 1.0, 2)
     terminal.file.truncate(0)
@@ -119,7 +119,7 @@ def test_optimize_called_again_shows_another_bar_that_goes_on_counting(terminal)
     assert re.search(rf" {len(study.trials)} best", last_line(terminal))
 
 
-def test_two_studies_at_once_have_a_bar_each_in_one_display(terminal):
+def test_concurrent_studies_have_one_bar_each_in_one_display(terminal):
     bar, both = ProgressBar(console=terminal), threading.Barrier(2, timeout=30)
 
     def run(strategy):
@@ -128,7 +128,7 @@ def test_two_studies_at_once_have_a_bar_each_in_one_display(terminal):
         study = Study({"x": [1, 2, 3]}, strategy=strategy, plugins=plugins, seed=0)
 
         def objective(trial):
-            both.wait()  # both have begun, and neither has ended
+            both.wait()  # both have started, and neither has ended
             return 1.0
 
         study.optimize(objective, 2)
@@ -158,7 +158,7 @@ def test_a_search_shows_its_candidates(terminal):
         assert written(terminal).strip("\0") == ""
 
 
-def test_a_console_that_fails_is_warned_of_and_no_bar_is_left(terminal, monkeypatch):
+def test_a_failing_renderer_gives_a_warning_and_leaves_no_bar(terminal, monkeypatch):
     study = study_on(terminal)
 
     def objective(trial):
@@ -189,25 +189,25 @@ study.optimize(objective, 3)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
 @pytest.mark.parametrize("to_file", [False, True])
-def test_on_a_real_terminal_prints_come_out_where_they_were_sent(to_file):
-    ours, theirs = os.openpty()
+def test_on_a_pseudo_terminal_prints_go_to_their_stream(to_file):
+    parent_end, child_end = os.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
-        stdout=subprocess.PIPE if to_file else theirs,
-        stderr=theirs,
+        stdout=subprocess.PIPE if to_file else child_end,
+        stderr=child_end,
         env=environment,
         check=True,
         timeout=60,
     )
-    os.close(theirs)
+    os.close(child_end)
     shown = b""
     try:
-        while part := os.read(ours, 65536):
+        while part := os.read(parent_end, 65536):
             shown += part
-    except OSError:  # Linux's way to say that the other end is closed
+    except OSError:  # Linux raises when the other end is closed
         pass
-    os.close(ours)
+    os.close(parent_end)
     seen = shown.decode()
     assert "3/3" in seen
     assert seen.count(HIDE) == seen.count(SHOW) == 1
@@ -219,10 +219,10 @@ def test_on_a_real_terminal_prints_come_out_where_they_were_sent(to_file):
         assert [line for line in printed if line in seen] == printed
 
 
-# ------------------------------------------------------------------------- elsewhere
+# ------------------------------------------------------------------------- lines
 
 
-def test_a_log_gets_a_line_for_each_new_best_and_one_at_the_end(log):
+def test_a_log_has_a_line_per_new_best_and_one_at_the_end(log):
     study_on(log).optimize(sometimes, 4)
     assert log.file.getvalue().splitlines() == [
         "random  1/4  best 0.5 (trial 0)  1 complete",
@@ -231,7 +231,7 @@ def test_a_log_gets_a_line_for_each_new_best_and_one_at_the_end(log):
     ]
 
 
-def test_a_log_is_told_what_ended_a_study(log):
+def test_a_log_names_the_error_that_ended_a_study(log):
     def interrupted(trial):
         raise KeyboardInterrupt
 
@@ -241,7 +241,7 @@ def test_a_log_is_told_what_ended_a_study(log):
     assert log.file.getvalue().splitlines() == [end]
 
 
-def test_ask_and_tell_give_lines_and_leave_the_terminal_alone(terminal):
+def test_ask_and_tell_print_lines_without_a_bar(terminal):
     study = study_on(terminal, direction="maximize")
     for value in (1.0, 3.0, 2.0):
         study.tell(study.ask(), value)
@@ -253,7 +253,7 @@ def test_ask_and_tell_give_lines_and_leave_the_terminal_alone(terminal):
     assert HIDE not in terminal.file.getvalue()
 
 
-def test_markup_in_a_name_is_shown_as_it_is(log, terminal):
+def test_markup_in_a_name_is_printed_literally(log, terminal):
     class Odd(RandomSearch):
         name = "[red]odd[/]"
 
@@ -262,19 +262,19 @@ def test_markup_in_a_name_is_shown_as_it_is(log, terminal):
         assert last_line(console).startswith("[red]odd[/] ")
 
 
-def test_a_notebook_needs_widgets_for_a_bar(monkeypatch):
+def test_a_bar_in_a_notebook_needs_ipywidgets(monkeypatch):
     notebook = Console(file=io.StringIO(), force_jupyter=True, width=80)
     for found, redraws in ((None, False), (object(), True)):
-        monkeypatch.setattr("tuneplug_rich.displays.find_spec", {"ipywidgets": found}.get)
+        monkeypatch.setattr("tuneplug_rich.renderers.find_spec", {"ipywidgets": found}.get)
         assert can_redraw(notebook) is redraws
 
 
-# ------------------------------------------------------------------------- numbers and names
+# ------------------------------------------------------------------------- durations
 
 
-def test_what_is_left_goes_by_the_pace_and_never_below_zero():
-    assert left(4, 2.0, 0.0) == 8.0
-    assert left(4, 2.0, 3.0) == 5.0
-    assert left(1, 2.0, 30.0) == 0.0
-    assert left(4, None, 3.0) is None
-    assert [as_time(s) for s in (None, 0.4, 3725.0)] == ["-:--:--", "0:00:00", "1:02:05"]
+def test_eta_follows_the_pace_and_is_not_negative():
+    assert eta(4, 2.0, 0.0) == 8.0
+    assert eta(4, 2.0, 3.0) == 5.0
+    assert eta(1, 2.0, 30.0) == 0.0
+    assert eta(4, None, 3.0) is None
+    assert [format_duration(s) for s in (None, 0.4, 3725.0)] == ["-:--:--", "0:00:00", "1:02:05"]

@@ -54,20 +54,22 @@ FRAMEWORKS = [
 ]
 
 
+CORE_MODULES = [name for name in PUBLIC_MODULES if name.partition(".")[0] == "tuneplug"]
+
+
 def in_order(names):
     """Return names in the order that ruff requires: constants, classes, functions."""
     return sorted(names, key=lambda name: (not name.isupper(), name))
 
 
 @pytest.mark.parametrize("module_name", PUBLIC_MODULES)
-def test_all_is_sorted_and_every_name_exists(module_name):
+def test_all_is_sorted(module_name):
     module = importlib.import_module(module_name)
     assert module.__all__ == in_order(module.__all__)
-    assert [name for name in module.__all__ if not hasattr(module, name)] == []
 
 
-@pytest.mark.parametrize("module_name", PUBLIC_MODULES)
-def test_every_public_class_and_function_has_a_docstring(module_name):
+@pytest.mark.parametrize("module_name", CORE_MODULES)
+def test_every_public_name_exists_and_has_a_docstring(module_name):
     module = importlib.import_module(module_name)
     public = {name: getattr(module, name) for name in module.__all__}
     defined = {

@@ -93,12 +93,12 @@ class TrialConverter:
                 params = {**pending.get(trial_key(frozen), {}), **frozen.params}
                 _append(history, self._convert(frozen, params, maximize))
                 continue
-            converted = self._finished(frozen, maximize)
-            trial = converted.trial
-            _append(history, trial)
-            if not converted.final and trial is not None and _was_stopped(trial):
-                trial.variance = early_stop_variance(trial, history)
-            converted.final = all_finished
+            cached = self._finished(frozen, maximize)
+            converted = cached.trial
+            _append(history, converted)
+            if not cached.final and converted is not None and _was_stopped(converted):
+                converted.variance = early_stop_variance(converted, history)
+            cached.final = all_finished
         return history
 
     def _finished(self, frozen: FrozenTrial, maximize: bool) -> _Converted:
@@ -132,32 +132,32 @@ class TrialConverter:
         return trial
 
 
-def _append(history: History, trial: Trial | None) -> None:
-    if trial is not None:
-        trial.number = len(history)
-        history.append(trial)
+def _append(history: History, converted: Trial | None) -> None:
+    if converted is not None:
+        converted.number = len(history)
+        history.append(converted)
 
 
 def _was_stopped(trial: Trial) -> bool:
     return trial.state is TrialState.STOPPED and bool(trial.reports)
 
 
-def _copy_results(trial: Trial, frozen: FrozenTrial) -> None:
+def _copy_results(converted: Trial, frozen: FrozenTrial) -> None:
     """Copy reports and value.
 
     A completed trial without a finite value becomes failed.  A pruned trial without a finite value
     gets its last finite report, or None.
     """
     for step in sorted(frozen.intermediate_values):
-        trial.report(frozen.intermediate_values[step], step)
-    if trial.state is TrialState.FAILED:
+        converted.report(frozen.intermediate_values[step], step)
+    if converted.state is TrialState.FAILED:
         return
     values = list(frozen.values or ())
-    if trial.state is TrialState.STOPPED:
-        values += [report.value for report in reversed(trial.reports)]
-    trial.value = next((value for value in values if math.isfinite(value)), None)
-    if trial.state is TrialState.COMPLETE and trial.value is None:
-        trial.state, trial.error = TrialState.FAILED, f"the value is {values[0]!r}"
+    if converted.state is TrialState.STOPPED:
+        values += [report.value for report in reversed(converted.reports)]
+    converted.value = next((value for value in values if math.isfinite(value)), None)
+    if converted.state is TrialState.COMPLETE and converted.value is None:
+        converted.state, converted.error = TrialState.FAILED, f"the value is {values[0]!r}"
 
 
 # ---------------------------------------------------------------------- to Optuna

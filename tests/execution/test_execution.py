@@ -12,7 +12,6 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
-from joblib.externals.loky import ProcessPoolExecutor as LokyExecutor
 
 from tuneplug import Float, Study, TrialState
 from tuneplug.execution import (
@@ -291,13 +290,6 @@ def test_a_wrong_n_jobs_is_named(n_jobs):
 # --------------------------------------------------------------------- executors that break
 
 
-class Loky(LokyExecutor):
-    """Loky's pool, shut down like that of the standard library."""
-
-    def shutdown(self, wait=True, *, cancel_futures=False):
-        super().shutdown(wait=wait, kill_workers=cancel_futures)
-
-
 def spawning(n):
     return ProcessPoolExecutor(n, mp_context=get_context("spawn"))
 
@@ -307,12 +299,26 @@ def attempts(folder, *keys):
     return [len((folder / key).read_text()) for key in keys]
 
 
-on_processes = pytest.mark.parametrize("pool", [spawning, Loky])
+@pytest.fixture(params=["spawn", "loky"])
+def pool(request):
+    """Factory of a pool of n processes: the standard library's, and loky's if joblib is there."""
+    if request.param == "spawn":
+        return spawning
+    loky = pytest.importorskip("joblib.externals.loky")
+
+    class Loky(loky.ProcessPoolExecutor):
+        """Loky's pool, shut down like that of the standard library."""
+
+        def shutdown(self, wait=True, *, cancel_futures=False):
+            super().shutdown(wait=wait, kill_workers=cancel_futures)
+
+    return Loky
+
+
 with_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="tasks wait for named pipes")
 
 
 @with_pipes
-@on_processes
 def test_the_job_that_kills_its_worker_is_lost_alone_and_the_others_end_once(pool, tasks, tmp_path):
     for key in ("one", "two"):
         os.mkfifo(tmp_path / f"{key}.pipe")
@@ -346,13 +352,11 @@ def test_a_pool_that_broke_while_idle_is_replaced_and_nobody_is_blamed():
     assert team.log.count("replace") == 1
 
 
-@on_processes
 def test_a_given_pool_that_breaks_raises_its_error(pool):
     with pool(1) as given, pytest.raises(BrokenExecutor):
         run_jobs(WorkerPool(1, given=given), feed([Job("bad", os._exit, (1,))]), ignore, ignore)
 
 
-@on_processes
 def test_a_result_that_cannot_be_read_back_is_lost_after_a_second_try(pool, tasks, tmp_path):
     with Log(1, lambda: pool(1)) as team:
         done, lost = team.run(
@@ -368,7 +372,6 @@ def test_a_result_that_cannot_be_read_back_is_lost_after_a_second_try(pool, task
     assert attempts(tmp_path, "before", "bad", "after") == [1, 2, 1]
 
 
-@on_processes
 def test_a_result_that_cannot_be_sent_is_lost_and_the_pool_stays(pool, tasks, tmp_path):
     with Log(2, lambda: pool(2)) as team:
         done, lost = team.run(
@@ -387,7 +390,6 @@ def test_a_result_that_cannot_be_sent_is_lost_and_the_pool_stays(pool, tasks, tm
 # --------------------------------------------------------------------- studies
 
 
-@on_processes
 def test_a_study_whose_given_pool_breaks_keeps_what_had_ended(pool, tasks):
     study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
     with pool(1) as given, pytest.raises(BrokenExecutor):
@@ -421,7 +423,6 @@ class Rows:
         return -1.0 if self.rows.flags.writeable else float(self.rows.sum())
 
 
-@on_processes
 def test_processes_share_the_arrays_of_an_objective_read_only(pool, tmp_path, monkeypatch):
     monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
     study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
@@ -432,9 +433,10 @@ def test_processes_share_the_arrays_of_an_objective_read_only(pool, tmp_path, mo
 
 
 def test_an_objective_that_only_the_pickler_of_the_executor_knows_goes_with_each_job():
+    loky = pytest.importorskip("joblib.externals.loky")  # pickles with cloudpickle
     offset = 1.0
     study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
-    with Loky(1) as given:
+    with loky.ProcessPoolExecutor(1) as given:
         study.optimize(lambda trial: trial.params["x"] + offset, 2, executor=given)
     assert all(1.0 <= trial.value <= 2.0 for trial in study.trials)
 

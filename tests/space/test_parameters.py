@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from sklearn.linear_model import LogisticRegression
 
 from tuneplug import Categorical, Float, Int, SearchSpace
 from tuneplug.space.scaling import Scaling
@@ -174,7 +173,7 @@ OBJECTS = [
     (50, 50),
     [1, 2],
     {"a": 1},
-    LogisticRegression(C=2.0),
+    object(),
     np.array([0.1, 0.9]),
     lambda y: y + 1,
     math.nan,

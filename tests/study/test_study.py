@@ -33,7 +33,7 @@ from tuneplug import (
 from tuneplug.stopping import Report
 from tuneplug.strategies import RandomSearch, Strategy, Suggestion
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SPACE = {"x": Float(-2.0, 2.0), "n": Int(1, 100)}
 
 
@@ -389,6 +389,7 @@ def test_an_exhausted_space_ends_the_search_with_one_message():
 
 
 def test_to_frame_has_a_row_a_trial_and_a_column_a_parameter():
+    pytest.importorskip("pandas")
     space = SearchSpace(
         {
             "booster": Categorical(["gbtree", "dart"]),
@@ -405,6 +406,7 @@ def test_to_frame_has_a_row_a_trial_and_a_column_a_parameter():
 
 
 def test_to_frame_of_an_empty_study_is_empty():
+    pytest.importorskip("pandas")
     assert len(Study(SPACE).to_frame()) == 0
 
 
@@ -488,8 +490,8 @@ def assignments_to_results_of_trials():
 
 
 def test_no_module_but_study_assigns_to_a_trial():
-    # A record of a plugin, a candidate of the search and a converted trial of Optuna's are others.
-    others = ("record", "candidate", "ours")
+    # A plugin's record, the search's candidate and a converted trial of Optuna are other objects.
+    others = ("record", "candidate", "converted")
     found = {a for a in assignments_to_results_of_trials() if a[2] not in others}
     assert found == {("study", "finish", "mine")}
 

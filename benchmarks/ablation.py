@@ -95,7 +95,7 @@ VARIANTS = {
         constants={"tuneplug.surrogate.acquisition.log_noise_discount": _undiscounted}
     ),
     "n_initial=10": Variant({"n_initial": 10}),
-    "no local search": Variant(constants={"tuneplug.surrogate.acquisition.N_ROUNDS": 0}),
+    "no local search": Variant(constants={"tuneplug.surrogate.acquisition_optimizer.N_ROUNDS": 0}),
 }
 
 

@@ -1,4 +1,4 @@
-"""Learned warps say in the user's units what the declared scaling should have been."""
+"""Learned warps recover, in the user's units, the scaling that should have been declared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy import stats
 
 from tuneplug import Categorical, Float, Int, Study
 from tuneplug.strategies import BayesianSearch
-from tuneplug.strategies.learned_warps import BENT, CURVE_POINTS
+from tuneplug.strategies.learned_warps import MIN_BEND, N_CURVE_POINTS
 from tuneplug.surrogate.warping import kumaraswamy
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -21,7 +21,7 @@ def log_like(x):
 
 
 def study_of(parameter, f, n=26, **options):
-    """A study of n trials spread over a parameter's range, beside one that does not matter."""
+    """Return a study of n trials spread over the range of a parameter, with an irrelevant one."""
     study = Study({"p": parameter, "q": Float(0, 1)}, seed=0, **options)
     rng = np.random.default_rng(0)
     units = (rng.permutation(n) + 0.5) / n
@@ -82,10 +82,10 @@ def test_shape_and_advice(case, shape, advice):
 
 
 @cases
-def test_curve_and_band_lead_from_0_to_1(case):
+def test_curve_and_band_go_from_0_to_1(case):
     _, curve = curve_of(case)
     for line in (curve.unit, curve.lower, curve.warped, curve.upper):
-        assert line.shape == (CURVE_POINTS,)
+        assert line.shape == (N_CURVE_POINTS,)
         assert (line[0], line[-1]) == (0.0, 1.0)
         assert np.all(np.diff(line) >= 0.0)
     assert np.all(curve.lower <= curve.upper)
@@ -93,11 +93,11 @@ def test_curve_and_band_lead_from_0_to_1(case):
 
 
 @cases
-def test_the_band_is_about_the_curve(case):
-    """The most probable warp may lie at the bound of its shape, next to the band but no further."""
+def test_the_band_is_near_the_curve(case):
+    """The most probable warp may lie at a bound of its shape, just outside the band."""
     _, curve = curve_of(case)
-    assert np.all(curve.lower < curve.warped + BENT)
-    assert np.all(curve.upper > curve.warped - BENT)
+    assert np.all(curve.lower < curve.warped + MIN_BEND)
+    assert np.all(curve.upper > curve.warped - MIN_BEND)
     assert np.ptp(curve.upper - curve.lower) < 0.7
 
 
@@ -112,20 +112,20 @@ def test_the_curve_is_that_of_its_shape_in_the_users_units(case):
     assert curve.values[-1] == pytest.approx(parameter.high)
 
 
-def test_advice_is_followed_by_none():
-    """What the advice says is declared: the objective is what it was, the advice is gone."""
+def test_following_the_advice_leaves_no_advice():
+    """If the advised scaling is declared, the same objective gives no advice."""
     _, before = curve_of("log, declared linear")
     _, after = curve_of("log, declared log")
     assert before.advice is not None
     assert after.advice is None
-    # and there is less for the warp to do
+    # and the learned warp is weaker
     bends = [np.abs(curve.warped - curve.unit).max() for curve in (before, after)]
     assert bends[1] < 0.3 * bends[0]
 
 
 @pytest.mark.parametrize("case", ["log, declared linear", "linear, declared linear"])
-def test_a_parameter_that_does_not_matter_gets_no_advice(case):
-    """No scaling of it is better than another."""
+def test_an_irrelevant_parameter_gets_no_advice(case):
+    """All scalings of it are equally good."""
     assert study_of(*CASES[case]).learned_warps()["q"].advice is None
 
 
@@ -170,7 +170,7 @@ def test_every_ordered_parameter_has_a_curve(name):
     assert np.all(np.isfinite(curve.warped))
 
 
-def test_labels_have_no_curve():
+def test_categorical_parameters_have_no_curve():
     study = Study({"c": ["p", "q"], "x": Float(0, 1)}, seed=0)
     study.optimize(lambda trial: trial.params["x"], 3)
     assert list(study.learned_warps()) == ["x"]
@@ -179,7 +179,7 @@ def test_labels_have_no_curve():
 @pytest.mark.parametrize(
     ("strategy", "n"), [(BayesianSearch(warping=False), 6), (BayesianSearch(), 1)]
 )
-def test_where_nothing_is_learned_there_is_no_curve(strategy, n):
+def test_without_a_fit_there_is_no_curve(strategy, n):
     study = Study({"x": Float(0, 1)}, strategy=strategy, seed=0)
     study.optimize(lambda trial: trial.params["x"], n)
     assert study.learned_warps() == {}

@@ -15,9 +15,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from tuneplug import Categorical, Float, Int, SearchSpace, SpaceExhausted, Study, TrialState
 from tuneplug.strategies import BayesianSearch, Context, GridSearch, RandomSearch
-from tuneplug.strategies.bayesian import _model
+from tuneplug.strategies.bayesian import _fit_model
 from tuneplug.surrogate import fitting
-from tuneplug.surrogate.acquisition import maximize
+from tuneplug.surrogate.acquisition_optimizer import maximize
 from tuneplug.trial import History, Trial
 
 STRATEGIES = [
@@ -49,8 +49,7 @@ def _few_draws(monkeypatch):
 
 
 def forget():
-    fitting._fit_map.cache_clear()
-    fitting._condition.cache_clear()
+    fitting.clear_cache()
 
 
 def mixed_loss(trial):
@@ -446,7 +445,7 @@ def test_a_batch_is_spread(inference):
     context = study._context()
     batch = np.array([study.space.encode(s.params) for s in strategy.suggest(context, 8)])
 
-    score = _model(strategy._training_data(context), context).acquisition(
+    score = _fit_model(strategy._training_data(context), context).acquisition(
         np.empty((0, 2)), context.rng(0)
     )
     taken, greedy = context.tried_keys(), []
@@ -522,9 +521,9 @@ def test_every_draw_of_the_posterior_is_used(monkeypatch):
     """The number of draws is that of the published engine, unless a test says otherwise."""
     monkeypatch.undo()
     study = told_study(BayesianSearch(inference="mcmc", n_initial=6), 6)
-    score = _model(study.strategy._training_data(study._context()), study._context()).acquisition(
-        np.array([[0.5, 0.5]]), np.random.default_rng(0)
-    )
+    score = _fit_model(
+        study.strategy._training_data(study._context()), study._context()
+    ).acquisition(np.array([[0.5, 0.5]]), np.random.default_rng(0))
     assert len(score.gps) == (fitting.SLICE_STEPS - fitting.BURN_IN) / fitting.THIN
     assert len(study.strategy.suggest(study._context(), 1)) == 1
 

@@ -1,4 +1,4 @@
-"""log EI against 60-digit arithmetic and differences; its maximum over every kind of space."""
+"""Log EI agrees with 60-digit arithmetic, gradients with differences, and maxima with grids."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ from tuneplug import Categorical, Float, Int, SearchSpace, Study
 from tuneplug.surrogate.acquisition import (
     TAIL,
     Acquisition,
-    _candidates,
-    _coordinate_search,
-    _optimize_continuous,
     log_expected_improvement,
     log_h,
     log_noise_discount,
+)
+from tuneplug.surrogate.acquisition_optimizer import (
+    _candidates,
+    _coordinate_search,
+    _optimize_continuous,
     maximize,
 )
 from tuneplug.surrogate.feasibility import MIN_FEASIBILITY, FeasibilityModel
 from tuneplug.surrogate.fitting import TrainingData, fit_surrogate, sample_hyperparameters
-from tuneplug.surrogate.gp import ColumnLayout, GaussianProcess, Hyperparameters
+from tuneplug.surrogate.gp import GaussianProcess
+from tuneplug.surrogate.kernels import ColumnLayout, CubeKernel, Hyperparameters
 
 SETTINGS = settings(deadline=None, derandomize=True)
 
@@ -65,16 +68,16 @@ def test_log_h_anywhere(z):
 
 @SETTINGS
 @given(z=st.floats(-40.0, 10.0))
-def test_log_h_where_it_bends(z):
+def test_log_h_at_the_edges_of_its_branches(z):
     assert_log_h_is_exact(z)
 
 
-def test_log_h_rises():
+def test_log_h_increases():
     z = np.concatenate([-np.logspace(8, -3, 2000), np.logspace(-3, 1.5, 500)])
     assert np.all(np.diff(log_h(z)) > 0)
 
 
-def test_log_h_keeps_the_shape():
+def test_log_h_keeps_the_array_shape():
     assert log_h(np.zeros((2, 3))).shape == (2, 3)
 
 
@@ -98,13 +101,13 @@ def test_log_ei_scales_with_the_losses():
     np.testing.assert_allclose(scaled, expected, rtol=1e-14)
 
 
-# ------------------------------------------------------------------------------------ gps
+# ----------------------------------------------------------------------------- Gaussian processes
 
 SPACES = {
     "floats": {"x": Float(0, 1), "y": Float(1e-4, 1)},
     "one float": {"x": Float(0, 1)},
     "ints": {"a": Int(1, 4000), "b": Int(0, 99)},
-    "labels": {f"c{i}": list("abcdef") for i in range(5)},
+    "categorical": {f"c{i}": list("abcdef") for i in range(5)},
     "finite": {"a": Int(1, 9), "c": Categorical(["p", "q", None])},
     "mixed": {"x": Float(0, 1), "c": ["p", "q", "r"], "n": Int(1, 500), "o": [1, 2, 4, 8]},
     "conditional": {
@@ -114,7 +117,7 @@ SPACES = {
         "leaf": Float(0, 1, when={"depth": [3, 4, 5]}),
         "rate": Float(1e-3, 1),
     },
-    "branches": [
+    "sub-spaces": [
         {"x": Float(0, 1), "n": Int(1, 2000)},
         {"x": Float(0, 1), "c": ["p", "q"]},
         {"z": stats.expon(), "k": Int(3, 3)},
@@ -129,22 +132,25 @@ UNENDING = pytest.mark.parametrize("name", [name for name in SPACES if name != "
 EXTENSION_POINTS = ["one gp", "several", "fantasies", "failures", "all at once"]
 
 
-def learn_rows(space, U, losses):
+def fit_points(space, U, losses):
     return fit_surrogate(TrainingData(ColumnLayout.from_space(space), U, losses, np.zeros(len(U))))
 
 
 @functools.cache
 def observed(name, kind="one gp", n=12, seed=0):
-    """Return a space, and the acquisition learned from n configurations of it."""
+    """Return a space, and the acquisition fitted to n of its points."""
     space = SearchSpace(SPACES[name])
     rng = np.random.default_rng(seed)
     U = space.snap(rng.random((n, space.n_dimensions)))
     losses = np.sin(4.0 * U.sum(axis=1)) + U[:, -1] + 0.1 * rng.standard_normal(n)
-    gps = learn_rows(space, U, losses)
+    gps = fit_points(space, U, losses)
     if kind in ("several", "all at once"):
         data = TrainingData(ColumnLayout.from_space(space), U, losses, np.zeros(n))
         draws = sample_hyperparameters(data, n=30, burn_in=0, thin=10)
-        gps = [GaussianProcess(ColumnLayout.from_space(space), h, U, gps[0].y) for h in draws]
+        gps = [
+            GaussianProcess(CubeKernel(ColumnLayout.from_space(space), h), U, gps[0].y)
+            for h in draws
+        ]
     if kind in ("fantasies", "all at once"):
         pending = space.snap(rng.random((2, space.n_dimensions)))
         gps = [gp.fantasize(pending, rng.standard_normal((2, 4))) for gp in gps]
@@ -155,9 +161,9 @@ def observed(name, kind="one gp", n=12, seed=0):
     return space, Acquisition(gps, feasibility)
 
 
-def best_of(name, taken=(), seed=0):
-    space, score = observed(name)
-    return maximize(score, space, taken, np.random.default_rng(seed))
+def best_of(name, tried=(), seed=0):
+    space, acquisition = observed(name)
+    return maximize(acquisition, space, tried, np.random.default_rng(seed))
 
 
 # ---------------------------------------------------------------------------------- acquisition
@@ -166,18 +172,18 @@ def best_of(name, taken=(), seed=0):
 @UNENDING
 @pytest.mark.parametrize("kind", EXTENSION_POINTS)
 def test_the_gradient_matches_central_differences(name, kind):
-    (space, score), h = observed(name, kind), 1e-6
+    (space, acquisition), h = observed(name, kind), 1e-6
     U = space.snap(np.random.default_rng(1).random((12, space.n_dimensions)))
-    columns = score.gps[0].layout.ordered
+    columns = acquisition.gps[0].layout.ordered
     U[:, columns] = 0.02 + 0.96 * U[:, columns]
-    value, gradient = score.with_gradient(U)
+    value, gradient = acquisition.with_gradient(U)
     assert value.shape == (12,)
     # two ways to one product: a variance of 1e-5 of the amplitude keeps some ten digits
-    np.testing.assert_allclose(value, score(U), rtol=1e-9)
+    np.testing.assert_allclose(value, acquisition(U), rtol=1e-9)
     assert gradient.shape == (12, len(columns))
     for i, column in enumerate(columns):
         step = h * np.eye(U.shape[1])[column]
-        difference = (score(U + step) - score(U - step)) / (2 * h)
+        difference = (acquisition(U + step) - acquisition(U - step)) / (2 * h)
         # rounding of the posterior over h
         scale = 1.0 + np.abs(difference).max()
         np.testing.assert_allclose(gradient[:, i], difference, rtol=1e-4, atol=1e-5 * scale)
@@ -187,11 +193,15 @@ def test_the_gradient_survives_where_expected_improvement_underflows():
     layout = ColumnLayout(np.array([0]), ())
     hyper = Hyperparameters(np.array([0.5]), 1e-4, 1e-8, 0.0, np.ones(1), np.ones(1))
     U, y = np.array([[0.1], [0.9], [0.95]]), np.array([0.0, 0.01, -2.0])
-    score, u, h = Acquisition([GaussianProcess(layout, hyper, U, y)]), np.array([[0.4]]), 1e-6
-    score.best = [np.float64(-2.0)]
-    value, gradient = score.with_gradient(u)
+    acquisition, u, h = (
+        Acquisition([GaussianProcess(CubeKernel(layout, hyper), U, y)]),
+        np.array([[0.4]]),
+        1e-6,
+    )
+    acquisition.best = [np.float64(-2.0)]
+    value, gradient = acquisition.with_gradient(u)
     assert np.exp(value) == 0.0
-    difference = (score(u + h) - score(u - h)) / (2 * h)
+    difference = (acquisition(u + h) - acquisition(u - h)) / (2 * h)
     assert gradient[0] == pytest.approx(difference, rel=1e-4)
     assert gradient[0, 0] != 0.0
 
@@ -199,13 +209,13 @@ def test_the_gradient_survives_where_expected_improvement_underflows():
 def test_where_every_term_underflows_the_average_does_not():
     layout = ColumnLayout(np.array([0]), ())
     hyper = Hyperparameters(np.array([0.5]), 1e-4, 1e-8, 0.0, np.ones(1), np.ones(1))
-    gp = GaussianProcess(layout, hyper, np.array([[0.1], [0.9]]), np.array([0.0, 0.01]))
-    score, u = Acquisition([gp, gp, gp]), np.array([[0.4]])
-    score.best = [np.float64(-2.0), np.float64(-3.0), np.float64(-4.0)]
-    value, gradient = score.with_gradient(u)
+    gp = GaussianProcess(CubeKernel(layout, hyper), np.array([[0.1], [0.9]]), np.array([0.0, 0.01]))
+    acquisition, u = Acquisition([gp, gp, gp]), np.array([[0.4]])
+    acquisition.best = [np.float64(-2.0), np.float64(-3.0), np.float64(-4.0)]
+    value, gradient = acquisition.with_gradient(u)
     alone = Acquisition([gp])
-    alone.best = score.best[:1]
-    # the first is larger by thousands: a third of it is all there is
+    alone.best = acquisition.best[:1]
+    # The first term exceeds the others by thousands, so the mean is a third of it.
     assert value[0] == pytest.approx(alone(u)[0] - math.log(3.0), rel=1e-12)
     np.testing.assert_allclose(gradient, alone.with_gradient(u)[1], rtol=1e-10)
 
@@ -218,10 +228,10 @@ def expected_improvement(mean, sd, best):
 @pytest.mark.parametrize("kind", ["one gp", "several", "fantasies"])
 @pytest.mark.parametrize("name", ["floats", "mixed"])
 def test_the_acquisition_is_the_logarithm_of_the_mean_discounted_improvement(name, kind):
-    space, score = observed(name, kind)
+    space, acquisition = observed(name, kind)
     U = space.snap(np.random.default_rng(2).random((40, space.n_dimensions)))
     improvements = []
-    for gp in score.gps:
+    for gp in acquisition.gps:
         mean, variance = gp.predict(U)
         seen = gp.predict(gp.U)[0].reshape(len(gp.U), -1)
         worth = 1.0 - np.sqrt(gp.hyper.noise / (variance + gp.hyper.noise))
@@ -232,11 +242,11 @@ def test_the_acquisition_is_the_logarithm_of_the_mean_discounted_improvement(nam
     mean = np.mean(improvements, axis=0)
     far = mean > 1e-6 * mean.max()  # elsewhere h(z) loses digits without its logarithm
     assert far.sum() > 3
-    np.testing.assert_allclose(score(U)[far], np.log(mean[far]), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(acquisition(U)[far], np.log(mean[far]), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("noise", [1e-9, 1e-3, 1.0])
-def test_the_discount_and_its_slope_match_60_digits(noise):
+def test_the_noise_discount_and_its_derivative_match_60_digits(noise):
     variance = 10.0 ** np.arange(-12.0, 3.0)
     value, slope = log_noise_discount(variance, noise)
     with mpmath.workdps(60):
@@ -248,15 +258,15 @@ def test_the_discount_and_its_slope_match_60_digits(noise):
     np.testing.assert_allclose(slope, np.array(slopes, dtype=float), rtol=1e-6)
 
 
-def test_without_noise_nothing_is_discounted_and_with_it_what_is_known_is():
+def test_the_noise_discount_vanishes_without_noise_and_grows_as_the_variance_falls():
     variance = np.array([1e-6, 1e-2, 1.0])
     assert np.abs(log_noise_discount(variance, 1e-20)[0]).max() < 1e-6
     assert (np.diff(log_noise_discount(variance, 0.1)[0]) > 0.0).all()
     assert log_noise_discount(variance[:1], 0.1)[0][0] < math.log(1e-5)
 
 
-def test_a_search_does_not_settle_on_one_step_of_a_staircase():
-    """Losses in steps look like noise to a process: its best place is not all that is tried."""
+def test_a_search_does_not_settle_on_one_step_of_a_step_function():
+    """A process takes steps for noise; the search must try other points than the best one."""
     study = Study({"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}, seed=0, n_trials=40)
     for _ in range(40):
         trial = study.ask()
@@ -270,26 +280,26 @@ def test_a_search_does_not_settle_on_one_step_of_a_staircase():
     assert close / 2 < len(late) / 2
 
 
-def test_a_pending_trial_is_not_worth_trying_again():
-    """Where nothing is left to be learned but noise, there is next to no improvement."""
-    space, score = observed("floats")
-    row = maximize(score, space, set(), np.random.default_rng(0))[None, :]
+def test_the_acquisition_is_low_at_a_pending_trial():
+    """Only noise is unknown there, so hardly any improvement is expected."""
+    space, acquisition = observed("floats")
+    point = maximize(acquisition, space, set(), np.random.default_rng(0))[None, :]
     base_samples = np.random.default_rng(0).standard_normal((1, 16))
-    pending = Acquisition([gp.fantasize(row, base_samples) for gp in score.gps])
-    assert pending(row)[0] < score(row)[0] - 2.0
+    pending = Acquisition([gp.fantasize(point, base_samples) for gp in acquisition.gps])
+    assert pending(point)[0] < acquisition(point)[0] - 2.0
     again = maximize(pending, space, set(), np.random.default_rng(0))
-    assert np.abs(again - row[0]).max() > 0.02
+    assert np.abs(again - point[0]).max() > 0.02
 
 
-# ------------------------------------------------------------------------------------- failures
+# ---------------------------------------------------------------------------------- feasibility
 
 
 @ALL
 def test_failures_only_ever_lower_the_acquisition_and_never_below_the_floor(name):
-    space, score = observed(name, "failures")
-    without = Acquisition(score.gps)
+    space, acquisition = observed(name, "failures")
+    without = Acquisition(acquisition.gps)
     U = space.snap(np.random.default_rng(3).random((200, space.n_dimensions)))
-    lowered = score(U) - without(U)
+    lowered = acquisition(U) - without(U)
     slack = 1e-9 * np.abs(without(U))  # the difference of two large numbers
     assert np.all(lowered < slack)
     assert np.all(lowered >= math.log(MIN_FEASIBILITY) - slack)
@@ -299,24 +309,24 @@ def test_the_acquisition_is_lower_near_failures_than_near_successes():
     space = SearchSpace(SPACES["floats"])
     U = np.random.default_rng(0).random((40, 2))
     failed = U[:, 0] > 0.5
-    gps = learn_rows(space, U[~failed], U[~failed].sum(axis=1))
-    score, without = (
+    gps = fit_points(space, U[~failed], U[~failed].sum(axis=1))
+    acquisition, without = (
         Acquisition(gps, feasibility)
         for feasibility in (FeasibilityModel(ColumnLayout.from_space(space), U, failed), None)
     )
-    lowered = score(U) - without(U)
+    lowered = acquisition(U) - without(U)
     assert lowered[failed].max() < lowered[~failed].min()
     far = np.abs(U[:, 0] - 0.5) > 0.25
     assert lowered[failed & far].max() < math.log(0.25)
     assert lowered[~failed & far].min() > math.log(0.75)
 
 
-def test_a_certain_failure_costs_the_floor():
+def test_a_certain_failure_has_the_smallest_feasibility():
     failed = np.arange(100) % 2 == 1
     feasibility = FeasibilityModel(
         ColumnLayout(np.array([0]), ()), np.where(failed, 0.9, 0.1)[:, None], failed
     )
-    # the chance of success is some 1e-8 before the floor is added, which is 1e-4
+    # Phi is about 1e-8, to which the floor of 1e-4 is added.
     assert feasibility.log_feasibility(np.array([[0.9]]))[0] == pytest.approx(
         math.log(MIN_FEASIBILITY), abs=1e-3
     )
@@ -326,12 +336,12 @@ def test_a_certain_failure_costs_the_floor():
 
 
 @ALL
-def test_the_maximum_is_a_place_of_a_configuration(name):
-    space, row = SearchSpace(SPACES[name]), best_of(name)
-    assert row.shape == (space.n_dimensions,)
-    np.testing.assert_array_equal(space.snap(row[None, :])[0], row)
+def test_the_maximum_is_the_point_of_a_configuration(name):
+    space, point = SearchSpace(SPACES[name]), best_of(name)
+    assert point.shape == (space.n_dimensions,)
+    np.testing.assert_array_equal(space.snap(point[None, :])[0], point)
     # nothing lost in the user's units: the digits of a logarithm or quantile function and back
-    np.testing.assert_allclose(space.encode(space.decode(row)), row, atol=1e-9)
+    np.testing.assert_allclose(space.encode(space.decode(point)), point, atol=1e-9)
 
 
 @ALL
@@ -340,65 +350,65 @@ def test_the_maximum_is_deterministic(name):
 
 
 @ALL
-def test_a_taken_row_is_never_returned(name):
-    space, score = observed(name)
-    taken = set(space.keys(score.gps[0].U))
+def test_a_tried_point_is_never_returned(name):
+    space, acquisition = observed(name)
+    tried = set(space.keys(acquisition.gps[0].U))
     for _ in range(6):
-        row = maximize(score, space, taken, np.random.default_rng(0))
-        key = space.keys(row[None, :])[0]
-        assert key not in taken
-        taken.add(key)
+        point = maximize(acquisition, space, tried, np.random.default_rng(0))
+        key = space.keys(point[None, :])[0]
+        assert key not in tried
+        tried.add(key)
 
 
-def test_models_keep_inside_the_bounds_though_observations_lie_outside():
+def test_suggestions_lie_in_the_bounds_if_observations_lie_outside():
     space = SearchSpace({"g": stats.norm(), "e": stats.expon(), "c": ["p", "q"]})
     U = np.array([[1e-9, 1 - 1e-9, 0.25], [1 - 1e-9, 1e-9, 0.25], [0.5, 0.5, 0.75]])
-    score = Acquisition(learn_rows(space, U, np.array([-1.2, 0.0, 1.2])))
+    acquisition = Acquisition(fit_points(space, U, np.array([-1.2, 0.0, 1.2])))
     low, high = space.bounds.T
     for seed in range(5):
-        row = maximize(score, space, set(), np.random.default_rng(seed))
-        assert np.all((row >= low) & (row <= high))
-        candidates = _candidates(score.gps[0], space, np.random.default_rng(seed))
+        point = maximize(acquisition, space, set(), np.random.default_rng(seed))
+        assert np.all((point >= low) & (point <= high))
+        candidates = _candidates(acquisition.gps[0], space, np.random.default_rng(seed))
         assert np.all((candidates >= low) & (candidates <= high))
 
 
 @UNENDING
 @pytest.mark.parametrize("kind", ["one gp", "all at once"])
 def test_the_maximum_beats_random_search(name, kind):
-    space, score = observed(name, kind)
-    row = maximize(score, space, set(), np.random.default_rng(0))
+    space, acquisition = observed(name, kind)
+    point = maximize(acquisition, space, set(), np.random.default_rng(0))
     low, high = space.bounds.T
     U = low + (high - low) * np.random.default_rng(9).random((5000, space.n_dimensions))
-    assert score(row[None, :])[0] >= score(space.snap(U)).max() - 1e-9
+    assert acquisition(point[None, :])[0] >= acquisition(space.snap(U)).max() - 1e-9
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_maximum_of_one_float_is_that_of_a_fine_grid(seed):
-    space, score = observed("one float", n=6, seed=seed)
-    row = maximize(score, space, set(), np.random.default_rng(0))
+    space, acquisition = observed("one float", n=6, seed=seed)
+    point = maximize(acquisition, space, set(), np.random.default_rng(0))
     grid = np.linspace(0.0, 1.0, 20_001)[:, None]
-    assert score(row[None, :])[0] >= score(grid).max() - 1e-6
+    assert acquisition(point[None, :])[0] >= acquisition(grid).max() - 1e-6
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_small_finite_spaces_are_searched_exhaustively(seed):
-    space, score = observed("finite", seed=seed)
-    taken = set(space.keys(score.gps[0].U))
-    settings_ = [{"a": a, "c": c} for a in range(1, 10) for c in ("p", "q", None)]
-    rows = np.array([space.encode(configuration) for configuration in settings_])
-    free = np.array([key not in taken for key in space.keys(rows)])
-    expected = rows[free][np.argmax(score(rows[free]))]
-    row = maximize(score, space, taken, np.random.default_rng(0))
-    np.testing.assert_array_equal(row, expected)
+    space, acquisition = observed("finite", seed=seed)
+    tried = set(space.keys(acquisition.gps[0].U))
+    all_params = [{"a": a, "c": c} for a in range(1, 10) for c in ("p", "q", None)]
+    points = np.array([space.encode(params) for params in all_params])
+    free = np.array([key not in tried for key in space.keys(points)])
+    expected = points[free][np.argmax(acquisition(points[free]))]
+    point = maximize(acquisition, space, tried, np.random.default_rng(0))
+    np.testing.assert_array_equal(point, expected)
 
 
-def test_a_finite_space_is_gone_through_to_the_last_configuration():
-    space, score = observed("finite")
-    taken: set[bytes] = set()
+def test_a_finite_space_is_searched_to_the_last_configuration():
+    space, acquisition = observed("finite")
+    tried: set[bytes] = set()
     found = []
-    while (row := maximize(score, space, taken, np.random.default_rng(0))) is not None:
-        found.append(space.decode(row))
-        taken.add(space.keys(row[None, :])[0])
+    while (point := maximize(acquisition, space, tried, np.random.default_rng(0))) is not None:
+        found.append(space.decode(point))
+        tried.add(space.keys(point[None, :])[0])
         assert len(found) <= 27
     assert len(found) == 27
     assert {(s["a"], s["c"]) for s in found} == {
@@ -406,79 +416,78 @@ def test_a_finite_space_is_gone_through_to_the_last_configuration():
     }
 
 
-def test_when_everything_is_taken_there_is_nothing():
-    space, score = observed("finite")
-    taken = set(space.keys(np.array(list(space.rows()))))
-    assert maximize(score, space, taken, np.random.default_rng(0)) is None
+def test_nothing_is_returned_if_everything_was_tried():
+    space, acquisition = observed("finite")
+    tried = set(space.keys(np.array(list(space.rows()))))
+    assert maximize(acquisition, space, tried, np.random.default_rng(0)) is None
 
 
-def test_configurations_in_two_branches_are_proposed_once():
+def test_configurations_in_two_sub_spaces_are_proposed_once():
     space = SearchSpace([{"a": [1, 2]}, {"a": [2, 3]}])
     U = np.array(list(space.rows()))
-    score = Acquisition(learn_rows(space, U, np.array([0.0, 1.0, -1.0])))
-    assert maximize(score, space, set(space.keys(U)), np.random.default_rng(0)) is None
+    acquisition = Acquisition(fit_points(space, U, np.array([0.0, 1.0, -1.0])))
+    assert maximize(acquisition, space, set(space.keys(U)), np.random.default_rng(0)) is None
 
 
-# ----------------------------------------------------------------------------------- line search
+# ---------------------------------------------------------------------------------- local search
 
 
 @pytest.mark.parametrize("scaling", ["linear", "log"])
 @pytest.mark.parametrize("value", [1, 2, 10, 63, 500, 3999, 4000])
 @pytest.mark.parametrize("toward", [-1, 1])
-def test_the_discrete_search_reaches_the_neighbors(scaling, value, toward):
+def test_the_coordinate_search_reaches_the_neighbors(scaling, value, toward):
     space = SearchSpace({"n": Int(1, 4000, scaling)})
     target = min(max(value + toward, 1), 4000)
     goal = space.encode({"n": target})[0]
-    rows = space.encode({"n": value})[None, :]
+    points = space.encode({"n": value})[None, :]
 
     def nearness(U):
         return -np.abs(U[:, 0] - goal)
 
-    (row,), (reached,) = _coordinate_search(nearness, space, rows, nearness(rows))
-    assert space.decode(row)["n"] == target
+    (point,), (reached,) = _coordinate_search(nearness, space, (points, nearness(points)))
+    assert space.decode(point)["n"] == target
     assert reached == 0.0
 
 
-def climbed(name, settings_):
-    """Return the rows of configurations, where the continuous search leads them, and both's
-    scores."""
-    space, score = observed(name)
-    at = np.array([space.encode(configuration) for configuration in settings_])
-    moved, reached = _optimize_continuous(score, space, at, score(at))
-    np.testing.assert_allclose(reached, score(moved), rtol=1e-9)
+def optimized(name, all_params):
+    """Return the columns that the optimization changes, and its gain, for each configuration."""
+    space, acquisition = observed(name)
+    at = np.array([space.encode(params) for params in all_params])
+    moved, reached = _optimize_continuous(acquisition, space, (at, acquisition(at)))
+    np.testing.assert_allclose(reached, acquisition(moved), rtol=1e-9)
     changed = [
         {space.column_names[j] for j in np.flatnonzero(m != a)}
         for m, a in zip(moved, at, strict=True)
     ]
-    return changed, reached - score(at)
+    return changed, reached - acquisition(at)
 
 
-def test_the_continuous_search_leaves_inactive_coordinates_alone():
+def test_continuous_optimization_keeps_inactive_coordinates():
     tree, line = {"kind": "tree", "depth": 9, "rate": 0.1}, {"kind": "line", "slope": 0.4}
-    changed, gained = climbed("conditional", [tree, {**line, "rate": 0.1}])
+    changed, gained = optimized("conditional", [tree, {**line, "rate": 0.1}])
     assert changed == [{"rate"}, {"slope", "rate"}]
     assert np.all(gained > 0.0)
 
 
-def test_the_continuous_search_stays_in_its_branch():
-    changed, _ = climbed("branches", [{"x": 0.3, "n": 70}, {"z": 0.5, "k": 3}])
+def test_continuous_optimization_stays_in_its_sub_space():
+    changed, _ = optimized("sub-spaces", [{"x": 0.3, "n": 70}, {"z": 0.5, "k": 3}])
     assert changed == [{"x"}, {"z"}]
 
 
-def test_the_continuous_search_never_gets_worse():
-    space, score = observed("mixed")
-    rows = space.snap(np.random.default_rng(4).random((9, space.n_dimensions)))
-    values = score(rows)
-    moved, reached = _optimize_continuous(score, space, rows, values)
+def test_continuous_optimization_never_lowers_the_acquisition():
+    space, acquisition = observed("mixed")
+    points = space.snap(np.random.default_rng(4).random((9, space.n_dimensions)))
+    values = acquisition(points)
+    moved, reached = _optimize_continuous(acquisition, space, (points, values))
     assert np.all(reached >= values)
     assert np.any(reached > values)
-    np.testing.assert_allclose(score(moved), reached, rtol=1e-9)
+    np.testing.assert_allclose(acquisition(moved), reached, rtol=1e-9)
     np.testing.assert_array_equal(space.snap(moved), moved)
 
 
-def test_without_continuous_coordinates_there_is_nothing_to_climb():
-    space, score = observed("ints")
+def test_continuous_optimization_without_continuous_coordinates_changes_nothing():
+    space, acquisition = observed("ints")
     at = space.encode({"a": 70, "b": 7})[None, :]
-    moved, reached = _optimize_continuous(score, space, at, score(at))
+    moved, reached = _optimize_continuous(acquisition, space, (at, acquisition(at)))
     assert moved is at
-    np.testing.assert_array_equal(reached, score(at))
+    np.testing.assert_array_equal(reached, acquisition(at))

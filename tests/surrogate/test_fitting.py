@@ -1,4 +1,4 @@
-"""What is learned from observations, and that it is a pure function of them."""
+"""Fits recover known functions, and are a pure function of the observations."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ from tuneplug.surrogate.fitting import (
     SLICE_STEPS,
     THIN,
     TrainingData,
+    clear_cache,
     fit_surrogate,
     refit_size,
     sample_hyperparameters,
 )
-from tuneplug.surrogate.gp import ColumnLayout, Hyperparameters
+from tuneplug.surrogate.kernels import ColumnLayout, Hyperparameters
 from tuneplug.surrogate.warping import BOUNDS
 
 SETTINGS = settings(deadline=None, derandomize=True)
 ONE = ColumnLayout(np.array([0]), ())
 SPACES = {
     "one": SearchSpace({"x": Float(0, 1)}),
-    "labels": SearchSpace({"c": Categorical(["p", "q", "r"]), "d": Categorical([True, False])}),
+    "categorical": SearchSpace(
+        {"c": Categorical(["p", "q", "r"]), "d": Categorical([True, False])}
+    ),
     "mixed": SearchSpace({"x": Float(0, 1), "c": Categorical(["p", "q", "r"]), "n": Int(1, 50)}),
 }
 spaces = pytest.mark.parametrize("name", list(SPACES))
@@ -37,29 +40,24 @@ spaces = pytest.mark.parametrize("name", list(SPACES))
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def forget():
-    fitting._fit_map.cache_clear()
-    fitting._condition.cache_clear()
-
-
 @pytest.fixture(autouse=True)
 def _forgetful():
-    forget()
+    clear_cache()
     yield
-    forget()
+    clear_cache()
 
 
 def few_draws(monkeypatch):
-    """The published number of steps takes too long to be gone through at every trial."""
+    """Replace the published number of steps, which takes too long for a test."""
     few = functools.partial(sample_hyperparameters, n=20, burn_in=10, thin=5)
     monkeypatch.setattr(fitting, "sample_hyperparameters", few)
 
 
-def make_data(name, n, *, seed=0, told=False, **options):
+def make_data(name, n, *, seed=0, noisy=False, **options):
     space, rng = SPACES[name], np.random.default_rng(seed)
     U = space.snap(rng.random((n, space.n_dimensions)))
     losses = np.sin(5.0 * U.sum(axis=1)) + U[:, 0] + 0.1 * rng.standard_normal(n)
-    variances = rng.uniform(0.0, 0.1, n) if told else np.zeros(n)
+    variances = rng.uniform(0.0, 0.1, n) if noisy else np.zeros(n)
     return TrainingData(ColumnLayout.from_space(space), U, losses, variances, **options)
 
 
@@ -92,10 +90,10 @@ def test_every_number_up_to_64_is_a_checkpoint_and_32_of_every_doubling():
         assert sum(1 << k <= n < 2 << k for n in at) == 32
 
 
-# ------------------------------------------------------------------------------------- problems
+# -------------------------------------------------------------------------------- training data
 
 
-def test_problems_compare_by_content():
+def test_training_data_compare_by_content():
     data, again = make_data("mixed", 9), make_data("mixed", 9)
     assert data == again
     assert hash(data) == hash(again)
@@ -117,7 +115,7 @@ def test_problems_compare_by_content():
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_problems_differ_by_anything(change):
+def test_training_data_differ_if_any_field_does(change):
     data = make_data("mixed", 9)
     assert dataclasses.replace(data, **change) != data
 
@@ -151,19 +149,19 @@ def test_a_subset_changes_slowly():
     ("inference", "last", "some"),
     [("map", 70, (1, 2, 5, 16, 31, 63, 65, 67, 70)), ("mcmc", 66, (1, 31, 65))],
 )
-def test_what_is_learned_is_the_same_on_cold_caches(inference, last, some, monkeypatch):
+def test_a_fit_is_the_same_on_cold_caches(inference, last, some, monkeypatch):
     few_draws(monkeypatch)
-    data = make_data("mixed", last, told=True, inference=inference)
+    data = make_data("mixed", last, noisy=True, inference=inference)
     warm = {n: predictions(fit_surrogate(first(data, n)), 3) for n in range(1, last + 1)}
     for n in some:
-        forget()
+        clear_cache()
         np.testing.assert_array_equal(predictions(fit_surrogate(first(data, n)), 3), warm[n])
 
 
-def test_what_is_learned_does_not_depend_on_what_was_learned_before():
+def test_a_fit_does_not_depend_on_earlier_fits():
     data = make_data("mixed", 41)
     alone = predictions(fit_surrogate(data), 3)
-    forget()
+    clear_cache()
     others = [
         make_data("mixed", 41, seed=1),
         first(make_data("mixed", 70), 70),
@@ -176,21 +174,28 @@ def test_what_is_learned_does_not_depend_on_what_was_learned_before():
     np.testing.assert_array_equal(predictions(fit_surrogate(data), 3), alone)
 
 
-def test_learning_twice_takes_what_is_kept():
+def test_a_repeated_fit_is_cached():
     data = make_data("mixed", 65)
     fit_surrogate(data)
     misses = fitting._fit_map.cache_info().misses
     fit_surrogate(make_data("mixed", 65))
-    assert fitting._fit_map.cache_info().misses == misses == 1  # 64 is learned afresh
+    assert fitting._fit_map.cache_info().misses == misses == 1  # 64 is a cold start
+
+
+def test_a_cleared_cache_holds_no_fit():
+    fit_surrogate(make_data("one", 5))
+    clear_cache()
+    assert fitting._fit_map.cache_info().currsize == 0
+    assert fitting._fit_at_checkpoint.cache_info().currsize == 0
 
 
 @pytest.mark.parametrize("n", [3, 31, 47, 66])
-def test_only_a_short_chain_of_checkpoints_is_ever_learned_again(n):
+def test_few_checkpoints_are_refitted_on_cold_caches(n):
     fit_surrogate(make_data("one", n))
     assert 1 <= fitting._fit_map.cache_info().misses <= fitting.COLD_START_EVERY
 
 
-def test_what_was_learned_is_left_alone_by_extending_it():
+def test_conditioning_on_later_observations_keeps_the_cached_fit():
     data = make_data("mixed", 67)
     (at_checkpoint,) = fit_surrogate(first(data, 66))
     before = predictions([at_checkpoint], 3)
@@ -199,7 +204,7 @@ def test_what_was_learned_is_left_alone_by_extending_it():
 
 
 @pytest.mark.parametrize("n", [65, 67, 95])
-def test_between_checkpoints_hyperparameters_are_kept_and_all_rows_observed(n):
+def test_between_checkpoints_hyperparameters_stay_and_all_points_are_observed(n):
     data = make_data("mixed", n)
     (gp,), (before,) = fit_surrogate(data), fit_surrogate(first(data, refit_size(n)))
     for field in dataclasses.fields(Hyperparameters):
@@ -209,7 +214,7 @@ def test_between_checkpoints_hyperparameters_are_kept_and_all_rows_observed(n):
 
 
 @spaces
-def test_targets_after_the_checkpoint_are_in_the_units_of_those_before(name):
+def test_targets_after_the_checkpoint_have_the_units_of_those_before(name):
     """The same losses have the same targets, and the order is kept across the checkpoint."""
     data = make_data(name, 67)
     losses = data.losses.copy()
@@ -220,7 +225,7 @@ def test_targets_after_the_checkpoint_are_in_the_units_of_those_before(name):
     np.testing.assert_array_equal(np.argsort(gp.y[:66]), np.argsort(losses[:66]))
 
 
-def test_told_variances_after_the_checkpoint_are_in_the_units_of_those_before():
+def test_known_variances_after_the_checkpoint_have_the_units_of_those_before():
     data = make_data("one", 67)
     losses, variances = data.losses.copy(), np.zeros(67)
     losses[66], variances[[3, 66]] = losses[3], 0.04
@@ -237,7 +242,7 @@ def test_told_variances_after_the_checkpoint_are_in_the_units_of_those_before():
     )  # second order in 1e-6
 
 
-# ------------------------------------------------------------------------------- what is learned
+# ---------------------------------------------------------------------------- fitted quantities
 
 
 def curve_data(f, n=30, **options):
@@ -253,43 +258,43 @@ def log_like(u):
     return np.sin(3.0 * np.log10(u + 1e-3))
 
 
-def test_a_function_of_the_logarithm_teaches_a_warp_of_the_low_end():
+def test_a_function_of_the_logarithm_has_a_warp_of_the_low_end():
     assert learn_curve(log_like).hyper.a[0] < 0.8
 
 
-def test_a_function_of_the_reverse_logarithm_teaches_a_warp_of_the_high_end():
+def test_a_function_of_the_reverse_logarithm_has_a_warp_of_the_high_end():
     assert learn_curve(lambda u: log_like(1.0 - u)).hyper.b[0] < 0.8
 
 
-def test_an_evenly_wavy_function_teaches_no_warp():
+def test_a_sine_has_no_warp():
     hyper = learn_curve(lambda u: np.sin(9.0 * u)).hyper
     assert hyper.a[0] == pytest.approx(1.0, abs=0.25)
     assert hyper.b[0] == pytest.approx(1.0, abs=0.25)
 
 
-def test_the_warp_predicts_what_lies_between_better():
+def test_the_warp_improves_predictions_between_observations():
     at = np.linspace(0.0, 1.0, 501)[:, None]
     errors = []
     for warping in (True, False):
         data = curve_data(log_like, warping=warping, learn_curvature=False)
         (gp,) = fit_surrogate(data)
-        # without curvature targets are moved and scaled losses
+        # Without curvature, targets are an affine function of losses.
         scale, shift = np.polyfit(gp.y, data.losses, 1)
         errors.append(np.abs(shift + scale * gp.predict(at)[0] - log_like(at[:, 0])).mean())
     assert errors[0] < 0.7 * errors[1]
 
 
-def test_no_warping_leaves_the_shapes_at_one():
+def test_without_warping_the_shapes_are_one():
     hyper = learn_curve(log_like, warping=False).hyper
     assert hyper.a.tolist() == hyper.b.tolist() == [1.0]
 
 
-def test_no_curvature_leaves_the_losses_as_they_are():
+def test_without_curvature_losses_are_standardized_only():
     data = make_data("one", 31, learn_curvature=False)
     (gp,) = fit_surrogate(data)
     assert gp.hyper.curvature == 0.0
     expected = (data.losses - data.losses.mean()) / data.losses.std()
-    np.testing.assert_allclose(gp.y, expected, atol=1e-12)  # no loss lies beyond the limit
+    np.testing.assert_allclose(gp.y, expected, atol=1e-12)  # no loss lies above clip_start
 
 
 def test_an_irrelevant_column_gets_the_longer_lengthscale():
@@ -299,8 +304,8 @@ def test_an_irrelevant_column_gets_the_longer_lengthscale():
     assert irrelevant > 3 * relevant
 
 
-def test_an_irrelevant_label_gets_the_longer_lengthscale():
-    space = SPACES["labels"]
+def test_an_irrelevant_categorical_column_gets_the_longer_lengthscale():
+    space = SPACES["categorical"]
     U = space.snap(np.random.default_rng(0).random((40, 2)))
     losses = np.floor(3 * U[:, 0]) + 0.01 * np.random.default_rng(1).standard_normal(40)
     (gp,) = fit_surrogate(TrainingData(ColumnLayout.from_space(space), U, losses, np.zeros(40)))
@@ -308,7 +313,7 @@ def test_an_irrelevant_label_gets_the_longer_lengthscale():
     assert irrelevant > 1.5 * relevant
 
 
-def test_noise_is_told_from_signal():
+def test_noise_is_separated_from_signal():
     rng = np.random.default_rng(0)
     U = rng.random((80, 1))
     smooth = np.sin(6.0 * U[:, 0])
@@ -324,20 +329,20 @@ def test_noise_is_told_from_signal():
     assert 0.16 < noises[1] < 0.5
 
 
-def test_noise_that_was_told_is_not_learned_again():
+def test_known_noise_is_not_learned_again():
     rng = np.random.default_rng(0)
     U = rng.random((80, 1))
     noisy = np.sin(6.0 * U[:, 0]) + 0.5 * rng.standard_normal(80)
-    learned, told = (
+    learned, noisy = (
         fit_surrogate(TrainingData(ONE, U, noisy, np.full(80, variance), learn_curvature=False))[
             0
         ].hyper.noise
         for variance in (0.0, 0.25)
     )
-    assert told < 0.2 * learned
+    assert noisy < 0.2 * learned
 
 
-def test_exponentially_skewed_losses_teach_a_larger_curvature():
+def test_exponentially_skewed_losses_have_a_larger_curvature():
     def f(u):
         return np.sin(5.0 * u) ** 2
 
@@ -345,7 +350,7 @@ def test_exponentially_skewed_losses_teach_a_larger_curvature():
     assert skewed > 3 * plain
 
 
-def test_the_curvature_predicts_skewed_losses_better():
+def test_the_curvature_improves_predictions_of_skewed_losses():
     at = np.linspace(0.01, 0.99, 400)
     ranks = []
     for learn_curvature in (True, False):
@@ -374,7 +379,7 @@ def test_the_smallest_loss_has_the_smallest_target():
     assert np.argmin(fit_surrogate(data)[0].y) == np.argmin(data.losses)
 
 
-def test_an_outlier_leaves_the_rest_to_be_learned():
+def test_an_outlier_does_not_spoil_the_fit_of_the_rest():
     data = curve_data(lambda u: np.sin(5.0 * u))
     losses = data.losses.copy()
     losses[7] = 1e30
@@ -385,7 +390,7 @@ def test_an_outlier_leaves_the_rest_to_be_learned():
 
 @pytest.mark.parametrize("size", [1e-200, 1e-100, 1e100])
 def test_losses_may_be_of_any_size(size):
-    data = make_data("one", 35, told=True)
+    data = make_data("one", 35, noisy=True)
     one = predictions(fit_surrogate(data), 1)
     other = dataclasses.replace(
         data, losses=size * data.losses, noise_variances=size * (size * data.noise_variances)
@@ -398,7 +403,7 @@ def test_losses_may_be_of_any_size(size):
 
 @pytest.mark.parametrize("inference", ["map", "mcmc"])
 @pytest.mark.parametrize("n", [1, 2, 3, 40])
-def test_equal_losses_can_be_learned_from(n, inference):
+def test_equal_losses_can_be_fitted(n, inference):
     data = dataclasses.replace(make_data("mixed", n, inference=inference), losses=np.ones(n))
     for mean, variance in predictions(fit_surrogate(data), 3):
         assert np.all(np.abs(mean) < 1.0)
@@ -408,7 +413,7 @@ def test_equal_losses_can_be_learned_from(n, inference):
 @spaces
 @pytest.mark.parametrize("warping", [True, False])
 @pytest.mark.parametrize("learn_curvature", [True, False])
-def test_what_is_learned_stays_in_bounds(name, warping, learn_curvature):
+def test_fitted_hyperparameters_lie_in_their_bounds(name, warping, learn_curvature):
     hyper = fit_surrogate(make_data(name, 14, warping=warping, learn_curvature=learn_curvature))[
         0
     ].hyper
@@ -418,22 +423,22 @@ def test_what_is_learned_stays_in_bounds(name, warping, learn_curvature):
     assert (hyper.curvature > 0.0) == learn_curvature
 
 
-def test_a_told_variance_widens_the_posterior_there():
+def test_a_known_variance_widens_the_posterior_at_its_point():
     data = curve_data(lambda u: np.sin(5.0 * u))
     variances = np.zeros(30)
     variances[4] = 1.0
-    told = dataclasses.replace(data, noise_variances=variances)
+    noisy = dataclasses.replace(data, noise_variances=variances)
     there = data.U[[4]]
-    (exact,), (loose,) = fit_surrogate(data), fit_surrogate(told)
+    (exact,), (loose,) = fit_surrogate(data), fit_surrogate(noisy)
     assert loose.predict(there)[1] > 2.0 * exact.predict(there)[1]
     assert loose.noise_variances[4] > 0.0
     assert not np.delete(loose.noise_variances, 4).any()
 
 
-# ----------------------------------------------------------------------------------------- draws
+# ------------------------------------------------------------------------------ slice sampling
 
 
-def test_there_is_one_process_for_each_draw():
+def test_there_is_one_process_per_sample():
     data = make_data("mixed", 12, inference="mcmc")
     gps = fit_surrogate(data)
     assert len(gps) == (SLICE_STEPS - BURN_IN) / THIN
@@ -442,7 +447,7 @@ def test_there_is_one_process_for_each_draw():
     assert all(np.array_equal(gp.U, data.U) for gp in gps)
 
 
-def test_targets_of_a_draw_are_at_its_own_curvature():
+def test_targets_of_a_sample_have_its_own_curvature():
     gps = fit_surrogate(make_data("mixed", 12, inference="mcmc"))
     skews = [float(np.mean(gp.y**3)) for gp in gps]
     curvatures = [gp.hyper.curvature for gp in gps]
@@ -450,19 +455,19 @@ def test_targets_of_a_draw_are_at_its_own_curvature():
     assert np.argsort(skews).tolist() == np.argsort(curvatures)[::-1].tolist()
 
 
-def test_draws_are_those_of_their_seed():
+def test_samples_depend_on_the_seed():
     one, again, other = (
         make_data("mixed", 34, inference="mcmc", seed=0),
         make_data("mixed", 34, inference="mcmc", seed=0),
         dataclasses.replace(make_data("mixed", 34, inference="mcmc"), seed=1),
     )
     drawn = predictions(fit_surrogate(one), 3)
-    forget()
+    clear_cache()
     np.testing.assert_array_equal(predictions(fit_surrogate(again), 3), drawn)
     assert not np.array_equal(predictions(fit_surrogate(other), 3), drawn)
 
 
-def test_the_most_probable_process_has_no_seed():
+def test_the_most_probable_process_does_not_depend_on_the_seed():
     data = make_data("mixed", 34)
     other = dataclasses.replace(data, seed=1)
     np.testing.assert_array_equal(
@@ -470,7 +475,7 @@ def test_the_most_probable_process_has_no_seed():
     )
 
 
-def test_hyperparameters_can_be_drawn_on_their_own():
+def test_hyperparameters_can_be_sampled_alone():
     data = make_data("mixed", 12)
     drawn = sample_hyperparameters(data, n=12, burn_in=2, thin=5)
     assert len(drawn) == 2
@@ -478,14 +483,14 @@ def test_hyperparameters_can_be_drawn_on_their_own():
     assert [hyper.noise for hyper in drawn] == [hyper.noise for hyper in again]
 
 
-# ------------------------------------------------------------------------------------------ many
+# -------------------------------------------------------------------------- large histories
 
 
 @pytest.mark.parametrize("inference", ["map", "mcmc"])
 @pytest.mark.parametrize("n", [29, 44, 45, 71])
-def test_many_observations_are_learned_from_in_part(n, inference, monkeypatch):
-    monkeypatch.setattr(fitting, "N_FIT", 20)
-    monkeypatch.setattr(fitting, "N_CONDITION", 30)
+def test_large_histories_are_thinned(n, inference, monkeypatch):
+    monkeypatch.setattr(fitting, "MAX_FIT", 20)
+    monkeypatch.setattr(fitting, "MAX_CONDITION", 30)
     few_draws(monkeypatch)
     data = make_data("mixed", n, inference=inference)
     at = refit_size(n)
@@ -496,19 +501,19 @@ def test_many_observations_are_learned_from_in_part(n, inference, monkeypatch):
         assert (best == gp.U).all(axis=1).any()
 
 
-def test_a_part_is_a_pure_function_too(monkeypatch):
-    monkeypatch.setattr(fitting, "N_FIT", 20)
-    monkeypatch.setattr(fitting, "N_CONDITION", 30)
-    data = make_data("mixed", 71, told=True)
+def test_a_fit_to_thinned_data_is_a_pure_function(monkeypatch):
+    monkeypatch.setattr(fitting, "MAX_FIT", 20)
+    monkeypatch.setattr(fitting, "MAX_CONDITION", 30)
+    data = make_data("mixed", 71, noisy=True)
     warm = {n: predictions(fit_surrogate(first(data, n)), 3) for n in range(1, 72)}
     for n in (39, 71):
-        forget()
+        clear_cache()
         np.testing.assert_array_equal(predictions(fit_surrogate(first(data, n)), 3), warm[n])
 
 
-def test_targets_of_a_part_are_in_order_across_the_checkpoint(monkeypatch):
-    monkeypatch.setattr(fitting, "N_FIT", 10)
-    monkeypatch.setattr(fitting, "N_CONDITION", 20)
+def test_targets_of_thinned_data_are_in_order_across_the_checkpoint(monkeypatch):
+    monkeypatch.setattr(fitting, "MAX_FIT", 10)
+    monkeypatch.setattr(fitting, "MAX_CONDITION", 20)
     data = make_data("one", 67)
     (gp,) = fit_surrogate(data)
     loss_of = dict(zip(data.U[:, 0], data.losses, strict=True))

@@ -1,4 +1,4 @@
-"""The Gaussian process against textbook algebra, its limits, and finite differences."""
+"""The Gaussian process agrees with textbook algebra, its limits, and finite differences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 
 from tuneplug import Categorical, Float, Int, SearchSpace
 from tuneplug.surrogate import priors
-from tuneplug.surrogate.gp import ColumnLayout, GaussianProcess, Hyperparameters
+from tuneplug.surrogate.gp import GaussianProcess
+from tuneplug.surrogate.kernels import ColumnLayout, CubeKernel, Hyperparameters
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -18,15 +19,15 @@ NUMERIC = {"x": Float(0, 1), "n": Int(1, 50), "t": Float(1e-4, 1)}
 LABELS = {"c": Categorical(["p", "q", "r"]), "d": Categorical([True, False])}
 SPACES = {
     "numeric": SearchSpace(NUMERIC),
-    "labels": SearchSpace(LABELS),
+    "categorical": SearchSpace(LABELS),
     "mixed": SearchSpace({"x": Float(0, 1), **LABELS, "n": Int(1, 50)}),
     "one": SearchSpace({"x": Float(0, 1)}),
-    "branches": SearchSpace([NUMERIC, {**LABELS, "x": Float(0, 1)}, {"c": LABELS["c"]}]),
+    "sub-spaces": SearchSpace([NUMERIC, {**LABELS, "x": Float(0, 1)}, {"c": LABELS["c"]}]),
 }
 
 
 def data(space, n=14, seed=0):
-    """Rows of which some lie on the very ends of the cube, and targets that depend on them."""
+    """Return points, some on the faces of the cube, and targets that depend on them."""
     rng = np.random.default_rng(seed)
     U = rng.random((n, space.n_dimensions))
     U[0], U[1] = 0.0, 1.0
@@ -46,7 +47,9 @@ def hyperparameters(layout, *, noise=1e-2, seed=0, warped=True):
 def make_gp(name, *, noise=1e-2, seed=0, n=14):
     space = SPACES[name]
     layout = ColumnLayout.from_space(space)
-    return GaussianProcess(layout, hyperparameters(layout, noise=noise), *data(space, n, seed))
+    return GaussianProcess(
+        CubeKernel(layout, hyperparameters(layout, noise=noise)), *data(space, n, seed)
+    )
 
 
 @pytest.fixture(params=list(SPACES))
@@ -64,25 +67,25 @@ def test_layout_separates_ordered_from_categorical_columns():
     assert layout.category_of.tolist() == [0, 0, 0, 1, 1]
 
 
-def test_one_hot_has_one_one_for_each_label():
-    space = SPACES["labels"]
+def test_one_hot_has_one_one_per_categorical_column():
+    space = SPACES["categorical"]
     configurations = [{"c": c, "d": d} for c in "pqr" for d in (True, False)]
-    rows = np.array([space.encode(configuration) for configuration in configurations])
-    hot = ColumnLayout.from_space(space).one_hot(rows)
+    points = np.array([space.encode(params) for params in configurations])
+    hot = ColumnLayout.from_space(space).one_hot(points)
     assert hot[0].tolist() == [1, 0, 0, 1, 0]
     assert hot[5].tolist() == [0, 0, 1, 0, 1]
     assert np.all(hot.sum(axis=1) == 2)
 
 
-def test_branches_are_a_label_however_many():
-    assert ColumnLayout.from_space(SPACES["branches"]).categorical[0] == (0, 3)
+def test_the_number_of_the_sub_space_is_a_categorical_column():
+    assert ColumnLayout.from_space(SPACES["sub-spaces"]).categorical[0] == (0, 3)
 
 
 # ----------------------------------------------------------------------- posterior as on paper
 
 
 def textbook_kernel(layout, h, u, v):
-    """k(u, v), one pair of rows at a time, as the module's notation has it."""
+    """Return k(u, v) of two points, by the definitions in the package docstring."""
     p, r2 = len(layout.ordered), 0.0
     for i, j in enumerate(layout.ordered):
         warped = [1.0 - (1.0 - row[j] ** h.a[i]) ** h.b[i] for row in (u, v)]
@@ -135,7 +138,7 @@ def test_with_infinite_noise_nothing_is_learned():
 def test_far_from_data_the_posterior_is_the_prior():
     layout = ColumnLayout.from_space(SPACES["one"])
     hyper = Hyperparameters(np.array([0.004]), 1.7, 1e-4, 0.4, np.ones(1), np.ones(1))
-    gp = GaussianProcess(layout, hyper, np.array([[0.0], [0.1]]), np.array([5.0, -5.0]))
+    gp = GaussianProcess(CubeKernel(layout, hyper), np.array([[0.0], [0.1]]), np.array([5.0, -5.0]))
     mean, variance = gp.predict(np.array([[0.3], [1.0]]))  # 50 lengthscales away: e^-112
     np.testing.assert_allclose(mean, 0.4, rtol=1e-14)
     np.testing.assert_allclose(variance, 1.7, rtol=1e-14)
@@ -149,10 +152,12 @@ def test_variance_never_exceeds_the_prior_nor_falls_to_zero(name):
     assert variance.min() > 0.0
 
 
-def test_repeated_rows_are_no_trouble_even_without_noise():
+def test_repeated_points_are_accepted_without_noise():
     gp = make_gp("mixed")
     hyper = dataclasses.replace(gp.hyper, noise=0.0)
-    twice = GaussianProcess(gp.layout, hyper, np.vstack([gp.U, gp.U]), np.concatenate([gp.y, gp.y]))
+    twice = GaussianProcess(
+        CubeKernel(gp.layout, hyper), np.vstack([gp.U, gp.U]), np.concatenate([gp.y, gp.y])
+    )
     # a jitter of 1e-10 to 1e-4 of the amplitude makes it work
     np.testing.assert_allclose(twice.predict(gp.U)[0], gp.y, atol=1e-2)
 
@@ -160,7 +165,7 @@ def test_repeated_rows_are_no_trouble_even_without_noise():
 def test_the_order_of_the_observations_does_not_matter():
     gp = make_gp("mixed")
     order = np.random.default_rng(0).permutation(len(gp.y))
-    other = GaussianProcess(gp.layout, gp.hyper, gp.U[order], gp.y[order])
+    other = GaussianProcess(gp.kernel, gp.U[order], gp.y[order])
     at = np.random.default_rng(1).random((9, 4))
     np.testing.assert_allclose(other.predict(at), gp.predict(at), atol=1e-10)
 
@@ -169,14 +174,14 @@ def test_the_order_of_the_observations_does_not_matter():
 
 
 def with_sets(gp, s=3, seed=1):
-    """The same rows with s sets of targets, of which the first is its own."""
+    """Return a process with s sets of targets, the first of which is that of ``gp``."""
     others = np.random.default_rng(seed).standard_normal((len(gp.y), s - 1))
     y = np.column_stack([gp.y, others])
-    return GaussianProcess(gp.layout, gp.hyper, gp.U, y, gp.noise_variances)
+    return GaussianProcess(gp.kernel, gp.U, y, gp.noise_variances)
 
 
 def somewhere(name, n, seed=5, *, inside=False):
-    """Snapped rows of a space; numeric columns off the ends, where a warp's slope is infinite."""
+    """Return snapped points; with ``inside``, off the ends, where dw/du may be infinite."""
     space = SPACES[name]
     U = space.snap(np.random.default_rng(seed).random((n, space.n_dimensions)))
     if inside:
@@ -191,7 +196,7 @@ def test_sets_of_targets_equal_separate_processes(name):
     mean, variance = gp.predict(at)
     assert mean.shape == (6, 3)
     for i in range(3):
-        alone = GaussianProcess(gp.layout, gp.hyper, gp.U, gp.y[:, i])
+        alone = GaussianProcess(gp.kernel, gp.U, gp.y[:, i])
         np.testing.assert_allclose(mean[:, i], alone.predict(at)[0], atol=1e-12)
         np.testing.assert_allclose(variance, alone.predict(at)[1], atol=1e-12)
 
@@ -200,7 +205,7 @@ def test_sets_of_targets_equal_separate_processes(name):
 
 
 def central_differences(f, U, columns, h=1e-5):
-    """Derivatives of a function of each row, (m,), by each of the columns: (m, p)."""
+    """Return the derivatives of a function of each point, (m,), by the columns: (m, p)."""
     parts = []
     for column in columns:
         step = h * np.eye(U.shape[1])[column]
@@ -260,17 +265,15 @@ def test_gradients_are_finite_at_the_ends():
     assert np.all(np.isfinite(pullback(np.ones(5), np.ones(5))))
 
 
-# ------------------------------------------------------------------------------------- extended
+# ----------------------------------------------------------------------------------- condition_on
 
 
 @pytest.mark.parametrize("first", [1, 7, 13])
-def test_extending_equals_conditioning_at_once(name, first):
+def test_conditioning_in_two_steps_equals_conditioning_at_once(name, first):
     whole = make_gp(name)
     noise_variances = np.random.default_rng(4).uniform(0.0, 0.5, len(whole.y))
-    whole = GaussianProcess(whole.layout, whole.hyper, whole.U, whole.y, noise_variances)
-    part = GaussianProcess(
-        whole.layout, whole.hyper, whole.U[:first], whole.y[:first], noise_variances[:first]
-    )
+    whole = GaussianProcess(whole.kernel, whole.U, whole.y, noise_variances)
+    part = GaussianProcess(whole.kernel, whole.U[:first], whole.y[:first], noise_variances[:first])
     grown = part.condition_on(whole.U[first:], whole.y[first:], noise_variances[first:])
     at = somewhere(name, 6)
     np.testing.assert_allclose(grown.predict(at), whole.predict(at), atol=1e-10)
@@ -281,15 +284,15 @@ def test_extending_equals_conditioning_at_once(name, first):
     np.testing.assert_array_equal(grown.noise_variances, noise_variances)
 
 
-def test_extending_row_by_row_equals_extending_at_once():
+def test_conditioning_point_by_point_equals_conditioning_at_once():
     whole = make_gp("mixed")
-    grown = GaussianProcess(whole.layout, whole.hyper, whole.U[:4], whole.y[:4])
+    grown = GaussianProcess(whole.kernel, whole.U[:4], whole.y[:4])
     for i in range(4, len(whole.y)):
         grown = grown.condition_on(whole.U[[i]], whole.y[[i]])
     np.testing.assert_allclose(grown.predict(whole.U), whole.predict(whole.U), atol=1e-10)
 
 
-def test_extending_leaves_the_process_extended_as_it_was():
+def test_conditioning_does_not_change_the_process():
     gp, at = make_gp("mixed"), somewhere("mixed", 5)
     before = gp.predict(at)
     gp.condition_on(at, np.ones(5))
@@ -297,44 +300,44 @@ def test_extending_leaves_the_process_extended_as_it_was():
     assert len(gp.U) == 14
 
 
-def test_extending_by_nothing_changes_nothing():
+def test_conditioning_on_nothing_returns_the_process():
     gp = make_gp("mixed")
     assert gp.condition_on(np.empty((0, 4)), np.empty(0), np.empty(0)) is gp
 
 
-def test_extending_by_rows_already_there_is_no_trouble_with_the_least_noise():
+def test_conditioning_on_observed_points_is_accepted_with_the_smallest_noise():
     gp = make_gp("mixed")
     least, most = np.exp([priors.noise.low, priors.amplitude.high])
     hyper = dataclasses.replace(gp.hyper, noise=float(least), amplitude=float(most))
-    once = GaussianProcess(gp.layout, hyper, gp.U, gp.y)
+    once = GaussianProcess(CubeKernel(gp.layout, hyper), gp.U, gp.y)
     twice = once.condition_on(gp.U, gp.y).condition_on(gp.U, gp.y)
-    # the same said three times over is believed the more: mean - y = noise alpha, |alpha| below 10
+    # Three equal observations: mean - y = noise alpha, with |alpha| below 10.
     np.testing.assert_allclose(twice.predict(gp.U)[0], gp.y, atol=1e-5)
 
 
-def test_a_told_variance_counts_as_noise_there_alone():
+def test_a_known_variance_is_noise_of_its_observation_only():
     gp = make_gp("numeric")
     noise_variances = np.full(len(gp.y), 0.3)
     noisy = dataclasses.replace(gp.hyper, noise=gp.hyper.noise + 0.3)
     at = somewhere("numeric", 9)
-    same = GaussianProcess(gp.layout, noisy, gp.U, gp.y).predict(at)
+    same = GaussianProcess(CubeKernel(gp.layout, noisy), gp.U, gp.y).predict(at)
     np.testing.assert_allclose(
-        GaussianProcess(gp.layout, gp.hyper, gp.U, gp.y, noise_variances).predict(at),
+        GaussianProcess(gp.kernel, gp.U, gp.y, noise_variances).predict(at),
         same,
         atol=1e-12,
     )
     noise_variances = np.zeros(len(gp.y))
-    noise_variances[4] = 1e12  # so little known that it is as if it had not been seen
+    noise_variances[4] = 1e12  # so large that the observation does not count
     rest = np.arange(len(gp.y)) != 4
-    without = GaussianProcess(gp.layout, gp.hyper, gp.U[rest], gp.y[rest])
-    blind = GaussianProcess(gp.layout, gp.hyper, gp.U, gp.y, noise_variances)
+    without = GaussianProcess(gp.kernel, gp.U[rest], gp.y[rest])
+    blind = GaussianProcess(gp.kernel, gp.U, gp.y, noise_variances)
     np.testing.assert_allclose(blind.predict(at), without.predict(at), atol=1e-9)
 
 
-def test_at_observations_is_the_mean_there(name):
+def test_posterior_mean_at_data_equals_the_prediction(name):
     gp = make_gp(name)
     noise_variances = np.random.default_rng(4).uniform(0.0, 0.5, len(gp.y))
-    gp = GaussianProcess(gp.layout, gp.hyper, gp.U, gp.y, noise_variances)
+    gp = GaussianProcess(gp.kernel, gp.U, gp.y, noise_variances)
     # y - (noise + noise_variances) alpha, with |alpha| below 1e3
     np.testing.assert_allclose(gp.posterior_mean_at_data(), gp.predict(gp.U)[0], atol=1e-11)
     gp = with_sets(gp)
@@ -345,17 +348,17 @@ def test_at_observations_is_the_mean_there(name):
 # ------------------------------------------------------------------------------------ fantasies
 
 
-def test_believing_the_mean_leaves_it_and_reduces_the_variance(name):
+def test_fantasies_at_the_mean_keep_it_and_reduce_the_variance(name):
     gp = make_gp(name)
     pending, at = somewhere(name, 3, seed=2), somewhere(name, 20, seed=3)
-    believed = gp.fantasize(pending, np.zeros((3, 2)))
-    for rows in (pending, at):  # an observation where it was expected moves nothing, anywhere
-        mean = gp.predict(rows)[0]
+    fantasized = gp.fantasize(pending, np.zeros((3, 2)))
+    for points in (pending, at):  # an observation at the mean changes no mean
+        mean = gp.predict(points)[0]
         np.testing.assert_allclose(
-            believed.predict(rows)[0], np.column_stack([mean, mean]), atol=1e-9
+            fantasized.predict(points)[0], np.column_stack([mean, mean]), atol=1e-9
         )
-    assert np.all(believed.predict(pending)[1] < gp.predict(pending)[1])
-    assert np.all(believed.predict(at)[1] <= gp.predict(at)[1] + 1e-12)
+    assert np.all(fantasized.predict(pending)[1] < gp.predict(pending)[1])
+    assert np.all(fantasized.predict(at)[1] <= gp.predict(at)[1] + 1e-12)
 
 
 def test_fantasies_are_observations_like_any_other(name):
@@ -365,18 +368,18 @@ def test_fantasies_are_observations_like_any_other(name):
     np.testing.assert_array_equal(there.U, np.vstack([gp.U, pending]))
     np.testing.assert_array_equal(there.y[:14], np.repeat(gp.y[:, None], 4, axis=1))
     for i in range(4):
-        alone = GaussianProcess(gp.layout, gp.hyper, there.U, there.y[:, i])
+        alone = GaussianProcess(gp.kernel, there.U, there.y[:, i])
         np.testing.assert_allclose(there.predict(at)[0][:, i], alone.predict(at)[0], atol=1e-10)
         np.testing.assert_allclose(there.predict(at)[1], alone.predict(at)[1], atol=1e-10)
 
 
-def test_fantasies_have_the_joint_posterior_covariance_of_what_will_be_seen():
+def test_fantasies_have_the_joint_posterior_covariance_of_noisy_observations():
     gp = make_gp("mixed", noise=0.05)
     pending = somewhere("mixed", 2, seed=8)
     pending[1] = pending[0]
     pending[1, 0] += 0.1 if pending[0, 0] < 0.5 else -0.1  # close by: they go together
-    h, rows = gp.hyper, np.vstack([gp.U, pending])
-    K = np.array([[textbook_kernel(gp.layout, h, u, v) for v in rows] for u in rows])
+    h, points = gp.hyper, np.vstack([gp.U, pending])
+    K = np.array([[textbook_kernel(gp.layout, h, u, v) for v in points] for u in points])
     K += h.noise * np.eye(16)
     expected = K[14:, 14:] - K[14:, :14] @ np.linalg.solve(K[:14, :14], K[:14, 14:])
     base_samples = np.random.default_rng(0).standard_normal((2, 40_000))
@@ -389,6 +392,6 @@ def test_fantasies_have_the_joint_posterior_covariance_of_what_will_be_seen():
     assert np.all(np.abs(seen.mean(axis=1) - gp.predict(pending)[0]) < 0.02 * sd)
 
 
-def test_no_pending_rows_change_nothing():
+def test_fantasies_of_no_points_return_the_process():
     gp = make_gp("mixed")
     assert gp.fantasize(np.empty((0, 4)), np.empty((0, 16))) is gp

@@ -1,4 +1,4 @@
-"""The posterior of the hyperparameters against textbook algebra, differences, and known laws."""
+"""The posterior of the hyperparameters agrees with textbook algebra and known distributions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from scipy.optimize import minimize
 
 from tuneplug import Categorical, Float, Int, SearchSpace
 from tuneplug.surrogate import priors
-from tuneplug.surrogate.gp import ColumnLayout
 from tuneplug.surrogate.hyperparameters import INFEASIBLE_VALUE, HyperparameterPosterior
+from tuneplug.surrogate.kernels import ColumnLayout
 from tuneplug.surrogate.output_transform import psi
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -22,19 +22,19 @@ NUMERIC = {"x": Float(0, 1), "n": Int(1, 50), "t": Float(1e-4, 1)}
 LABELS = {"c": Categorical(["p", "q", "r"]), "d": Categorical([True, False])}
 SPACES = {
     "numeric": SearchSpace(NUMERIC),
-    "labels": SearchSpace(LABELS),
+    "categorical": SearchSpace(LABELS),
     "mixed": SearchSpace({"x": Float(0, 1), **LABELS, "n": Int(1, 50)}),
     "one": SearchSpace({"x": Float(0, 1)}),
 }
 spaces = pytest.mark.parametrize("name", list(SPACES))
 warped = pytest.mark.parametrize("warping", [True, False], ids=["warped", "not warped"])
 curved = pytest.mark.parametrize("curve", [True, False], ids=["curved", "straight"])
-told = pytest.mark.parametrize("tell", [True, False], ids=["told", "not told"])
+noisy = pytest.mark.parametrize("known", [True, False], ids=["known noise", "no known noise"])
 ONE = ColumnLayout.from_space(SPACES["one"])
 
 
-def posterior_of(name, *, warping=True, curve=True, tell=False, n=14, seed=0):
-    """Rows of which some lie on the very ends of the cube, and losses that depend on them."""
+def posterior_of(name, *, warping=True, curve=True, known=False, n=14, seed=0):
+    """Return a posterior and its points, some of which lie on the faces of the cube."""
     space, rng = SPACES[name], np.random.default_rng(seed)
     U = rng.random((n, space.n_dimensions))
     U[0], U[1] = 0.0, 1.0
@@ -42,7 +42,7 @@ def posterior_of(name, *, warping=True, curve=True, tell=False, n=14, seed=0):
     U = space.snap(U)
     v = np.sin(5.0 * U.sum(axis=1)) + U[:, 0] + 0.3 * rng.standard_normal(n)
     v -= v.min()  # as a frame gives them
-    variances = rng.uniform(0.0, 0.2, n) if tell else 0.0
+    variances = rng.uniform(0.0, 0.2, n) if known else 0.0
     layout = ColumnLayout.from_space(space)
     return HyperparameterPosterior(
         U, v, layout, noise_variances=variances, warping=warping, learn_curvature=curve
@@ -50,10 +50,10 @@ def posterior_of(name, *, warping=True, curve=True, tell=False, n=14, seed=0):
 
 
 def theta_near(posterior, seed):
-    """A point inside the bounds, with noise enough for differences to be accurate."""
+    """Return a theta in the bounds, with enough noise for differences to be accurate."""
     rng = np.random.default_rng(seed)
     theta = posterior.mean + 0.4 * posterior.sd * rng.standard_normal(len(posterior.mean))
-    scales = posterior.scales
+    scales = posterior.layout.n_lengthscales
     theta[:scales] = rng.uniform(-1.0, 1.0, scales)
     theta[scales + 1] = np.log(1e-2)
     return np.clip(theta, posterior.low, posterior.high)
@@ -65,11 +65,11 @@ def theta_near(posterior, seed):
 @spaces
 @warped
 @curved
-@told
-def test_the_value_equals_direct_computation(name, warping, curve, tell):
-    posterior, U = posterior_of(name, warping=warping, curve=curve, tell=tell)
+@noisy
+def test_the_value_equals_direct_computation(name, warping, curve, known):
+    posterior, U = posterior_of(name, warping=warping, curve=curve, known=known)
     theta, layout = theta_near(posterior, seed=1), posterior.layout
-    p, scales, n = len(layout.ordered), posterior.scales, len(U)
+    p, scales, n = len(layout.ordered), posterior.layout.n_lengthscales, len(U)
     ln_l, (ln_s, ln_v, m), rest = theta[:scales], theta[scales : scales + 3], theta[scales + 3 :]
     a, b = np.exp(rest[: 2 * p]).reshape(2, p) if warping else np.ones((2, p))
     c = math.exp(theta[-1]) if curve else 0.0
@@ -77,7 +77,7 @@ def test_the_value_equals_direct_computation(name, warping, curve, tell):
     out = psi(posterior.v, c)
     t = (out - out.mean()) / out.std()
     slope = 1.0 / ((1.0 + c * posterior.v) * out.std())
-    # the kernel, one pair of rows at a time
+    # the kernel, one pair of points at a time
     K = np.empty((n, n))
     for i in range(n):
         for j in range(n):
@@ -95,23 +95,23 @@ def test_the_value_equals_direct_computation(name, warping, curve, tell):
     density += np.log(slope).sum()  # of v, not of t
     prior = stats.norm(posterior.mean, posterior.sd).logpdf(theta)
     prior -= stats.norm(0.0, posterior.sd).logpdf(0.0)  # which is left out, as it is constant
-    assert posterior(theta)[0] == pytest.approx(-density - prior.sum(), rel=1e-9)
+    assert posterior.value_and_gradient(theta)[0] == pytest.approx(-density - prior.sum(), rel=1e-9)
 
 
 @spaces
 @warped
 @curved
-@told
-def test_value_is_the_first_part_of_the_call(name, warping, curve, tell):
-    posterior, _ = posterior_of(name, warping=warping, curve=curve, tell=tell)
+@noisy
+def test_value_equals_that_of_value_and_gradient(name, warping, curve, known):
+    posterior, _ = posterior_of(name, warping=warping, curve=curve, known=known)
     theta = theta_near(posterior, seed=3)
-    value, gradient = posterior(theta)
+    value, gradient = posterior.value_and_gradient(theta)
     assert posterior.value(theta) == value
     assert gradient.shape == theta.shape
 
 
 @warped
-def test_the_value_is_infinite_outside_of_the_bounds(warping):
+def test_the_value_is_infinite_outside_the_bounds(warping):
     posterior, _ = posterior_of("mixed", warping=warping)
     theta = theta_near(posterior, seed=3)
     for i in range(len(theta)):
@@ -123,13 +123,13 @@ def test_the_value_is_infinite_outside_of_the_bounds(warping):
             assert posterior.value(moved) == math.inf
 
 
-def test_where_the_kernel_matrix_fails_there_is_a_wall():
+def test_the_value_is_large_and_finite_if_the_factorization_fails():
     U = np.repeat([[0.25], [0.75]], 6, axis=0)
     posterior = HyperparameterPosterior(
         U, np.arange(12.0), ONE, warping=False, learn_curvature=False
     )
-    theta = np.array([0.0, 0.0, -90.0, 0.0])  # noise e^-90: repeated rows make K singular
-    value, gradient = posterior(theta)
+    theta = np.array([0.0, 0.0, -90.0, 0.0])  # noise e^-90: repeated points make K singular
+    value, gradient = posterior.value_and_gradient(theta)
     assert value == INFEASIBLE_VALUE
     assert not gradient.any()
 
@@ -137,23 +137,27 @@ def test_where_the_kernel_matrix_fails_there_is_a_wall():
 @spaces
 @warped
 @curved
-@told
+@noisy
 @pytest.mark.parametrize("seed", range(2))
-def test_the_gradient_matches_central_differences(name, warping, curve, tell, seed):
-    posterior, _ = posterior_of(name, warping=warping, curve=curve, tell=tell, seed=seed)
+def test_the_gradient_matches_central_differences(name, warping, curve, known, seed):
+    posterior, _ = posterior_of(name, warping=warping, curve=curve, known=known, seed=seed)
     theta, h = theta_near(posterior, seed), 1e-5
     steps = h * np.eye(len(theta))
-    numeric = [(posterior(theta + s)[0] - posterior(theta - s)[0]) / (2 * h) for s in steps]
-    _, gradient = posterior(theta)
+    numeric = [
+        (posterior.value_and_gradient(theta + s)[0] - posterior.value_and_gradient(theta - s)[0])
+        / (2 * h)
+        for s in steps
+    ]
+    _, gradient = posterior.value_and_gradient(theta)
     # truncation h² times third derivatives of at most 1e3, and the value's rounding over h
     np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-6 * np.abs(gradient).max())
 
 
-def test_the_observations_and_theta_are_left_alone():
-    posterior, U = posterior_of("mixed", tell=True)
+def test_the_observations_and_theta_are_not_changed():
+    posterior, U = posterior_of("mixed", known=True)
     theta = theta_near(posterior, seed=0)
     kept = [array.copy() for array in (theta, U, posterior.v, posterior.noise_variances)]
-    posterior(theta)
+    posterior.value_and_gradient(theta)
     posterior.fit_map([theta], 5)
     posterior.slice_sample(theta, np.random.default_rng(0), n=3, burn_in=0, thin=1)
     for array, before in zip((theta, U, posterior.v, posterior.noise_variances), kept, strict=True):
@@ -166,9 +170,9 @@ def test_the_observations_and_theta_are_left_alone():
 @spaces
 @warped
 @curved
-def test_theta_has_a_place_for_everything_learned(name, warping, curve):
+def test_theta_has_a_component_for_every_learned_quantity(name, warping, curve):
     posterior, _ = posterior_of(name, warping=warping, curve=curve)
-    p, scales = len(posterior.layout.ordered), posterior.scales
+    p, scales = len(posterior.layout.ordered), posterior.layout.n_lengthscales
     assert len(posterior.mean) == scales + 3 + 2 * p * warping + curve
     theta = np.arange(len(posterior.mean)) / 10.0
     hyper = posterior.unpack(theta)
@@ -181,7 +185,7 @@ def test_theta_has_a_place_for_everything_learned(name, warping, curve):
     assert hyper.curvature == (pytest.approx(math.exp(theta[-1])) if curve else 0.0)
 
 
-def test_every_prior_stands_at_its_place():
+def test_every_prior_has_its_component():
     posterior, _ = posterior_of("mixed")
     learned = [priors.lengthscale(4)] * 4 + [priors.amplitude, priors.noise, priors.mean]
     learned += [priors.warp_shape] * 4 + [priors.curvature]
@@ -206,7 +210,7 @@ def test_the_mode_stays_in_bounds_and_improves_on_all_starts(name, warping, curv
     assert posterior.value(theta) <= min(posterior.value(start) for start in starts)
 
 
-def test_starts_outside_of_the_bounds_are_moved_inside():
+def test_starts_outside_the_bounds_are_clipped():
     posterior, _ = posterior_of("mixed")
     theta = posterior.fit_map([posterior.high + 5.0, posterior.low - 5.0], 5)
     assert np.all((theta >= posterior.low) & (theta <= posterior.high))
@@ -218,16 +222,16 @@ def test_the_mode_keeps_the_best_of_its_starts(order):
     starts = [*posterior.initial_thetas(), theta_near(posterior, 0), posterior.high.copy()]
     bounds = np.column_stack([posterior.low, posterior.high])
     options = {"jac": True, "method": "L-BFGS-B", "bounds": bounds, "options": {"maxiter": 8}}
-    ends = [float(minimize(posterior, start, **options).fun) for start in starts]
+    ends = [float(minimize(posterior.value_and_gradient, start, **options).fun) for start in starts]
     assert max(ends) > min(ends) + 0.5
     theta = posterior.fit_map(starts[::order], 8)
     assert posterior.value(theta) == pytest.approx(min(ends), rel=1e-12)
 
 
-def test_at_the_mode_the_gradient_points_out_of_the_bounds_or_is_zero():
+def test_at_the_mode_the_gradient_is_zero_or_points_out_of_the_bounds():
     posterior, _ = posterior_of("mixed")
     theta = posterior.fit_map(posterior.initial_thetas(), 1000)
-    gradient = posterior(theta)[1]
+    gradient = posterior.value_and_gradient(theta)[1]
     stopped = np.where(gradient > 0, theta - posterior.low, posterior.high - theta)
     # L-BFGS-B stops where a step gains 2e-9 of the value
     assert np.abs(np.where(stopped > 1e-9, gradient, 0.0)).max() < 1e-2
@@ -245,7 +249,7 @@ def test_at_the_mode_the_gradient_points_out_of_the_bounds_or_is_zero():
     ids=["two", "flat", "repeated", "one corner", "single"],
 )
 @curved
-def test_the_mode_and_draws_of_little_or_degenerate_data_are_finite(U, v, curve):
+def test_mode_and_samples_of_few_or_degenerate_data_are_finite(U, v, curve):
     posterior = HyperparameterPosterior(np.array(U), np.array(v), ONE, learn_curvature=curve)
     theta = posterior.fit_map(posterior.initial_thetas(), 60)
     assert math.isfinite(posterior.value(theta))
@@ -253,46 +257,49 @@ def test_the_mode_and_draws_of_little_or_degenerate_data_are_finite(U, v, curve)
     assert all(math.isfinite(posterior.value(draw)) for draw in draws)
 
 
-# --------------------------------------------------------------------------------------- its draws
+# ----------------------------------------------------------------------------------- slice sampling
 
 
 class Known(HyperparameterPosterior):
-    """A density that is known: bounds as they are, and any negative logarithm inside of them."""
+    """Posterior with a given negative log density inside given bounds."""
 
     def __init__(self, negative_log, d, low=-50.0, high=50.0):
         self.negative_log = negative_log
         self.mean, self.sd = np.zeros(d), np.ones(d)
         self.low, self.high = np.full(d, low), np.full(d, high)
 
-    def _evaluate(self, theta, *, with_gradient):
-        return self.negative_log(theta), np.zeros_like(theta)
+    def _factorize(self, theta):
+        return theta
+
+    def _value(self, theta, at):
+        return self.negative_log(theta)
 
 
-def test_draws_have_the_moments_of_a_correlated_normal():
+def test_samples_have_the_moments_of_a_correlated_normal():
     covariance = np.array([[1.0, 0.8, 0.0], [0.8, 1.0, 0.3], [0.0, 0.3, 4.0]])
-    inverse, centre = np.linalg.inv(covariance), np.array([1.0, -2.0, 0.5])
-    posterior = Known(lambda x: 0.5 * (x - centre) @ inverse @ (x - centre), 3)
+    inverse, center = np.linalg.inv(covariance), np.array([1.0, -2.0, 0.5])
+    posterior = Known(lambda x: 0.5 * (x - center) @ inverse @ (x - center), 3)
     draws = posterior.slice_sample(
         np.zeros(3), np.random.default_rng(0), n=8000, burn_in=200, thin=2
     )
-    # neighbors go together for some 20 steps: as good as 400 draws, of which 4 standard errors
+    # The autocorrelation time is about 20 steps: 400 effective samples, and 4 standard errors.
     scale = np.sqrt(np.diag(covariance))
-    assert np.all(np.abs(draws.mean(axis=0) - centre) < 4 * scale / np.sqrt(400))
+    assert np.all(np.abs(draws.mean(axis=0) - center) < 4 * scale / np.sqrt(400))
     error = (np.cov(draws.T) - covariance) / np.outer(scale, scale)
     assert np.abs(error).max() < 4 * np.sqrt(2 / 400)
 
 
-def test_draws_follow_a_density_that_is_skewed_and_cut_off():
+def test_samples_follow_a_truncated_exponential():
     posterior = Known(lambda x: float(x[0]), 1, low=0.0, high=2.0)  # exponential, up to 2
     draws = posterior.slice_sample(
         np.ones(1), np.random.default_rng(0), n=4000, burn_in=100, thin=4
     )
-    # in one dimension draws forget their neighbor at once
+    # In one dimension, successive samples are nearly independent.
     assert stats.kstest(draws[:, 0], stats.truncexpon(2.0).cdf).pvalue > 0.01  # one fixed seed
 
 
-def test_draws_given_one_observation_are_those_of_the_prior():
-    """One loss says nothing about lengthscale, warp and curvature."""
+def test_samples_given_one_observation_are_those_of_the_prior():
+    """One loss holds no information on lengthscale, warp and curvature."""
     posterior = HyperparameterPosterior(np.array([[0.4]]), np.zeros(1), ONE)
     draws = posterior.slice_sample(
         posterior.mean, np.random.default_rng(0), n=3000, burn_in=100, thin=2
@@ -301,14 +308,14 @@ def test_draws_given_one_observation_are_those_of_the_prior():
         mean, sd = posterior.mean[i], posterior.sd[i]
         cut = ((posterior.low[i] - mean) / sd, (posterior.high[i] - mean) / sd)
         law = stats.truncnorm(*cut, loc=mean, scale=sd)
-        # neighbors go together for some 40 steps: as good as 75 draws, of which 3 standard errors
+        # The autocorrelation time is about 40 steps: 75 effective samples, and 3 standard errors.
         assert abs(draws[:, i].mean() - law.mean()) < 3 * law.std() / np.sqrt(75)
         assert draws[:, i].std() == pytest.approx(law.std(), rel=3 / np.sqrt(2 * 75))
 
 
 @warped
 @curved
-def test_draws_stay_in_bounds(warping, curve):
+def test_samples_lie_in_the_bounds(warping, curve):
     posterior, _ = posterior_of("mixed", warping=warping, curve=curve, n=5)
     draws = posterior.slice_sample(
         posterior.high, np.random.default_rng(0), n=100, burn_in=0, thin=1
@@ -320,7 +327,7 @@ def test_draws_stay_in_bounds(warping, curve):
     ("n", "burn_in", "thin", "count"),
     [(20, 0, 1, 20), (20, 10, 5, 2), (19, 10, 5, 1), (4, 4, 1, 0)],
 )
-def test_the_number_of_draws(n, burn_in, thin, count):
+def test_the_number_of_samples(n, burn_in, thin, count):
     posterior = Known(lambda x: 0.5 * float(x @ x), 2)
     draws = posterior.slice_sample(
         np.zeros(2), np.random.default_rng(0), n=n, burn_in=burn_in, thin=thin
@@ -328,7 +335,7 @@ def test_the_number_of_draws(n, burn_in, thin, count):
     assert len(draws) == count
 
 
-def test_thinning_keeps_the_last_of_each():
+def test_thinning_keeps_the_last_step_of_each_block():
     posterior = Known(lambda x: 0.5 * float(x @ x), 2)
     every, some = (
         posterior.slice_sample(
@@ -339,7 +346,7 @@ def test_thinning_keeps_the_last_of_each():
     np.testing.assert_array_equal(some, every[[14, 19]])
 
 
-def test_the_same_generator_gives_the_same_draws():
+def test_the_same_seed_gives_the_same_samples():
     posterior, _ = posterior_of("mixed")
     first, again, other = (
         posterior.slice_sample(posterior.mean, np.random.default_rng(seed), n=12, burn_in=2, thin=5)
@@ -349,7 +356,7 @@ def test_the_same_generator_gives_the_same_draws():
     assert np.all(first != other)
 
 
-def test_no_draw_is_more_probable_than_the_mode():
+def test_hardly_any_sample_is_more_probable_than_the_mode():
     posterior, _ = posterior_of("numeric", n=30)
     mode = posterior.fit_map(posterior.initial_thetas(), 200)
     draws = posterior.slice_sample(mode, np.random.default_rng(0), n=120, burn_in=20, thin=5)

@@ -1,4 +1,4 @@
-"""The output transform keeps the order and the good end, and survives a divergent loss."""
+"""The output transform keeps the order and the good end, and is robust to a divergent loss."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tuneplug.surrogate import priors
-from tuneplug.surrogate.output_transform import MAX_LOSS, LossScaling, psi, targets
+from tuneplug.surrogate.output_transform import MAX_LOSS, LossScaling, Targets, psi
 
 SETTINGS = settings(deadline=None, derandomize=True)
 moderate = st.floats(-1e12, 1e12, allow_subnormal=False)
@@ -31,7 +31,7 @@ def in_units(losses):
 
 def transformed(losses, c=0.0):
     """Return the targets alone."""
-    return targets(in_units(losses), c).t
+    return Targets.from_scaled(in_units(losses), c).t
 
 
 # ---------------------------------------------------------------------------------------- scaling
@@ -50,7 +50,7 @@ def test_the_best_is_at_0_and_the_median_at_1_for_any_losses(losses):
     assume(losses.min() < np.median(losses))
     v = in_units(losses)
     assert v.min() == v[np.argmin(losses)] == 0.0
-    # two middle losses of an even number may lie either side, and one of them beyond the limit
+    # The median of an even number lies between two losses, one of which may be clipped.
     middle = np.sort(v)[[(len(v) - 1) // 2, len(v) // 2]]
     assert middle[0] <= 1.0 + 1e-12
     assert middle[1] >= 1.0 - 1e-12
@@ -77,18 +77,18 @@ def test_the_order_is_never_inverted_by_a_curvature(losses, c):
     assert t[np.argmin(losses)] == t.min()
 
 
-def test_losses_inside_of_the_limit_are_only_moved_and_scaled():
+def test_losses_below_clip_start_are_scaled_affinely():
     losses = np.random.default_rng(0).random(31)
     expected = (losses - losses.min()) / (np.median(losses) - losses.min())
     np.testing.assert_allclose(in_units(losses), expected, rtol=1e-14)
 
 
-def test_losses_beyond_the_limit_are_drawn_in_smoothly_to_less_than_limit_plus_reach():
+def test_losses_above_clip_start_are_soft_clipped_below_clip_start_plus_tail():
     scaling = LossScaling.from_losses(np.arange(21.0))
     at_clip_start = scaling.best + scaling.scale * scaling.clip_start
     h = 1e-6 * scaling.scale
     below, at, above = scaling(at_clip_start + h * np.array([-1.0, 0.0, 1.0]))
-    # the slope goes on at the limit; the second derivative times h is left
+    # The derivative is continuous at clip_start; the second derivative times h remains.
     assert (above - at) == pytest.approx(at - below, rel=1e-5)
     far = scaling(np.array([1e3, 1e6, 1e300]))
     assert np.all(far > scaling.clip_start)
@@ -96,13 +96,13 @@ def test_losses_beyond_the_limit_are_drawn_in_smoothly_to_less_than_limit_plus_r
     assert far[0] < far[1] < far[2]
 
 
-def test_a_frame_of_the_first_losses_takes_better_ones():
+def test_a_scaling_of_early_losses_accepts_better_ones():
     scaling = LossScaling.from_losses(np.array([1.0, 2.0, 3.0]))
     np.testing.assert_array_equal(scaling(np.array([0.0, -9.0])), [-1.0, -10.0])
 
 
 @pytest.mark.parametrize("better", [1.0, 2.5])
-def test_many_equal_losses_leave_a_frame(better):
+def test_many_equal_losses_have_a_scaling(better):
     losses = np.array([better] * 9 + [3.0, 4.0])
     v = in_units(losses)
     assert v[:9].tolist() == [0.0] * 9
@@ -127,8 +127,9 @@ def test_mean_0_and_sd_1(losses, c):
 @pytest.mark.parametrize("value", [0.0, 0.1, -1 / 3, 1e-300, 1e12, -1e300])
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 1000])
 def test_constant_losses_give_zeros(value, n, c):
-    out = targets(in_units(np.full(n, value)), c)
-    assert out.t.tolist() == out.dt_dlnc.tolist() == out.d2t_dv_dlnc.tolist() == [0.0] * n
+    out = Targets.from_scaled(in_units(np.full(n, value)), c)
+    dt, d_dt_dv = out.curvature_gradient()
+    assert out.t.tolist() == dt.tolist() == d_dt_dv.tolist() == [0.0] * n
     assert out.dt_dv.tolist() == [1.0] * n
     assert out.sd == 1.0
 
@@ -140,7 +141,7 @@ def test_two_losses_are_minus_one_and_one(a, b, c):
 
 
 @curvatures
-def test_losses_that_differ_in_the_last_digit_are_told_apart(c):
+def test_losses_that_differ_in_the_last_digit_have_different_targets(c):
     step = 2.0**-52
     t = transformed(1.0 + step * np.array([0.0, 1.0, 2.0, 3.0, 1.0]), c)
     assert t[0] < t[1] == t[4] < t[2] < t[3]
@@ -161,7 +162,7 @@ def test_any_size_of_losses_gives_the_same_targets(size, c):
     np.testing.assert_allclose(transformed(size * losses, c), transformed(losses, c), rtol=1e-12)
 
 
-def test_losses_too_large_to_subtract_count_as_the_largest_that_are_not():
+def test_losses_too_large_to_subtract_are_clipped():
     v = in_units(np.array([0.0, 1.0, 1e200, 1e300]))
     assert v[2] == v[3] == in_units(np.array([0.0, 1.0, MAX_LOSS, MAX_LOSS]))[2]
 
@@ -201,13 +202,13 @@ def test_a_large_curvature_gives_the_logarithm():
 
 
 @curvatures
-def test_better_than_the_best_is_linear_whatever_the_curvature(c):
+def test_losses_below_the_best_are_linear_for_every_curvature(c):
     v = np.array([-20.0, -1.0, -1e-9, 0.0])
     np.testing.assert_array_equal(psi(v, c), v)
 
 
 def test_the_good_end_is_never_flattened():
-    """The share that the best tenth has of all the spread grows with the curvature."""
+    """The best tenth's share of the spread grows with the curvature."""
     losses = np.random.default_rng(0).random(101) ** 2
     near = np.argsort(losses)[[0, 10]]
     shares = []
@@ -243,20 +244,21 @@ cases = pytest.mark.parametrize("case", list(LOSSES_TO_DIFFERENTIATE))
 )
 def test_derivatives_by_the_curvature_match_central_differences(case, c):
     v, h = in_units(LOSSES_TO_DIFFERENTIATE[case]), 1e-5
-    out, up, down = (targets(v, c * np.exp(step)) for step in (0.0, h, -h))
+    out, up, down = (Targets.from_scaled(v, c * np.exp(step)) for step in (0.0, h, -h))
     # h² times third derivatives of order one, and rounding over h
-    np.testing.assert_allclose(out.dt_dlnc, (up.t - down.t) / (2 * h), atol=1e-8)
-    np.testing.assert_allclose(out.d2t_dv_dlnc, (up.dt_dv - down.dt_dv) / (2 * h), atol=1e-8)
+    dt, d_dt_dv = out.curvature_gradient()
+    np.testing.assert_allclose(dt, (up.t - down.t) / (2 * h), atol=1e-8)
+    np.testing.assert_allclose(d_dt_dv, (up.dt_dv - down.dt_dv) / (2 * h), atol=1e-8)
 
 
 @cases
 @curvatures
-def test_the_slope_is_that_of_the_targets_with_mean_and_sd_held(case, c):
+def test_dt_dv_is_the_derivative_with_mean_and_sd_fixed(case, c):
     v, h = in_units(LOSSES_TO_DIFFERENTIATE[case]), 1e-6
-    out = targets(v, c)
-    away = np.maximum(v, h)  # the two sub-spaces meet at 0 with one slope, but not one curvature
+    out = Targets.from_scaled(v, c)
+    away = np.maximum(v, h)  # both pieces have one derivative at 0, but two curvatures
     difference = (psi(away + h, c) - psi(away - h, c)) / (2 * h) / out.sd
-    # at the best the slope is taken at 0 instead of h: a relative c h
+    # At the best, the derivative is taken at 0 instead of h: a relative difference of c h.
     np.testing.assert_allclose(out.dt_dv, difference, rtol=1e-4)
     assert out.dt_dv.max() == pytest.approx(1.0 / out.sd)
 
@@ -264,7 +266,7 @@ def test_the_slope_is_that_of_the_targets_with_mean_and_sd_held(case, c):
 @curvatures
 def test_mean_and_sd_lead_from_psi_to_the_targets(c):
     v = in_units(LOSSES_TO_DIFFERENTIATE["skewed"])
-    out = targets(v, c)
+    out = Targets.from_scaled(v, c)
     np.testing.assert_allclose((psi(v, c) - out.mean) / out.sd, out.t, rtol=1e-14, atol=1e-14)
 
 
@@ -287,13 +289,13 @@ def test_the_larger_of_two_outliers_stays_the_larger():
     assert t[7] > t[6] > t[5]
 
 
-def test_a_very_good_loss_is_never_drawn_in():
+def test_a_very_good_loss_is_never_clipped():
     losses = np.array([-1e12, 0.1, 0.2, 0.3, 0.4])
     t = transformed(losses)
     np.testing.assert_allclose(t, (losses - losses.mean()) / losses.std(), atol=1e-12)
 
 
-def test_the_losses_given_are_left_alone():
+def test_the_given_losses_are_not_changed():
     losses = np.array([1.0, 2.0, 1e9])
     transformed(losses, 1.0)
     assert losses.tolist() == [1.0, 2.0, 1e9]

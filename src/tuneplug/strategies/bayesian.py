@@ -1,10 +1,10 @@
-"""Bayesian optimization with a warped Gaussian process: tuneplug's default strategy."""
+"""Bayesian optimization with a warped Gaussian process: the default strategy."""
 
 from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final, get_args
 
@@ -16,59 +16,63 @@ from tuneplug.errors import check_choice, check_count
 from tuneplug.space import SearchSpace
 from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untried, take_suggestions
 from tuneplug.strategies.learned_warps import WarpCurve, warp_curves
-from tuneplug.surrogate.acquisition import Acquisition, maximize
+from tuneplug.surrogate.acquisition import Acquisition
+from tuneplug.surrogate.acquisition_optimizer import maximize
 from tuneplug.surrogate.feasibility import FeasibilityModel
 from tuneplug.surrogate.fitting import Inference, TrainingData, fit_surrogate
-from tuneplug.surrogate.gp import ColumnLayout, GaussianProcess
+from tuneplug.surrogate.gp import GaussianProcess
+from tuneplug.surrogate.kernels import ColumnLayout
 from tuneplug.trial import TrialState
 
 __all__ = ["BayesianSearch"]
 
 
-#: Trials drawn before the model guides, where the budget allows.
+#: Default number of trials of the initial design.
 DESIGN_SIZE = 5
-#: Fewest observations that a model is fitted to.
+#: Smallest number of observations that a model is fitted to.
 MIN_OBSERVATIONS = 2
-#: Joint draws of what running trials will return.
+#: Number of joint fantasies of pending trials, over all processes.
 N_FANTASIES = 16
-#: The latest failures that the loss is told of, and the variance of what it is told.
+#: Number of latest failed trials that get a pseudo-observation of the loss, and its variance where
+#: failure is improbable.
 N_FAILURES, FAILURE_VARIANCE = 200, 1.0
 
 
 @functools.cache
 def _threadpools() -> ThreadpoolController:
-    """The native thread pools of this process; looking for them takes milliseconds."""
+    """Return the native thread pools of this process; finding them takes milliseconds."""
     return ThreadpoolController()
 
 
 @final
 @dataclass(frozen=True)
 class BayesianSearch(Strategy):
-    """Learn a Gaussian process of the loss and try where improvement is likeliest.
+    """Fit a Gaussian process to the loss, and try the point of largest expected improvement.
 
-    The first trials are a scrambled Sobol design that holds every sub-space of the space.  From
-    then on a Matérn-5/2 process, with a lengthscale and a Kumaraswamy warp for each numeric
-    parameter and a curve for the losses, is learned from all that finished, and its log expected
-    improvement is maximized, given what is running and where trials failed.  No configuration is
-    proposed that was tried or is running.  ``docs/engine.md`` has the equations and their sources.
+    The first trials are a scrambled Sobol design that visits every sub-space.  After them, a
+    Matérn-5/2 process is fitted to all ended trials.  It has a lengthscale and a Kumaraswamy warp
+    per numeric parameter, and an output transform with a learned curvature.  The strategy maximizes
+    the log expected improvement, given the pending trials and the probability of failure.  It
+    proposes no configuration that was tried or is running.  ``docs/engine.md`` has the equations
+    and their sources.
 
     Parameters
     ----------
     warping : bool, default True
         Whether to learn a warp of every numeric parameter on top of its scaling.
     inference : {"map", "mcmc"}, default "map"
-        How the process is learned: its most probable hyperparameters, or an average over ten draws
-        of them by slice sampling, which takes about ten times as long.
+        How to infer the hyperparameters: take the most probable ones, or average over ten slice
+        samples of their posterior, which takes about ten times as long.
     n_initial : int or None, default None
-        Trials of the initial design, exactly.  None: 5, at most half of the budget, at least one
-        for each sub-space of the space and at least 2.
+        Number of trials of the initial design.  If None, 5, reduced to half of the planned trials,
+        but at least 2 and at least one per sub-space.
     allow_repeats : bool, default False
-        Whether a configuration may be proposed again: for noisy objectives.
+        Whether a configuration may be proposed again; useful for noisy objectives.
 
     Raises
     ------
     ValueError
-        If ``inference`` is neither of the two, or ``n_initial`` is not a count.
+        If ``inference`` is unknown, or ``n_initial`` is not an integer of at least 1.
     """
 
     name: ClassVar[str] = "bayesian"
@@ -92,35 +96,49 @@ class BayesianSearch(Strategy):
         half = DESIGN_SIZE if n_trials is None else min(DESIGN_SIZE, n_trials // 2)
         return max(half, space.n_subspaces, MIN_OBSERVATIONS)
 
+    def learned_warps(self, context: Context) -> Mapping[str, WarpCurve]:
+        """Return the learned warp of each numeric parameter, with a band of the posterior."""
+        data = self._training_data(context) if self.warping else None
+        if data is None:
+            return {}
+        with _threadpools().limit(limits=1, user_api="blas"):
+            return warp_curves(data, context.space)
+
     def _suggestions(self, context: Context) -> Iterator[Suggestion]:
+        """Yield suggestions until the space is exhausted; earlier ones count as pending."""
         space, history = context.space, context.history
-        taken = set() if self.allow_repeats else context.tried_keys()
-        design = self.n_startup(space, context.n_trials)
-        known = len(history) + len(context.extra_observations)
-        data = self._training_data(context) if known + 1 > design else None
-        model = None if data is None else _model(data, context)
-        running = list(context.points(history.in_state(TrialState.RUNNING)))
+        tried = set() if self.allow_repeats else context.tried_keys()
+        model = self._fit(context)
+        pending = list(context.points(history.in_state(TrialState.RUNNING)))
         for number in itertools.count(len(history)):
             rng = context.rng(number)
-            row, origin, gain = None, "random", None
             if model is None:
-                n_rows = max(design, number + 1)
-                row, origin = _initial_design(space, n_rows, context.seed)[number], "design"
+                point, origin, gain = self._design_point(context, number), "design", None
             else:
-                acquisition = model.acquisition(running, rng)
-                row, origin = maximize(acquisition, space, taken, rng), "model"
-                gain = None if row is None else model.gain(acquisition, row)
-            if row is None or space.keys(row[None, :])[0] in taken:
-                row, origin, gain = sample_untried(space, taken, rng), "random", None
-                if row is None:
+                (point, gain), origin = model.maximize(space, pending, tried, rng), "model"
+            if point is None or space.keys(point)[0] in tried:
+                point, origin, gain = sample_untried(space, tried, rng), "random", None
+                if point is None:
                     return
-            yield Suggestion.from_point(space, row, origin=origin, expected_improvement=gain)
-            running.append(row)
+            yield Suggestion.from_point(space, point, origin=origin, expected_improvement=gain)
+            pending.append(point)
             if not self.allow_repeats:
-                taken.update(space.keys(row[None, :]))
+                tried.update(space.keys(point))
+
+    def _design_point(self, context: Context, number: int) -> FloatArray | None:
+        n = max(self.n_startup(context.space, context.n_trials), number + 1)
+        return np.asarray(_initial_design(context.space, n, context.seed)[number])
+
+    def _fit(self, context: Context) -> _FittedModel | None:
+        """Return the fitted model, or None if the initial design is incomplete."""
+        n_known = len(context.history) + len(context.extra_observations)
+        if n_known < self.n_startup(context.space, context.n_trials):
+            return None
+        data = self._training_data(context)
+        return None if data is None else _fit_model(data, context)
 
     def _training_data(self, context: Context) -> TrainingData | None:
-        """Return what there is to learn from; None while it is too little."""
+        """Return all observations, or None if they are too few."""
         valued = [t for t in context.history if t.state.ended and t.value is not None]
         prior = context.extra_observations
         if len(prior) + len(valued) < MIN_OBSERVATIONS or context.space.n_dimensions == 0:
@@ -135,60 +153,66 @@ class BayesianSearch(Strategy):
             seed=context.seed,
         )
 
-    def learned_warps(self, context: Context) -> Mapping[str, WarpCurve]:
-        """Return the learned warp of each numeric parameter, with a band of the posterior."""
-        data = self._training_data(context) if self.warping else None
-        if data is None:
-            return {}
-        with _threadpools().limit(limits=1, user_api="blas"):
-            return warp_curves(data, context.space)
-
 
 @dataclass(frozen=True)
-class _Model:
-    """What was learned: gps of the loss, and one of the failures where there were any."""
+class _FittedModel:
+    """Gaussian processes of the loss, and a feasibility model if any trial failed."""
 
     gps: list[GaussianProcess]
     feasibility: FeasibilityModel | None
 
-    def gain(self, acquisition: Acquisition, row: FloatArray) -> float | None:
-        """Return the improvement expected of a row, in units of the median's distance to the best.
+    def maximize(
+        self,
+        space: SearchSpace,
+        pending: list[FloatArray],
+        tried: Collection[bytes],
+        rng: np.random.Generator,
+    ) -> tuple[FloatArray | None, float | None]:
+        """Return the best untried point and its expected improvement, or None if none was found."""
+        acquisition = self.acquisition(pending, rng)
+        point = maximize(acquisition, space, tried, rng)
+        return point, None if point is None else self._expected_improvement(acquisition, point)
 
-        The distance is that of the transformed losses.
-        """
-        spread = float(np.mean([np.median(gp.y) - gp.y.min() for gp in self.gps]))
-        return float(np.exp(acquisition(row[None, :])[0])) / spread if spread > 0.0 else None
-
-    def acquisition(self, running: list[FloatArray], rng: np.random.Generator) -> Acquisition:
-        rows = np.array(running).reshape(len(running), self.gps[0].U.shape[1])
-        base_samples = rng.standard_normal((len(running), max(1, N_FANTASIES // len(self.gps))))
-        gps = [gp.fantasize(rows, base_samples) for gp in self.gps]
+    def acquisition(self, pending: list[FloatArray], rng: np.random.Generator) -> Acquisition:
+        """Return the acquisition, given the points of pending trials."""
+        points = np.array(pending).reshape(len(pending), self.gps[0].U.shape[1])
+        base_samples = rng.standard_normal((len(pending), max(1, N_FANTASIES // len(self.gps))))
+        gps = [gp.fantasize(points, base_samples) for gp in self.gps]
         return Acquisition(gps, self.feasibility)
 
+    def _expected_improvement(self, acquisition: Acquisition, point: FloatArray) -> float | None:
+        """Return the expected improvement, in units of the median's distance to the best target.
 
-def _model(data: TrainingData, context: Context) -> _Model:
-    """Learn from all that ended.
+        Returns None if that distance is 0.
+        """
+        distance = float(np.mean([np.median(gp.y) - gp.y.min() for gp in self.gps]))
+        return float(np.exp(acquisition(point[None, :])[0])) / distance if distance > 0.0 else None
 
-    Where a trial failed, the gps of the loss are told their own mean or the mean loss,
-    whichever is worse, the surer the likelier failure is there, so that one failure among successes
-    fades: they no longer promise an improvement where they only extrapolate.
+
+def _fit_model(data: TrainingData, context: Context) -> _FittedModel:
+    """Fit the loss and the feasibility to all ended trials.
+
+    Each failed trial gets a pseudo-observation of the loss: the posterior mean or the mean loss,
+    whichever is worse.  So the processes do not promise an improvement where they extrapolate
+    behind failures.  The variance of the pseudo-observation falls with the probability of failure,
+    so that one failure among successes hardly counts.
     """
     gps = fit_surrogate(data)
     ended = [t for t in context.history if t.state.ended]
     failed = np.array([t.state is TrialState.FAILED for t in ended])
     if failed.all() or not failed.any():
-        return _Model(gps, None)
+        return _FittedModel(gps, None)
     U = context.points(ended)
     feasibility = FeasibilityModel(data.layout, U, failed)
     V = U[failed][-N_FAILURES:]
     variance = FAILURE_VARIANCE * np.exp(2.0 * feasibility.log_feasibility(V))
     gps = [gp.condition_on(V, np.maximum(gp.predict(V)[0], 0.0), variance) for gp in gps]
-    return _Model(gps, feasibility)
+    return _FittedModel(gps, feasibility)
 
 
 @functools.lru_cache(maxsize=8)
 def _sobol_points(n: int, d: int, seed: int) -> FloatArray:
-    from scipy.stats import qmc  # heavy to import, needed once a study
+    from scipy.stats import qmc  # slow to import, and needed once per study
 
     exponent = max(n - 1, 1).bit_length()
     sobol = qmc.Sobol(d, scramble=True, rng=np.random.default_rng([seed, 0]))
@@ -196,7 +220,7 @@ def _sobol_points(n: int, d: int, seed: int) -> FloatArray:
 
 
 def _initial_design(space: SearchSpace, n: int, seed: int) -> FloatArray:
-    """Return a scrambled Sobol design that visits every sub-space of the space, shape (n, d)."""
+    """Return a scrambled Sobol design that visits every sub-space, shape (n, d)."""
     if space.n_dimensions == 0:
         return np.empty((n, 0))
     low, high = space.bounds.T

@@ -1,9 +1,9 @@
-"""Learned warps as curves in the user's units, with what they say about the declared scaling."""
+"""Learned warps as curves in the user's units, and advice on the declared scaling."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,51 +14,53 @@ from tuneplug.space import SearchSpace
 from tuneplug.space.parameters import Parameter
 from tuneplug.surrogate.fitting import TrainingData, fit_surrogate, sample_hyperparameters
 from tuneplug.surrogate.gp import GaussianProcess
+from tuneplug.surrogate.kernels import Hyperparameters
 from tuneplug.surrogate.warping import kumaraswamy
 
 __all__ = ["WarpCurve", "warp_curves"]
 
-CURVE_POINTS = 101
-#: Slice sampling for the band, from the mode on, and the share of the posterior inside of it.
+N_CURVE_POINTS = 101
+#: Slice sampling for the band: steps, discarded first steps, and distance of kept steps.
 N_STEPS, BURN_IN, THIN = 400, 100, 4
+#: Quantiles of the posterior that bound the band.
 BAND = (0.05, 0.95)
-#: How far a curve must be from a line, on the unit interval, to count as bent.
-BENT = 0.05
-#: A parameter with less effect than this gets no advice: its warp is as good as any other.
-NO_EFFECT = 0.1
-#: Configurations at which the effect is looked at, and points along the parameter.
-N_ROWS, N_ALONG = 32, 11
-#: Where a logarithm is not defined on the range, one over this ratio stands for its shape.
-RATIO = 100.0
+#: A curve is bent if it is farther than this from the identity, on the unit interval.
+MIN_BEND = 0.05
+#: No advice is given for a parameter with a smaller effect: any warp fits it equally well.
+MIN_EFFECT = 0.1
+#: Number of observed points over which the effect is averaged, and of steps along the parameter.
+N_EFFECT_POINTS, N_EFFECT_STEPS = 32, 11
+#: Ratio of the ends of the logarithm that stands for a log scale, if the range includes 0 or less.
+LOG_RATIO = 100.0
 
 
 @dataclass(frozen=True)
 class WarpCurve:
-    """The warp learned for one parameter, as a curve over its range.
+    """Learned warp of one parameter, as a curve over its range.
 
     Attributes
     ----------
     parameter : str
+        Name of the parameter.
     values : list
         Points of the curve, in the user's units.
     unit : ndarray of shape (k,)
         The same points on the unit interval, by the declared scaling.
     warped : ndarray of shape (k,)
-        Where the most probable warp moves them: w = 1 - (1 - u^a)^b.
+        Images of ``unit`` under the most probable warp: w = 1 - (1 - u^a)^b.
     lower, upper : ndarray of shape (k,)
-        Between them lie 90 % of the posterior's warps, point by point.
+        Pointwise band that holds 90 % of the posterior's warps.
     a, b : float
-        Shape of the warp; 1 and 1 leave the scaling as it is.
+        Shapes of the most probable warp; a = b = 1 is no warp.
     effect : float
-        How much the predicted loss varies along the parameter, others held: a standard deviation,
-        in units of that of all losses.
+        Standard deviation of the predicted loss along the parameter with all others fixed, in
+        units of the standard deviation of all losses.
     shape : str
-        What the scaling and the warp are together, in the user's units: ``"linear-like"``,
-        ``"log-like"``, ``"reverse-log-like"``, or ``"S-shaped"`` where the warp stretches the
-        middle or both ends.
+        Shape of scaling and warp together, in the user's units: ``"linear-like"``, ``"log-like"``,
+        ``"reverse-log-like"``, or ``"S-shaped"`` if the warp stretches the middle or both ends.
     advice : str or None
-        What to declare next time; None where the declared scaling is in keeping with the posterior,
-        or the parameter has next to no effect.
+        Scaling to declare next time.  None if the band includes the declared scaling, or if the
+        parameter has little effect.
     """
 
     parameter: str
@@ -75,71 +77,85 @@ class WarpCurve:
 
 
 def warp_curves(data: TrainingData, space: SearchSpace) -> Mapping[str, WarpCurve]:
-    """Return the curve of each numeric parameter."""
+    """Return the learned warp of each numeric parameter, by the parameter's name."""
     gp = fit_surrogate(dataclasses.replace(data, inference="map"))[0]
-    mode = gp.hyper
-    sampled = sample_hyperparameters(data, n=N_STEPS, burn_in=BURN_IN, thin=THIN)
-    curves = {}
-    for i, column in enumerate(data.layout.ordered):
-        parameter, name = space.dimensions[column], space.column_names[column]
-        low, high = parameter.unit_bounds
-        unit = np.linspace(low, high, CURVE_POINTS)
-        values = parameter.from_unit(unit)
-        warps = np.array([kumaraswamy(unit, hyper.a[i], hyper.b[i]) for hyper in sampled])
-        lower, upper = np.quantile(warps, BAND, axis=0)
-        warped = kumaraswamy(unit, mode.a[i], mode.b[i])
-        shape = _shape(np.array(values, dtype=np.float64), unit, warped)
-        effect = _effect(gp, column, unit)
-        clear = effect > NO_EFFECT and bool(np.any((lower > unit + BENT) | (upper < unit - BENT)))
-        curves[name] = WarpCurve(
-            parameter=name,
-            values=values,
-            unit=unit,
-            warped=warped,
-            lower=lower,
-            upper=upper,
-            a=float(mode.a[i]),
-            b=float(mode.b[i]),
-            effect=effect,
-            shape=shape,
-            advice=_advice(name, parameter, shape, values) if clear else None,
-        )
-    return curves
+    samples = sample_hyperparameters(data, n=N_STEPS, burn_in=BURN_IN, thin=THIN)
+    return {
+        space.column_names[column]: _warp_curve(i, gp, samples, space)
+        for i, column in enumerate(data.layout.ordered)
+    }
+
+
+def _warp_curve(
+    i: int, gp: GaussianProcess, samples: Sequence[Hyperparameters], space: SearchSpace
+) -> WarpCurve:
+    """Return the curve of the i-th ordered column."""
+    column = gp.layout.ordered[i]
+    parameter, name = space.dimensions[column], space.column_names[column]
+    low, high = parameter.unit_bounds
+    unit = np.linspace(low, high, N_CURVE_POINTS)
+    values = parameter.from_unit(unit)
+    a, b = gp.hyper.a[i], gp.hyper.b[i]
+    warped = kumaraswamy(unit, a, b)
+    lower, upper = _band(unit, [(sample.a[i], sample.b[i]) for sample in samples])
+    shape = _shape(np.array(values, dtype=np.float64), unit, warped)
+    effect = _effect(gp, column, unit)
+    bent = bool(np.any((lower > unit + MIN_BEND) | (upper < unit - MIN_BEND)))
+    return WarpCurve(
+        parameter=name,
+        values=values,
+        unit=unit,
+        warped=warped,
+        lower=lower,
+        upper=upper,
+        a=float(a),
+        b=float(b),
+        effect=effect,
+        shape=shape,
+        advice=_advice(name, parameter, shape, values) if bent and effect > MIN_EFFECT else None,
+    )
+
+
+def _band(unit: FloatArray, shapes: Sequence[tuple[Any, Any]]) -> FloatArray:
+    """Return the pointwise quantiles of the warps with the given shapes, shape (2, k)."""
+    warps = np.array([kumaraswamy(unit, a, b) for a, b in shapes])
+    return np.asarray(np.quantile(warps, BAND, axis=0))
 
 
 def _effect(gp: GaussianProcess, column: int, unit: FloatArray) -> float:
-    """Return how much the posterior mean varies along a column, in the mean over configurations."""
-    rows = gp.U[:N_ROWS]
-    along = np.repeat(rows, N_ALONG, axis=0)
-    along[:, column] = np.tile(np.linspace(unit[0], unit[-1], N_ALONG), len(rows))
-    means = gp.predict(along)[0].reshape(len(rows), N_ALONG)
+    """Return the standard deviation of the posterior mean along a column, averaged over points."""
+    points = gp.U[:N_EFFECT_POINTS]
+    along = np.repeat(points, N_EFFECT_STEPS, axis=0)
+    along[:, column] = np.tile(np.linspace(unit[0], unit[-1], N_EFFECT_STEPS), len(points))
+    means = gp.predict(along)[0].reshape(len(points), N_EFFECT_STEPS)
     return float(means.std(axis=1).mean())
 
 
 def _scaling_shapes(x: FloatArray) -> dict[str, FloatArray]:
-    """Return the scalings over a range, which may fall, as curves on the unit interval."""
+    """Return each scaling of a monotonic x, rescaled to the unit interval."""
 
-    def line(y: FloatArray) -> FloatArray:
+    def rescaled(y: FloatArray) -> FloatArray:
         return np.asarray((y - y[0]) / (y[-1] - y[0]))
 
     def log(y: FloatArray) -> FloatArray:
         if y.min() <= 0.0:
-            y = 1.0 + (RATIO - 1.0) * (y - y.min()) / np.ptp(y)
-        return line(np.log(y))
+            y = 1.0 + (LOG_RATIO - 1.0) * (y - y.min()) / np.ptp(y)
+        return rescaled(np.log(y))
 
-    return {"linear-like": line(x), "log-like": log(x), "reverse-log-like": log(1.0 - x)}
+    return {"linear-like": rescaled(x), "log-like": log(x), "reverse-log-like": log(1.0 - x)}
 
 
 def _shape(x: FloatArray, unit: FloatArray, warped: FloatArray) -> str:
+    """Return the name of the scaling of x that is closest to the warped curve."""
     bend = warped - unit
-    if bend.max() > BENT and bend.min() < -BENT:
+    if bend.max() > MIN_BEND and bend.min() < -MIN_BEND:
         return "S-shaped"
     shapes = _scaling_shapes(x)
     return min(shapes, key=lambda name: float(np.abs(warped - shapes[name]).mean()))
 
 
 def _advice(name: str, parameter: Parameter, shape: str, values: list[Any]) -> str | None:
-    """Say what to declare next time, where a scaling expresses what was learned."""
+    """Return the declaration that expresses the learned shape; None if no other one does."""
     record, low, high = parameter.explain(name), values[0], values[-1]
     declared = None if record is None else record["scaling"]
     if shape == "S-shaped":

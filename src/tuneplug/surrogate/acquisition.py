@@ -1,7 +1,7 @@
-"""The logarithm of expected improvement, and its maximization over mixed spaces.
+"""Log expected improvement, discounted for noise and infeasibility.
 
-Notation: mu, sd are the posterior mean and standard deviation at a point, best the incumbent,
-z = (best - mu) / sd.  Losses are minimized.
+Symbols are those of the package; mu and sd are here the posterior mean and standard deviation at a
+point, best is the incumbent, and z = (best - mu) / sd.  Losses are minimized.
 
     EI = sd h(z),  h(z) = phi(z) + z Phi(z)         (Jones et al. 1998, eq. 15)
     log EI = ln sd + ln h(z)                        (Ament et al., NeurIPS 2023, eq. 8 and 9)
@@ -11,32 +11,21 @@ EI and its gradient underflow to zero over most of a cube; their logarithms do n
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import erfcx, log_ndtr, ndtr
 
 from tuneplug._typing import FloatArray
-from tuneplug.space import SearchSpace
 from tuneplug.surrogate.feasibility import FeasibilityModel
 from tuneplug.surrogate.gp import GaussianProcess
 
-__all__ = ["Acquisition", "log_expected_improvement", "log_h", "log_noise_discount", "maximize"]
+__all__ = ["Acquisition", "log_expected_improvement", "log_h", "log_noise_discount"]
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
-#: Below this z the asymptotic series of h is exact to double precision.
+#: At and below this z the asymptotic series of h is exact to double precision.
 TAIL = -25.0
-#: Finite spaces up to this size are searched exhaustively.
-EXHAUSTIVE = 2048
-#: Sobol candidates, candidates around each incumbent, and incumbents, of a larger space.
-N_SOBOL, N_AROUND, N_INCUMBENTS = 512, 64, 5
-#: Starts of the local search, its rounds, and L-BFGS steps in each.
-N_STARTS, N_ROUNDS, N_STEPS = 4, 4, 40
-#: Values of a discrete coordinate that a line search looks at.
-N_LINE = 24
 
 
 def log_h(z: FloatArray) -> FloatArray:
@@ -65,43 +54,43 @@ def log_expected_improvement(
 ) -> FloatArray:
     """Return log EI for posterior means and variances of one shape."""
     sd = np.sqrt(variance)
-    return np.log(sd) + log_h((best - mean) / sd)
+    return np.asarray(np.log(sd) + log_h((best - mean) / sd))
 
 
 def log_noise_discount(variance: FloatArray, noise: float) -> tuple[FloatArray, FloatArray]:
-    """Return the logarithm of what an observation with noise is worth, and its slope; both (m,).
+    """Return the log augmented-EI noise discount and its derivative by the variance; both (m,).
 
-        1 - tau / sqrt(variance + tau²),  tau² the noise    (Huang et al., "Global optimization of
-                                                            stochastic black-box systems", 2006)
+        1 - sigma_n / sqrt(variance + sigma_n²)     (Huang et al., "Global optimization of
+                                                    stochastic black-box systems", 2006)
 
-    Near 1 where the noise is far smaller than what is unknown, near 0 where looking again at a
-    place well known would tell little that is not noise.
+    The discount is near 1 where the noise is small beside the posterior variance.  It is near 0
+    where one more noisy observation would hardly reduce the posterior variance.
     """
-    tau = math.sqrt(noise)
+    sigma_n = math.sqrt(noise)
     total = np.sqrt(variance + noise)
-    value = np.log(variance) - np.log(total) - np.log(total + tau)
-    slope = 1.0 / variance - 0.5 / total**2 - 0.5 / (total * (total + tau))
-    return value, slope
+    value = np.log(variance) - np.log(total) - np.log(total + sigma_n)
+    derivative = 1.0 / variance - 0.5 / total**2 - 0.5 / (total * (total + sigma_n))
+    return value, derivative
 
 
 class Acquisition:
-    """What is maximized: EI averaged over gps, times the chance not to fail; its logarithm.
+    """Log of EI, discounted for noise, averaged over processes, times the feasibility.
 
         ln 1/k sum_i EI_i(u) discount_i(u)  +  ln P(no failure at u)
 
-    The discount (``log_noise_discount``) keeps the search from evaluating one place over and over
-    if the losses have steps or noise.
+    The k terms are the processes (one, or samples of the hyperparameters' posterior; Snoek et al.,
+    "Practical Bayesian Optimization", NIPS 2012, section 3.1), and within each of them the
+    fantasies of pending trials (ibid., eq. 7).  Each term has its own incumbent: the smallest
+    posterior mean at an observed or pending point, because single observations may be lucky.
 
-    The k terms are the gps (one, or draws of the hyperparameters' posterior; Snoek et al.,
-    "Practical Bayesian Optimization", NIPS 2012, section 3.1) and the fantasies that each of them
-    carries for trials still running (ibid., eq. 7), each with its own incumbent: the smallest
-    posterior mean at a configuration tried or imagined, as single observations may be lucky.
+    The noise discount prevents repeated evaluations near one point if the losses have steps or
+    noise.
 
     Parameters
     ----------
     gps : sequence of GaussianProcess
-    feasibility : FeasibilityModel, optional
-        The chance of a failure, where any trial failed.
+    feasibility : FeasibilityModel or None, default None
+        If None, no trial is expected to fail.
     """
 
     def __init__(
@@ -111,209 +100,57 @@ class Acquisition:
         self.best = [gp.posterior_mean_at_data().min(axis=0) for gp in gps]
 
     def __call__(self, U: FloatArray) -> FloatArray:
-        """Return the acquisition at rows of the cube, shape (m,)."""
-        terms = []
-        for gp, best in zip(self.gps, self.best, strict=True):
-            mean, variance = gp.predict(U)
-            mean = mean.reshape(len(U), -1)
-            discount = log_noise_discount(variance, gp.hyper.noise)[0]
-            terms.append(
-                log_expected_improvement(mean, variance[:, None], best) + discount[:, None]
-            )
-        value = _log_mean_exp(np.hstack(terms))
-        if self.feasibility is not None:
-            value = value + self.feasibility.log_feasibility(U)
-        return value
+        """Return the acquisition at points of the cube, shape (m,)."""
+        terms = self._log_terms([gp.predict(U) for gp in self.gps])
+        value = _log_mean_exp(np.hstack([term.value for term in terms]))
+        return value if self.feasibility is None else value + self.feasibility.log_feasibility(U)
 
     def with_gradient(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the acquisition, (m,), and its gradient in the numeric columns, (m, p)."""
-        terms, parts = [], []
-        for gp, best in zip(self.gps, self.best, strict=True):
-            mean, variance, pullback = gp.predict_with_pullback(U)
-            mean, sd = mean.reshape(len(U), -1), np.sqrt(variance)[:, None]
-            z = (best - mean) / sd
-            lh = log_h(z)
-            dlog_h = np.exp(log_ndtr(z) - lh)  # h'(z) / h(z) = Phi(z) / h(z)
-            discount, slope = log_noise_discount(variance, gp.hyper.noise)
-            terms.append(np.log(sd) + lh + discount[:, None])
-            by_variance = (1.0 - z * dlog_h) / (2.0 * sd * sd) + slope[:, None]
-            parts.append((pullback, -dlog_h / sd, by_variance))
-        value = _log_mean_exp(np.hstack(terms))
-        count = sum(term.shape[1] for term in terms)
+        """Return the acquisition, (m,), and its gradient in the ordered columns, (m, p)."""
+        predictions = [gp.predict_with_pullback(U) for gp in self.gps]
+        terms = self._log_terms([(mean, variance) for mean, variance, _ in predictions])
+        values = np.hstack([term.value for term in terms])
+        value = _log_mean_exp(values)
         gradient = np.zeros((len(U), len(self.gps[0].layout.ordered)))
-        for term, (pullback, by_mean, by_variance) in zip(terms, parts, strict=True):
-            weight = np.exp(term - value[:, None]) / count
-            gradient += pullback(weight * by_mean, (weight * by_variance).sum(axis=1))
-        if self.feasibility is not None:
-            success, slope = self.feasibility.log_feasibility_with_gradient(U)
-            value, gradient = value + success, gradient + slope
-        return value, gradient
+        for term, (_, _, pullback) in zip(terms, predictions, strict=True):
+            weight = np.exp(term.value - value[:, None]) / values.shape[1]
+            d_mean, d_variance = term.derivatives()
+            gradient += pullback(weight * d_mean, (weight * d_variance).sum(axis=1))
+        if self.feasibility is None:
+            return value, gradient
+        log_feasibility, d_log_feasibility = self.feasibility.log_feasibility_with_gradient(U)
+        return value + log_feasibility, gradient + d_log_feasibility
+
+    def _log_terms(self, predictions: Sequence[tuple[FloatArray, FloatArray]]) -> list[_LogTerm]:
+        """Return the discounted log EI of each process, from its posterior means and variances."""
+        return [
+            _LogTerm(mean, variance, best, gp.hyper.noise)
+            for (mean, variance), best, gp in zip(predictions, self.best, self.gps, strict=True)
+        ]
 
 
-def _log_mean_exp(terms: FloatArray) -> FloatArray:
-    """Return the logarithm of the mean over the second axis of exp(terms)."""
-    if terms.shape[1] == 1:
-        return terms[:, 0]
-    top = terms.max(axis=1)
-    return np.asarray(top + np.log(np.exp(terms - top[:, None]).mean(axis=1)))
+class _LogTerm:
+    """Log EI plus log noise discount of one process with s sets of targets, shape (m, s)."""
+
+    def __init__(
+        self, mean: FloatArray, variance: FloatArray, best: FloatArray, noise: float
+    ) -> None:
+        self._sd = np.sqrt(variance)[:, None]
+        self._z = (best - mean.reshape(len(variance), -1)) / self._sd
+        self._log_h = log_h(self._z)
+        discount, self._d_discount = log_noise_discount(variance, noise)
+        self.value: FloatArray = np.log(self._sd) + self._log_h + discount[:, None]
+
+    def derivatives(self) -> tuple[FloatArray, FloatArray]:
+        """Return the derivatives by the posterior mean and by the posterior variance."""
+        dlog_h = np.exp(log_ndtr(self._z) - self._log_h)  # h'(z) / h(z) = Phi(z) / h(z)
+        d_variance = (1.0 - self._z * dlog_h) / (2.0 * self._sd * self._sd)
+        return -dlog_h / self._sd, d_variance + self._d_discount[:, None]
 
 
-def maximize(
-    score: Acquisition,
-    space: SearchSpace,
-    taken: Collection[bytes],
-    rng: np.random.Generator,
-) -> FloatArray | None:
-    """Return the snapped row of the cube with the largest score that is not taken.
-
-    Small finite spaces are searched exhaustively.  In others, Sobol candidates and perturbations
-    of the best observed rows are ranked, and the best of them improved: continuous coordinates by
-    L-BFGS, discrete ones by line search.
-
-    Returns
-    -------
-    ndarray of shape (d,), or None if no free row was met.
-    """
-    if space.size <= EXHAUSTIVE:
-        pool = np.array(list(space.rows())).reshape(-1, space.n_dimensions)
-        return _best_untried(space, [(pool, score(pool))], taken)
-    candidates = _candidates(score.gps[0], space, rng)
-    values = score(candidates)
-    climbed = _local_search(score, space, *_distinct_starts(candidates, values))
-    return _best_untried(space, [climbed, (candidates, values)], taken)
-
-
-def _best_untried(
-    space: SearchSpace,
-    scored: list[tuple[FloatArray, FloatArray]],
-    taken: Collection[bytes],
-) -> FloatArray | None:
-    rows = np.vstack([rows for rows, _ in scored])
-    values = np.concatenate([values for _, values in scored])
-    for i in np.argsort(-values, kind="stable"):
-        if space.keys(rows[[i]])[0] not in taken:
-            return np.asarray(rows[i])
-    return None
-
-
-@functools.lru_cache(maxsize=8)
-def _sobol(n: int, d: int) -> FloatArray:
-    from scipy.stats import qmc  # heavy to import, needed once a study
-
-    return np.asarray(qmc.Sobol(d, scramble=True, rng=0).random(n))
-
-
-def _candidates(gp: GaussianProcess, space: SearchSpace, rng: np.random.Generator) -> FloatArray:
-    """Sobol rows, and perturbations of the best observed ones at many widths, snapped."""
-    low, high = space.bounds.T
-    d = space.n_dimensions
-    # One Sobol sequence, shifted on the torus: as even as another, and as random.
-    anywhere = low + (high - low) * ((_sobol(N_SOBOL, d) + rng.random(d)) % 1.0)
-    order = np.argsort(gp.posterior_mean_at_data().reshape(len(gp.U), -1)[:, 0], kind="stable")
-    centres = np.repeat(gp.U[order[:N_INCUMBENTS]], N_AROUND, axis=0)
-    width = 10.0 ** rng.uniform(-3.0, -0.5, (len(centres), 1))
-    moved = centres + width * rng.standard_normal(centres.shape)
-    # A label has no neighborhood: it is drawn anew where it is moved at all.
-    is_label = np.array([not parameter.ordered for parameter in space.dimensions])
-    moved[:, is_label] = rng.random((len(centres), int(is_label.sum())))
-    # Move about two coordinates at a time in half of the rows, all of them in the others.
-    chance = np.where(np.arange(len(centres)) % 2 == 0, 1.0, min(1.0, 2.0 / d))[:, None]
-    chance = np.where(is_label, np.minimum(chance, 0.3), chance)
-    around = np.where(rng.random(centres.shape) < chance, moved, centres)
-    return space.snap(np.vstack([anywhere, np.clip(around, low, high)]))
-
-
-def _distinct_starts(rows: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the best rows that are not close to a better one, and their values."""
-    starts: list[int] = []
-    for i in np.argsort(-values, kind="stable"):
-        if all(np.abs(rows[i] - rows[other]).max() > 0.05 for other in starts):
-            starts.append(int(i))
-        if len(starts) == N_STARTS:
-            break
-    return rows[starts], values[starts]
-
-
-Rows = tuple[FloatArray, FloatArray]
-
-
-def _local_search(
-    score: Acquisition, space: SearchSpace, rows: FloatArray, values: FloatArray
-) -> Rows:
-    """Improve rows by turns in continuous and in discrete coordinates until neither helps."""
-    has_discrete = any(math.isfinite(p.size) for p in space.dimensions)
-    for _ in range(N_ROUNDS):
-        before = values
-        rows, values = _optimize_continuous(score, space, rows, values)
-        if not has_discrete:
-            break
-        rows, values = _coordinate_search(score, space, rows, values)
-        if float((values - before).max()) < 1e-3:
-            break
-    return rows, values
-
-
-def _keep_better(score: Acquisition, old: Rows, new: FloatArray) -> Rows:
-    reached = score(new)
-    better = reached > old[1]
-    return np.where(better[:, None], new, old[0]), np.where(better, reached, old[1])
-
-
-def _optimize_continuous(
-    score: Acquisition, space: SearchSpace, rows: FloatArray, values: FloatArray
-) -> Rows:
-    """Improve the continuous coordinates of all rows at once: L-BFGS on the sum of their scores."""
-    numeric = score.gps[0].layout.ordered
-    sizes = np.array([p.size for p in space.dimensions])[numeric]
-    used = space.active_mask(rows)[:, numeric]  # the others rest where they are
-    at, of = np.nonzero(np.isinf(sizes) & used)
-    if len(at) == 0:
-        return rows, values
-    columns = numeric[of]
-
-    def loss(x: FloatArray) -> tuple[float, FloatArray]:
-        moved = rows.copy()
-        moved[at, columns] = x
-        value, gradient = score.with_gradient(moved)
-        return -float(value.sum()), -gradient[at, of]
-
-    result = minimize(
-        loss,
-        rows[at, columns],
-        jac=True,
-        method="L-BFGS-B",
-        bounds=space.bounds[columns],
-        options={"maxiter": N_STEPS},
-    )
-    moved = rows.copy()
-    moved[at, columns] = result.x
-    return _keep_better(score, (rows, values), space.snap(moved))
-
-
-def _coordinate_search(
-    score: Acquisition, space: SearchSpace, rows: FloatArray, values: FloatArray
-) -> Rows:
-    """Try every value, or N_LINE spread ones, of one discrete coordinate at a time."""
-    best = []
-    for row in rows:
-        lines = space.snap(_line_variants(space, row))
-        best.append(lines[int(np.argmax(score(lines)))])
-    return _keep_better(score, (rows, values), np.array(best))
-
-
-def _line_variants(space: SearchSpace, row: FloatArray) -> FloatArray:
-    """Return variants of a row, each different in one discrete coordinate, not snapped."""
-    variants = []
-    for j, parameter in enumerate(space.dimensions):
-        if math.isfinite(parameter.size):
-            points = parameter.levels(N_LINE)
-            if parameter.size > N_LINE:
-                # The neighbors as well as the spread: steps that double meet the next value on
-                # any scale, however wide it is there.
-                steps = 2.0 ** np.arange(-4.0, math.log2(parameter.size) - 2.0) / parameter.size
-                near = np.clip(np.concatenate([row[j] - steps, row[j] + steps]), 0.0, 1.0)
-                points = np.concatenate([points, parameter.snap(near)])
-            lines = np.repeat(row[None, :], len(points), axis=0)
-            lines[:, j] = points
-            variants.append(lines)
-    return np.vstack(variants)
+def _log_mean_exp(values: FloatArray) -> FloatArray:
+    """Return the logarithm of the mean over the second axis of exp(values)."""
+    if values.shape[1] == 1:
+        return values[:, 0]
+    top = values.max(axis=1)
+    return np.asarray(top + np.log(np.exp(values - top[:, None]).mean(axis=1)))

@@ -1,15 +1,15 @@
-"""From observations to Gaussian gps: what is learned when, and kept until then.
+"""Fitting of Gaussian processes to observations, and the cache of fits.
 
-Learning all hyperparameters anew for each suggestion would cost O(n³) many times over.  They are
-learned at checkpoints, thirty-two in every doubling of n, and kept between two of them while new
-observations enter by row updates of the factor.  A checkpoint starts from the values of the one
-before it; every fourth starts afresh.  So whatever is kept from earlier calls is a pure function of
-the first observations, and comes out the same, bit for bit, when the history is replayed: at most
-four checkpoints have to be learned again.
+Fitting hyperparameters costs O(n³) many times over, so they are not refitted for every suggestion.
+They are refitted at checkpoints: at every n up to 64, then at 32 sizes in each doubling of n.
+Between checkpoints, new observations extend the Cholesky factor.  A fit starts from the
+hyperparameters of the checkpoint before; every fourth checkpoint is a cold start.  So a fit is a
+pure function of the first observations: replaying a history gives the same bits, and refits at most
+four checkpoints.
 
-Beyond ``N_FIT`` observations the hyperparameters, and beyond ``N_CONDITION`` the process, see the
-best quarter and a random rest of those before the checkpoint (the published engine of SageMaker
-does so beyond 500), and all that came after it.
+Large histories are thinned before a checkpoint to their best quarter and a random rest: beyond
+``MAX_FIT`` observations for hyperparameters, beyond ``MAX_CONDITION`` for the process (the
+published engine of SageMaker does so beyond 500).  All observations after the checkpoint are used.
 """
 
 from __future__ import annotations
@@ -23,28 +23,36 @@ from typing import Literal
 import numpy as np
 
 from tuneplug._typing import FloatArray, IndexArray
-from tuneplug.surrogate.gp import ColumnLayout, GaussianProcess, Hyperparameters
+from tuneplug.surrogate.gp import GaussianProcess
 from tuneplug.surrogate.hyperparameters import HyperparameterPosterior
-from tuneplug.surrogate.output_transform import LossScaling, OutputTransform, targets
+from tuneplug.surrogate.kernels import ColumnLayout, CubeKernel, Hyperparameters
+from tuneplug.surrogate.output_transform import LossScaling, OutputTransform
 
-__all__ = ["Inference", "TrainingData", "fit_surrogate", "refit_size", "sample_hyperparameters"]
+__all__ = [
+    "Inference",
+    "TrainingData",
+    "clear_cache",
+    "fit_surrogate",
+    "refit_size",
+    "sample_hyperparameters",
+]
 
 Inference = Literal["map", "mcmc"]
 
-#: Observations that hyperparameters are learned from, and that a process is conditioned on.
-N_FIT, N_CONDITION = 200, 400
-#: Every so many checkpoints, learning starts afresh.
+#: Largest number of observations to fit hyperparameters to, and to condition the process on.
+MAX_FIT, MAX_CONDITION = 200, 400
+#: Number of checkpoints from one cold start to the next.
 COLD_START_EVERY = 4
-#: L-BFGS steps from each start, afresh and where the last checkpoint's values are a start.
+#: L-BFGS iterations per start: at a cold start, and from the checkpoint before.
 MAX_ITER_COLD, MAX_ITER_WARM = 25, 15
-#: Slice sampling: steps, those left out at first, and the distance of those kept (the published
-#: engine of SageMaker Automatic Model Tuning, Perrone et al., KDD 2021).
+#: Slice sampling: steps, discarded first steps, and distance of kept steps (the published engine of
+#: SageMaker Automatic Model Tuning, Perrone et al., KDD 2021).
 SLICE_STEPS, BURN_IN, THIN = 300, 250, 5
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """Observations in trial order, and how to learn from them; compares by content.
+    """Observations in trial order, and the options of a fit; compares and hashes by content.
 
     Parameters
     ----------
@@ -52,12 +60,12 @@ class TrainingData:
     U : ndarray of shape (n, d)
     losses : ndarray of shape (n,)
     noise_variances : ndarray of shape (n,)
-        Variance of each loss that is known beforehand.
-    warping, learn_curvature : bool
-        Whether to learn warps of the inputs, and the curvature of the output.
-    inference : {"map", "mcmc"}
-    seed : int
-        Seeds slice sampling.
+        Known observation-noise variance of each loss.
+    warping, learn_curvature : bool, default True
+        Whether to learn input warps, and the curvature of the output transform.
+    inference : {"map", "mcmc"}, default "map"
+    seed : int, default 0
+        Seed of slice sampling.
     """
 
     layout: ColumnLayout
@@ -97,19 +105,19 @@ class TrainingData:
         )
 
     def subset(self, max_size: int) -> TrainingData:
-        """Return at most ``most`` observations in trial order: the best quarter, a random rest."""
+        """Return at most ``max_size`` observations, in order: the best quarter, a random rest."""
         n = len(self)
         if n <= max_size:
             return self
         best = np.argsort(self.losses, kind="stable")[: max_size // 4]
-        # Each trial has its place in the lot for good, so that the rest changes slowly with n.
-        lot = np.random.default_rng(0).random(n)
-        lot[best] = -1.0
-        return self.take(np.sort(np.argsort(lot, kind="stable")[:max_size]))
+        # The rank of a trial does not depend on n, so that the subset changes slowly with n.
+        rank = np.random.default_rng(0).random(n)
+        rank[best] = -1.0
+        return self.take(np.sort(np.argsort(rank, kind="stable")[:max_size]))
 
 
 def refit_size(n: int) -> int:
-    """Return the last checkpoint at or before n: every n up to 64, then 32 in each doubling.
+    """Return the last checkpoint at or before n.
 
     >>> [refit_size(n) for n in (5, 63, 65, 101, 1000)]
     [5, 63, 64, 100, 992]
@@ -122,51 +130,60 @@ def _refit_interval(n: int) -> int:
 
 
 def fit_surrogate(data: TrainingData) -> list[GaussianProcess]:
-    """Return one process (``"map"``), or one for each posterior draw (``"mcmc"``).
+    """Return one process (``"map"``), or one per posterior sample (``"mcmc"``).
 
-    Their targets are in units of their own, but of one order: smaller is better.
+    Each process standardizes its own targets; smaller is better in all of them.
     """
-    at = refit_size(len(data))
-    rest = data.take(slice(at, None))
+    n = refit_size(len(data))
+    rest = data.take(slice(n, None))
     return [
         gp.condition_on(rest.U, *transform(rest.losses, rest.noise_variances))
-        for gp, transform in _condition(data.take(slice(at)))
+        for gp, transform in _fit_at_checkpoint(data.take(slice(n)))
     ]
 
 
+def clear_cache() -> None:
+    """Forget all fits."""
+    _fit_at_checkpoint.cache_clear()
+    _fit_map.cache_clear()
+
+
 @functools.lru_cache(maxsize=4)
-def _condition(data: TrainingData) -> list[tuple[GaussianProcess, OutputTransform]]:
-    """Condition on the observations up to a checkpoint; later ones enter through the transform."""
+def _fit_at_checkpoint(data: TrainingData) -> list[tuple[GaussianProcess, OutputTransform]]:
+    """Return processes at a checkpoint, and the transforms for the losses after it."""
     scaling = LossScaling.from_losses(data.losses)
-    kept = data.subset(N_CONDITION)
-    posterior = _make_posterior(kept, scaling)
-    use_map = data.inference == "map"
-    learned = [posterior.unpack(_fit_map(data))] if use_map else sample_hyperparameters(data)
-    gps = []
-    for hyper in learned:
-        out = targets(posterior.v, hyper.curvature)
-        transform = OutputTransform(scaling, hyper.curvature, out.mean, out.sd)
+    kept = data.subset(MAX_CONDITION)
+    fits = []
+    for hyper in _fit_hyperparameters(data):
+        transform = OutputTransform.fit(scaling, hyper.curvature, kept.losses)
         observed = transform(kept.losses, kept.noise_variances)
-        gps.append((GaussianProcess(data.layout, hyper, kept.U, *observed), transform))
-    return gps
+        fits.append((GaussianProcess(CubeKernel(data.layout, hyper), kept.U, *observed), transform))
+    return fits
 
 
-def _make_posterior(data: TrainingData, scaling: LossScaling) -> HyperparameterPosterior:
+def _fit_hyperparameters(data: TrainingData) -> list[Hyperparameters]:
+    if data.inference == "mcmc":
+        return sample_hyperparameters(data)
+    return [_posterior(data).unpack(_fit_map(data))]
+
+
+def _posterior(data: TrainingData) -> HyperparameterPosterior:
+    """Return the posterior at a checkpoint; thinned losses keep the scaling of all losses."""
+    scaling, kept = LossScaling.from_losses(data.losses), data.subset(MAX_FIT)
     return HyperparameterPosterior(
-        data.U,
-        scaling(data.losses),
-        data.layout,
-        noise_variances=scaling.scale_variances(data.noise_variances),
-        warping=data.warping,
-        learn_curvature=data.learn_curvature,
+        kept.U,
+        scaling(kept.losses),
+        kept.layout,
+        noise_variances=scaling.scale_variances(kept.noise_variances),
+        warping=kept.warping,
+        learn_curvature=kept.learn_curvature,
     )
 
 
 @functools.lru_cache(maxsize=128)
 def _fit_map(data: TrainingData) -> FloatArray:
     """Return the most probable theta at a checkpoint."""
-    n = len(data)
-    posterior = _make_posterior(data.subset(N_FIT), LossScaling.from_losses(data.losses))
+    n, posterior = len(data), _posterior(data)
     if n < COLD_START_EVERY or n // _refit_interval(n) % COLD_START_EVERY == 0:
         return posterior.fit_map(posterior.initial_thetas(), MAX_ITER_COLD)
     before = _fit_map(data.take(slice(refit_size(n - 1))))
@@ -176,8 +193,8 @@ def _fit_map(data: TrainingData) -> FloatArray:
 def sample_hyperparameters(
     data: TrainingData, *, n: int = SLICE_STEPS, burn_in: int = BURN_IN, thin: int = THIN
 ) -> list[Hyperparameters]:
-    """Draw (n - burn_in) / thin hyperparameters by slice sampling, from the mode on."""
-    posterior = _make_posterior(data.subset(N_FIT), LossScaling.from_losses(data.losses))
+    """Draw (n - burn_in) / thin hyperparameters by slice sampling that starts at the mode."""
+    posterior = _posterior(data)
     rng = np.random.default_rng([data.seed, len(data)])
-    draws = posterior.slice_sample(_fit_map(data), rng, n=n, burn_in=burn_in, thin=thin)
-    return [posterior.unpack(theta) for theta in draws]
+    thetas = posterior.slice_sample(_fit_map(data), rng, n=n, burn_in=burn_in, thin=thin)
+    return [posterior.unpack(theta) for theta in thetas]

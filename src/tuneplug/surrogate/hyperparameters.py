@@ -1,13 +1,13 @@
-"""The posterior of everything a Gaussian process learns: its mode, and draws from it.
+"""Posterior density of the hyperparameters: its mode by L-BFGS, and samples by slice sampling.
 
-Notation as in ``gp.py``; targets t(v; c) as in ``outputs.py``.  The vector is
+Symbols are those of the package; the targets t(v; gamma) are those of ``output_transform.py``.
 
-    theta = [ln l (p + c), ln s, ln v, m, ln a (p), ln b (p), ln c]
+    theta = [ln l (p + q), ln sigma_f², ln sigma_n², mu, ln a (p), ln b (p), ln gamma]
 
-of which ln a and ln b are absent without warping, and ln c without an output transform.  The
-negative log posterior, with analytic gradients in all of theta, is
+theta has ln a and ln b only with ``warping``, and ln gamma only with ``learn_curvature``.  The
+negative log posterior, with its analytic gradient, is
 
-    0.5 (t - m)ᵀ alpha + 0.5 ln|K| + n/2 ln(2 pi)   (Rasmussen & Williams, eq. 5.8 and 5.9)
+    0.5 (t - mu)ᵀ alpha + 0.5 ln|K| + n/2 ln(2 pi)      (Rasmussen & Williams, eq. 5.8 and 5.9)
     - sum_i ln dt_i/dv_i - ln prior(theta)
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import lapack
@@ -22,31 +23,45 @@ from scipy.optimize import minimize
 
 from tuneplug._typing import FloatArray
 from tuneplug.surrogate import priors
-from tuneplug.surrogate.gp import SQRT2, ColumnLayout, Hyperparameters
-from tuneplug.surrogate.kernels import matern52, squared_distances
-from tuneplug.surrogate.output_transform import targets
-from tuneplug.surrogate.warping import kumaraswamy, kumaraswamy_gradients
+from tuneplug.surrogate.kernels import ColumnLayout, CubeKernel, Hyperparameters
+from tuneplug.surrogate.output_transform import Targets
+from tuneplug.surrogate.warping import kumaraswamy_shape_gradients
 
 __all__ = ["HyperparameterPosterior"]
 
-#: The value of a point where K is not positive definite in floating point: a wall for a search.
+#: Negative log posterior where K is not positive definite in floating point.  L-BFGS needs a finite
+#: number to step back from.
 INFEASIBLE_VALUE = 1e25
 
 
+@dataclass(frozen=True)
+class _Factorization:
+    """Quantities at one theta that the value and its gradient share."""
+
+    kernel: CubeKernel
+    targets: Targets
+    Z: FloatArray
+    k: FloatArray
+    dk_dr2: FloatArray
+    L: FloatArray
+    residual: FloatArray
+    alpha: FloatArray
+
+
 class HyperparameterPosterior:
-    """The negative log posterior of the hyperparameters, given observations.
+    """Negative log posterior of the hyperparameters, given observations.
 
     Parameters
     ----------
     U : ndarray of shape (n, d)
-        Snapped rows of the cube.
+        Snapped points of the cube.
     v : ndarray of shape (n,)
-        Scaled losses; without ``learn_curvature``, targets that are used as they are.
+        Scaled losses.  Without ``learn_curvature`` they are standardized only.
     layout : ColumnLayout
-    noise_variances : ndarray of shape (n,), default 0
-        Variance of each v that is known beforehand.
+    noise_variances : ndarray of shape (n,), or float, default 0
+        Known observation-noise variance of each v, added to the learned noise.
     warping : bool, default True
-        Whether to learn a Kumaraswamy warp of every numeric column.
+        Whether to learn a Kumaraswamy warp of every ordered column.
     learn_curvature : bool, default True
         Whether to learn the curvature of the output transform.
     """
@@ -61,104 +76,137 @@ class HyperparameterPosterior:
         warping: bool = True,
         learn_curvature: bool = True,
     ) -> None:
-        self.v, self.layout, self.warping, self.learn_curvature = (
-            v,
-            layout,
-            warping,
-            learn_curvature,
-        )
+        self.v, self.layout = v, layout
+        self.warping, self.learn_curvature = warping, learn_curvature
         self.noise_variances = np.broadcast_to(noise_variances, v.shape)
-        self.X = np.ascontiguousarray(U[:, layout.ordered])
-        self.O = layout.one_hot(U)
-        self.p = len(layout.ordered)
-        self.scales = self.p + len(layout.categorical)
-        learned = [priors.lengthscale(self.scales)] * self.scales
-        learned += [priors.amplitude, priors.noise, priors.mean]
-        learned += [priors.warp_shape] * (2 * self.p) if warping else []
-        learned += [priors.curvature] if learn_curvature else []
+        self._X = np.ascontiguousarray(U[:, layout.ordered])
+        self._O = layout.one_hot(U)
         self.mean, self.sd, self.low, self.high = np.array(
-            [(prior.mean, prior.sd, prior.low, prior.high) for prior in learned]
+            [(prior.mean, prior.sd, prior.low, prior.high) for prior in self._priors()]
         ).T
 
+    def _priors(self) -> list[priors.Prior]:
+        """Return the prior of each component of theta."""
+        n_lengthscales = self.layout.n_lengthscales
+        learned = [priors.lengthscale(n_lengthscales)] * n_lengthscales
+        learned += [priors.amplitude, priors.noise, priors.mean]
+        learned += [priors.warp_shape] * (2 * len(self.layout.ordered)) if self.warping else []
+        learned += [priors.curvature] if self.learn_curvature else []
+        return learned
+
     def unpack(self, theta: FloatArray) -> Hyperparameters:
-        scales, p = self.scales, self.p
+        """Return the hyperparameters that theta stands for."""
+        i, p = self.layout.n_lengthscales, len(self.layout.ordered)
         shapes = np.ones((2, p))
         if self.warping:
-            shapes = np.exp(theta[scales + 3 : scales + 3 + 2 * p]).reshape(2, p)
+            shapes = np.exp(theta[i + 3 : i + 3 + 2 * p]).reshape(2, p)
         return Hyperparameters(
-            lengthscales=np.exp(theta[:scales]),
-            amplitude=math.exp(theta[scales]),
-            noise=math.exp(theta[scales + 1]),
-            mean=float(theta[scales + 2]),
+            lengthscales=np.exp(theta[:i]),
+            amplitude=math.exp(theta[i]),
+            noise=math.exp(theta[i + 1]),
+            mean=float(theta[i + 2]),
             a=shapes[0],
             b=shapes[1],
             curvature=math.exp(theta[-1]) if self.learn_curvature else 0.0,
         )
 
     def value(self, theta: FloatArray) -> float:
-        """Return the negative log posterior alone; infinite outside of the bounds."""
+        """Return the negative log posterior; infinite outside the bounds."""
         if np.any(theta < self.low) or np.any(theta > self.high):
             return math.inf
-        return self._evaluate(theta, with_gradient=False)[0]
+        factored = self._factorize(theta)
+        return INFEASIBLE_VALUE if factored is None else self._value(theta, factored)
 
-    def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
-        """Return the negative log posterior and its gradient."""
-        return self._evaluate(theta, with_gradient=True)
+    def value_and_gradient(self, theta: FloatArray) -> tuple[float, FloatArray]:
+        """Return the negative log posterior, and its gradient; theta must lie in the bounds."""
+        factored = self._factorize(theta)
+        if factored is None:
+            return INFEASIBLE_VALUE, np.zeros_like(theta)
+        return self._value(theta, factored), self._gradient(theta, factored)
 
-    def _evaluate(self, theta: FloatArray, *, with_gradient: bool) -> tuple[float, FloatArray]:
-        h, p, n = self.unpack(theta), self.p, len(self.v)
-        out = targets(self.v, h.curvature)
-        W = kumaraswamy(self.X, h.a, h.b) if self.warping else self.X
-        category_of = self.layout.category_of
-        Z = np.hstack([W / h.lengthscales[:p], self.O / (SQRT2 * h.lengthscales[p:][category_of])])
-        r2 = squared_distances(Z, Z)
-        np.fill_diagonal(r2, 0.0)
-        k, dk_dr2 = matern52(r2, h.amplitude)
+    def _factorize(self, theta: FloatArray) -> _Factorization | None:
+        """Return the factorization of K, or None if K is not positive definite."""
+        hyper = self.unpack(theta)
+        kernel = CubeKernel(self.layout, hyper)
+        targets = Targets.from_scaled(self.v, hyper.curvature)
+        Z = kernel.embed_columns(self._X, self._O)
+        k, dk_dr2 = kernel.matrix(Z, Z)
         K = k.copy()
-        K[np.diag_indices_from(K)] += h.noise + self.noise_variances * out.dt_dv**2
+        K[np.diag_indices_from(K)] += hyper.noise + self.noise_variances * targets.dt_dv**2
         L, info = lapack.dpotrf(K.T, lower=1, clean=1, overwrite_a=1)
         if info != 0:
-            return INFEASIBLE_VALUE, np.zeros_like(theta)
-        residual = out.t - h.mean
+            return None
+        residual = targets.t - hyper.mean
         alpha = lapack.dpotrs(L, residual, lower=1)[0]
+        return _Factorization(kernel, targets, Z, k, dk_dr2, L, residual, alpha)
+
+    def _value(self, theta: FloatArray, at: _Factorization) -> float:
         z = (theta - self.mean) / self.sd
-        value = (
-            0.5 * float(residual @ alpha)
-            + float(np.log(np.diag(L)).sum())
-            + 0.5 * n * math.log(2.0 * math.pi)
-            - float(np.log(out.dt_dv).sum())
+        log_det = 2.0 * float(np.log(np.diag(at.L)).sum())
+        return (
+            0.5 * float(at.residual @ at.alpha)
+            + 0.5 * log_det
+            + 0.5 * len(self.v) * math.log(2.0 * math.pi)
+            - float(np.log(at.targets.dt_dv).sum())
             + 0.5 * float(z @ z)
         )
-        if not with_gradient:
-            return value, z
-        G = lapack.dpotri(L, lower=1, overwrite_c=1)[0]  # its lower triangle; zeros above
-        G += np.tril(G, -1).T
-        G -= alpha[:, None] * alpha
-        G *= 0.5  # d value / d K
-        diagonal = np.diag(G).copy()
-        by_amplitude = float(np.vdot(G, k.T))
-        G *= dk_dr2.T
-        pull = 4.0 * (G.sum(axis=1)[:, None] * Z - G @ Z)  # d value / d Z
-        by_column = -(pull * Z).sum(axis=0)  # d / d ln l of each column of Z
-        by_category = np.bincount(
-            category_of, by_column[p:], minlength=len(self.layout.categorical)
-        )
-        scalars = [by_amplitude, h.noise * float(diagonal.sum()), -float(alpha.sum())]
-        parts = [by_column[:p], by_category, np.array(scalars)]
+
+    def _gradient(self, theta: FloatArray, at: _Factorization) -> FloatArray:
+        G = _covariance_gradient(at)
+        d_tau2 = np.diag(G).copy()  # of tau² + sigma_n², one per observation
+        d_ln_amplitude = float(np.vdot(G, at.k.T))
+        G *= at.dk_dr2.T
+        # dr²_ij/dz_i = 2 (z_i - z_j), and z_i enters both K_ij and K_ji, so
+        # d/dz_i = 2 sum_j G_ij k'_ij 2 (z_i - z_j) = 4 sum_j (G_ij k'_ij) (z_i - z_j)
+        dZ = 4.0 * (G.sum(axis=1)[:, None] * at.Z - G @ at.Z)
+        d_ln_noise = at.kernel.hyper.noise * float(d_tau2.sum())
+        parts = [
+            self._lengthscale_gradient(dZ, at.Z),
+            np.array([d_ln_amplitude, d_ln_noise, -float(at.alpha.sum())]),
+        ]
         if self.warping:
-            _, dw_da, dw_db = kumaraswamy_gradients(self.X, h.a, h.b)
-            dW = pull[:, :p] / h.lengthscales[:p]
-            parts += [(dW * dw_da).sum(axis=0), (dW * dw_db).sum(axis=0)]
+            parts.append(self._warp_gradient(dZ, at.kernel.hyper))
         if self.learn_curvature:
-            by_dt_dv = 2.0 * diagonal * self.noise_variances * out.dt_dv - 1.0 / out.dt_dv
-            parts.append([float(alpha @ out.dt_dlnc) + float(by_dt_dv @ out.d2t_dv_dlnc)])
-        return value, np.concatenate(parts) + z / self.sd
+            parts.append(self._curvature_gradient(d_tau2, at))
+        return np.asarray(np.concatenate(parts) + (theta - self.mean) / self.sd / self.sd)
+
+    def _lengthscale_gradient(self, dZ: FloatArray, Z: FloatArray) -> FloatArray:
+        """Return d/d(ln l), as dz/d(ln l) = -z."""
+        p = len(self.layout.ordered)
+        by_column = -(dZ * Z).sum(axis=0)
+        by_category = np.bincount(
+            self.layout.category_of, by_column[p:], minlength=len(self.layout.categorical)
+        )
+        return np.concatenate([by_column[:p], by_category])
+
+    def _warp_gradient(self, dZ: FloatArray, hyper: Hyperparameters) -> FloatArray:
+        """Return d/d(ln a), then d/d(ln b)."""
+        p = len(self.layout.ordered)
+        dW = dZ[:, :p] / hyper.lengthscales[:p]
+        gradients = kumaraswamy_shape_gradients(self._X, hyper.a, hyper.b)
+        return np.concatenate([(dW * dw).sum(axis=0) for dw in gradients])
+
+    def _curvature_gradient(self, d_tau2: FloatArray, at: _Factorization) -> FloatArray:
+        """Return d/d(ln gamma), of shape (1,): through t, through tau² (dt/dv)², and ln dt/dv."""
+        dt, d_dt_dv = at.targets.curvature_gradient()
+        dt_dv = at.targets.dt_dv
+        by_dt_dv = 2.0 * d_tau2 * self.noise_variances * dt_dv - 1.0 / dt_dv
+        return np.array([float(at.alpha @ dt) + float(by_dt_dv @ d_dt_dv)])
+
+    def initial_thetas(self) -> list[FloatArray]:
+        """Return two starts of the optimization that depend on no observation.
+
+        The first has lengthscales of half the cube; the second is the center of the priors.
+        """
+        short = self.mean.copy()
+        short[: self.layout.n_lengthscales] = math.log(0.5)
+        return [short, self.mean]
 
     def fit_map(self, starts: Sequence[FloatArray], max_iter: int) -> FloatArray:
-        """Return the best theta that L-BFGS reaches from the starts in ``max_iter`` steps each."""
+        """Return the best theta that L-BFGS reaches, with ``max_iter`` iterations per start."""
         results = [
             minimize(
-                self,
+                self.value_and_gradient,
                 np.clip(start, self.low, self.high),
                 jac=True,
                 method="L-BFGS-B",
@@ -169,21 +217,12 @@ class HyperparameterPosterior:
         ]
         return np.asarray(min(results, key=lambda result: float(result.fun)).x)
 
-    def initial_thetas(self) -> list[FloatArray]:
-        """Return two starts that depend on nothing but the shape of the problem.
-
-        Lengthscales of half the cube, and the priors' own centre.
-        """
-        near = self.mean.copy()
-        near[: self.scales] = math.log(0.5)
-        return [near, self.mean]
-
     def slice_sample(
         self, start: FloatArray, rng: np.random.Generator, *, n: int, burn_in: int, thin: int
     ) -> FloatArray:
-        """Return every ``thin``-th of n steps of slice sampling, those of the burn-in left out.
+        """Return every ``thin``-th of n slice-sampling steps after the first ``burn_in``.
 
-        Each step samples along a random direction, stepping out and shrinking (Neal, "Slice
+        Each step samples along a random direction, by stepping out and shrinking (Neal, "Slice
         Sampling", Annals of Statistics 2003, figures 3 and 5; random directions: section 5.1).
 
         Returns
@@ -203,6 +242,7 @@ class HyperparameterPosterior:
     def _slice(
         self, theta: FloatArray, value: float, direction: FloatArray, rng: np.random.Generator
     ) -> tuple[FloatArray, float]:
+        """Return a sample of the slice through theta along a direction, and its value."""
         level = value + rng.exponential()
         left = -rng.random()
         right = left + 1.0
@@ -212,13 +252,22 @@ class HyperparameterPosterior:
             right += 1.0
         while True:
             x = rng.uniform(left, right)
-            moved = theta + x * direction
-            reached = self.value(moved)
-            if reached < level:
-                return moved, reached
+            proposal = theta + x * direction
+            proposal_value = self.value(proposal)
+            if proposal_value < level:
+                return proposal, proposal_value
             if x < 0.0:
                 left = x
             else:
                 right = x
-            if right - left < 1e-9:  # rounding: the slice is the point itself
+            if right - left < 1e-9:  # rounding has shrunk the slice to theta itself
                 return theta, value
+
+
+def _covariance_gradient(at: _Factorization) -> FloatArray:
+    """Return G = 0.5 (K⁻¹ - alpha alphaᵀ), the gradient of the negative log evidence by K."""
+    G: FloatArray = lapack.dpotri(at.L, lower=1)[0]  # the lower triangle of K⁻¹; zeros above
+    G += np.tril(G, -1).T
+    G -= at.alpha[:, None] * at.alpha
+    G *= 0.5
+    return G

@@ -1,22 +1,22 @@
-"""Output transform: losses in, standardized targets for the Gaussian process out.
+"""Output transform: losses to standardized targets of the Gaussian process.
 
-Notation: v are losses measured from the best, in units of the median's distance to it, so that the
-best has v = 0 and the median v = 1; c >= 0 is the curvature that is learned.
+Symbols are those of the package.  A loss is scaled to v, 0 at the best and 1 at the median, and
+bent with a learned curvature gamma >= 0:
 
-    psi(v) = ln(1 + c v) / c  for v > 0,    psi(v) = v  for v <= 0
+    psi(v) = ln(1 + gamma v) / gamma  for v > 0,    psi(v) = v  for v <= 0
     t = (psi(v) - mean) / sd
 
-c -> 0 leaves the losses as they are; a large c gives their logarithm.  The slope at the best is 1
-whatever c: the good end is never flattened, as Yeo and Johnson's family would for lambda > 1, and
-the bad end gives way.  c is learned with all else by the evidence of the losses, which counts the
-Jacobian of the transform:
+gamma -> 0 keeps losses as they are; a large gamma takes their logarithm.  dpsi/dv is 1 at the best
+for every gamma: psi never flattens the good end, as the family of Yeo and Johnson does for
+lambda > 1.  gamma is learned with all hyperparameters from the evidence of the losses, which
+includes the Jacobian of the transform:
 
     ln p(v) = ln p(t) + sum_i ln dt_i/dv_i        (Snelson et al., "Warped Gaussian Processes",
                                                    NIPS 2003, eq. 5)
 
-A single divergent loss would still set the scale for all.  Losses beyond the upper clip_start
-median + 2 (median - best) + 2 (interquartile range) are therefore drawn in first, in their order,
-to at most twice that tail.  The interquartile range counts for 100 units at most.
+A single divergent loss must not set the scale of all others.  So v is soft-clipped first: values
+above median + tail, with tail = 2 (median - best) + 2 (interquartile range), are mapped in their
+order to values below median + 2 tail.  The interquartile range counts as 100 units at most.
 """
 
 from __future__ import annotations
@@ -27,27 +27,29 @@ import numpy as np
 
 from tuneplug._typing import FloatArray
 
-__all__ = ["LossScaling", "OutputTransform", "Targets", "psi", "psi_derivative", "targets"]
+__all__ = ["LossScaling", "OutputTransform", "Targets", "psi", "psi_derivative"]
 
-TAIL, MAX_IQR = 2.0, 100.0
-#: Losses beyond this size count as this: their differences would overflow.
+#: Weight of both terms of the tail, and the largest interquartile range in units of v.
+TAIL_WEIGHT, MAX_IQR = 2.0, 100.0
+#: Losses are clipped to this magnitude, because differences of larger ones overflow.
 MAX_LOSS = 1e150
-#: The same for v, whose squares are summed.
+#: v is clipped to this magnitude, because squares of larger ones overflow.
 MAX_SCALED_LOSS = 1e100
-#: A standard deviation of this many units says as much as any larger one: nothing is known.
+#: Known standard deviations of v are clipped to this: a larger one tells no more.
 MAX_VARIANCE_SD = 1e6
 
 
 @dataclass(frozen=True)
 class LossScaling:
-    """Where the losses lie: the units of v, and the clip_start from which they are drawn in.
+    """Robust affine scaling of losses with a soft-clipped upper tail.
 
     Attributes
     ----------
     best, scale : float
-        The loss at v = 0, and the loss between v = 0 and v = 1.
+        Loss at v = 0, and loss difference of one unit of v.
     clip_start, tail : float
-        In units of v: beyond ``clip_start``, v is drawn in to less than ``clip_start + tail``.
+        In units of v.  Values above ``clip_start`` are mapped, in their order, to values below
+        ``clip_start + tail``.
     """
 
     best: float
@@ -57,71 +59,97 @@ class LossScaling:
 
     @classmethod
     def from_losses(cls, losses: FloatArray) -> LossScaling:
-        """Return the frame of finite losses, shape (n,), of which smaller is better."""
+        """Return the scaling of finite losses, shape (n,); smaller is better."""
         losses = np.clip(losses, -MAX_LOSS, MAX_LOSS)
         best, q25, median, q75, worst = np.quantile(losses, [0.0, 0.25, 0.5, 0.75, 1.0])
         gaps = [float(gap) for gap in (median - best, q75 - best, worst - best, 1.0) if gap > 0.0]
         scale = gaps[0]
         with np.errstate(over="ignore"):
-            tail = TAIL * ((median - best) / scale + min((q75 - q25) / scale, MAX_IQR))
-        if tail == 0.0:  # half of the losses are the best: nothing to measure the others by
+            tail = TAIL_WEIGHT * ((median - best) / scale + min((q75 - q25) / scale, MAX_IQR))
+        if tail == 0.0:  # at least three quarters of the losses are the best: no robust scale
             return cls(float(best), scale, np.inf, 1.0)
         return cls(float(best), scale, float(median - best) / scale + tail, tail)
 
     def __call__(self, losses: FloatArray) -> FloatArray:
-        """Return v for losses of shape (n,)."""
+        """Return v of losses, shape (n,)."""
         with np.errstate(over="ignore"):
             v = (np.clip(losses, -MAX_LOSS, MAX_LOSS) - self.best) / self.scale
         v = np.clip(v, -MAX_SCALED_LOSS, MAX_SCALED_LOSS)
         excess = np.maximum(v - self.clip_start, 0.0)
-        clipped: FloatArray = np.minimum(v, self.clip_start) + self.tail * (
-            excess / (self.tail + excess)
-        )
-        return clipped
+        soft_excess = self.tail * (excess / (self.tail + excess))
+        return np.asarray(np.minimum(v, self.clip_start) + soft_excess)
 
     def scale_variances(self, variances: FloatArray) -> FloatArray:
-        """Return variances of losses as variances of v; beyond ``MAX_VARIANCE_SD``, as that."""
+        """Return variances of losses as variances of v, at most ``MAX_VARIANCE_SD`` squared."""
         return np.asarray(np.minimum(np.sqrt(variances) / self.scale, MAX_VARIANCE_SD) ** 2)
 
 
 @dataclass(frozen=True)
 class Targets:
-    """The targets of one curvature, shape (n,), and what learning the curvature needs.
+    """Standardized targets of scaled losses, for one curvature.
 
     Attributes
     ----------
-    t : ndarray of shape (n,)
-    dt_dv : ndarray of shape (n,)
-        dt/dv.
-    dt_dlnc, d2t_dv_dlnc : ndarray of shape (n,)
-        Derivatives of t and of the slope by ln c.
+    v, t, dt_dv : ndarray of shape (n,)
+        Scaled losses, targets, and the derivative of t by v.
+    curvature : float
+        gamma.
     mean, sd : float
-        Of psi(v).
+        Of psi(v).  If all losses are equal, t is 0 and sd counts as 1.
     """
 
+    v: FloatArray
     t: FloatArray
     dt_dv: FloatArray
-    dt_dlnc: FloatArray
-    d2t_dv_dlnc: FloatArray
+    curvature: float
     mean: float
     sd: float
+
+    @classmethod
+    def from_scaled(cls, v: FloatArray, curvature: float) -> Targets:
+        """Transform and standardize scaled losses."""
+        bent = psi(v, curvature)
+        mean, sd = float(bent.mean()), float(bent.std())
+        if sd == 0.0:
+            return cls(v, np.zeros(len(v)), np.ones(len(v)), curvature, mean, 1.0)
+        return cls(v, (bent - mean) / sd, psi_derivative(v, curvature) / sd, curvature, mean, sd)
+
+    def curvature_gradient(self) -> tuple[FloatArray, FloatArray]:
+        """Return the derivatives of t and of dt_dv by ln gamma."""
+        if not self.t.any():
+            return np.zeros(len(self.v)), np.zeros(len(self.v))
+        positive = np.maximum(self.v, 0.0)
+        bend = self.curvature * positive
+        # dpsi / d ln gamma = v / (1 + gamma v) - psi
+        dpsi = positive * psi_derivative(self.v, self.curvature) - psi(self.v, self.curvature)
+        dpsi = np.where(self.v > 0.0, dpsi, 0.0)
+        d_ln_sd = float(self.t @ dpsi) / (len(self.v) * self.sd)
+        dt = (dpsi - dpsi.mean()) / self.sd - self.t * d_ln_sd
+        # d ln(dpsi/dv) / d ln gamma = -gamma v / (1 + gamma v)
+        return dt, -self.dt_dv * (bend / (1.0 + bend) + d_ln_sd)
 
 
 @dataclass(frozen=True)
 class OutputTransform:
-    """What turns losses into targets once its frame, curvature, mean and scale are known."""
+    """Map from losses to targets, with scaling, curvature and standardization fixed."""
 
     scaling: LossScaling
     curvature: float
     mean: float
     sd: float
 
+    @classmethod
+    def fit(cls, scaling: LossScaling, curvature: float, losses: FloatArray) -> OutputTransform:
+        """Return the transform that standardizes the given losses."""
+        targets = Targets.from_scaled(scaling(losses), curvature)
+        return cls(scaling, curvature, targets.mean, targets.sd)
+
     def __call__(self, losses: FloatArray, variances: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return targets, and the variances of losses as variances of targets; all (n,)."""
+        """Return targets, and variances of losses as variances of targets; both (n,)."""
         v = self.scaling(losses)
-        slope = psi_derivative(v, self.curvature) / self.sd
+        dt_dv = psi_derivative(v, self.curvature) / self.sd
         t = (psi(v, self.curvature) - self.mean) / self.sd
-        return t, self.scaling.scale_variances(variances) * slope**2
+        return t, self.scaling.scale_variances(variances) * dt_dv**2
 
 
 def psi(v: FloatArray, curvature: float) -> FloatArray:
@@ -132,23 +160,5 @@ def psi(v: FloatArray, curvature: float) -> FloatArray:
 
 
 def psi_derivative(v: FloatArray, curvature: float) -> FloatArray:
-    """Return the derivative of psi by v, elementwise."""
+    """Return dpsi/dv, elementwise."""
     return np.asarray(1.0 / (1.0 + curvature * np.maximum(v, 0.0)))
-
-
-def targets(v: FloatArray, curvature: float) -> Targets:
-    """Transform and standardize; equal losses give zeros."""
-    above = np.maximum(v, 0.0)
-    transformed, slope = psi(v, curvature), psi_derivative(v, curvature)
-    # by ln c: psi' = v / (1 + c v) - psi, and slope' = -c v / (1 + c v)²
-    dpsi = np.where(v > 0.0, above * slope - transformed, 0.0)
-    mean, sd = float(transformed.mean()), float(transformed.std())
-    if sd == 0.0:
-        zero = np.zeros(len(v))
-        return Targets(zero, np.ones(len(v)), zero, zero, mean, 1.0)
-    t = (transformed - mean) / sd
-    growth = float(t @ dpsi) / (len(v) * sd)  # d ln sd / d ln c
-    dt = (dpsi - dpsi.mean()) / sd - t * growth
-    slope = slope / sd
-    dslope = -slope * (curvature * above / (1.0 + curvature * above) + growth)
-    return Targets(t, slope, dt, dslope, mean, sd)

@@ -1,15 +1,15 @@
-"""Kumaraswamy warping of the unit cube, one warp for each dimension.
+"""Kumaraswamy warp of the unit interval, one per ordered column of the cube.
 
-Notation: u in [0, 1] is a scaled coordinate, w in [0, 1] the warped one, a and b > 0 its shape:
+A warp maps u in [0, 1] to w in [0, 1]; its shapes a and b are positive:
 
     w = 1 - (1 - u^a)^b
 
-(Kumaraswamy 1980; as an input warp: Snoek et al., "Input Warping for Bayesian Optimization of
-Non-stationary Functions", ICML 2014, which uses the Beta distribution; SageMaker's engine uses
-Kumaraswamy's).  a = b = 1 is no warp; a < 1 stretches the low end as a log scale does, b < 1 the
-high end as a reverse-log scale does, a and b > 1 together the middle.
+(Kumaraswamy 1980.)  Snoek et al. warp inputs by the Beta distribution ("Input Warping for Bayesian
+Optimization of Non-stationary Functions", ICML 2014); SageMaker's engine uses Kumaraswamy's.
+a = b = 1 is no warp.  a < 1 stretches the low end as a log scale does.  b < 1 stretches the high
+end as a reverse-log scale does.  a, b > 1 stretch the middle.
 
-All functions are array-in, array-out; a and b broadcast against the last axis of u.
+All functions take and return arrays; a and b broadcast against the last axis of u.
 """
 
 from __future__ import annotations
@@ -18,14 +18,21 @@ import numpy as np
 
 from tuneplug._typing import FloatArray
 
-__all__ = ["BOUNDS", "PRIOR_SD", "kumaraswamy", "kumaraswamy_gradients", "kumaraswamy_inverse"]
+__all__ = [
+    "BOUNDS",
+    "PRIOR_SD",
+    "kumaraswamy",
+    "kumaraswamy_derivative",
+    "kumaraswamy_inverse",
+    "kumaraswamy_shape_gradients",
+]
 
 
-#: Bounds of a and b, and the standard deviation of their logarithms' normal prior around 0
+#: Bounds of a and b, and standard deviation of the normal prior of ln a and ln b around 0
 #: (the published engine of SageMaker Automatic Model Tuning, Perrone et al., KDD 2021).
 BOUNDS = (0.25, 4.0)
 PRIOR_SD = 0.75
-#: Slopes are taken this far inside the ends, where they would be infinite for a, b < 1.
+#: dw/du is evaluated at least this far from 0 and 1, where it is infinite for a < 1 or b < 1.
 EDGE = 1e-6
 
 
@@ -40,24 +47,25 @@ def kumaraswamy(u: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 def kumaraswamy_inverse(w: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return the u that is warped to w: u = (1 - (1 - w)^(1/b))^(1/a)."""
+    """Return u for a warped w: u = (1 - (1 - w)^(1/b))^(1/a)."""
     with np.errstate(divide="ignore"):
         return (-np.expm1(np.log1p(-w) / b)) ** (1.0 / a)
 
 
-def kumaraswamy_gradients(
-    u: FloatArray, a: FloatArray, b: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return dw/du, dw/d(ln a) and dw/d(ln b).
-
-    At the very ends w is 0 or 1 whatever the shape: there the last two are 0.
-    """
+def kumaraswamy_derivative(u: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return dw/du, with u clipped to [EDGE, 1 - EDGE]."""
     inner = np.clip(u, EDGE, 1.0 - EDGE)
-    slope = a * b * (1.0 - inner**a) ** (b - 1.0) * inner ** (a - 1.0)
+    return np.asarray(a * b * (1.0 - inner**a) ** (b - 1.0) * inner ** (a - 1.0))
+
+
+def kumaraswamy_shape_gradients(
+    u: FloatArray, a: FloatArray, b: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return dw/d(ln a) and dw/d(ln b); both are 0 at u = 0 and u = 1, which no shape moves."""
     at_end = (u <= 0.0) | (u >= 1.0)
     log_u = np.log(np.where(at_end, 0.5, u))
     power = np.exp(a * log_u)
     rest = -np.expm1(a * log_u)  # 1 - u^a, without cancellation near u = 1
-    by_a = a * b * rest ** (b - 1.0) * power * log_u
-    by_b = -b * rest**b * np.log(rest)
-    return slope, np.where(at_end, 0.0, by_a), np.where(at_end, 0.0, by_b)
+    dw_dlna = a * b * rest ** (b - 1.0) * power * log_u
+    dw_dlnb = -b * rest**b * np.log(rest)
+    return np.where(at_end, 0.0, dw_dlna), np.where(at_end, 0.0, dw_dlnb)

@@ -179,6 +179,17 @@ def test_racing_is_compared_run_by_run():
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_random_search_runs_and_its_curve_is_that_of_its_results(tmp_path, monkeypatch):
+    monkeypatch.setattr(_search_runs, "N_JOBS", 1)
+    cells, skipped = _search_runs.plan([TASK], ["random"], seeds=1, candidates=2)
+    _search_runs.run_all(cells, tmp_path / "runs.jsonl", _search_runs.run_here)
+    (run,) = _search_runs.run_log(tmp_path / "runs.jsonl").read().values()
+    assert (run.error, run.fits, skipped) == (None, 10, {})
+    assert max(score for _, score in run.curve) == pytest.approx(run.best)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
 def test_searches_run_resume_and_report(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(_search_runs, "N_JOBS", 1)
     names = [

@@ -55,7 +55,7 @@ def start_ray(stack):
 STARTS = {"dask": start_dask, "ray": start_ray}
 
 
-@pytest.fixture(scope="module", params=list(STARTS))
+@pytest.fixture(scope="module", params=["dask", pytest.param("ray", marks=pytest.mark.slow)])
 def cluster(request):
     """The name of the executor on a cluster that runs."""
     with ExitStack() as stack:

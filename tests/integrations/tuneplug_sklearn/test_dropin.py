@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ METAESTIMATORS = [
     "(SearchCV or Grid or Ridge or delegation) and not Halving",
 ]
 SKLEARN = parse_version(sklearn.__version__)
+slow = partial(pytest.param, marks=pytest.mark.slow)
 
 
 def sklearn_tests(which, folder, classes):
@@ -64,10 +66,14 @@ def sklearn_tests(which, folder, classes):
     return json.loads(report.read_text(encoding="utf-8")), output
 
 
-@pytest.mark.parametrize("backend", [None, "threading", "loky"])
+@pytest.mark.parametrize("backend", [None, slow("threading"), slow("loky")])
 @pytest.mark.parametrize(
     ("which", "classes", "n_building", "n_away"),
-    [(SEARCHES, RANDOMIZED, 32, 0), (SEARCHES, BOTH, 113, 0), (METAESTIMATORS, BOTH, 31, 2)],
+    [
+        (SEARCHES, RANDOMIZED, 32, 0),
+        slow(SEARCHES, BOTH, 113, 0),
+        slow(METAESTIMATORS, BOTH, 31, 2),
+    ],
     ids=["randomized", "grid too", "metaestimators"],
 )
 def test_scikit_learns_own_tests_pass_with_ours_in_the_place_of_its_searches(

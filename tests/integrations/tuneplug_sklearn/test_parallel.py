@@ -241,6 +241,7 @@ def test_any_executor_will_do():
         assert processes.submit(int).result() == 0
 
 
+@pytest.mark.slow
 def test_a_killed_worker_of_dask_costs_its_candidate_and_not_the_data():
     distributed = pytest.importorskip("distributed")
     dask = pytest.importorskip("dask")
@@ -493,7 +494,11 @@ def test_a_killed_worker_costs_its_candidate_at_most():
     assert states.count(TrialState.FAILED) == 1
 
 
-@pytest.mark.parametrize("scoring", [["accuracy", "f1"], both_metrics], ids=["list", "callable"])
+@pytest.mark.parametrize(
+    "scoring",
+    [["accuracy", "f1"], pytest.param(both_metrics, marks=pytest.mark.slow)],
+    ids=["list", "callable"],
+)
 def test_the_first_candidate_may_be_the_one_that_kills_its_worker(scoring):
     search = WarpedBayesSearchCV(
         deadly(0),

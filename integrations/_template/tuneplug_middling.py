@@ -1,4 +1,4 @@
-"""A plugin for tuneplug: a strategy that keeps to the middle of the space."""
+"""A plugin for tuneplug: a strategy that prefers the middle of the space."""
 
 from tuneplug.plugins import hookimpl
 from tuneplug.strategies import RandomSearch, Strategy, Suggestion
@@ -7,13 +7,13 @@ tuneplug_api_version = 1
 
 
 class Middling(Strategy):
-    """Random configurations, half of the way to the middle; where those are taken, others."""
+    """Suggest random configurations moved halfway to the middle, or unmoved if those are taken."""
 
     name = "middling"
 
     def suggest(self, context, n):
         space, taken = context.space, context.tried_keys()
-        drawn = RandomSearch().suggest(context, n)  # raises where nothing is left
+        drawn = RandomSearch().suggest(context, n)  # raises SpaceExhausted if none is left
         taken |= {space.key(s.params) for s in drawn}
         suggestions = []
         for found in drawn:

@@ -19,6 +19,21 @@ def test_the_links_of_a_page_lead_somewhere(page):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_the_architecture_lists_every_file_of_the_core():
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    core = page.split("\n## The core\n")[1].split("\n## ")[0]
+    listed, package = set(), Path()
+    for line in core.splitlines():
+        if heading := re.match(r"`(\w+)/`", line):
+            package = Path(heading[1])
+        elif line.startswith("    "):
+            listed |= {package / name for name in re.findall(r"\w+\.py", line)}
+    source = ROOT / "src" / "tuneplug"
+    files = {path.relative_to(source) for path in source.rglob("*.py")}
+    packages = {path for path in files if path.name == "__init__.py" and len(path.parts) > 1}
+    assert listed == files - packages
+
+
 def test_the_readme_has_the_drop_in_and_the_ask_tell_example():
     assert len(EXAMPLES) >= 2
     drop_in = next(e for e in EXAMPLES if "WarpedBayesSearchCV" in e)

@@ -24,7 +24,6 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(broadcast_module, "_received", type(broadcast_module._received)())
     yield tmp_path
     broadcast_module._received.clear()
-    gc.collect()
 
 
 def send(broadcast):

@@ -250,6 +250,7 @@ def test_a_target_that_was_reached_before_ends_optimize_without_a_trial():
     assert len(study.trials) == 3
 
 
+@pytest.mark.usefixtures("ticking")
 def test_a_timeout_is_a_completion_reason():
     def waits(trial):
         while not trial.should_stop():
@@ -258,8 +259,8 @@ def test_a_timeout_is_a_completion_reason():
 
     study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0)
     study.optimize(parabola, 1)
-    study.optimize(waits, timeout=0.01)
-    assert study.completion_reason == "timeout: 0.01 s have passed"
+    study.optimize(waits, timeout=0.05)
+    assert study.completion_reason == "timeout: 0.05 s have passed"
 
 
 def test_complete_ends_optimize():

@@ -65,6 +65,7 @@ def sometimes(trial):
 # ------------------------------------------------------------------------- a terminal
 
 
+@pytest.mark.usefixtures("ticking")
 def test_a_bar_shows_trials_best_value_and_states(terminal):
     study = study_on(terminal)
     study.optimize(sometimes, 4)
@@ -222,6 +223,7 @@ def test_on_a_pseudo_terminal_prints_go_to_their_stream(to_file):
 # ------------------------------------------------------------------------- lines
 
 
+@pytest.mark.usefixtures("ticking")
 def test_a_log_has_a_line_per_new_best_and_one_at_the_end(log):
     study_on(log).optimize(sometimes, 4)
     assert log.file.getvalue().splitlines() == [
@@ -231,6 +233,7 @@ def test_a_log_has_a_line_per_new_best_and_one_at_the_end(log):
     ]
 
 
+@pytest.mark.usefixtures("ticking")
 def test_a_log_names_the_error_that_ended_a_study(log):
     def interrupted(trial):
         raise KeyboardInterrupt

@@ -194,7 +194,7 @@ def test_recorded_best_rounds_are_those_of_the_same_fits_by_hand(model):
         assert search.cv_results_[f"split{fold}_best_round"][0] == best
 
 
-@pytest.mark.parametrize("backend", ["threading", "loky"])
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
 def test_one_early_stopping_object_serves_every_fit_and_stays_as_it_was(backend):
     """S37: 4 workers, 5 folds; best rounds are those of one fit after the other."""
     callback = lightgbm.early_stopping(3, verbose=False)
@@ -299,7 +299,7 @@ def test_a_wrong_name_lists_what_there_is_in_round_one(estimator, monitor, name)
     "estimator", [xgb(eval_metric=half_error), xgb(eval_metric=half_error, early_stopping_rounds=5)]
 )
 def test_a_metric_of_ones_own_needs_no_direction_where_nothing_is_compared(estimator):
-    search = searched(estimator, n_iter=2, timeout=600.0)
+    search = searched(estimator, n_iter=2, timeout=1e6)
     assert list(search.cv_results_["trial_state"]) == ["complete"] * 2
 
 
@@ -317,7 +317,7 @@ def test_a_timeout_ends_a_fit_between_two_rounds(model):
     assert search.best_params_["n_estimators"] == 20
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "estimator", [xgb(booster="dart", rate_drop=0.3), lgb(boosting_type="dart")]
 )

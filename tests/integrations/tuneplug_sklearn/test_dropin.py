@@ -59,7 +59,6 @@ def sklearn_tests(which, folder, classes):
         },
         capture_output=True,
         text=True,
-        timeout=600,
     )
     output = run.stdout + run.stderr
     assert report.exists(), output
@@ -112,7 +111,7 @@ def failed_checks(search):
 
 @pytest.mark.parametrize(
     ("inner", "space"),
-    [(Ridge(), {"alpha": [0.1, 1.0]}), (LogisticRegression(), {"C": [0.1, 1.0]})],
+    [(Ridge(), {"alpha": [0.1, 1.0]}), slow(LogisticRegression(), {"C": [0.1, 1.0]})],
     ids=["regressor", "classifier"],
 )
 def test_every_estimator_check_that_randomized_search_passes_is_passed(inner, space):

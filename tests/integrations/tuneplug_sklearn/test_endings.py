@@ -394,7 +394,9 @@ def test_what_was_scored_is_kept_where_refit_or_a_fit_raises():
 
 
 SCRIPT = """
-import signal, numpy as np
+import signal, threading
+from pathlib import Path
+import numpy as np
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell may have it ignored
 from sklearn.tree import DecisionTreeClassifier
 from tuneplug import Int
@@ -402,14 +404,20 @@ from tuneplug_sklearn import WarpedBayesSearchCV
 
 class Slow(DecisionTreeClassifier):
     def fit(self, X, y, sample_weight=None, check_input=True):
-        import time
-        time.sleep(0.05)
+        if reached.exists():  # the fits that are running at the interrupt do not end by themselves
+            threading.Event().wait(10)
         return super().fit(X, y, sample_weight, check_input)
 
+def show(progress):
+    if progress.n_done == 4:
+        reached.touch()
+    print(progress.n_done, flush=True)
+
+reached = Path(__file__).with_name("reached")
 X = np.arange(60.0).reshape(-1, 2)
 search = WarpedBayesSearchCV(
     Slow(), {"max_depth": Int(1, 400)}, n_iter=300, cv=2, n_jobs=2, random_state=0,
-    callbacks=[lambda p: print(p.n_done, flush=True)],
+    callbacks=[show],
 )
 try:
     search.fit(X, np.arange(30) % 2)
@@ -554,7 +562,7 @@ def test_own_values_outside_of_the_space_are_refused_before_any_fit():
 def test_everything_at_once_on_real_data():
     X, y = load_breast_cancer(return_X_y=True)
     space = {"C": Float(1e-3, 1e3), "gamma": Float(1e-6, 1.0)}
-    options = {"n_iter": 25, "random_state": 0, "racing": True, "timeout": 600}
+    options = {"n_iter": 25, "random_state": 0, "racing": True, "timeout": 1e6}
     options["completion"] = [Patience(12)]
     seen = threading.Event()
     search = WarpedBayesSearchCV(

@@ -690,7 +690,6 @@ def test_a_search_saved_after_fit_predicts_the_same_in_a_new_process(tmp_path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.split() == ["True", "8"]

@@ -38,7 +38,6 @@ def test_scikit_optimizes_own_tests_of_its_search_pass(tmp_path):
         },
         capture_output=True,
         text=True,
-        timeout=600,
     )
     assert report.exists(), run.stdout + run.stderr
     outcomes = {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from tuneplug import MissingDependencyError
-from tuneplug.optional import OptionalDependency, lazy_attributes
+from tuneplug.optional import OptionalDependency, is_instance_of, lazy_attributes
 
 NEEDS = [
     ("tuneplug_sklearn.WarpedBayesSearchCV", "sklearn", "scikit-learn", "sklearn"),
@@ -72,6 +73,20 @@ def test_another_module_that_is_missing_is_not_mistaken_for_the_framework():
     ):
         import nonesuch  # noqa: F401
     assert not isinstance(caught.value, MissingDependencyError)
+
+
+def test_an_instance_is_recognized_by_the_names_of_its_module_and_classes():
+    fraction = Fraction(1, 2)
+    assert is_instance_of(fraction, "fractions", "Decimal", "Fraction")
+    assert is_instance_of(True, "builtins", "int")  # a subclass
+    assert not is_instance_of(fraction, "fractions", "Decimal", "gcd")
+    assert not is_instance_of(fraction, "fractions")
+
+
+def test_asking_for_a_class_imports_no_module(monkeypatch):
+    assert not is_instance_of(Fraction(1, 2), "a_module_that_is_not_there", "Fraction")
+    monkeypatch.setitem(sys.modules, "blocked", None)
+    assert not is_instance_of(Fraction(1, 2), "blocked", "Fraction")
 
 
 def test_a_package_lists_its_names_and_refuses_others():

@@ -6,7 +6,6 @@ processes.  A local cluster is started by the first job and closed in ``shutdown
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import BrokenExecutor, CancelledError
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, ClassVar
 from uuid import uuid4
 from weakref import WeakSet
 
+from tuneplug.optional import is_instance_of
 from tuneplug_dask.clients import default_client, kill
 
 __all__ = ["DaskExecutor"]
@@ -63,14 +63,11 @@ class DaskExecutor:
 
         Returns None for other objects.
         """
-        distributed = sys.modules.get("distributed")
-        if distributed is None:
-            return None
         if type(given).__name__ == "DaskDistributedBackend":  # joblib's backend
             given = given.client
-        if isinstance(given, distributed.Client):
+        if is_instance_of(given, "distributed", "Client"):
             return cls(given)
-        if isinstance(given, distributed.cfexecutor.ClientExecutor):
+        if is_instance_of(given, "distributed.cfexecutor", "ClientExecutor"):
             executor = cls(given._client)  # has no public name
             executor.__dict__["_pool"] = given  # keeps its options
             return executor

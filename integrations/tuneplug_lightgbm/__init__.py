@@ -1,6 +1,6 @@
-"""tuneplug for LightGBM: poor trials end after a few rounds, in ``train``, ``cv`` and the wrappers.
+"""tuneplug for LightGBM: stop poor trials early in ``train``, ``cv`` and the scikit-learn wrappers.
 
-Names are loaded when they are first used: none imports LightGBM.
+Public names are imported on first use.  None of them imports LightGBM.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from tuneplug.optional import lazy_attributes
 if TYPE_CHECKING:
     from tuneplug_lightgbm.callback import TrialCallback
     from tuneplug_lightgbm.monitor import LightGBMMonitor
-    from tuneplug_lightgbm.presets import recommended_space
+    from tuneplug_lightgbm.search_spaces import recommended_space
 
 _HOME = {
     "LightGBMMonitor": "monitor",
     "TrialCallback": "callback",
-    "recommended_space": "presets",
+    "recommended_space": "search_spaces",
 }
 
 __all__ = ["LightGBMMonitor", "TrialCallback", "recommended_space"]

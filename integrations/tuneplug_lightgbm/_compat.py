@@ -1,65 +1,90 @@
-"""Private names of LightGBM that the adapter needs, and what differs by version.
+"""Private names of LightGBM, and differences between its versions.
 
-Nothing else in this package uses a name that LightGBM does not document.
+The rest of this package uses documented names only.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import lightgbm
 import numpy as np
 from lightgbm.basic import _ConfigAliases
 
-__all__ = ["Result", "aliases", "encodes_eval_y", "results", "takes_eval_x", "training_name"]
+from tuneplug.monitoring import Entry
+from tuneplug.trial import Direction
+
+__all__ = [
+    "Result",
+    "aliases",
+    "distributed_workers",
+    "encodes_eval_y",
+    "results",
+    "takes_eval_x",
+    "training_name",
+]
 
 
 class Result(NamedTuple):
-    """What a metric was on a data set after a round; a mean over the folds of ``cv``."""
+    """Value of a metric on a data set after a round; in ``cv`` the mean over the folds."""
 
-    dataset: str
-    metric: str
+    entry: Entry
     value: float
-    maximize: bool
+    direction: Direction
 
 
 def results(evaluated: Any) -> list[Result]:
-    """Return what a callback is given to see, the same in all versions."""
+    """Convert the results that LightGBM passes to callbacks; None means no results."""
     return [_result(*tuple(item)[:4]) for item in evaluated or []]
 
 
 def _result(dataset: str, metric: str, value: float, maximize: bool) -> Result:
     if dataset == "cv_agg":  # cv before LightGBM 4.7: ("cv_agg", "valid auc", ...)
         dataset, _, metric = metric.partition(" ")
-    return Result(dataset, metric, float(value), bool(maximize))
+    return Result(Entry(dataset, metric), float(value), "maximize" if maximize else "minimize")
 
 
 def training_name(model: Any) -> str:
-    """Return what LightGBM calls the training data among the evaluated data sets."""
+    """Return LightGBM's name of the training data among the evaluated data sets."""
     if isinstance(model, lightgbm.CVBooster):
         return "train"
     return getattr(model, "_train_data_name", "training")
 
 
 def aliases(*names: str) -> set[str]:
-    """Return all names that LightGBM knows parameters by."""
+    """Return the parameters and all their aliases."""
     return set(_ConfigAliases.get(*names))
+
+
+def distributed_workers(params: Mapping[str, Any]) -> int:
+    """Return the number of machines that parameters distribute a training over; 0 if none."""
+    counts = [int(params[name]) for name in aliases("num_machines") if name in params]
+    machines = aliases("machines", "machine_list_filename")
+    n_workers = max([1, *counts])
+    return n_workers if n_workers > 1 or any(params.get(name) for name in machines) else 0
 
 
 @functools.cache
 def takes_eval_x() -> bool:
-    """Whether ``fit`` takes ``eval_X`` and ``eval_y``: from 4.7 on, where ``eval_set`` warns."""
+    """Return whether ``fit`` takes ``eval_X`` and ``eval_y``.
+
+    LightGBM 4.7 and later do, and warn about ``eval_set``.
+    """
     return "eval_X" in inspect.signature(lightgbm.LGBMModel.fit).parameters
 
 
 @functools.cache
 def encodes_eval_y() -> bool:
-    """Whether ``LGBMClassifier`` encodes ``eval_y`` as it does ``y``: 4.7 does not (its #7400)."""
+    """Return whether ``LGBMClassifier`` encodes ``eval_y`` like ``y``.
+
+    LightGBM 4.7 does not (issue #7400).
+    """
     X, y = np.array([[0.0], [1.0]]), np.array(["a", "b"])
     try:
         lightgbm.LGBMClassifier(n_estimators=1, verbose=-1).fit(X, y, eval_X=(X,), eval_y=(y,))
-    except ValueError:  # a label that is no number
+    except ValueError:  # raised for labels that are not numbers
         return False
     return True

@@ -1,4 +1,4 @@
-"""What tuneplug finds here through its entry point."""
+"""Register the fit monitor through the hook."""
 
 from __future__ import annotations
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from functools import cached_property
 from typing import Any, ClassVar
 
-from tuneplug.optional import OptionalDependency
+from tuneplug.optional import OptionalDependency, is_instance_of
 
 __all__ = ["RayExecutor"]
 
@@ -51,8 +50,7 @@ class RayExecutor:
     @classmethod
     def from_framework(cls, given: Any) -> RayExecutor | None:
         """Return an executor with the options of joblib's Ray backend; None for other objects."""
-        backends = sys.modules.get("ray.util.joblib.ray_backend")
-        if backends is None or not isinstance(given, backends.RayBackend):
+        if not is_instance_of(given, "ray.util.joblib.ray_backend", "RayBackend"):
             return None
         return cls(**(given.ray_remote_args or {}))
 

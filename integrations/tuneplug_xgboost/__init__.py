@@ -1,6 +1,6 @@
-"""tuneplug for XGBoost: poor trials end after a few rounds, in ``train``, ``cv`` and the wrappers.
+"""tuneplug for XGBoost: stop poor trials early in ``train``, ``cv`` and the scikit-learn wrappers.
 
-Names are loaded when they are first used: only ``TrialCallback`` imports XGBoost.
+Public names are imported on first use.  Only ``TrialCallback`` imports XGBoost.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from tuneplug.optional import OptionalDependency, lazy_attributes
 if TYPE_CHECKING:
     from tuneplug_xgboost.callback import TrialCallback
     from tuneplug_xgboost.monitor import XGBoostMonitor
-    from tuneplug_xgboost.presets import recommended_space
+    from tuneplug_xgboost.search_spaces import recommended_space
 
 _HOME = {
     "TrialCallback": "callback",
     "XGBoostMonitor": "monitor",
-    "recommended_space": "presets",
+    "recommended_space": "search_spaces",
 }
 
 __all__ = ["TrialCallback", "XGBoostMonitor", "recommended_space"]

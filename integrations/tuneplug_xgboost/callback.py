@@ -1,100 +1,174 @@
-"""The callback through which XGBoost reports to a trial, round after round.
+"""Report the rounds of XGBoost to a trial, and end the training when the trial ends.
 
-``after_iteration`` reports and asks whether to go on; the training then ends before the next round.
-Returning True only there leaves every other callback its look at the last round, keeps all rounds,
-and spares ``cv`` the search for a best round that nobody chose.
+The callback reports in ``after_iteration`` and ends the training in the next ``before_iteration``.
+This order shows the last round to all other callbacks and keeps all rounds.  In ``cv``, it also
+avoids a selection of the best round.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 import threading
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import xgboost
 
-from tuneplug_xgboost.directions import known_direction, maximized
-from tuneplug_xgboost.names import choose, printed
+from tuneplug.monitoring import Entry, FitReporter
+from tuneplug_xgboost.directions import known_direction
 
 if TYPE_CHECKING:
     from tuneplug import Trial
-    from tuneplug.monitoring import MonitoredFit, TrialReporter
+    from tuneplug.monitoring import TrialReporter
 
-__all__ = ["OneFitCallback", "TrialCallback"]
+__all__ = ["ReportingCallback", "TrialCallback"]
 
-#: Held while a fit opens its fold, as fits of one trial may begin on several threads at once.
-_OPENING = threading.Lock()
+#: XGBoost does not tell callbacks which data set is the training data.  ``cv`` uses the first name,
+#: and XGBoost's documentation uses both.
+_TRAINING = ("train", "training")
+_HINT = "pass evals= to train or eval_set= to fit, and do not disable the metric"
 
-_DART = "under DART later rounds change earlier trees, and the first rounds of a model are not the "
-_DART_STOPPED = _DART + "model that was scored after them: the stopped one keeps all its rounds"
-_DART_EARLY = _DART + (
-    "model that was scored after them, but early stopping predicts with those up to its best round:"
-    " take their number and train anew without early stopping"
+_DART = "under DART later rounds change earlier trees: "
+_DART_STOPPED = _DART + "the stopped model keeps all its rounds"
+_DART_EARLY_STOPPED = _DART + (
+    "early stopping predicts with the rounds up to the best one, but their trees are not those "
+    "that were scored: train again with this number of rounds and without early stopping"
 )
 
 
 @dataclass
-class _Fit:
-    """One training under way.
+class _Training:
+    """The current training of one thread.
 
     Attributes
     ----------
-    begun : int
-        Rounds that the model had before.
+    n_previous : int
+        Number of rounds of the model that the training continues.
     log : mapping
-        XGBoost's evaluation log, which grows by a value a round.
+        XGBoost's evaluation log.  Each round appends a value to each list.
     values : sequence or None
-        Those of the reported metric, once it is known.
+        The list of the log that is reported.  None before the first report.
     n_reported : int
-    fold : int or None
-        Which curve of the trial it reports to, once it has begun.
-    ends : bool
-        Whether it ends before the next round.
+        Number of rounds reported.
+    stopped : bool
+        Whether the training ends before the next round.
     """
 
-    begun: int
+    n_previous: int
     log: Mapping[str, Mapping[str, Sequence[Any]]]
     values: Sequence[Any] | None = None
     n_reported: int = 0
-    fold: int | None = None
-    ends: bool = False
+    stopped: bool = False
 
 
-class TrialCallback(xgboost.callback.TrainingCallback):
-    """Report every boosting round to a trial, and end training where the trial says so.
+class ReportingCallback(xgboost.callback.TrainingCallback):
+    """Reports every round through a fit reporter."""
 
-    For ``xgboost.train``, ``xgboost.cv`` (the means over its folds) and the scikit-learn wrappers
-    (``XGBClassifier(callbacks=[...])``).  Each training opens a fold of the trial; one that
-    continues a model counts its rounds on.  A model that nobody stops is the one that is trained
-    without the callback.  One that is stopped keeps all its rounds.
+    def __init__(self, reporter: FitReporter) -> None:
+        super().__init__()
+        self._reporter = reporter
+        self._trainings: dict[int, _Training] = {}  # by thread
 
-    Copies, such as those of scikit-learn's ``clone``, report to the same trial.  One callback may
-    serve several trainings, on several threads as well.
+    @property
+    def trial(self) -> Trial | TrialReporter:
+        """Trial that receives the reports."""
+        return self._reporter.trial
+
+    def before_training(self, model: Any) -> Any:
+        """Start a training; raise a RuntimeError if it is distributed."""
+        if xgboost.collective.is_distributed():
+            self._reporter.refuse_distributed(xgboost.collective.get_world_size())
+        self._trainings[threading.get_ident()] = _Training(model.num_boosted_rounds(), {})
+        return model
+
+    def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        """Return whether the training ends because the trial ended with the previous round."""
+        training = self._trainings[threading.get_ident()]
+        training.log = evals_log
+        return training.stopped
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        """Report the round."""
+        training = self._trainings[threading.get_ident()]
+        self._report(training)
+        training.stopped = self._reporter.ended
+        return False
+
+    def after_training(self, model: Any) -> Any:
+        """Finish the training."""
+        training = self._trainings.pop(threading.get_ident())
+        if training.log:  # an earlier callback that ends the training hides its last round
+            self._report(training)
+        if isinstance(model, xgboost.Booster):
+            self._warn_about_dart(model, training.stopped)
+        return model
+
+    def _report(self, training: _Training) -> None:
+        if training.values is None:
+            training.values = self._begin(training.log)
+        for value in training.values[training.n_reported :]:
+            mean = value[0] if isinstance(value, tuple) else value  # cv: mean, standard deviation
+            self._reporter.report(float(mean), training.n_previous + training.n_reported)
+            training.n_reported += 1
+
+    def _begin(self, log: Mapping[str, Mapping[str, Sequence[Any]]]) -> Sequence[Any]:
+        """Return the list of the log to report."""
+        entry = self._reporter.begin(
+            [Entry(dataset, metric) for dataset, metrics in log.items() for metric in metrics],
+            lambda entry: known_direction(entry.metric),
+            sep="-",
+            training=_TRAINING,
+            hint=_HINT,
+        )
+        return () if entry is None else log[entry.dataset][entry.metric]
+
+    def _warn_about_dart(self, model: xgboost.Booster, stopped: bool) -> None:
+        """Warn if a DART model was stopped or has a best round; a stopped one keeps all rounds."""
+        has_best = model.attr("best_iteration") is not None
+        if not (stopped or has_best) or not _is_dart(model):
+            return
+        if stopped and has_best:
+            model.set_attr(best_iteration=str(model.num_boosted_rounds() - 1))
+        self._reporter.warn(_DART_STOPPED if stopped else _DART_EARLY_STOPPED)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_trainings": {}}
+
+
+class TrialCallback(ReportingCallback):
+    """Report every boosting round to a trial, and end the training when the trial ends.
+
+    Works in ``xgboost.train``, ``xgboost.cv`` and the scikit-learn wrappers
+    (``XGBClassifier(callbacks=[...])``).  In ``cv`` it reports the mean over the folds.
+
+    Each training opens a fold of the trial.  A training that continues a model continues its fold
+    and its round numbers.  If the trial does not end, the model equals the one trained without the
+    callback.  A stopped model keeps all its rounds.
+
+    One callback serves several trainings, also on several threads.  Copies, such as those of
+    scikit-learn's ``clone``, report to the same trial.
 
     Parameters
     ----------
     trial : Trial or TrialReporter
     metric : str, optional
-        XGBoost's name of the metric, ``"logloss"``, or as it is printed,
-        ``"validation_0-logloss"``.  The default is the last metric.
+        Metric to report: XGBoost's name, such as ``"logloss"``, or the name that XGBoost prints,
+        such as ``"validation_0-logloss"``.  If None, the last metric.
     dataset : str, optional
-        XGBoost's name of the evaluation set: as in ``evals=``, ``"validation_0"`` in the wrappers,
-        ``"test"`` in ``cv``.  The default is the last that is not called ``"train"`` or
-        ``"training"``.
+        Evaluation set to report: its name in ``evals=``, ``"validation_0"`` in the wrappers,
+        ``"test"`` in ``cv``.  If None, the last one not named ``"train"`` or ``"training"``.
     maximize : bool, optional
-        Whether larger values are better.  Known for XGBoost's own metrics, demanded for others.
+        Whether larger values are better.  Required for metrics that are not XGBoost's own.
 
     Raises
     ------
     TypeError
-        If metric or dataset is not a string, or maximize not a bool.
+        If ``metric`` or ``dataset`` is not a string, or if ``maximize`` is not a bool.
     ValueError
-        While training, before the first round ends: if nothing is evaluated, if no evaluated metric
-        fits the names, or if its direction is unknown or not that of the study.
+        During the first round: if nothing is evaluated, if no evaluated metric matches ``metric``
+        and ``dataset``, if the direction of the metric is unknown, or if it is not the direction
+        of the study.
     RuntimeError
         Before the first round, on every worker: if the training is distributed.
 
@@ -123,128 +197,7 @@ class TrialCallback(xgboost.callback.TrainingCallback):
         dataset: str | None = None,
         maximize: bool | None = None,
     ) -> None:
-        super().__init__()
-        for name, value in (("metric", metric), ("dataset", dataset)):
-            if value is not None and not isinstance(value, str):
-                raise TypeError(f"{name} must be a string or None, but got {value!r}")
-        if maximize is not None and not isinstance(maximize, bool):
-            raise TypeError(f"maximize must be True, False or None, but got {maximize!r}")
-        self.trial = trial
-        self.metric = metric
-        self.dataset = dataset
-        self.maximize = maximize
-        self._fits: dict[int, _Fit] = {}  # by thread: each trains one model at a time
-
-    def before_training(self, model: Any) -> Any:
-        """Open a fit; refuse one that is distributed."""
-        _refuse_distributed()
-        self._fits[threading.get_ident()] = _Fit(model.num_boosted_rounds(), {})
-        return model
-
-    def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        """Return whether the trial has ended with the round before."""
-        fit = self._fits[threading.get_ident()]
-        fit.log = evals_log
-        return fit.ends
-
-    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        """Report the round."""
-        fit = self._fits[threading.get_ident()]
-        self._report(fit)
-        fit.ends = self.trial.should_stop()
-        return False
-
-    def after_training(self, model: Any) -> Any:
-        """Close the fit."""
-        fit = self._fits.pop(threading.get_ident())
-        if fit.log:  # a callback before this one may have ended the training
-            self._report(fit)
-        if isinstance(model, xgboost.Booster):
-            self._mind_dart(model, fit)
-        return model
-
-    def _mind_dart(self, model: xgboost.Booster, fit: _Fit) -> None:
-        """Under DART keep a stopped model whole, and warn where a best round counts for nothing."""
-        early = model.attr("best_iteration") is not None
-        if not (fit.ends or early) or not _is_dart(model):
-            return
-        if fit.ends and early:
-            model.set_attr(best_iteration=str(model.num_boosted_rounds() - 1))
-        self._warn(_DART_STOPPED if fit.ends else _DART_EARLY)
-
-    def _warn(self, message: str) -> None:
-        warnings.warn(message, UserWarning, stacklevel=3)
-
-    def _report(self, fit: _Fit) -> None:
-        if fit.values is None:
-            fit.values = self._settled(fit)
-        while fit.n_reported < len(fit.values):
-            value = fit.values[fit.n_reported]  # of cv: (mean, standard deviation)
-            mean = float(value[0] if isinstance(value, tuple) else value)
-            step = fit.begun + fit.n_reported
-            if fit.n_reported == 0:
-                with _OPENING:
-                    fit.fold = self._open(step)
-                    self.trial.report(mean, step, fold=fit.fold)
-            else:
-                self.trial.report(mean, step, fold=fit.fold)
-            fit.n_reported += 1
-
-    def _settled(self, fit: _Fit) -> Sequence[Any]:
-        entries = [(dataset, metric) for dataset, log in fit.log.items() for metric in log]
-        dataset, metric = choose(entries, self.metric, self.dataset)
-        way = self._maximized(metric)
-        if way is not None:
-            self.trial.set_metric(printed((dataset, metric)), "maximize" if way else "minimize")
-        return fit.log[dataset][metric]
-
-    def _maximized(self, metric: str) -> bool | None:
-        return maximized(metric, self.maximize)
-
-    def _open(self, step: int) -> int | None:
-        return self.trial.start_fold(step)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> TrialCallback:
-        return copy.copy(self)  # the trial is the same
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_fits": {}}
-
-
-class OneFitCallback(TrialCallback):
-    """For the fit of a search: reports have no fold, and warnings are left to the search.
-
-    Where reports are not compared, there need be none, nor a known direction.
-    """
-
-    def __init__(
-        self, watched: MonitoredFit, metric: str | None = None, *, maximize: bool | None = None
-    ) -> None:
-        super().__init__(watched.reporter, metric, maximize=maximize)
-        self.watched = watched
-
-    def _open(self, step: int) -> int | None:
-        return None
-
-    def _settled(self, fit: _Fit) -> Sequence[Any]:
-        return super()._settled(fit) if fit.log or self.watched.pruning else ()
-
-    def _maximized(self, metric: str) -> bool | None:
-        known = known_direction(metric) is not None or self.maximize is not None
-        return super()._maximized(metric) if known or self.watched.pruning else None
-
-    def _warn(self, message: str) -> None:
-        self.watched.notes.append(message)
-
-
-def _refuse_distributed() -> None:
-    if xgboost.collective.is_distributed():
-        raise RuntimeError(
-            "a TrialCallback needs training in one process, but this one is distributed (workers: "
-            f"{xgboost.collective.get_world_size()}): each would report to a copy of the trial and "
-            "end by itself.  Train each trial on one worker, and the trials in parallel through "
-            "study.optimize(executor=...)"
-        )
+        super().__init__(FitReporter(trial, metric, dataset=dataset, maximize=maximize))
 
 
 def _is_dart(model: xgboost.Booster) -> bool:

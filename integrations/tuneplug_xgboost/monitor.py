@@ -1,34 +1,35 @@
-"""How a search fits the models of XGBoost while a trial watches.
+"""XGBoostMonitor: fit the models of XGBoost for a search.
 
-Nothing here imports XGBoost before there is one of its models to fit.
+This module does not import XGBoost until it fits one of its models.
 """
 
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar, final
 
-from tuneplug.monitoring import FitMonitor, MonitoredFit
+from tuneplug.monitoring import FitMonitor, MonitoredFit, SearchFitReporter
+from tuneplug.optional import is_instance_of
 
 __all__ = ["XGBoostMonitor"]
 
 
 @final
 class XGBoostMonitor(FitMonitor):
-    """Fits ``XGBClassifier`` and ``XGBRegressor`` while a trial watches.
+    """Fit ``XGBClassifier`` and ``XGBRegressor``, and report every round.
 
-    The validation data becomes the evaluation set, unless arguments of ``fit`` bring evaluation
-    sets of their own.  Evaluations are printed only where ``verbose=`` asks for it.  Callbacks of
-    the estimator are copied for each fit, and the estimator has the user's own again afterwards.
+    The validation data is the evaluation set, unless the arguments of ``fit`` contain evaluation
+    sets.  Evaluations are printed only if ``verbose=`` is passed to ``fit``.  Callbacks of the
+    estimator are copied for each fit, and restored after the fit.
 
     Parameters
     ----------
     metric : str, optional
-        What to report, by XGBoost's name; the default is the last metric.
+        Metric to report, by XGBoost's name.  If None, the last metric.
     maximize : bool, optional
-        Its direction, for a metric that is not XGBoost's own.
+        Whether larger values are better.  Required for metrics that are not XGBoost's own if a
+        stopping rule compares the reports.
     """
 
     name: ClassVar[str] = "xgboost"
@@ -38,34 +39,35 @@ class XGBoostMonitor(FitMonitor):
         self.maximize = maximize
 
     def accepts(self, estimator: Any) -> bool:
-        """Whether it is a classifier or a regressor of XGBoost that boosts.
+        """Return whether the estimator is a boosted classifier or regressor of XGBoost.
 
-        Random forests refuse callbacks; rankers need groups; models on Dask train elsewhere.
+        Random forests do not support callbacks.  Rankers need groups.  Models on Dask train in
+        other processes.
         """
-        library = sys.modules.get("xgboost")
-        boosted = [getattr(library, name, None) for name in ("XGBClassifier", "XGBRegressor")]
-        forests = [getattr(library, name, None) for name in ("XGBRFClassifier", "XGBRFRegressor")]
-        return _is_any(estimator, boosted) and not _is_any(estimator, forests)
+        return is_instance_of(
+            estimator, "xgboost", "XGBClassifier", "XGBRegressor"
+        ) and not is_instance_of(estimator, "xgboost", "XGBRFClassifier", "XGBRFRegressor")
 
     def fit(self, watched: MonitoredFit) -> int | None:
-        from tuneplug_xgboost.callback import OneFitCallback
+        from tuneplug_xgboost.callback import ReportingCallback
 
         estimator, params = watched.estimator, {"verbose": False, **watched.params}
         if watched.X_val is not None and not self.has_eval_set(params):
             params["eval_set"] = [(watched.X_val, watched.y_val)]
             if watched.sample_weight_val is not None:
                 params["sample_weight_eval_set"] = [watched.sample_weight_val]
-        theirs = estimator.callbacks
-        ours = OneFitCallback(watched, self.metric, maximize=self.maximize)
-        estimator.callbacks = [ours, *copy.deepcopy(list(theirs or []))]
+        reporter = SearchFitReporter(watched, self.metric, maximize=self.maximize)
+        user_callbacks = estimator.callbacks
+        copies = copy.deepcopy(list(user_callbacks or []))
+        estimator.callbacks = [ReportingCallback(reporter), *copies]
         try:
             estimator.fit(watched.X, watched.y, **params)
         finally:
-            estimator.callbacks = theirs
+            estimator.callbacks = user_callbacks
         if watched.reporter.stop_reason or not self.has_early_stopping(estimator, params):
             return None
-        begun = watched.reporter.reports[0].step  # not 0 where the fit continues a model
-        return int(estimator.best_iteration) + 1 - begun
+        n_previous = watched.reporter.reports[0].step  # rounds of a model that the fit continues
+        return int(estimator.best_iteration) + 1 - n_previous
 
     def has_eval_set(self, params: Mapping[str, Any]) -> bool:
         return params.get("eval_set") is not None
@@ -78,21 +80,17 @@ class XGBoostMonitor(FitMonitor):
     def refit_params(
         self, estimator: Any, params: Mapping[str, Any], n_steps: int | None
     ) -> dict[str, Any]:
-        """Set so many rounds, if any are given, and take early stopping out of the estimator.
+        """Remove early stopping from the estimator, and set its number of rounds if given.
 
         Returns
         -------
         dict
-            The arguments of ``fit``, as they were: none of them stops early.
+            The arguments of ``fit``, unchanged.
         """
         kept = [callback for callback in estimator.callbacks or [] if not _stops_early(callback)]
         rounds = {} if n_steps is None else {"n_estimators": n_steps}
         estimator.set_params(**rounds, early_stopping_rounds=None, callbacks=kept or None)
         return dict(params)
-
-
-def _is_any(estimator: Any, classes: list[type | None]) -> bool:
-    return isinstance(estimator, tuple(cls for cls in classes if cls is not None))
 
 
 def _stops_early(callback: Any) -> bool:

@@ -1,4 +1,4 @@
-"""For packages of adapters: names loaded when first used, frameworks that may be missing."""
+"""Tools for packages of adapters: lazy names, optional dependencies, checks without imports."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any, final
 
 from tuneplug.errors import MissingDependencyError
 
-__all__ = ["OptionalDependency", "lazy_attributes"]
+__all__ = ["OptionalDependency", "is_instance_of", "lazy_attributes"]
 
 
 @final
 @dataclass(frozen=True)
 class OptionalDependency:
-    """A package that need not be installed.
+    """A package that may be missing.
 
     Attributes
     ----------
     name : str
-        What it is called.
+        Name of the package in messages.
     module : str
-        The top of its modules.
+        Name of its top-level module.
     extra : str
-        Of tuneplug, that brings it.
+        Extra of tuneplug that installs it.
     """
 
     name: str
@@ -35,12 +35,12 @@ class OptionalDependency:
 
     @contextmanager
     def required_by(self, what: str) -> Iterator[None]:
-        """Say, where an import within does not find it, what needs it and how to get it.
+        """Context manager for imports: name the user of a missing package and its extra.
 
         Raises
         ------
         MissingDependencyError
-            In the place of that ``ModuleNotFoundError``.
+            If an import of the package raises ``ModuleNotFoundError``.
         """
         try:
             yield
@@ -52,19 +52,47 @@ class OptionalDependency:
             ) from error
 
 
+def is_instance_of(obj: Any, module: str, *class_names: str) -> bool:
+    """Return whether an object is an instance of a class of a module, without importing it.
+
+    An instance exists only if the module of its class is loaded.  The result is therefore False if
+    the module is not loaded.  Names that are not classes of the module are ignored.
+
+    Parameters
+    ----------
+    obj : object
+    module : str
+        Full name of the module.
+    *class_names : str
+        Public names of classes in the module.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> is_instance_of(Fraction(1, 2), "fractions", "Fraction")
+    True
+    >>> is_instance_of(0.5, "a_module_that_is_not_loaded", "Fraction")
+    False
+    """
+    loaded = sys.modules.get(module)
+    named = (getattr(loaded, name, None) for name in class_names)
+    return isinstance(obj, tuple(cls for cls in named if isinstance(cls, type)))
+
+
 def lazy_attributes(
     package: str, homes: Mapping[str, str], framework: OptionalDependency | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return the ``__getattr__`` and ``__dir__`` of a package that loads its names when asked.
+    """Return ``__getattr__`` and ``__dir__`` for a package that imports its modules on first use.
 
     Parameters
     ----------
     package : str
-        Its name.
+        Name of the package.
     homes : mapping of str to str
-        The module of the package that has a name.
+        Module of the package that defines each public name.
     framework : OptionalDependency, optional
-        What those modules import.
+        Package that the modules import.  If it is missing, accessing a name raises
+        ``MissingDependencyError``.
 
     Examples
     --------

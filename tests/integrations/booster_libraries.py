@@ -41,7 +41,7 @@ class XGBoost:
     recommended_space = staticmethod(tuneplug_xgboost.recommended_space)
 
     @staticmethod
-    def printed(dataset, metric):
+    def display_name(dataset, metric):
         return f"{dataset}-{metric}"
 
     @staticmethod
@@ -127,7 +127,7 @@ class LightGBM:
     recommended_space = staticmethod(tuneplug_lightgbm.recommended_space)
 
     @staticmethod
-    def printed(dataset, metric):
+    def display_name(dataset, metric):
         return f"{dataset}'s {metric}"
 
     @staticmethod

@@ -293,7 +293,7 @@ def test_asking_imports_no_framework():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-# ---------------------------------------------------------------- presets
+# ---------------------------------------------------------------- search spaces
 
 
 def test_a_recommended_space_is_enough_for_a_search(library):

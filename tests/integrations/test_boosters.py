@@ -41,7 +41,7 @@ def new_trial(direction="minimize"):
 
 def stopping_after(step, library, fold=0, dataset="valid"):
     """Return a trial that ends after a step."""
-    trial, key = new_trial(), (library.printed(dataset, library.logloss), fold)
+    trial, key = new_trial(), (library.display_name(dataset, library.logloss), fold)
     trial.reporter.stop_thresholds = {
         key: StopThresholds("test", "x", np.array([step]), np.array([-np.inf]), np.array([1]), 1.0)
     }
@@ -59,7 +59,7 @@ def test_every_round_of_train_is_reported(library):
     trial = new_trial()
     model = library.train(library.Callback(trial))
     assert steps(trial) == list(range(ROUNDS))
-    assert trial.metric == library.printed("valid", library.logloss)
+    assert trial.metric == library.display_name("valid", library.logloss)
     assert trial.direction == "minimize"
     expected = [library.loss(model, rounds) for rounds in range(1, ROUNDS + 1)]
     # XGBoost evaluates in single precision
@@ -77,7 +77,7 @@ def test_the_wrappers_report_under_their_own_names(library):
     trial = new_trial()
     library.fit(library.classifier(), library.Callback(trial))
     dataset = {"xgboost": "validation_0", "lightgbm": "valid_0"}[library.name]
-    assert trial.metric == library.printed(dataset, library.logloss)
+    assert trial.metric == library.display_name(dataset, library.logloss)
     assert steps(trial) == list(range(ROUNDS))
 
 
@@ -136,7 +136,7 @@ def test_a_metric_that_is_not_a_number_is_reported_and_is_worse_than_any_limit(l
     library.train(library.Callback(trial, "nothing", maximize=True), custom=nothing)
     assert np.isnan([report.value for report in trial.reports]).tolist() == [True] * ROUNDS
     judged.reporter.stop_thresholds = {
-        (library.printed("valid", "nothing"), 0): StopThresholds(
+        (library.display_name("valid", "nothing"), 0): StopThresholds(
             "test", "x", np.array([2]), np.array([1e9]), np.array([1]), -1.0
         )
     }
@@ -173,11 +173,11 @@ def test_training_data_only_counts_where_it_is_asked_for(library):
     library.train(library.Callback(trials[0]), sets=("valid", "train"))
     library.train(library.Callback(trials[1], library.logloss), sets=("valid", "train"))
     library.train(library.Callback(trials[2], dataset="train"), sets=("valid", "train"))
-    printed = library.printed("train", library.logloss)
-    library.train(library.Callback(trials[3], printed), sets=("valid", "train"))
-    valid = library.printed("valid", library.logloss)
-    assert [trial.metric for trial in trials] == [valid, valid, printed, printed]
-    with pytest.raises(ValueError, match="only taken where dataset= names it"):
+    name = library.display_name("train", library.logloss)
+    library.train(library.Callback(trials[3], name), sets=("valid", "train"))
+    valid = library.display_name("valid", library.logloss)
+    assert [trial.metric for trial in trials] == [valid, valid, name, name]
+    with pytest.raises(ValueError, match="reported only if dataset= names it"):
         library.train(library.Callback(new_trial()), sets=("train",))
 
 
@@ -189,9 +189,9 @@ def test_the_last_metric_of_the_last_set_is_the_default_and_any_can_be_named(lib
     library.train(library.Callback(trials[1], library.logloss, dataset="first"), **train)
     library.train(library.Callback(trials[2], library.logloss), **train)
     assert [trial.metric for trial in trials] == [
-        library.printed("second", "auc"),
-        library.printed("first", library.logloss),
-        library.printed("second", library.logloss),
+        library.display_name("second", "auc"),
+        library.display_name("first", library.logloss),
+        library.display_name("second", library.logloss),
     ]
 
 
@@ -210,7 +210,7 @@ def test_a_given_direction_that_contradicts_the_library_is_refused(library):
 def test_a_custom_metric_is_reported(library):
     trial = new_trial("maximize")
     model = library.train(library.Callback(trial, "auc_of", maximize=True), custom=auc_of)
-    assert trial.metric == library.printed("valid", "auc_of")
+    assert trial.metric == library.display_name("valid", "auc_of")
     assert trial.direction == "maximize"
     assert library.rounds(model) == ROUNDS
 

@@ -1,6 +1,16 @@
-"""Monitors, which lend the training loop of a framework to a search."""
+"""Fit monitors and fit reporters, which connect the training loop of a library to a search."""
 
 from tuneplug.monitoring.fit_monitor import FitMonitor, MonitoredFit
+from tuneplug.monitoring.fit_reporter import FitReporter, SearchFitReporter
+from tuneplug.monitoring.metric_selection import Entry, select_metric
 from tuneplug.trial.reporting import TrialReporter
 
-__all__ = ["FitMonitor", "MonitoredFit", "TrialReporter"]
+__all__ = [
+    "Entry",
+    "FitMonitor",
+    "FitReporter",
+    "MonitoredFit",
+    "SearchFitReporter",
+    "TrialReporter",
+    "select_metric",
+]

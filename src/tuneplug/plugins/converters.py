@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 from tuneplug.errors import SpaceError
+from tuneplug.optional import is_instance_of
 from tuneplug.space.distributions import as_parameter
 from tuneplug.space.parameters import Float, Int, Parameter
 from tuneplug.space.scaling import AUTO_NAMES, NAMED
@@ -67,10 +67,8 @@ class ClassConverter(Converter):
         return translate(declared)
 
     def _translation(self, declared: Any) -> Callable[[Any], Any] | None:
-        loaded = sys.modules.get(self.module)
         for name, translate in self.conversions.items():
-            kind = getattr(loaded, name, None)
-            if isinstance(kind, type) and isinstance(declared, kind):
+            if is_instance_of(declared, self.module, name):
                 return translate
         return None
 

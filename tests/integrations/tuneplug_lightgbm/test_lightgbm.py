@@ -64,7 +64,7 @@ def test_training_data_goes_by_whatever_name_it_was_given():
 
 def test_results_of_cv_are_the_same_before_4_7():
     old = [("cv_agg", "valid auc", 0.7, True, 0.1), ("cv_agg", "train auc", 0.9, True, 0.1)]
-    assert [result[:2] for result in results(old)] == [("valid", "auc"), ("train", "auc")]
+    assert [result.entry for result in results(old)] == [("valid", "auc"), ("train", "auc")]
 
 
 def test_the_callback_can_be_told_from_others_and_comes_between_recording_and_early_stopping():

@@ -1,8 +1,8 @@
-"""Ranges that AWS recommends for LightGBM, as a space ready to search.
+"""Search space of the ranges that AWS recommends for LightGBM.
 
 Source: "Tune a LightGBM model", Amazon SageMaker AI developer guide, table "Tunable LightGBM
-hyperparameters", https://docs.aws.amazon.com/sagemaker/latest/dg/lightgbm-tuning.html; to the
-letter.
+hyperparameters", https://docs.aws.amazon.com/sagemaker/latest/dg/lightgbm-tuning.html.  The ranges
+are unchanged.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tuneplug import Float, Int
 
 __all__ = ["recommended_space"]
 
-#: Names in the scikit-learn wrappers, where they are others.
+#: Names in the scikit-learn wrappers that differ from the native names.
 _SKLEARN = {
     "bagging_fraction": "subsample",
     "bagging_freq": "subsample_freq",
@@ -25,18 +25,18 @@ _SKLEARN = {
 def recommended_space(style: Literal["sklearn", "native"] = "sklearn") -> dict[str, Float | Int]:
     """Return the ranges that AWS recommends for tuning its LightGBM algorithm.
 
-    The scaling of each is left to the ``"auto"`` rule.  The ranges are AWS's own, also where one
-    may want others:
+    All parameters use ``scaling="auto"``.  The ranges are AWS's own.  You may want to change these:
 
-    - ``learning_rate`` ends at 0.01: the 100 rounds that ``LGBMClassifier`` trains by default are
-      then too few.  Set ``n_estimators``, of which the table says nothing, to 1000 or more.
-    - ``max_depth`` begins at 15: with at most 100 leaves it hardly ever binds.
-    - ``subsample`` (``bagging_fraction``) does nothing where ``subsample_freq`` is 0.
+    - ``learning_rate`` ends at 0.01.  The 100 rounds that ``LGBMClassifier`` trains by default are
+      then too few.  Set ``n_estimators``, which the table does not contain, to 1000 or more.
+    - ``max_depth`` starts at 15.  With at most 100 leaves, it rarely has an effect.
+    - ``subsample`` (``bagging_fraction``) has no effect if ``subsample_freq`` is 0.
 
     Parameters
     ----------
     style : {"sklearn", "native"}, default "sklearn"
-        Names for ``LGBMClassifier`` and ``LGBMRegressor``, or for ``lightgbm.train``.
+        "sklearn" uses the names of ``LGBMClassifier`` and ``LGBMRegressor``, "native" those of
+        ``lightgbm.train``.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def recommended_space(style: Literal["sklearn", "native"] = "sklearn") -> dict[s
     Raises
     ------
     ValueError
-        If there is no such style.
+        If ``style`` is another string.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Ranges that AWS recommends for XGBoost, as a space ready to search.
+"""Search space of the ranges that AWS recommends for XGBoost.
 
 Source: "Tune an XGBoost Model", Amazon SageMaker AI developer guide, table "Tunable XGBoost
-Hyperparameters", https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost-tuning.html; to the
-letter.
+Hyperparameters", https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost-tuning.html.  The ranges
+are unchanged.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tuneplug import Float, Int
 
 __all__ = ["recommended_space"]
 
-#: Names in the scikit-learn wrappers, where they are others.
+#: Names in the scikit-learn wrappers that differ from the native names.
 _SKLEARN = {
     "alpha": "reg_alpha",
     "eta": "learning_rate",
@@ -25,22 +25,21 @@ _SKLEARN = {
 def recommended_space(style: Literal["sklearn", "native"] = "sklearn") -> dict[str, Float | Int]:
     """Return the ranges that AWS recommends for tuning its XGBoost algorithm.
 
-    The scaling of each is left to the ``"auto"`` rule.  The ranges are AWS's own, also where one
-    may want others:
+    All parameters use ``scaling="auto"``.  The ranges are AWS's own.  You may want to change these:
 
-    - ``n_estimators`` goes up to 4000: a mean fit is long.  Set it to a constant, or let poor
-      trials end early.
-    - ``max_depth=0`` means no limit of depth; a tree may then become as large as the data, and
-      ``tree_method="exact"`` refuses it.
-    - ``learning_rate`` begins at 0.1: with thousands of rounds, smaller ones are often better.
-    - ``reg_alpha``, ``reg_lambda`` and ``min_child_weight`` act on sums over rows, so that the
-      upper halves of their ranges leave nothing to learn from a few hundred rows.
+    - ``n_estimators`` goes up to 4000, so that the average fit is long.  Set it to a constant, or
+      stop poor trials early.
+    - ``max_depth=0`` means unlimited depth.  A tree may then become as large as the data, and
+      ``tree_method="exact"`` does not support it.
+    - ``learning_rate`` starts at 0.1.  With thousands of rounds, smaller values are often better.
+    - ``reg_alpha``, ``reg_lambda`` and ``min_child_weight`` act on sums over rows.  With a few
+      hundred rows, the upper halves of their ranges prevent any learning.
 
     Parameters
     ----------
     style : {"sklearn", "native"}, default "sklearn"
-        Names for ``XGBClassifier`` and ``XGBRegressor``, or for ``xgboost.train``, whose
-        ``num_boost_round`` (AWS: ``num_round``) is an argument of its own.
+        "sklearn" uses the names of ``XGBClassifier`` and ``XGBRegressor``, "native" those of
+        ``xgboost.train``.  There, ``num_boost_round`` (AWS: ``num_round``) is a separate argument.
 
     Returns
     -------
@@ -49,7 +48,7 @@ def recommended_space(style: Literal["sklearn", "native"] = "sklearn") -> dict[s
     Raises
     ------
     ValueError
-        If there is no such style.
+        If ``style`` is another string.
 
     Examples
     --------

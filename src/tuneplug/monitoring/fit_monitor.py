@@ -1,9 +1,9 @@
-"""Monitored fits: how a framework lends its training loop to a search.
+"""FitMonitor: run the fits of a framework with a report after each step.
 
-A search that ends poor fits early, or that has a time limit, does not call ``estimator.fit`` but
-hands the fit to the monitor that accepts the estimator.  The monitor trains with a callback, or in
-portions, calls ``reporter.report`` after each step and ends the fit when ``reporter.should_stop()``
-is True.  Monitors are registered through the hook ``tuneplug_fit_monitors``.
+A search with a stopping rule or a time limit does not call ``estimator.fit``.  It passes the fit to
+the monitor that accepts the estimator.  The monitor trains with a callback or in portions, calls
+``reporter.report`` after each step, and ends the fit when ``reporter.should_stop()`` is True.
+Plugins register monitors through the hook ``tuneplug_fit_monitors``.
 """
 
 from __future__ import annotations
@@ -20,28 +20,30 @@ __all__ = ["FitMonitor", "MonitoredFit", "TrialReporter"]
 
 @dataclass(frozen=True)
 class MonitoredFit:
-    """One fit, and the reporter that it reports to.  More attributes may come.
+    """Estimator, data and reporter of one fit.  Later versions may add attributes.
 
     Attributes
     ----------
     estimator : estimator
-        To fit in place.  Its parameters are as the user set them, and must be so again afterwards.
+        Estimator to fit in place.  The monitor may change its parameters during the fit, and must
+        restore them.
     X, y : array-like
-        What to train on.
+        Training data.
     reporter : TrialReporter
-        Of this fit only: ``report(value, step)``, ``should_stop()`` and, before the first report,
-        ``set_metric(metric, direction)``.
+        Reporter of this fit: ``report(value, step)``, ``should_stop()`` and, before the first
+        report, ``set_metric(metric, direction)``.
     params : mapping
         Further arguments of ``fit``.
     X_val, y_val : array-like
-        What to evaluate on after each step, as the estimator sees its data; of a classifier only
-        classes that it is trained on.
+        Validation data to evaluate after each step, transformed like the training data.  For a
+        classifier, it contains only classes of the training data.
     sample_weight_val : array-like of shape (n_val,) or None
-        Their weights, where ``params`` has ``sample_weight``.
+        Weights of the validation data.  None if ``params`` has no ``sample_weight``.
     pruning : bool
-        Whether a stopping rule compares the reports: without one, a metric may go either way.
+        Whether a stopping rule compares the reports.  If False, the direction of the metric does
+        not matter.
     notes : list of str
-        What to warn of, to be added to: all fits of a search together warn once of each.
+        Warnings, to be appended by the monitor.  A search shows each distinct warning once.
     """
 
     estimator: Any
@@ -57,48 +59,62 @@ class MonitoredFit:
 
 
 class FitMonitor(ABC):
-    """Fits the estimators of one framework and reports after each step.
+    """Fits the estimators of one framework, and reports after each step.
 
-    An instance is made without arguments where a plugin registers the class; it travels to workers
-    and serves many fits at once: keep no state of a fit in it.
+    If a plugin registers the class, the search creates an instance without arguments.  An instance
+    is pickled to workers and serves many fits at once.  It must not store the state of a fit.
     """
 
     name: ClassVar[str]
 
     @abstractmethod
     def accepts(self, estimator: Any) -> bool:
-        """Whether this monitor can fit an estimator; must not import the framework to find out."""
+        """Return whether this monitor can fit an estimator.
+
+        Must not import the framework.  ``tuneplug.optional.is_instance_of`` checks a class without
+        an import.
+        """
 
     @abstractmethod
     def fit(self, watched: MonitoredFit) -> int | None:
-        """Fit, report after each step, and end when ``reporter.should_stop()`` is True.
+        """Fit, report after each step, and end the fit when ``reporter.should_stop()`` is True.
 
-        Where nothing is stopped, the fitted estimator must be the very one that its own ``fit``
-        gives.
+        A fit that is not stopped must give the same estimator as the estimator's own ``fit``.
 
         Returns
         -------
         int or None
-            Where the estimator's own early stopping chose the number of steps, that number; None
-            otherwise.
+            Number of steps that the estimator's own early stopping selected.  None if the fit was
+            stopped, or if the estimator has no early stopping.
         """
 
     def has_eval_set(self, params: Mapping[str, Any]) -> bool:
-        """Whether arguments of ``fit`` bring evaluation sets of the user's own."""
+        """Return whether the arguments of ``fit`` contain evaluation sets."""
         return False
 
     def has_early_stopping(self, estimator: Any, params: Mapping[str, Any]) -> bool:
-        """Whether the estimator would end its fit early by itself, given evaluation data."""
+        """Return whether the estimator stops early on its own if it has an evaluation set."""
         return False
 
     def refit_params(
         self, estimator: Any, params: Mapping[str, Any], n_steps: int | None
     ) -> dict[str, Any]:
-        """Set an estimator to train without early stopping: for so many steps, None for all it has.
+        """Remove early stopping from an estimator, and set its number of steps.
+
+        Called only if ``has_early_stopping`` is True.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Estimator to change in place.
+        params : mapping
+            Arguments of ``fit``.
+        n_steps : int or None
+            Number of steps.  If None, the number that the estimator has.
 
         Returns
         -------
         dict
-            The arguments of ``fit`` without early stopping.
+            Arguments of ``fit`` without early stopping.
         """
-        raise TypeError(f"{type(self).__name__} knows no early stopping")
+        raise TypeError(f"{type(self).__name__} does not support early stopping")

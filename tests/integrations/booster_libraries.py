@@ -1,7 +1,7 @@
-"""XGBoost and LightGBM behind one face, for tests that hold for both; and objectives to tune.
+"""A common interface to XGBoost and LightGBM for tests that hold for both, and objectives.
 
-Worker processes import this as well.  A library trains small models on one small problem, evaluated
-on "valid"; ``logloss`` is what it calls the log loss.
+Worker processes import this module.  Both classes train small models on the same small problem, and
+evaluate them on "valid".  ``logloss`` is the library's name of the log loss.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class XGBoost:
 
     @staticmethod
     def train(*callbacks, rounds=ROUNDS, sets=("valid",), custom=None, base=None, **params):
-        """Train on sets by name: "train" is the training data, the rest is the validation part."""
+        """Train and evaluate: "train" is the training data, other sets are the validation data."""
         train = xgboost.DMatrix(X_TRAIN, Y_TRAIN)
         early = params.pop("early_stopping", None)
         if "metrics" in params:
@@ -81,7 +81,7 @@ class XGBoost:
 
     @staticmethod
     def cv(*callbacks, rounds=ROUNDS):
-        """Return the means of the validation log loss, one a round."""
+        """Return the mean validation log loss of each round."""
         params = {"objective": "binary:logistic", "max_depth": 3, "nthread": 1}
         data = xgboost.DMatrix(X, y)
         table = xgboost.cv(params, data, rounds, callbacks=list(callbacks), as_pandas=False)
@@ -99,7 +99,7 @@ class XGBoost:
 
     @staticmethod
     def loss(model, rounds=0):
-        """Return the log loss on "valid", of the first rounds or as the model predicts."""
+        """Return the log loss on "valid" of the first rounds; 0 means all that the model uses."""
         predicted = model.predict(xgboost.DMatrix(X_VALID), iteration_range=(0, rounds))
         return float(log_loss(Y_VALID, predicted.astype(float)))
 
@@ -230,7 +230,7 @@ def cv_lightgbm(trial):
 
 OBJECTIVES = {f.__name__: f for f in (train_xgboost, train_lightgbm, cv_xgboost, cv_lightgbm)}
 
-#: Each metric of XGBoost, as asked for and as printed, and whether it is maximized.
+#: Each metric of XGBoost, and whether it is maximized.
 XGBOOST_METRICS = {
     "aft-nloglik": False,
     "ams@0.15": True,

@@ -1,4 +1,4 @@
-"""How the monitors of XGBoost and LightGBM fit their models for a search.
+"""Tests that hold for the fit monitors of XGBoost and of LightGBM.
 
 Scenarios: S35 and S37 as far as the monitors go.
 """
@@ -27,7 +27,7 @@ from tuneplug.stopping import StopThresholds
 from tuneplug_sklearn import WarpedBayesSearchCV
 
 MANY = 60
-# LightGBM 4.6 says so of any model that was fitted on an array.
+# LightGBM 4.6 warns for every model fitted on an array.
 pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 
 
@@ -48,19 +48,19 @@ def watched(
 
 
 def stopping(fit, step):
-    """Have the trial of a fit end after a step, whatever it reports."""
+    """Make a fit stop after a step, whatever it reports."""
 
-    class Whatever(dict):
+    class AnyMetric(dict):
         def get(self, key):
             limits = np.array([step]), np.array([-np.inf]), np.array([1])
             return StopThresholds("test", "x", *limits, 1.0) if key[1] is None else None
 
-    fit.reporter.stop_thresholds = Whatever()
+    fit.reporter.stop_thresholds = AnyMetric()
     return fit
 
 
 def early_stopping(library, rounds=3):
-    """Return parameters of the estimator and of ``fit`` that hand over a callback."""
+    """Return an early-stopping callback, and the parameters of estimator and fit that pass it."""
     callback = library.early_stopping(rounds)
     if library.name == "xgboost":
         return callback, {"callbacks": [callback]}, {}
@@ -70,7 +70,7 @@ def early_stopping(library, rounds=3):
 # ---------------------------------------------------------------- fitting
 
 
-def test_the_fitted_model_is_the_one_that_its_own_fit_gives(library):
+def test_a_fit_that_is_not_stopped_equals_the_models_own_fit(library):
     fit = watched(library.classifier())
     assert library.Monitor().fit(fit) is None
     alone = library.fit(library.classifier())
@@ -83,7 +83,7 @@ def test_the_fitted_model_is_the_one_that_its_own_fit_gives(library):
     )
 
 
-def test_a_stopped_fit_says_nothing_of_a_chosen_round(library):
+def test_a_stopped_fit_returns_no_selected_round(library):
     fit = stopping(watched(library.classifier(early_stopping_rounds=50)), 3)
     assert library.Monitor().fit(fit) is None
     assert library.rounds(fit.estimator) == len(fit.reporter.reports) == 4
@@ -95,7 +95,7 @@ def test_nothing_is_printed_by_default(library, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_metric_can_be_chosen(library):
+def test_the_metric_can_be_selected(library):
     metric = {"xgboost": {"eval_metric": ["auc", "logloss"]}, "lightgbm": {"metric": ["auc", "l2"]}}
     fit = watched(library.classifier(**metric[library.name]))
     library.Monitor("auc").fit(fit)
@@ -105,7 +105,7 @@ def test_the_metric_can_be_chosen(library):
         library.Monitor("auc", maximize=False).fit(watched(clone(fit.estimator)))
 
 
-def test_evaluation_sets_of_the_users_own_are_used_as_they_are(library):
+def test_evaluation_sets_of_the_user_are_used_unchanged(library):
     own = {"eval_set": [(X_VALID[:50], Y_VALID[:50]), (X_VALID[50:], Y_VALID[50:])]}
     if library.name == "lightgbm" and sys.modules["lightgbm"].__version__ >= "4.7":
         own = {"eval_X": (X_VALID[:50], X_VALID[50:]), "eval_y": (Y_VALID[:50], Y_VALID[50:])}
@@ -116,7 +116,7 @@ def test_evaluation_sets_of_the_users_own_are_used_as_they_are(library):
     assert fit.reporter.metric.startswith(("validation_1", "valid_1"))
 
 
-def test_weights_of_the_validation_data_count(library):
+def test_weights_of_the_validation_data_are_used(library):
     weight = np.linspace(0.1, 2.0, len(Y_VALID))
     fits = [
         watched(
@@ -155,7 +155,7 @@ def test_regressors_sparse_matrices_and_pandas_categories(library):
 
 
 @pytest.mark.parametrize("deadline", [None, 0.0])
-def test_a_fit_that_is_only_timed_needs_no_metric(library, deadline):
+def test_a_fit_with_only_a_deadline_needs_no_metric(library, deadline):
     off = {"xgboost": {"disable_default_eval_metric": True}, "lightgbm": {"metric": "None"}}
     model = library.classifier(**off[library.name])
     with pytest.raises(ValueError, match="nothing is evaluated"):
@@ -167,7 +167,7 @@ def test_a_fit_that_is_only_timed_needs_no_metric(library, deadline):
     assert fit.reporter.reports == []
 
 
-def test_lists_are_evaluated_as_they_are_trained_on(library):
+def test_lists_are_evaluated_like_arrays(library):
     fit, of_arrays = (
         watched(library.classifier(), X=X, X_val=X_val, y=list(Y_TRAIN), y_val=list(Y_VALID))
         for X, X_val in [(X_TRAIN.tolist(), X_VALID.tolist()), (X_TRAIN, X_VALID)]
@@ -181,7 +181,7 @@ def test_lists_are_evaluated_as_they_are_trained_on(library):
 
 
 @pytest.mark.parametrize("how", ["parameter", "callback"])
-def test_native_early_stopping_chooses_as_it_does_alone(library, how):
+def test_native_early_stopping_selects_the_best_round(library, how):
     monitor, configurations = library.Monitor(), {"n_estimators": MANY, "learning_rate": 0.5}
     if how == "parameter":
         of_model, of_fit = {"early_stopping_rounds": 3}, {}
@@ -197,7 +197,7 @@ def test_native_early_stopping_chooses_as_it_does_alone(library, how):
     assert best.step + 1 == chosen
 
 
-def test_a_users_callback_is_copied_for_each_fit_and_stays_as_it_was(library):
+def test_a_users_callback_is_copied_for_each_fit_and_does_not_change(library):
     """S37: one object, five fits on four threads."""
     callback, of_model, of_fit = early_stopping(library)
     before = pickle.dumps(callback)
@@ -232,7 +232,7 @@ def test_a_users_callback_is_copied_for_each_fit_and_stays_as_it_was(library):
     assert pickle.dumps(callback) == before
 
 
-def test_a_refit_trains_so_many_rounds_without_early_stopping(library):
+def test_a_refit_trains_the_given_rounds_without_early_stopping(library):
     for configurations in ({"early_stopping_rounds": 3}, "callback"):
         of_fit = {}
         if configurations == "callback":
@@ -256,7 +256,7 @@ def test_a_refit_keeps_callbacks_that_do_not_stop(library):
     assert seen == [0, 1, 2, 3]
 
 
-def test_rounds_chosen_are_those_of_this_fit_where_a_model_is_continued(library):
+def test_the_selected_rounds_of_a_continued_model_are_those_of_this_fit(library):
     base = library.classifier(n_estimators=4).fit(X_TRAIN, Y_TRAIN)
     name, booster = {
         "xgboost": lambda: ("xgb_model", base.get_booster()),
@@ -272,7 +272,7 @@ def test_rounds_chosen_are_those_of_this_fit_where_a_model_is_continued(library)
 # ---------------------------------------------------------------- which estimators
 
 
-def test_a_monitor_is_registered_and_accepts_its_own_models_only(library):
+def test_a_monitor_is_registered_and_accepts_only_its_own_models(library):
     (entry,) = entry_points(group="tuneplug", name=library.name)
     assert entry.load().tuneplug_fit_monitors() == [library.Monitor]
     monitor = library.Monitor()
@@ -283,7 +283,7 @@ def test_a_monitor_is_registered_and_accepts_its_own_models_only(library):
     assert not monitor.accepts(other.classifier())
 
 
-def test_asking_imports_no_framework():
+def test_accepts_imports_no_framework():
     code = (
         "import sys, tuneplug_xgboost.plugin as x, tuneplug_lightgbm.plugin as l\n"
         "monitors = [cls() for p in (x, l) for cls in p.tuneplug_fit_monitors()]\n"
@@ -296,7 +296,7 @@ def test_asking_imports_no_framework():
 # ---------------------------------------------------------------- search spaces
 
 
-def test_a_recommended_space_is_enough_for_a_search(library):
+def test_a_search_runs_on_a_recommended_space(library):
     search = WarpedBayesSearchCV(
         library.classifier(), library.recommended_space(), n_iter=2, cv=2, random_state=0
     )
@@ -306,7 +306,7 @@ def test_a_recommended_space_is_enough_for_a_search(library):
     assert set(library.recommended_space()) <= set(own)
 
 
-def test_native_names_train_natively(library):
+def test_native_names_are_parameters_of_train(library):
     params = {name: p.high for name, p in library.recommended_space("native").items()}
     rounds = params.pop("num_boost_round", 3)
     library.train(rounds=min(rounds, 3), **params)
@@ -315,6 +315,6 @@ def test_native_names_train_natively(library):
         library.recommended_space("caret")
 
 
-def test_copies_of_a_monitor_are_as_good(library):
+def test_copies_of_a_monitor_keep_its_arguments(library):
     monitor = copy.deepcopy(library.Monitor(library.logloss))
     assert (monitor.metric, monitor.maximize) == (library.logloss, None)

@@ -1,4 +1,4 @@
-"""What the callbacks of XGBoost and LightGBM have in common, on real training.
+"""Tests that hold for the callbacks of XGBoost and of LightGBM, on real trainings.
 
 Scenarios: S30, S31, S33, S36.
 """
@@ -40,7 +40,7 @@ def new_trial(direction="minimize"):
 
 
 def stopping_after(step, library, fold=0, dataset="valid"):
-    """Return a trial that ends after a step."""
+    """Return a trial that stops after a step."""
     trial, key = new_trial(), (library.display_name(dataset, library.logloss), fold)
     trial.reporter.stop_thresholds = {
         key: StopThresholds("test", "x", np.array([step]), np.array([-np.inf]), np.array([1]), 1.0)
@@ -81,20 +81,20 @@ def test_the_wrappers_report_under_their_own_names(library):
     assert steps(trial) == list(range(ROUNDS))
 
 
-def test_with_nothing_to_stop_the_model_is_the_one_without_the_callback(library):
+def test_a_model_that_is_not_stopped_equals_the_one_without_the_callback(library):
     assert library.raw(library.train(library.Callback(new_trial()))) == library.raw(library.train())
     ours = library.fit(library.classifier(), library.Callback(new_trial()))
     assert library.raw(ours) == library.raw(library.fit(library.classifier()))
 
 
-def test_a_continued_model_counts_its_rounds_on_in_the_same_fold(library):
+def test_a_training_that_continues_a_model_continues_its_fold_and_round_numbers(library):
     trial = new_trial()
     base = library.train(library.Callback(trial), rounds=3)
     library.train(library.Callback(trial), rounds=4, base=base)
     assert steps(trial) == list(range(7))
 
 
-def test_each_training_opens_a_fold_also_through_one_callback(library):
+def test_each_training_opens_a_fold_even_if_they_share_a_callback(library):
     trial = new_trial()
     callback = library.Callback(trial)
     for rounds in (2, 3):
@@ -103,7 +103,7 @@ def test_each_training_opens_a_fold_also_through_one_callback(library):
     assert [steps(trial, fold) for fold in range(3)] == [[0, 1], [0, 1, 2], [0, 1, 2, 3]]
 
 
-def test_one_callback_serves_trainings_on_threads(library):
+def test_one_callback_serves_trainings_on_several_threads(library):
     trial = new_trial()
     callback, ready = library.Callback(trial), threading.Barrier(3)
 
@@ -131,7 +131,7 @@ def test_copies_report_to_the_same_trial_and_a_callback_can_be_pickled(library):
     assert (len(carried.trial.reports), len(trial.reports)) == (11, 8)
 
 
-def test_a_metric_that_is_not_a_number_is_reported_and_is_worse_than_any_limit(library):
+def test_a_metric_that_is_nan_is_reported_and_is_worse_than_any_threshold(library):
     trial, judged = new_trial("maximize"), new_trial("maximize")
     library.train(library.Callback(trial, "nothing", maximize=True), custom=nothing)
     assert np.isnan([report.value for report in trial.reports]).tolist() == [True] * ROUNDS
@@ -147,7 +147,7 @@ def test_a_metric_that_is_not_a_number_is_reported_and_is_worse_than_any_limit(l
 # ---------------------------------------------------------------- names and directions
 
 
-def test_a_wrong_name_fails_in_round_one_and_lists_what_there_is(library):
+def test_a_wrong_name_fails_in_the_first_round_and_lists_all_names(library):
     trial = new_trial()
     own = {"xgboost": "validation_0-logloss", "lightgbm": "valid_0's binary_logloss"}[library.name]
     with pytest.raises(ValueError, match=f"metric='validation-logloss'.*{own}"):
@@ -159,7 +159,7 @@ def test_a_wrong_name_fails_in_round_one_and_lists_what_there_is(library):
     assert trial.metric == own
 
 
-def test_without_an_evaluation_set_a_sentence_says_why_nothing_is_reported(library):
+def test_a_training_without_an_evaluation_set_raises_an_error(library):
     for train in (
         lambda callback: library.train(callback, sets=()),
         lambda callback: library.fit(library.classifier(), callback, evaluate=False),
@@ -168,7 +168,7 @@ def test_without_an_evaluation_set_a_sentence_says_why_nothing_is_reported(libra
             train(library.Callback(new_trial()))
 
 
-def test_training_data_only_counts_where_it_is_asked_for(library):
+def test_training_data_is_reported_only_if_it_is_named(library):
     trials = [new_trial() for _ in range(4)]
     library.train(library.Callback(trials[0]), sets=("valid", "train"))
     library.train(library.Callback(trials[1], library.logloss), sets=("valid", "train"))
@@ -181,7 +181,7 @@ def test_training_data_only_counts_where_it_is_asked_for(library):
         library.train(library.Callback(new_trial()), sets=("train",))
 
 
-def test_the_last_metric_of_the_last_set_is_the_default_and_any_can_be_named(library):
+def test_the_default_is_the_last_metric_of_the_last_set_and_any_can_be_named(library):
     metrics = [library.logloss, "auc"]
     trials = [new_trial("maximize"), new_trial(), new_trial()]
     train = {"metrics": metrics, "sets": ("first", "second")}
@@ -195,7 +195,7 @@ def test_the_last_metric_of_the_last_set_is_the_default_and_any_can_be_named(lib
     ]
 
 
-def test_a_metric_that_goes_against_the_study_is_refused(library):
+def test_a_direction_other_than_that_of_the_study_is_refused(library):
     with pytest.raises(
         ValueError, match=r"auc.* is maximized, but the study has direction='minimize'"
     ):
@@ -216,7 +216,7 @@ def test_a_custom_metric_is_reported(library):
 
 
 @pytest.mark.parametrize("name", ["metric", "dataset", "maximize"])
-def test_arguments_of_the_wrong_kind_are_refused_at_once(library, name):
+def test_arguments_of_the_wrong_type_are_refused_at_once(library, name):
     with pytest.raises(TypeError, match=f"{name} must be .* but got 3"):
         library.Callback(new_trial(), **{name: 3})
 
@@ -224,7 +224,7 @@ def test_arguments_of_the_wrong_kind_are_refused_at_once(library, name):
 # ---------------------------------------------------------------- stopping
 
 
-def test_a_stopped_training_keeps_all_rounds_and_others_see_each(library):
+def test_a_stopped_training_keeps_all_rounds_and_other_callbacks_see_each(library):
     trial, seen = stopping_after(3, library), []
     model = library.train(library.Callback(trial), library.recorder(seen))
     assert library.rounds(model) == len(trial.reports) == 4
@@ -233,7 +233,7 @@ def test_a_stopped_training_keeps_all_rounds_and_others_see_each(library):
     assert library.loss(model) == pytest.approx(trial.reports[-1].value, rel=1e-5)
 
 
-def test_a_stopped_cv_returns_its_rows(library):
+def test_a_stopped_cv_returns_the_rows_of_its_rounds(library):
     name = {"xgboost": "test", "lightgbm": "valid"}[library.name]
     trial = stopping_after(2, library, dataset=name)
     assert len(library.cv(library.Callback(trial))) == len(trial.reports) == 3
@@ -247,7 +247,7 @@ def test_a_deadline_ends_a_training_between_rounds(library):
     assert trial.stop_reason == "timeout"
 
 
-def test_native_early_stopping_is_as_without_the_callback(library):
+def test_native_early_stopping_is_the_same_as_without_the_callback(library):
     configurations = {"rounds": 60, "early_stopping": 3, "learning_rate": 0.5}
     trial = new_trial()
     ours = library.train(library.Callback(trial), **configurations)
@@ -258,7 +258,7 @@ def test_native_early_stopping_is_as_without_the_callback(library):
     assert trial.stop_reason is None
 
 
-def test_native_early_stopping_before_the_callback_hides_no_round(library):
+def test_native_early_stopping_before_the_callback_does_not_hide_a_round(library):
     first, second = new_trial(), new_trial()
     configurations = {"rounds": 60, "learning_rate": 0.5}
     library.train(library.early_stopping(3), library.Callback(first), **configurations)
@@ -267,7 +267,7 @@ def test_native_early_stopping_before_the_callback_hides_no_round(library):
     assert first.reports == second.reports
 
 
-def test_a_dart_model_that_is_stopped_keeps_all_trees_and_scores_what_was_recorded(library):
+def test_a_stopped_dart_model_keeps_all_trees_and_scores_what_was_reported(library):
     dart = {"booster": "dart", "rate_drop": 0.5, "skip_drop": 0.0, "learning_rate": 0.3}
     trial = stopping_after(5, library)
     with pytest.warns(UserWarning, match="under DART.*keeps all its rounds") as seen:
@@ -276,7 +276,7 @@ def test_a_dart_model_that_is_stopped_keeps_all_trees_and_scores_what_was_record
     assert library.rounds(model) == len(trial.reports) == 6
     assert library.loss(model) == pytest.approx(trial.reports[-1].value, rel=1e-5)
     whole = new_trial()
-    model = library.train(library.Callback(whole), seed=1, **dart)  # no warning where none is due
+    model = library.train(library.Callback(whole), seed=1, **dart)  # no warning
     assert library.loss(model) == pytest.approx(whole.reports[-1].value, rel=1e-5)
 
 
@@ -284,7 +284,7 @@ def test_a_dart_model_that_is_stopped_keeps_all_trees_and_scores_what_was_record
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES)
-def test_a_study_on_threads_stops_poor_trials_and_never_calls_them_best(objective):
+def test_a_study_on_threads_stops_poor_trials_and_its_best_trial_is_complete(objective):
     study = Study(SPACE, strategy="random", stopping=MedianRule(1, 3, 3), seed=0)
     study.optimize(objective, n_trials=12, n_jobs=2)
     stopped = [trial for trial in study.trials if trial.state is TrialState.STOPPED]
@@ -298,7 +298,7 @@ def test_a_study_on_threads_stops_poor_trials_and_never_calls_them_best(objectiv
     assert stopped[0].value == pytest.approx(stopped[0].reports[-1].value, rel=1e-5)
 
 
-def test_reports_of_worker_processes_are_there_in_the_parent():
+def test_reports_from_worker_processes_are_returned_to_the_parent():
     study = Study(SPACE, strategy="random", stopping=MedianRule(1, 3, 3), seed=0)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as processes:
@@ -345,11 +345,11 @@ def test_distributed_training_is_refused_on_all_workers(library, cluster):
     with pytest.raises(RuntimeError, match="is distributed"):
         dask_fit(library, cluster, callback, X, y)
     assert trial.reports == []
-    # and the workers go on working
+    # the workers still work
     assert cluster.gather(cluster.map(abs, [-1, -2], pure=False)) == [1, 2]
 
 
-def test_trials_of_a_study_can_be_spread_over_the_same_workers(library, cluster):
+def test_trials_of_a_study_can_be_distributed_over_the_same_workers(library, cluster):
     study = Study(SPACE, strategy="random", stopping=MedianRule(1, 3, 3), seed=0)
     executor = cluster.get_executor(pure=False)
     study.optimize(OBJECTIVES[f"train_{library.name}"], 6, executor=executor, n_jobs=2)

@@ -78,7 +78,7 @@ def test_a_fit_ends_when_the_trial_ends():
 
 def test_the_direction_of_a_custom_metric_must_be_given_and_must_not_contradict():
     custom = Entry("valid", "custom")
-    with pytest.raises(ValueError, match="maximize must be given .*'custom'"):
+    with pytest.raises(ValueError, match=r"maximize must be given .*'custom'"):
         FitReporter(TrialReporter()).begin([custom], direction_of, **NAMES)
     with pytest.raises(ValueError, match="maximize must be True for 'auc'"):
         FitReporter(TrialReporter(), maximize=False).begin([AUC], direction_of, **NAMES)

@@ -16,7 +16,7 @@ __all__ = ["FitMonitorContract"]
 
 
 class _StopAfter(dict[Any, Any]):
-    """Thresholds, for any metric and fold, that stop a fit at a step or at the first one after it."""
+    """Thresholds that stop a fit at a step or later, whatever it reports."""
 
     def __init__(self, step: int) -> None:
         super().__init__()

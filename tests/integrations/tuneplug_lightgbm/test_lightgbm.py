@@ -1,4 +1,4 @@
-"""What only LightGBM has: direction flags, aliases, labels of its own, rankers.
+"""Tests of LightGBM only: direction flags, aliases, class labels, rankers.
 
 Scenario: S31.
 """
@@ -29,14 +29,14 @@ def watched(model, y=Y_TRAIN, y_val=Y_VALID, **params):
     return MonitoredFit(model, X_TRAIN, y, TrialReporter(), params, X_VALID, y_val)
 
 
-@pytest.mark.parametrize(("metric", "way"), [("mape", "minimize"), ("auc", "maximize")])
-def test_the_direction_is_lightgbms_own_flag(metric, way):
-    trial = new_trial(way)
+@pytest.mark.parametrize(("metric", "direction"), [("mape", "minimize"), ("auc", "maximize")])
+def test_the_direction_is_lightgbms_own_flag(metric, direction):
+    trial = new_trial(direction)
     LightGBM.train(TrialCallback(trial), metrics=metric)
     assert trial.metric == f"valid's {metric}"
 
 
-def test_a_custom_metric_says_its_direction_itself():
+def test_a_custom_metric_defines_its_direction():
     LightGBM.train(TrialCallback(trial := new_trial("maximize"), "auc_of"), custom=auc_of)
     assert trial.metric == "valid's auc_of"
     with pytest.raises(ValueError, match="but the study has direction="):
@@ -47,7 +47,7 @@ def test_a_custom_metric_says_its_direction_itself():
         )
 
 
-def test_training_data_goes_by_whatever_name_it_was_given():
+def test_training_data_is_recognized_under_any_name():
     train = lightgbm.Dataset(X_TRAIN, Y_TRAIN)
     valid = lightgbm.Dataset(X_VALID, Y_VALID, reference=train)
     trial = new_trial()
@@ -67,14 +67,14 @@ def test_results_of_cv_are_the_same_before_4_7():
     assert [result.entry for result in results(old)] == [("valid", "auc"), ("train", "auc")]
 
 
-def test_the_callback_can_be_told_from_others_and_comes_between_recording_and_early_stopping():
+def test_callbacks_differ_and_run_between_recording_and_early_stopping():
     one, two = TrialCallback(new_trial()), TrialCallback(new_trial())
     assert len({one, two}) == 2
     record = lightgbm.record_evaluation({})
     assert record.order < one.order < lightgbm.early_stopping(1).order
 
 
-def test_a_stopped_model_calls_its_last_round_the_best():
+def test_the_best_round_of_a_stopped_model_is_the_last():
     trial = new_trial()
     trial.reporter.deadline = 0.0
     history = {}
@@ -85,7 +85,7 @@ def test_a_stopped_model_calls_its_last_round_the_best():
     assert history["valid_0"]["binary_logloss"] == [trial.reports[0].value]
 
 
-def test_a_ranker_reports_and_is_not_accepted():
+def test_a_ranker_reports_but_is_not_accepted():
     trial = new_trial("maximize")
     ranker = lightgbm.LGBMRanker(n_estimators=4, verbose=-1, n_jobs=1)
     data = {"eval_group": [[50, 50]], "eval_at": [5]}
@@ -122,7 +122,7 @@ def test_evaluation_labels_are_not_encoded_twice_once_lightgbm_encodes_them(monk
 
 
 @pytest.mark.parametrize("labels", [["no", "yes"], [1, 2], [-1, 1], [False, True]])
-def test_labels_of_any_kind_are_evaluated_as_the_model_encodes_them(labels):
+def test_class_labels_of_any_type_are_encoded_for_evaluation(labels):
     plain, fit = watched(LightGBM.classifier()), None
     LightGBMMonitor().fit(plain)
     fit = watched(LightGBM.classifier(), np.array(labels)[Y_TRAIN], np.array(labels)[Y_VALID])
@@ -135,7 +135,7 @@ EARLY = ["early_stopping_round", "early_stopping_rounds", "early_stopping", "n_i
 
 
 @pytest.mark.parametrize("alias", EARLY)
-def test_early_stopping_goes_by_all_its_names(alias):
+def test_early_stopping_is_recognized_under_all_aliases(alias):
     monitor, model = LightGBMMonitor(), LightGBM.classifier(n_estimators=60, learning_rate=0.5)
     model.set_params(**{alias: 3})
     assert monitor.has_early_stopping(model, {})
@@ -150,14 +150,14 @@ def test_early_stopping_goes_by_all_its_names(alias):
 
 @pytest.mark.filterwarnings("ignore:Found .* in params")  # LightGBM before 4.7
 @pytest.mark.parametrize("alias", ["num_iterations", "num_boost_round", "n_iter", "max_iter"])
-def test_a_refit_sets_the_rounds_by_the_name_that_counts(alias):
+def test_a_refit_sets_the_rounds_under_the_alias_in_use(alias):
     model = LightGBM.classifier(**{alias: 20})
     LightGBMMonitor().refit_params(model, {}, 4)
     assert LightGBM.rounds(model.fit(X_TRAIN, Y_TRAIN)) == 4
 
 
 @pytest.mark.filterwarnings("ignore:Early stopping is not available in dart mode")
-def test_under_dart_no_number_of_rounds_was_chosen():
+def test_a_fit_under_dart_returns_no_selected_round():
     model = LightGBM.classifier(boosting_type="dart", early_stopping_round=2)
     fit = watched(model)
     assert LightGBMMonitor().fit(fit) is None

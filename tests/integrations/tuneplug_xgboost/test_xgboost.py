@@ -1,4 +1,4 @@
-"""What only XGBoost has: a table of directions, rankers, forests, best rounds under DART.
+"""Tests of XGBoost only: directions, rankers, random forests, best rounds under DART.
 
 Scenario: S31.
 """
@@ -32,7 +32,7 @@ def new_trial(direction="minimize"):
 
 @pytest.mark.parametrize(("asked", "maximized"), XGBOOST_METRICS.items())
 def test_the_direction_of_every_metric_that_xgboost_prints_is_known(asked, maximized):
-    """The metric is evaluated for real, and its printed name looked up."""
+    """XGBoost evaluates the metric, and its printed name is looked up."""
     ranking = asked.split("@")[0].strip("-") in ("ndcg", "map", "pre")
     params = {
         "eval_metric": asked,
@@ -80,22 +80,22 @@ def test_the_direction_of_every_metric_that_xgboost_prints_is_known(asked, maxim
         "",
     ],
 )
-def test_a_name_that_only_begins_like_one_is_unknown(name):
+def test_a_name_with_only_the_prefix_of_a_metric_is_unknown(name):
     assert known_direction(name) is None
 
 
-def test_mape_is_no_map():
+def test_mape_is_not_a_variant_of_map():
     assert (known_direction("mape"), known_direction("map")) == ("minimize", "maximize")
 
 
-def test_a_custom_metric_demands_its_direction():
+def test_a_custom_metric_requires_maximize():
     with pytest.raises(ValueError, match=r"maximize must be given.*'auc_of'"):
         XGBoost.train(TrialCallback(new_trial("maximize")), custom=auc_of)
     with pytest.raises(ValueError, match=r"but the study has direction="):
         XGBoost.train(TrialCallback(new_trial(), maximize=True), custom=auc_of)
 
 
-def test_a_custom_metric_of_the_wrapper_goes_by_its_functions_name():
+def test_a_custom_metric_of_the_wrapper_has_the_name_of_its_function():
     trial = new_trial("maximize")
     model = XGBoost.classifier(eval_metric=auc_of)
     XGBoost.fit(model, TrialCallback(trial, "validation_0-auc_of", maximize=True))
@@ -122,7 +122,7 @@ def test_forests_and_rankers_are_not_accepted():
         assert not monitor.accepts(model())
 
 
-def test_the_estimator_has_its_own_callbacks_again_also_after_a_failure():
+def test_the_callbacks_of_the_estimator_are_restored_after_a_failure():
     mine = [xgboost.callback.EarlyStopping(rounds=3)]
     model = XGBoost.classifier(callbacks=mine)
     with pytest.raises(ValueError, match="choose from 'validation_0-logloss'"):
@@ -134,7 +134,7 @@ def test_the_estimator_has_its_own_callbacks_again_also_after_a_failure():
     assert model.callbacks is mine
 
 
-def test_evaluations_are_printed_where_the_user_asks(capfd):
+def test_evaluations_are_printed_if_the_user_asks(capfd):
     XGBoostMonitor().fit(
         MonitoredFit(
             XGBoost.classifier(),
@@ -155,7 +155,7 @@ def test_evaluations_are_printed_where_the_user_asks(capfd):
 DART = {"booster": "dart", "rate_drop": 0.5, "learning_rate": 0.3, "random_state": 1}
 
 
-def test_a_stopped_dart_model_predicts_with_all_its_trees_whatever_early_stopping_found():
+def test_a_stopped_dart_model_predicts_with_all_trees_despite_early_stopping():
     trial = new_trial()
     trial.reporter.stop_thresholds = {
         ("validation_0-logloss", 0): StopThresholds(
@@ -175,7 +175,7 @@ def test_a_stopped_dart_model_predicts_with_all_its_trees_whatever_early_stoppin
         assert score == pytest.approx(own.reports[-1].value, rel=1e-5)
 
 
-def test_native_early_stopping_under_dart_is_left_alone_with_a_warning():
+def test_native_early_stopping_under_dart_is_unchanged_and_warns():
     model = XGBoost.classifier(n_estimators=60, early_stopping_rounds=3, **DART)
     alone = XGBoost.fit(XGBoost.classifier(**model.get_params()))
     with pytest.warns(UserWarning, match="train again .* without early stopping") as seen:
@@ -184,7 +184,7 @@ def test_native_early_stopping_under_dart_is_left_alone_with_a_warning():
     assert XGBoost.raw(model) == XGBoost.raw(alone)
 
 
-def test_no_best_round_is_invented():
+def test_a_stopped_model_has_no_best_round():
     trial = new_trial()
     trial.reporter.deadline = 0.0
     model = XGBoost.train(TrialCallback(trial))

@@ -9,11 +9,11 @@ own end differ), and what a callback of scikit-learn 1.9 returns is ignored.
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable
 from typing import Any, ClassVar, final
 
 from tuneplug.monitoring import FitMonitor, MonitoredFit
+from tuneplug.optional import is_instance_of
 
 __all__ = ["HistGradientBoostingMonitor"]
 
@@ -32,11 +32,8 @@ class HistGradientBoostingMonitor(FitMonitor):
     name: ClassVar[str] = "hist_gradient_boosting"
 
     def accepts(self, estimator: Any) -> bool:
-        ensemble = sys.modules.get("sklearn.ensemble")
-        if ensemble is None:
-            return False
-        kinds = (ensemble.HistGradientBoostingClassifier, ensemble.HistGradientBoostingRegressor)
-        return isinstance(estimator, kinds) and not estimator.warm_start
+        kinds = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
+        return is_instance_of(estimator, "sklearn.ensemble", *kinds) and not estimator.warm_start
 
     def fit(self, watched: MonitoredFit) -> int | None:
         estimator, reporter, total = watched.estimator, watched.reporter, watched.estimator.max_iter

@@ -1,4 +1,4 @@
-"""Completion rules: target, patience, convergence; and how ``Study.optimize`` applies them."""
+"""Completion rules, and ``Study.optimize`` with completion rules."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def test_no_rule_ends_a_search_without_a_completed_trial(rule, results):
         (-1.0, 0.51, True),
     ],
 )
-def test_a_target_is_reached_by_what_is_equal_or_better(sign, value, reached):
+def test_a_target_is_reached_by_an_equal_or_better_value(sign, value, reached):
     worse = value + sign
     reason = Target(0.5).reason(history(worse, value, "f", "r", sign=sign))
     assert (reason is not None) == reached
     if reached:
-        assert reason == f"target: trial 1 reached {value:g}, asked for 0.5"
+        assert reason == f"target: trial 1 reached {value:g}, target 0.5"
 
 
 def test_a_stopped_trial_reaches_no_target():
@@ -99,14 +99,14 @@ def test_a_target_may_be_any_real_number(value):
     ],
     ids=["first", "worse", "failed and stopped", "running", "ties", "better", "failed before"],
 )
-def test_patience_counts_what_ended_after_the_best(results, since):
+def test_patience_counts_trials_that_ended_after_the_best(results, since):
     told = history(*results)
     assert Patience(since + 1).reason(told) is None
     if since:
         assert f"none of {since} trials" in Patience(since).reason(told)
 
 
-def test_patience_looks_for_larger_values_where_they_are_better():
+def test_patience_expects_larger_values_if_the_study_maximizes():
     assert Patience(2).reason(history(1.0, 2.0, 3.0, sign=-1.0)) is None
     assert Patience(2).reason(history(3.0, 2.0, 1.0, sign=-1.0)) is not None
 
@@ -149,11 +149,11 @@ SMALL, LARGE = 0.001, 0.5
         "nothing expected",
     ],
 )
-def test_convergence_needs_three_in_a_row_that_promised_little(results, gains, converged):
+def test_convergence_needs_three_small_expected_gains_in_a_row(results, gains, converged):
     reason = Convergence().reason(history(*results, gains=gains))
     assert (reason is not None) == converged
     if converged:
-        assert reason == "convergence: the last 3 suggestions promised at most 0.001"
+        assert reason == "convergence: the last 3 suggestions had gains of at most 0.001"
 
 
 def search(budget, strategy="bayesian", seed=0):
@@ -166,7 +166,7 @@ def search(budget, strategy="bayesian", seed=0):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_search_of_a_smooth_function_converges_where_it_is_best(seed):
+def test_a_search_of_a_smooth_function_converges_at_the_optimum(seed):
     study = search(60, seed=seed)
     assert len(study.trials) <= 30
     # Less than 1 % of the median's distance to the best is promised; the least value is 0.
@@ -183,7 +183,7 @@ def test_a_small_budget_is_spent_and_random_search_never_converges(budget, strat
 
 @pytest.mark.parametrize("rule", [Target(0.3), Patience(2), Convergence()])
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_a_rule_judges_a_view_as_it_judged_the_history_at_that_time(rule, sign):
+def test_a_rule_gives_the_same_reason_for_a_prefix_of_the_history(rule, sign):
     rng = np.random.default_rng(0)
     results = rng.uniform(size=20).tolist()
     results[3], results[8] = "f", "s"
@@ -321,7 +321,7 @@ def test_a_callback_that_raises_is_warned_of_and_ends_nothing():
         assert len(run(n_trials=2, callbacks=[broken]).trials) == 2
 
 
-def test_what_cannot_be_called_is_refused_before_any_trial():
+def test_a_callback_that_is_not_callable_is_refused_before_any_trial():
     study = Study({"x": Float(0.0, 1.0)})
     with pytest.raises(TypeError, match="callbacks must be callables that take a Progress"):
         study.optimize(parabola, 3, callbacks=["print"])

@@ -1,4 +1,4 @@
-"""Stopping rules: the limits they set, and the grace they give."""
+"""Stopping rules: thresholds, warm-up and protected trials."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_median_compares_the_value_with_the_median_of_running_averages():
     assert "median running average of 3 fits" in test.reason(0, 1, 3.1)
 
 
-def test_to_the_letter_median_tests_every_trial_but_the_first_after_every_step():
-    """AMT: the current value, against the median of the running averages up to the same epoch."""
+def test_the_median_rule_of_amt_tests_every_trial_but_the_first_after_every_step():
+    """AMT: compare the value with the median of the running averages up to the same epoch."""
     rng, earlier = np.random.default_rng(0), []
     rule = MedianRule(n_warmup_steps=0, n_min_trials=1, n_startup_trials=0, n_protected=0)
     study = Study({"x": Float(0, 1)}, direction="maximize", stopping=rule, seed=0)
@@ -69,7 +69,7 @@ def test_to_the_letter_median_tests_every_trial_but_the_first_after_every_step()
     assert Counter(trial.state.value for trial in study.trials)["stopped"] > 10
 
 
-def test_median_counts_a_shorter_fit_with_the_mean_of_all_it_had():
+def test_median_uses_the_mean_of_all_reports_of_a_shorter_fit():
     earlier = {0: curve([9.0, 7.0], complete=False), 1: curve([1.0] * 4), 2: curve([2.0] * 4)}
     test = eager(MedianRule).make_threshold(3, earlier, 1.0)
     assert test.limits.tolist() == [2.0, 2.0, 2.0]
@@ -83,7 +83,7 @@ def test_median_waits_for_enough_curves_at_a_step():
     assert eager(MedianRule, n_min_trials=4).make_threshold(9, earlier, 1.0) is None
 
 
-def test_a_quarter_of_the_longest_fit_is_left_alone():
+def test_the_default_warm_up_is_a_quarter_of_the_longest_fit():
     assert MedianRule().make_threshold(9, flat(*range(5), length=40), 1.0).steps[0] == 10
     assert AsynchronousHalving().make_threshold(9, flat(*range(5), length=40), 1.0).steps[0] == 9
     assert (
@@ -100,12 +100,12 @@ def test_the_first_trials_are_never_stopped(cls):
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_no_rule_stops_what_nothing_is_known_about(rule):
+def test_no_rule_stops_a_fit_without_earlier_curves(rule):
     assert rule.make_threshold(50, {}, 1.0) is None
 
 
 @pytest.mark.parametrize("rule", [eager(MedianRule), eager(AsynchronousHalving, min_resource=2)])
-def test_what_one_of_the_best_complete_trials_had_been_is_spared(rule):
+def test_a_fit_as_good_as_one_of_the_best_completed_trials_continues(rule):
     def with_outcome(values, outcome):
         return replace(curve(values), outcome=outcome)
 
@@ -121,7 +121,7 @@ def test_what_one_of_the_best_complete_trials_had_been_is_spared(rule):
     assert lax.reason(0, 1, 5.1).endswith("worse than 5, the worst there of the best 1 of 6 fits")
 
 
-def test_at_most_the_better_half_is_spared():
+def test_at_most_the_better_half_is_protected():
     earlier = {n: replace(curve([float(n)] * 4), outcome=float(n)) for n in range(4)}
     (test,) = eager(MedianRule, n_protected=9).make_thresholds(9, {(None, None): earlier}).values()
     assert test.limits.tolist() == [1.5] * 3  # the median, as the better half are 0 and 1
@@ -140,12 +140,12 @@ def test_halving_lets_the_best_of_a_rung_pass():
     assert test.reason(1, 4, 99.0) is None  # between rungs nobody is stopped
 
 
-def test_halving_lets_all_pass_while_they_are_fewer_than_the_factor():
+def test_halving_lets_all_fits_pass_while_they_are_fewer_than_the_factor():
     assert eager(AsynchronousHalving).make_threshold(9, flat(1), 1.0) is None
     assert eager(AsynchronousHalving).make_threshold(9, flat(1, 2), 1.0) is not None
 
 
-def test_halving_looks_at_a_rung_at_those_who_came_there():
+def test_halving_compares_fits_that_reached_the_rung():
     earlier = flat(1, 2, 3) | {n: curve([0.0] * 5, complete=False) for n in range(3, 6)}
     test = eager(AsynchronousHalving, min_resource=5).make_threshold(9, earlier, 1.0)
     assert test.counts.tolist() == [6, 3]
@@ -183,7 +183,7 @@ def objective(trial):
 
 
 @pytest.mark.parametrize("suggest_with", [None, BayesianSearch()], ids=["random", "bayesian"])
-def test_hyperband_spends_fewer_steps_and_finds_the_place(suggest_with):
+def test_hyperband_spends_fewer_steps_and_finds_the_optimum(suggest_with):
     strategy = HyperbandSearch(1, 27, suggest_with=suggest_with)
     study = Study({"x": Float(0.0, 1.0)}, strategy=strategy, seed=0)
     study.optimize(objective, 60)
@@ -235,7 +235,7 @@ def test_poor_trials_are_stopped_with_rule_evidence_and_step(rule, sign):
 
 
 @pytest.mark.parametrize("returned", [None, float("nan"), 5.0])
-def test_what_a_stop_was_decided_for_ends_stopped(returned):
+def test_a_trial_with_a_stop_reason_ends_stopped(returned):
     study = Study({"x": Float(0, 1)}, stopping=eager(MedianRule), strategy="random", seed=0)
     for value in (1.0, 2.0):
         trial = study.ask()
@@ -264,7 +264,7 @@ def test_a_stopped_trial_that_reported_nothing_finite_has_no_value(strategy):
     assert study.best_trial.number == 0
 
 
-def test_a_stopped_trial_is_as_uncertain_as_complete_ones_went_on():
+def test_the_variance_of_a_stopped_trial_is_the_later_change_of_completed_ones():
     study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
     for values in ([5.0, 3.0, 1.0], [6.0, 5.0, 5.0]):
         trial = study.ask()
@@ -283,7 +283,7 @@ def test_a_stopped_trial_is_as_uncertain_as_complete_ones_went_on():
 
 @pytest.mark.parametrize("cls", [MedianRule, AsynchronousHalving])
 @pytest.mark.parametrize("n_protected", [0, 3])
-def test_where_every_metric_is_nan_nothing_speaks_against_a_trial(cls, n_protected):
+def test_no_trial_is_stopped_if_every_metric_is_nan(cls, n_protected):
     rule = eager(cls, n_protected=n_protected)
     study = Study({"x": Float(0.0, 1.0)}, strategy="random", stopping=rule, seed=0)
     for _ in range(6):
@@ -379,7 +379,7 @@ def test_folds_are_compared_with_the_same_fold():
     assert second.value == 2.0
 
 
-def test_a_fit_that_goes_on_reports_to_its_fold_and_another_opens_the_next():
+def test_a_continued_fit_reports_to_its_fold_and_another_opens_the_next():
     trial = Study({"x": Float(0, 1)}).ask()
     assert trial.start_fold() == 0
     trial.report(1.0, 4, fold=0)
@@ -389,7 +389,7 @@ def test_a_fit_that_goes_on_reports_to_its_fold_and_another_opens_the_next():
     assert trial.start_fold(5) == 2
 
 
-def test_a_metric_that_goes_the_other_way_is_refused():
+def test_a_metric_of_the_other_direction_is_refused():
     trial = Study({"x": Float(0, 1)}, direction="maximize").ask()
     trial.set_metric("auc", "maximize")
     with pytest.raises(
@@ -417,7 +417,7 @@ def test_curves_of_different_metrics_are_not_compared():
     assert run("logloss", 9.5) is TrialState.STOPPED
 
 
-def test_curves_go_by_the_direction_of_the_metric():
+def test_curves_use_the_direction_of_the_metric():
     study = Study({"x": Float(0, 1)}, stopping=eager(MedianRule), strategy="random", seed=0)
     study.history.sign = -1.0
     states = []
@@ -431,7 +431,7 @@ def test_curves_go_by_the_direction_of_the_metric():
     assert states == [TrialState.COMPLETE, TrialState.STOPPED, TrialState.COMPLETE]
 
 
-def test_savings_are_the_steps_left_at_the_pace_of_all_trials():
+def test_savings_are_the_steps_not_run_at_the_pace_of_all_trials():
     study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
 
     def run(lengths, seconds, stop=None):

@@ -1,4 +1,4 @@
-"""When a trial ends before its own end, and a search before its budget is spent."""
+"""Stopping rules end trials early, and completion rules end searches early."""
 
 from tuneplug.stopping.base import StoppingRule, early_stop_variance
 from tuneplug.stopping.completion import (

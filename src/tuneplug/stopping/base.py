@@ -1,8 +1,8 @@
-"""What a stopping rule is: earlier curves in, a stop test out.
+"""StoppingRule: compute stop thresholds for a fit from the learning curves of earlier trials.
 
-The rule sees the curves of the *same fold* of earlier trials, and only when a fit is about to
-begin.  The stop test that it makes then travels with the fit: no channel between processes is
-needed, and the same past gives the same decision, whatever runs meanwhile.
+The search calls the rule when a fit starts, with the learning curves of the *same fold* of earlier
+trials.  The thresholds are pickled with the job of the fit.  The workers therefore need no channel
+to other processes, and the same history always gives the same decisions.
 """
 
 from __future__ import annotations
@@ -28,41 +28,48 @@ __all__ = [
     "warmup_steps",
 ]
 
-#: Where no number is given, fits are left alone for this share of the longest one.
+#: Default warm-up, as a share of the number of steps of the longest curve.
 GRACE = 0.25
 
 
 class StoppingRule(ABC):
-    """Says where a fit must end because earlier ones did better."""
+    """Computes the thresholds at which a fit stops."""
 
     name: ClassVar[str]
-    #: What is as good at a step as one of so many best complete trials was there is let through.
+    #: Thresholds are never stricter than the losses of this number of best completed trials.
     n_protected: int = 0
 
     @abstractmethod
     def make_threshold(
         self, number: int, curves: Mapping[int, LearningCurve], sign: float
     ) -> StopThresholds | None:
-        """Return the stop test of a fit that begins now, None if it is to run to its end.
+        """Return the thresholds of a fit that starts now, or None if the fit must not stop.
 
         Parameters
         ----------
         number : int
-            The trial's.
+            Number of the trial.
         curves : mapping of int to LearningCurve
-            What is known of the same fold of other trials that have ended, by trial number; those
-            that reported nothing are left out.
+            Learning curves of the same fold of ended trials, by trial number.  Trials without
+            reports are left out.
         sign : float
-            1 where the reported values are minimized, -1 where they are maximized.
+            1 if the reported values are minimized, -1 if they are maximized.
         """
 
     def make_thresholds(
         self, number: int, curves: Mapping[CurveKey, Mapping[int, LearningCurve]]
     ) -> dict[CurveKey, StopThresholds]:
-        """Return the stop tests of the fits of a trial, from curves by metric, fold and number.
+        """Return the thresholds of all fits of a trial.
 
-        These are the thresholds of ``make_threshold``, relaxed where one of the ``n_protected``
-        best complete trials was worse at that step.
+        Each threshold is that of ``make_threshold``, raised to the worst loss at the same step
+        among the ``n_protected`` best completed trials.
+
+        Parameters
+        ----------
+        number : int
+            Number of the trial.
+        curves : mapping of (metric, fold) to mapping of int to LearningCurve
+            Learning curves of ended trials, by trial number.
         """
         made = {}
         for key, known in curves.items():
@@ -74,12 +81,14 @@ class StoppingRule(ABC):
 
 
 def check_options(n_min_trials: int, n_startup_trials: int, n_protected: int) -> None:
-    """Check what rules have in common.
+    """Check the options that all rules share.
 
     Raises
     ------
-    ValueError, TypeError
-        If one is out of its range.
+    TypeError
+        If an option is not an integer.
+    ValueError
+        If an option is out of its range.
     """
     check_count("n_min_trials", n_min_trials, at_least=1)
     check_count("n_startup_trials", n_startup_trials, at_least=0)
@@ -96,12 +105,12 @@ def max_length(curves: Mapping[int, LearningCurve]) -> int:
 
 
 def warmup_steps(n_warmup_steps: int | None, curves: Mapping[int, LearningCurve]) -> int:
-    """Return for how many steps a fit is left alone."""
+    """Return ``n_warmup_steps``.  If None, a quarter of the longest curve."""
     return max(1, int(GRACE * max_length(curves))) if n_warmup_steps is None else n_warmup_steps
 
 
 def n_reaching(curves: Mapping[int, LearningCurve], steps: IndexArray) -> IndexArray:
-    """Return how many fits got as far as each step, shape (m,)."""
+    """Return the number of curves that reach each step, shape (m,)."""
     reached = np.array([curve.reaches(steps) for curve in curves.values()], dtype=np.intp)
     return np.asarray(reached.sum(axis=0))
 
@@ -109,11 +118,11 @@ def n_reaching(curves: Mapping[int, LearningCurve], steps: IndexArray) -> IndexA
 def protected_losses(
     curves: Mapping[int, LearningCurve], steps: IndexArray, n_best: int
 ) -> FloatArray:
-    """Return the losses at each step that the best complete trials had at most, shape (m,).
+    """Return, per step, the worst loss among the ``n_best`` best completed trials, shape (m,).
 
-    Those are ``n_best`` of them, or the better half where they are few.  A rule that lets these
-    pass would have ended none of them: what started as slowly as one of them, or had as hard a
-    fold, may still be as good.
+    If fewer than ``2 * n_best`` trials completed, the better half of them counts.  Thresholds that
+    are not stricter than this would have stopped none of these trials.  A new fit that is as bad as
+    one of them, because it starts slowly or its fold is hard, may still become as good.
     """
     complete = [curve for curve in curves.values() if curve.outcome is not None]
     n_best = min(n_best, -(-len(complete) // 2))
@@ -125,11 +134,12 @@ def protected_losses(
 
 
 def early_stop_variance(trial: Trial | TrialResult, history: History) -> float:
-    """Return the variance that the value of a stopped trial has for the steps it did not run.
+    """Return the variance of the final value of a stopped trial, given its last report.
 
-    That is a share of the variance of all complete trials: the mean squared way that complete fits
-    of the same metric and fold still went from the step at which this one was cut, over the
-    variance of their ends.  The share is 1, all there is to know, where fewer than two completed.
+    The variance is a share of the variance of the values of all completed trials.  The share is
+    taken from the curves of completed trials of the same metric and fold: it is the mean squared
+    change of the metric after the step at which this trial stopped, divided by the variance of
+    their final values.  The share is at most 1, and 1 if fewer than two such curves are complete.
     """
     ends = history.losses(history.in_state(TrialState.COMPLETE))
     if len(ends) < 2 or not trial.reports:

@@ -1,8 +1,8 @@
 """Completion rules end a search before its budget is spent.
 
-The criteria are those of SageMaker Automatic Model Tuning: a target reached, no improvement for a
-number of trials, and convergence.  Each depends on the history alone, so that a replay ends at the
-same trial.
+The criteria are those of SageMaker Automatic Model Tuning: a target, no improvement for a number of
+trials, and convergence.  Each rule depends on the history alone, so that a replay ends at the same
+trial.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ __all__ = [
 
 #: Number of consecutive suggestions with a small expected gain after which a search has converged.
 N_CONVERGED = 3
-#: A gain below it is small, as a share of the distance between the median and the best loss.
-LEAST_GAIN = 0.01
+#: Expected gains below this are small, as a share of the distance between median and best loss.
+MIN_GAIN = 0.01
 
 
 class CompletionRule(ABC):
@@ -50,7 +50,7 @@ def check_completion(rules: object) -> tuple[CompletionRule, ...]:
     Raises
     ------
     TypeError
-        If one is no ``CompletionRule``.
+        If an element is not a ``CompletionRule``.
     """
     checked = []
     for rule in rules if isinstance(rules, Iterable) else (rules,):
@@ -64,7 +64,7 @@ def check_completion(rules: object) -> tuple[CompletionRule, ...]:
 
 
 def completion_reason(rules: Iterable[CompletionRule], history: History) -> str | None:
-    """Return the reason of the first rule that ends the search, None if no rule does."""
+    """Return the reason of the first rule that ends the search; None if no rule does."""
     reasons = (rule.reason(history) for rule in rules)
     return next((reason for reason in reasons if reason is not None), None)
 
@@ -77,7 +77,7 @@ class Target(CompletionRule):
     Parameters
     ----------
     value : float
-        In the user's units and direction.
+        Target in the units and direction of the objective.
 
     Raises
     ------
@@ -97,7 +97,7 @@ class Target(CompletionRule):
             return None
         if history.sign * best.value > history.sign * self.value:
             return None
-        return f"target: trial {best.number} reached {best.value:.6g}, asked for {self.value:.6g}"
+        return f"target: trial {best.number} reached {best.value:.6g}, target {self.value:.6g}"
 
 
 @final
@@ -134,7 +134,7 @@ class Patience(CompletionRule):
 @final
 @dataclass(frozen=True)
 class Convergence(CompletionRule):
-    """End the search when the strategy expects hardly any improvement.
+    """End the search when the strategy expects almost no improvement.
 
     The strategy expected each of its last 3 suggestions that have ended to improve on the best loss
     by less than 1 % of the distance between the median and the best loss.  A strategy without
@@ -147,6 +147,7 @@ class Convergence(CompletionRule):
             for trial in history
             if trial.state.ended and trial.expected_improvement is not None
         ][-N_CONVERGED:]
-        if len(gains) < N_CONVERGED or max(gains) >= LEAST_GAIN:
+        if len(gains) < N_CONVERGED or max(gains) >= MIN_GAIN:
             return None
-        return f"convergence: the last {N_CONVERGED} suggestions promised at most {max(gains):.2g}"
+        largest = f"{max(gains):.2g}"
+        return f"convergence: the last {N_CONVERGED} suggestions had gains of at most {largest}"

@@ -1,7 +1,8 @@
-"""Asynchronous successive halving, and its brackets in Hyperband.
+"""Asynchronous successive halving, and the brackets of Hyperband.
 
-Notation: r the least resource, R the most, eta the reduction factor.  A resource is a number of
-steps.  Rungs lie at r, r eta, r eta^2, ... below R; bracket s of Hyperband begins at rung s.
+Notation: r is the minimum resource, R the maximum resource, eta the reduction factor.  A resource
+is a number of steps.  The rungs are r, r eta, r eta^2, ... below R.  Bracket s of Hyperband begins
+at rung s.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ __all__ = ["AsynchronousHalving", "HyperbandRule", "brackets", "halving_test", "
 
 
 def rungs(least: int, most: int, factor: int) -> IndexArray:
-    """Return the rungs from a least resource on, below the most."""
+    """Return the rungs from the minimum resource to below the maximum resource."""
     found = []
     while least < most:
         found.append(least)
@@ -38,14 +39,15 @@ def halving_test(
     least: int,
     sign: float,
 ) -> StopThresholds | None:
-    """Return the test that lets the best 1 / factor of those at a rung pass.
+    """Return thresholds that the best 1 / factor of the fits at each rung pass.
 
     Of m earlier fits at a rung and the new one, the best floor((m + 1) / factor) pass (Li et al.
-    2020, algorithm 2, in its stopping form: a fit goes on at once where it is among them, and
-    whoever comes while there are fewer than factor).
+    2020, algorithm 2).  This is the stopping variant: a fit that passes continues at once, and
+    every fit passes while fewer than ``factor`` have reached the rung.  A rung that fewer than
+    ``least`` earlier fits have reached has no threshold.
     """
     steps, limits, counts = [], [], []
-    for step in at - 1:  # resource r is spent with step r - 1
+    for step in at - 1:  # step r - 1 completes resource r
         there = [c for c in curves.values() if c.reaches(np.array([step]))[0]]
         losses = np.sort([c.value_at(np.array([step]))[0] for c in there])
         losses = losses[~np.isnan(losses)]
@@ -65,29 +67,34 @@ def halving_test(
 @final
 @dataclass(frozen=True)
 class AsynchronousHalving(StoppingRule):
-    """Let only the best of those that have come as far go on, at growing numbers of steps.
+    """Stop a fit at a rung if it is not among the best fits that reached the rung.
 
     L. Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020 (ASHA).
 
     Parameters
     ----------
     min_resource : int or None, default None
-        The first rung, in steps; None is a quarter of the longest fit so far.
+        First rung, in steps.  If None, a quarter of the longest fit so far.
     reduction_factor : int, default 3
-        One in so many passes a rung; rungs lie so many times as far apart.
+        Factor eta: one in eta fits passes a rung, and each rung is eta times the previous one.
     n_min_trials : int, default 4
-        Earlier fits that must have come to a rung for it to be tested.
+        Number of earlier fits that must have reached a rung before fits stop there.
     n_startup_trials : int, default 4
-        The first so many trials are never stopped.
+        Number of trials at the start of the study that are never stopped.
     n_protected : int, default 3
-        A fit goes on where one of so many best complete trials had been as bad.  The rule of
-        the paper is ``AsynchronousHalving(min_resource=r, n_min_trials=1, n_startup_trials=0,
-        n_protected=0)``.
+        A fit continues if one of this number of best completed trials was as bad at the same step.
 
     Raises
     ------
-    ValueError, TypeError
-        If one of them is out of its range.
+    TypeError
+        If an argument is not an integer.
+    ValueError
+        If an argument is out of its range.
+
+    Notes
+    -----
+    The rule of the paper is ``AsynchronousHalving(min_resource=r, n_min_trials=1,
+    n_startup_trials=0, n_protected=0)``.
     """
 
     name: ClassVar[str] = "asha"
@@ -114,11 +121,11 @@ class AsynchronousHalving(StoppingRule):
 
 
 def brackets(least: int, most: int, factor: int) -> list[int]:
-    """Return the bracket of each trial of one round of Hyperband, from the most halvings to none.
+    """Return the bracket of each trial of one round of Hyperband, most halvings first.
 
-    L. Li et al., "Hyperband", JMLR 2018, algorithm 1: s_max = floor(log_eta(R / r)), and bracket s
-    has ceil((s_max + 1) / (s + 1) eta^s) trials, here with s halvings: it begins at rung
-    s_max - s.
+    L. Li et al., "Hyperband", JMLR 2018, algorithm 1: s_max = floor(log_eta(R / r)).  Bracket s of
+    the paper has s halvings and ceil((s_max + 1) / (s + 1) eta^s) trials.  It begins at rung
+    s_max - s, which is its number here.
     """
     most_halvings = 0
     while least * factor ** (most_halvings + 1) <= most:
@@ -133,21 +140,25 @@ def brackets(least: int, most: int, factor: int) -> list[int]:
 @final
 @dataclass(frozen=True)
 class HyperbandRule(StoppingRule):
-    """Successive halving within the brackets of Hyperband, which hedge against slow starters.
+    """Run successive halving within the brackets of Hyperband.
 
-    Trials go round the brackets by their number.  Those of one bracket are compared with each
-    other only; in the last, all run to their end.
+    The number of a trial determines its bracket.  Trials are compared only with trials of the same
+    bracket.  Later brackets begin at higher rungs, so that slow starters survive.  Trials of the
+    last bracket are never stopped.
 
     Parameters
     ----------
     min_resource, max_resource : int
-        Steps of the first rung, and of a whole fit.
+        Number of steps of the first rung, and of a complete fit.
     reduction_factor : int, default 3
+        Factor eta between the rungs.
 
     Raises
     ------
-    ValueError, TypeError
-        If one of them is out of its range.
+    TypeError
+        If an argument is not an integer.
+    ValueError
+        If an argument is out of its range.
     """
 
     name: ClassVar[str] = "hyperband"
@@ -161,7 +172,7 @@ class HyperbandRule(StoppingRule):
         check_count("reduction_factor", self.reduction_factor, at_least=2)
 
     def bracket(self, number: int) -> int:
-        """Return the bracket of a trial: the rung at which it is first compared."""
+        """Return the bracket of a trial, which is the index of its first rung."""
         turn = brackets(self.min_resource, self.max_resource, self.reduction_factor)
         return turn[number % len(turn)]
 

@@ -18,33 +18,39 @@ __all__ = ["MedianRule"]
 @final
 @dataclass(frozen=True)
 class MedianRule(StoppingRule):
-    """Stop a fit whose value is worse than the median of the running averages of earlier ones.
+    """Stop a fit whose value is worse than the median of the running averages of earlier fits.
 
-    After each step the current value is compared with the median, over all earlier fits, of the
-    mean of what they had reported up to the same step (D. Golovin et al., "Google Vizier", KDD
-    2017, section 3.2.1; the rule of Automatic Model Tuning takes the current value where Vizier
-    takes the best so far).  An earlier fit that ended before counts with the mean of all it had.
+    After each step, the rule compares the current value with a median over all earlier fits: each
+    contributes the mean of its reports up to the same step.  An earlier fit with fewer steps
+    contributes the mean of all its reports.
 
-    The service gives no grace; slow starters then end too soon, so the rule here waits, and spares
-    what is no worse at a step than one of the best complete trials was there.
+    The median is that of D. Golovin et al., "Google Vizier", KDD 2017, section 3.2.1.  Vizier
+    compares the best value so far with it, Automatic Model Tuning the current one.  The service has
+    no warm-up, and therefore stops slow starters.  This rule has a warm-up, and also continues fits
+    that are as good at a step as one of the best completed trials was.
 
     Parameters
     ----------
     n_warmup_steps : int or None, default None
-        Steps that each fit is left alone for; None is a quarter of the longest one so far.
+        Number of steps before a fit can be stopped.  If None, a quarter of the longest fit so far.
     n_min_trials : int, default 4
-        Earlier fits that must have got as far, or be complete, for a step to be tested.
+        Number of earlier fits that must have reached a step or be complete before fits stop there.
     n_startup_trials : int, default 4
-        The first so many trials are never stopped.
+        Number of trials at the start of the study that are never stopped.
     n_protected : int, default 3
-        A fit goes on where one of so many best complete trials had been as bad.  The rule of the
-        service is ``MedianRule(n_warmup_steps=0, n_min_trials=1, n_startup_trials=0,
-        n_protected=0)``.
+        A fit continues if one of this number of best completed trials was as bad at the same step.
 
     Raises
     ------
-    ValueError, TypeError
-        If one of them is out of its range.
+    TypeError
+        If an argument is not an integer.
+    ValueError
+        If an argument is out of its range.
+
+    Notes
+    -----
+    The rule of the service is ``MedianRule(n_warmup_steps=0, n_min_trials=1, n_startup_trials=0,
+    n_protected=0)``.
     """
 
     name: ClassVar[str] = "median"

@@ -1,4 +1,4 @@
-"""What ending poor trials early has saved."""
+"""Savings: the steps and seconds that stopping rules save."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ __all__ = ["Savings"]
 @final
 @dataclass(frozen=True)
 class Savings:
-    """Steps that stopped trials did not run, beside those that all trials ran.
+    """Steps that all trials ran, and steps that stopped trials did not run.
 
     Attributes
     ----------
     n_trials, n_stopped : int
-        Trials that have ended and did not fail, and those of them that were stopped.
+        Number of completed and stopped trials, and number of stopped trials.
     steps : int
-        Steps reported by all of them.
+        Number of steps that these trials reported.
     steps_saved : int
-        What the stopped ones would have had to go, if each of their fits had been as long as those
-        that they completed, or else as complete ones of the same metric and fold were on average.
+        Estimated number of steps that stopped trials did not run.  The length of each of their fits
+        is estimated by the mean length of the fits that the trial completed.  If it completed
+        none, by the mean length of complete fits of the same metric and fold.
     seconds_saved : float
-        The time for those, at the pace of all trials.
+        Estimated time of these steps, at the average seconds per step of all trials.
     """
 
     n_trials: int
@@ -38,13 +39,13 @@ class Savings:
 
     @property
     def share(self) -> float:
-        """Steps saved, as a share of all that there would have been."""
+        """Steps saved, as a share of the steps without stopping."""
         total = self.steps + self.steps_saved
         return self.steps_saved / total if total else 0.0
 
     @classmethod
     def of(cls, history: History) -> Savings:
-        """Work out what was saved in a history."""
+        """Return the savings of a history."""
         lengths = {
             key: float(np.mean([len(curve.steps) for curve in known.values() if curve.complete]))
             for key, known in history.curves().items()

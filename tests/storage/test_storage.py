@@ -1,4 +1,4 @@
-"""Studies in a storage outlive their process, and a storage that fails for a time loses nothing."""
+"""Studies continue after their process has ended, and failed writes lose nothing."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def value(trial):
 # ---------------------------------------------------------------- going on
 
 
-def test_all_of_a_trial_comes_back(path):
+def test_all_attributes_of_a_trial_are_restored(path):
     first = study(path, direction="maximize", stopping="median")
     first.optimize(_objective, 4)
     trial = first.ask()
@@ -68,7 +68,7 @@ def test_all_of_a_trial_comes_back(path):
     assert again.best_trial.number == first.best_trial.number
 
 
-def test_choices_come_back_as_the_very_objects(path):
+def test_categories_are_restored_as_the_same_objects(path):
     study(path).optimize(value, 20)
     again = study(path)
     choices = again.space.subspaces[0]["layers"].values
@@ -77,7 +77,7 @@ def test_choices_come_back_as_the_very_objects(path):
     assert all(any(choice is known for known in choices) for choice in tried if choice != 0.5)
 
 
-def test_without_a_seed_the_study_goes_on_with_its_own(path):
+def test_a_study_without_a_seed_continues_with_its_stored_seed(path):
     first = study(path, seed=None)
     assert study(path, seed=None).seed == first.seed
     assert study(path, seed=5).seed == 5
@@ -106,7 +106,7 @@ def test_a_killed_process_leaves_every_trial_that_had_ended(path):
     assert [t.state for t in study(path, space={"x": Float(0.0, 1.0)}).trials][7] is states[7]
 
 
-def test_a_wider_range_and_an_added_choice_are_welcome(path):
+def test_a_study_continues_with_a_wider_range_and_an_added_category(path):
     study(path).optimize(value, 10)
     wider = {"x": Float(-1.0, 3.0), "layers": ["new", (9,), *SPACE["layers"]]}
     again = study(path, space=wider)
@@ -120,7 +120,7 @@ def test_a_wider_range_and_an_added_choice_are_welcome(path):
     [
         ({"x": Float(0.0, 1.0)}, r"trial 0, \{.*\}, is not: .*\['layers'\] not expected"),
         ({**SPACE, "layers": Categorical(["auto"])}, r"trial \d, .*layers"),
-        ({**SPACE, "x": Float(0.0, 1e-6)}, r"trial 0, .*x: .*give a space that has it"),
+        ({**SPACE, "x": Float(0.0, 1e-6)}, r"trial 0, .*x: .*give a space that contains it"),
         ({**SPACE, "y": [1, 2]}, r"\['y'\] missing"),
     ],
 )
@@ -146,7 +146,7 @@ def test_two_processes_do_not_run_one_study(path):
     assert [trial.value for trial in study(path).trials] == [1.0]
 
 
-def test_numbers_of_numpy_are_kept_as_pythons(path):
+def test_numpy_scalars_are_stored_as_python_numbers(path):
     class Hoping(RandomSearch.__base__):
         name = "hoping"
 
@@ -165,28 +165,28 @@ def test_numbers_of_numpy_are_kept_as_pythons(path):
 
 
 class Kernel:
-    """A choice that is written as all others of its class are."""
+    """A category with the same repr as all others of its class."""
 
     def __repr__(self):
         return "Kernel()"
 
 
 @pytest.mark.parametrize(
-    ("space", "vague"),
+    ("space", "ambiguous"),
     [
         ({"k": [Kernel(), Kernel(), "none"]}, r"'k' has \['Kernel\(\)'\]"),
         ([{"k": [Kernel()]}, {"k": [Kernel()], "x": Float(0.0, 1.0)}], r"'k' has \['Kernel\(\)'\]"),
         ({"k": [object(), 1]}, r"'k' has \['<object object at 0x"),
     ],
-    ids=["equal", "equal in branches", "address"],
+    ids=["equal", "equal in sub-spaces", "address"],
 )
-def test_choices_that_could_not_be_known_again_are_refused_at_the_start(path, space, vague):
-    with pytest.raises(SpaceError, match=f"must be told apart by their repr, .*{vague}"):
+def test_categories_without_a_unique_and_stable_repr_are_refused(path, space, ambiguous):
+    with pytest.raises(SpaceError, match=f"need a unique repr .*{ambiguous}"):
         study(path, space=space)
     assert SqliteStorage(path).studies() == []
 
 
-def test_functions_are_known_again_by_their_names(path):
+def test_functions_are_stored_by_their_qualified_names(path):
     space = [{"f": [math.sin, np.mean, value]}, {"f": [value], "x": Float(0.0, 1.0)}]
     first = study(path, space=space)
     first.optimize(lambda trial: 1.0, 6)
@@ -207,9 +207,9 @@ def test_a_storage_that_has_lost_a_trial_is_named(path):
 # ---------------------------------------------------------------- a storage that fails
 
 
-def test_what_could_not_be_written_is_written_later(path, monkeypatch):
+def test_a_failed_write_is_retried_later(path, monkeypatch):
     first = study(path)
-    monkeypatch.setattr(sqlite, "PATIENCE", 0.0)
+    monkeypatch.setattr(sqlite, "LOCK_TIMEOUT", 0.0)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("begin exclusive")
         with pytest.warns(
@@ -222,7 +222,7 @@ def test_what_could_not_be_written_is_written_later(path, monkeypatch):
     assert [t.value for t in study(path).trials] == [t.value for t in first.trials]
 
 
-def test_observers_hear_of_the_end_even_where_the_last_write_fails():
+def test_observers_are_notified_of_the_end_even_if_the_last_write_fails():
     class Taken(MemoryStorage):
         n_calls = 0
 
@@ -272,14 +272,14 @@ def test_a_full_disk_ends_no_search_and_loses_no_trial(path, monkeypatch):
     assert [t.value for t in study(path).trials] == [t.value for t in first.trials]
 
 
-def test_a_file_that_is_no_database_is_left_alone(path):
+def test_a_file_that_is_not_a_database_is_not_changed(path):
     path.write_text("notes of mine, nothing to do with it" * 100)
     with pytest.raises(StorageError, match=r"study\.db: file is not a database"):
         study(path)
     assert path.read_text().startswith("notes of mine")
 
 
-def test_the_database_of_another_program_is_left_alone(path):
+def test_the_database_of_another_program_is_not_changed(path):
     with closing(sqlite3.connect(path)) as theirs:
         theirs.execute("create table studies (mine)")
     with pytest.raises(StorageError, match="is the database of another program"):
@@ -297,7 +297,7 @@ def test_a_file_of_another_version_is_refused_with_both_versions(path, version, 
         study(path)
 
 
-def test_a_folder_that_is_not_there_is_an_error(tmp_path):
+def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(StorageError, match="unable to open database file"):
         study(tmp_path / "missing" / "study.db")
 
@@ -320,18 +320,18 @@ def test_a_url_names_the_file_as_in_sqlalchemy(tmp_path, monkeypatch):
         ("mysql://host", "a", UnknownNameError, r"one of \['memory', 'sqlite'\], but got 'mysql'"),
         ("sqlite://", "a", ValueError, r"needs a file, as in 'sqlite:///study.db'"),
         ("sqlite:///:memory:", "a", ValueError, r"needs a file, .*MemoryStorage\(\)"),
-        ("memory://x", "a", ValueError, "must be all of the URL"),
+        ("memory://x", "a", ValueError, "must be 'memory://', but got"),
         (3, "a", TypeError, "must be a URL, a Storage or None, but got 3"),
         (MemoryStorage(), None, ValueError, "needs a name, but got name=None"),
         (MemoryStorage(), "", ValueError, "needs a name, but got name=''"),
     ],
 )
-def test_what_is_no_storage_is_refused(storage, name, error, message):
+def test_other_objects_than_storages_are_refused(storage, name, error, message):
     with pytest.raises(error, match=message):
         Study(SPACE, storage=storage, name=name, plugins=Plugins(installed=False))
 
 
-def test_a_storage_serves_threads_and_travels_to_other_processes(path):
+def test_a_storage_works_on_threads_and_is_picklable(path):
     storage = SqliteStorage(path)
 
     def run(name):
@@ -348,7 +348,7 @@ def test_a_storage_serves_threads_and_travels_to_other_processes(path):
     assert [len(copied.open(name, {}).records) for name in copied.studies()] == [10] * 4
 
 
-def test_the_file_stays_whole(path):
+def test_the_file_stays_consistent(path):
     first = study(path)
     first.optimize(value, 5)
     with closing(sqlite3.connect(path)) as db:
@@ -356,7 +356,7 @@ def test_the_file_stays_whole(path):
         assert db.execute("select count(*) from trials").fetchone() == (5,)
 
 
-def test_what_a_storage_raises_is_not_taken_for_the_objectives(monkeypatch):
+def test_an_error_of_the_storage_is_not_an_error_of_the_objective(monkeypatch):
     storage = MemoryStorage()
     first = Study(SPACE, strategy="random", seed=0, storage=storage, name="a")
 

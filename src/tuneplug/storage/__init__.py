@@ -1,4 +1,4 @@
-"""Where the trials of a study are kept beyond the life of its process.
+"""Storages keep the trials of studies after their processes have ended.
 
 >>> from tuneplug.storage import SqliteStorage
 """

@@ -1,4 +1,4 @@
-"""What a storage is: it keeps records of trials, and knows nothing of what they mean."""
+"""Storage: store records of trials, without interpreting them."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any, ClassVar, NamedTuple
 
 __all__ = ["Storage", "StoredStudy", "TrialRecord"]
 
-#: A trial as JSON has it: strings, numbers (not-a-number and the infinities too), booleans, None,
-#: lists and dicts with strings as keys.  ``record["number"]`` is the number of the trial.
+#: A trial as JSON values: strings, numbers (also NaN and infinities), booleans, None, lists, and
+#: dicts with string keys.  ``record["number"]`` is the number of the trial.
 TrialRecord = dict[str, Any]
 
 
 class StoredStudy(NamedTuple):
-    """What a storage has of a study: its settings, and the records of its trials by number."""
+    """Settings of a stored study, and the records of its trials, sorted by number."""
 
     settings: TrialRecord
     records: list[TrialRecord]
 
 
 class Storage(ABC):
-    """Keeps the trials of studies, each study by its name.
+    """Stores the trials of studies, by the name of the study.
 
-    One process at a time runs a study and writes; any may read.  Each call is done when it returns:
-    what it wrote is there after the process was killed.
+    One process at a time runs a study and writes its trials.  Several processes can read.  Every
+    write is durable when the call returns, also if the process is killed afterwards.
 
     Parameters
     ----------
     location : str, default ""
-        What follows the name in a URL: ``"study.db"`` in ``"sqlite:///study.db"``.
+        Part of the URL after the name of the storage: ``"study.db"`` in ``"sqlite:///study.db"``.
     """
 
     name: ClassVar[str]
@@ -39,27 +39,27 @@ class Storage(ABC):
 
     @abstractmethod
     def open(self, study: str, settings: Mapping[str, Any]) -> StoredStudy:
-        """Return what is kept of a study; one that is not known is begun with these settings.
+        """Return a stored study.  If there is none of this name, create it with these settings.
 
         Raises
         ------
         StorageError
-            If the storage cannot be read or written, as all methods.
+            If the storage cannot be read or written.  All methods raise it.
         """
 
     @abstractmethod
     def add(self, study: str, record: TrialRecord) -> None:
-        """Keep the record of a new trial.
+        """Store the record of a new trial.
 
         Raises
         ------
         ConcurrentStudyError
-            If the study has a trial of that number: another process runs it too.
+            If the study has a trial of this number, since another process runs the same study.
         """
 
     @abstractmethod
     def update(self, study: str, record: TrialRecord) -> None:
-        """Put a record in the place of the one of the same number."""
+        """Replace the record of the same number."""
 
     @abstractmethod
     def studies(self) -> list[str]:
@@ -67,4 +67,4 @@ class Storage(ABC):
 
     @abstractmethod
     def delete(self, study: str) -> None:
-        """Forget a study and its trials, if it is there."""
+        """Delete a study and its trials, if it exists."""

@@ -1,4 +1,4 @@
-"""A storage in memory: studies that follow each other in one process."""
+"""MemoryStorage: store studies in the memory of one process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["MemoryStorage"]
 
 @final
 class MemoryStorage(Storage):
-    """Keeps studies as long as the object lives.
+    """Stores studies for the lifetime of the object.
 
     Examples
     --------
@@ -29,9 +29,11 @@ class MemoryStorage(Storage):
 
     def __init__(self, location: str = "") -> None:
         if location:
-            raise ValueError(f"memory:// must be all of the URL, but got {location!r} after it")
+            raise ValueError(
+                f"the URL of a memory storage must be 'memory://', but got {location!r} after it"
+            )
         self._settings: dict[str, str] = {}
-        self._records: dict[str, dict[int, str]] = {}  # as text, as a file has them
+        self._records: dict[str, dict[int, str]] = {}  # as JSON
 
     def open(self, study: str, settings: Mapping[str, Any]) -> StoredStudy:
         self._settings.setdefault(study, json.dumps(settings))
@@ -54,7 +56,7 @@ class MemoryStorage(Storage):
 
     def _of(self, study: str) -> dict[int, str]:
         if study not in self._records:
-            raise StorageError(f"there is no study {study!r}, but {self.studies()}")
+            raise StorageError(f"study must be one of {self.studies()}, but got {study!r}")
         return self._records[study]
 
     def studies(self) -> list[str]:

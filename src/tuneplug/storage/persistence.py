@@ -1,4 +1,4 @@
-"""How a study keeps its trials: what could not be written is written later, not lost."""
+"""Write the trials of a study to a storage, and retry failed writes later."""
 
 from __future__ import annotations
 
@@ -10,66 +10,66 @@ from typing import Any
 from tuneplug.errors import ConcurrentStudyError, SpaceError, StorageError
 from tuneplug.space import SearchSpace
 from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
-from tuneplug.storage.serialization import check_choices, from_record, to_record
+from tuneplug.storage.serialization import check_categories, from_record, to_record
 from tuneplug.trial import Trial, TrialState
 
 __all__ = ["StudyPersistence", "open_persistence"]
 
-#: Why a trial failed that was running when its process ended.
+#: Error of a trial that was running when its process ended.
 INTERRUPTED = "interrupted: the process that ran this trial has ended"
 
 
 class StudyPersistence:
-    """The trials of one study in a storage.
+    """Writes the trials of one study to a storage.
 
-    A storage that cannot be written (a full disk, a lock) does not end the study: the trials that
-    it lacks are warned about, once, and written with the next change.
+    A failed write, for example because of a full disk or a lock, does not end the study.  It causes
+    one warning, and the trials are written with the next change.
     """
 
     def __init__(self, storage: Storage, study: str) -> None:
         self.storage, self.study = storage, study
-        self._n_there = 0  # they are there without a gap
+        self._n_stored = 0  # trials 0 to n - 1 are stored
         self._pending_writes: dict[int, TrialRecord] = {}
         self._warned = False
 
     def begin(self, settings: Mapping[str, Any], space: SearchSpace) -> StoredStudy:
-        """Return what is kept of the study, which is begun with the settings if there is none.
+        """Open the study in the storage.  If it does not exist, create it with the settings.
 
         Raises
         ------
         SpaceError
-            If the space has choices that could not be known again.
+            If categories of the space have no stable and unique ``repr``.
         StorageError
-            If trials are missing.
+            If the numbers of the stored trials have gaps.
         """
-        check_choices(space)
-        kept = self.storage.open(self.study, settings)
-        numbers = [record["number"] for record in kept.records]
+        check_categories(space)
+        stored = self.storage.open(self.study, settings)
+        numbers = [record["number"] for record in stored.records]
         if numbers != list(range(len(numbers))):
             raise StorageError(
                 f"the trials of study {self.study!r} must be numbered from 0 without a gap, but "
-                f"{self.storage!r} has {numbers}: give this one another name"
+                f"{self.storage!r} has {numbers}: give this study another name"
             )
-        self._n_there = len(numbers)
-        return kept
+        self._n_stored = len(numbers)
+        return stored
 
-    def trials(self, kept: StoredStudy, space: SearchSpace) -> list[Trial]:
-        """Return the trials that are kept; what was running has failed.
+    def trials(self, stored: StoredStudy, space: SearchSpace) -> list[Trial]:
+        """Return the stored trials, with running ones as failed.
 
         Raises
         ------
         SpaceError
-            If one has a configuration that is not in the space.
+            If the configuration of a trial is not in the space.
         """
         trials = []
-        for record in kept.records:
+        for record in stored.records:
             try:
                 trial = from_record(record, space)
             except ValueError as error:
                 raise SpaceError(
                     f"every trial of study {self.study!r} must be in the space, but trial "
                     f"{record['number']}, {record['params']}, is not: {error}; give a space that "
-                    "has it, or the study another name"
+                    "contains it, or give the study another name"
                 ) from None
             if trial.state is TrialState.RUNNING:
                 trial = replace(trial, state=TrialState.FAILED, error=INTERRUPTED)
@@ -78,22 +78,22 @@ class StudyPersistence:
         return trials
 
     def write(self, trial: Trial) -> None:
-        """Write a trial as it is now, after those that could not be written before.
+        """Write the current record of a trial, after all pending writes.
 
         Raises
         ------
         ConcurrentStudyError
-            If another process has added a trial of that number to the study.
+            If another process has added a trial of this number to the study.
         """
         self._pending_writes[trial.number] = to_record(trial)
         try:
             self.flush()
         except ConcurrentStudyError:
-            self._pending_writes.pop(trial.number, None)  # it is not this study's to run
+            self._pending_writes.pop(trial.number, None)  # the trial belongs to the other process
             raise
 
     def flush(self) -> None:
-        """Write what could not be written before; warn if it still cannot, once."""
+        """Write all pending records.  Warn at the first failure after a success."""
         try:
             for number in sorted(self._pending_writes):
                 self._write(self._pending_writes[number])
@@ -113,28 +113,35 @@ class StudyPersistence:
             self._warned = False
 
     def _write(self, record: TrialRecord) -> None:
-        if record["number"] < self._n_there:
+        if record["number"] < self._n_stored:
             self.storage.update(self.study, record)
         else:
             self.storage.add(self.study, record)
-            self._n_there += 1
+            self._n_stored += 1
 
 
 def open_persistence(
     storage: str | Storage | None, study: str | None, named: Callable[[str, str], Any]
 ) -> StudyPersistence | None:
-    """Return what keeps a study in a storage, given as an object or as ``"name://location"``.
+    """Return the persistence of a study in a storage; None if there is no storage.
 
-    ``named`` makes the storage that has a name, at a location.
+    Parameters
+    ----------
+    storage : str, Storage or None
+        Storage, or its URL ``"name://location"``.
+    study : str or None
+        Name of the study.
+    named : callable
+        Takes the name and the location of a storage, and creates the storage.
 
     Raises
     ------
     ValueError
-        If the study has no name, or the storage is no URL.
+        If the study has no name, or if the URL has no name of a storage.
     TypeError
-        If the storage is none.
+        If ``storage`` is neither a URL nor a storage.
     UnknownNameError
-        If no plugin has a storage of that name.
+        If no plugin registers a storage of this name.
     """
     if storage is None:
         return None
@@ -149,5 +156,5 @@ def open_persistence(
     if not isinstance(storage, Storage):
         raise TypeError(f"storage must be a URL, a Storage or None, but got {storage!r}")
     if not isinstance(study, str) or not study:
-        raise ValueError(f"a study that is kept in a storage needs a name, but got name={study!r}")
+        raise ValueError(f"a study in a storage needs a name, but got name={study!r}")
     return StudyPersistence(storage, study)

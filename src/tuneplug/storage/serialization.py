@@ -1,8 +1,8 @@
-"""Trials as records that JSON can hold, and back.
+"""Convert trials to records of JSON values, and back.
 
-Plain values of a configuration (numbers, strings, booleans, None) stand for themselves.  Any other
-choice is known again by how it is written, its ``repr`` or a function's qualified name, among the
-choices of the space, so that the very object comes back, and choices can be added.
+Plain parameter values (numbers, strings, booleans, None) are stored as they are.  Any other
+category is stored as its key: its ``repr``, or the qualified name of a function.  It is restored as
+the category of the space with the same key.  Categories can be added to the space later.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tuneplug.trial import Trial, TrialState
 from tuneplug.trial.learning_curves import Report
 from tuneplug.trial.reporting import TrialReporter
 
-__all__ = ["check_choices", "from_record", "to_record"]
+__all__ = ["check_categories", "from_record", "to_record"]
 
-#: How the ``repr`` of an object begins to give its address, which is another one tomorrow.
+#: Start of the address in the ``repr`` of an object; it differs between processes.
 ADDRESS = " at 0x"
 
-#: Attributes of a trial in its record, besides its number, state, parameters and reports.
+#: Attributes of a trial in its record, in addition to number, state, parameters and reports.
 PLAIN = (
     "origin",
     "value",
@@ -36,12 +36,12 @@ PLAIN = (
     "expected_improvement",
     "resource",
 )
-#: Attributes of the trial's reporter in its record.
+#: Attributes of the reporter of a trial in its record.
 REPORTED = ("stop_reason", "direction", "metric")
 
 
 def to_record(trial: Trial) -> TrialRecord:
-    """Return what is kept of a trial."""
+    """Return the record of a trial."""
     return {
         "number": trial.number,
         "state": trial.state.value,
@@ -52,15 +52,15 @@ def to_record(trial: Trial) -> TrialRecord:
 
 
 def from_record(record: TrialRecord, space: SearchSpace) -> Trial:
-    """Return the trial that was kept.
+    """Return the trial of a record.
 
     Raises
     ------
     ValueError
-        If its configuration is not in the space.
+        If the configuration is not in the space.
     """
-    kept = {name: _value(name, value, space) for name, value in record["params"].items()}
-    params = space.canonical(kept)
+    restored = {name: _from_json(name, value, space) for name, value in record["params"].items()}
+    params = space.canonical(restored)
     return Trial(
         record["number"],
         params,
@@ -74,22 +74,22 @@ def from_record(record: TrialRecord, space: SearchSpace) -> Trial:
     )
 
 
-def check_choices(space: SearchSpace) -> None:
-    """Check that each choice can be known again.
+def check_categories(space: SearchSpace) -> None:
+    """Check that the key of each category is unique and the same in every process.
 
     Raises
     ------
     SpaceError
-        If one is written with an address, or as another one is.
+        If a key contains an address, or if two categories of a parameter have the same key.
     """
-    for name in dict.fromkeys(name for branch in space.subspaces for name in branch):
-        distinct = Categorical(list(_choices(name, space))).values
-        kept = [k["repr"] for value in distinct if isinstance(k := _to_json(value), dict)]
-        if vague := {w for w in kept if ADDRESS in w or kept.count(w) > 1}:
+    for name in dict.fromkeys(name for subspace in space.subspaces for name in subspace):
+        distinct = Categorical(list(_categories(name, space))).values
+        keys = [k["repr"] for value in distinct if isinstance(k := _to_json(value), dict)]
+        if ambiguous := {key for key in keys if ADDRESS in key or keys.count(key) > 1}:
             raise SpaceError(
-                "choices of a study that is kept must be told apart by their repr, tomorrow too, "
-                f"but {name!r} has {sorted(vague)}: give their class a __repr__, or declare names "
-                "and look them up in the objective"
+                "categories in a storage need a unique repr that is the same in every process, "
+                f"but {name!r} has {sorted(ambiguous)}: give their class a __repr__, or declare "
+                "names and look them up in the objective"
             )
 
 
@@ -99,32 +99,32 @@ def _to_json(value: Any) -> Any:
 
 
 def _repr_key(value: Any) -> str:
-    written = repr(value)
-    if ADDRESS in written and hasattr(value, "__qualname__"):  # a function
+    key = repr(value)
+    if ADDRESS in key and hasattr(value, "__qualname__"):  # a function
         return f"{value.__module__}.{value.__qualname__}"
-    return written
+    return key
 
 
 def _to_builtin(value: Any) -> Any:
-    """Return what JSON can hold: NumPy's scalars become Python's."""
+    """Convert a NumPy scalar to a Python number."""
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _value(name: str, kept: Any, space: SearchSpace) -> Any:
-    if not isinstance(kept, dict):
-        return kept
-    written = kept["repr"]
-    choices = list(_choices(name, space))
-    if not choices:
-        return written  # the space says what is wrong with that
-    for choice in choices:
-        if _repr_key(choice) == written:
-            return choice
-    raise ValueError(f"{name}: no choice of {choices!r} is written {written}")
+def _from_json(name: str, stored: Any, space: SearchSpace) -> Any:
+    if not isinstance(stored, dict):
+        return stored
+    key = stored["repr"]
+    categories = list(_categories(name, space))
+    if not categories:
+        return key  # the space raises the error
+    for category in categories:
+        if _repr_key(category) == key:
+            return category
+    raise ValueError(f"{name}: no category of {categories!r} has the repr {key}")
 
 
-def _choices(name: str, space: SearchSpace) -> Iterator[Any]:
-    for branch in space.subspaces:
-        parameter = branch.get(name)
+def _categories(name: str, space: SearchSpace) -> Iterator[Any]:
+    for subspace in space.subspaces:
+        parameter = subspace.get(name)
         if isinstance(parameter, Categorical):
             yield from parameter.values

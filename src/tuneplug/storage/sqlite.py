@@ -1,8 +1,8 @@
-"""A storage in one SQLite file, with the standard library alone.
+"""SqliteStorage: store studies in an SQLite file.
 
-Each call is one transaction on a connection of its own, so that a storage can be used from any
-thread, pickled and inherited by a fork.  The file is in write-ahead mode: other programs
-read it while it is written, and a killed process leaves whole transactions behind.
+Each call opens its own connection and runs one transaction.  A storage can therefore be used from
+any thread, pickled, and inherited by a forked process.  The file is in write-ahead mode: other
+processes can read while one writes, and a killed process leaves only complete transactions.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
 
 __all__ = ["SqliteStorage"]
 
-#: Version of the tables and records, the file's ``user_version``; any other one is refused.
+#: Version of the tables and records, stored as ``user_version``; other versions are refused.
 VERSION = 2
-#: "tune" in ASCII, the file's ``application_id``.
+#: "tune" in ASCII, stored as ``application_id``.
 APPLICATION = 0x74756E65
-#: Seconds to wait for another process that writes.
-PATIENCE = 30.0
+#: Seconds to wait while another process writes.
+LOCK_TIMEOUT = 30.0
 
 TABLES = """
 create table studies (name text primary key, settings text not null) without rowid;
@@ -40,12 +40,12 @@ create table trials (
 
 @final
 class SqliteStorage(Storage):
-    """Keeps studies in a file: ``Study(..., storage="sqlite:///study.db", name="churn")``.
+    """Stores studies in a file: ``Study(..., storage="sqlite:///study.db", name="churn")``.
 
     Parameters
     ----------
     location : str or path
-        The file; it is made if it is not there, its folder is not.
+        Path of the file.  If it does not exist, it is created.  Its folder must exist.
 
     Raises
     ------
@@ -84,9 +84,9 @@ class SqliteStorage(Storage):
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Do all of what is within, or nothing."""
+        """Context manager: commit all changes of its body, or none if it raises."""
         try:
-            with closing(sqlite3.connect(self.path, PATIENCE, isolation_level=None)) as db:
+            with closing(sqlite3.connect(self.path, LOCK_TIMEOUT, isolation_level=None)) as db:
                 db.execute("pragma journal_mode = wal")
                 db.execute("pragma synchronous = normal")
                 db.execute("pragma foreign_keys = on")
@@ -102,11 +102,13 @@ class SqliteStorage(Storage):
                 "insert into studies values (?, ?) on conflict do nothing",
                 (study, json.dumps(settings)),
             )
-            (kept,) = db.execute("select settings from studies where name = ?", (study,)).fetchone()
+            (stored,) = db.execute(
+                "select settings from studies where name = ?", (study,)
+            ).fetchone()
             rows = db.execute(
                 "select record from trials where study = ? order by number", (study,)
             ).fetchall()
-        return StoredStudy(json.loads(kept), [json.loads(record) for (record,) in rows])
+        return StoredStudy(json.loads(stored), [json.loads(record) for (record,) in rows])
 
     def add(self, study: str, record: TrialRecord) -> None:
         with self._transaction() as db:

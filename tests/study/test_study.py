@@ -493,7 +493,7 @@ def test_no_module_but_study_assigns_to_a_trial():
     # A plugin's record, the search's candidate and a converted trial of Optuna are other objects.
     others = ("record", "candidate", "converted")
     found = {a for a in assignments_to_results_of_trials() if a[2] not in others}
-    assert found == {("study", "finish", "mine")}
+    assert found == {("study", "finish", "trial")}
 
 
 def test_finish_records_a_result_as_it_is_and_once():

@@ -1,0 +1,87 @@
+"""Results of a study: the best trial, the data frame, and reports on scaling and stopping."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from tuneplug.errors import NoCompletedTrialError
+from tuneplug.space import SearchSpace
+from tuneplug.space.parameters import ScalingRecord
+from tuneplug.stopping.savings import Savings
+from tuneplug.study.dataframe import to_frame
+from tuneplug.trial import History, Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["StudyResults"]
+
+
+class StudyResults:
+    """The part of ``Study`` that only reads the history and the space.
+
+    Attributes
+    ----------
+    space : SearchSpace
+    history : History
+        All trials, in the order in which they were started.
+    """
+
+    space: SearchSpace
+    history: History
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All trials, in the order in which they were started."""
+        return list(self.history)
+
+    @property
+    def best_trial(self) -> Trial:
+        """The completed trial with the best value; stopped and failed trials do not count.
+
+        Raises
+        ------
+        NoCompletedTrialError
+            If no trial has completed.
+        """
+        best = self.history.best()
+        if best is None:
+            states = Counter(t.state.value for t in self.history)
+            counts = ", ".join(f"{n} {state}" for state, n in states.items()) or "no trials"
+            raise NoCompletedTrialError(f"no trial has completed yet: {counts}")
+        return best
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """The configuration of the best trial."""
+        return dict(self.best_trial.params)
+
+    @property
+    def best_value(self) -> float:
+        """The value of the best trial, in the user's units and direction."""
+        value = self.best_trial.value
+        assert value is not None, "a completed trial has a value"
+        return value
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a data frame with one row per trial and one column per parameter.
+
+        The index is the number of the trial.  Parameters have columns ``param_<name>``; further
+        columns are state, value, origin, expected_improvement, stop_reason, n_reports, error,
+        started and duration.
+
+        Raises
+        ------
+        MissingDependencyError
+            If pandas is not installed.
+        """
+        return to_frame(self.history, self.space)
+
+    def explain_scaling(self) -> list[ScalingRecord]:
+        """Return one record per numeric parameter: its scaling, who chose it, why, and advice."""
+        return self.space.explain_scaling()
+
+    def savings(self) -> Savings:
+        """Return how many steps and seconds early stopping has saved."""
+        return Savings.of(self.history)

@@ -1,4 +1,4 @@
-"""Search on a cluster: of Dask or Ray, one that runs, or one that is started for the search.
+"""Search on a Dask or Ray cluster: a running cluster, or one that is started for the search.
 
 python examples/cluster.py
 python examples/cluster.py --executor ray
@@ -26,13 +26,13 @@ SPACE = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--executor", default="dask", choices=["dask", "ray"])
-    parser.add_argument("--scheduler", help="address of a Dask scheduler that runs")
+    parser.add_argument("--scheduler", help="address of a running Dask scheduler")
     parser.add_argument("--n-iter", type=int, default=20)
     options = parser.parse_args()
     if options.scheduler:
         from distributed import Client
 
-        Client(options.scheduler)  # the client in scope, which "dask" takes
+        Client(options.scheduler)  # executor="dask" uses the current client
     search = WarpedBayesSearchCV(
         ExtraTreesClassifier(50, random_state=0),
         SPACE,

@@ -1,10 +1,11 @@
-"""Tune a real pipeline on real data, beside random search with the same budget.
+"""Tune a pipeline on real data, and compare with random search on the same budget.
 
     python examples/quickstart.py
 
-The digits data ships with scikit-learn; nothing is downloaded.  Each replication draws another
-training half and another seed, because one run of a search proves nothing.  Prints a table and
-writes a picture: best score so far of both searches, and the warps the Bayesian one has learned.
+The digits data is part of scikit-learn; nothing is downloaded.  Each replication uses another
+training half and another seed, because one run of a search proves nothing.  The script prints a
+table and saves a figure: the best score so far of both searches, and the warps that the Bayesian
+search has learned.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ STRATEGIES = ("bayesian", "random")
 
 
 def replicate(seed: int, n_iter: int, n_jobs: int, verbose: int) -> dict[str, object]:
-    """Tune on one half of the data with both strategies; score on the other half."""
+    """Tune on one half of the data with both strategies, and score on the other half."""
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, test_size=0.5, stratify=y, random_state=seed
@@ -82,7 +83,7 @@ def print_table(results: list[dict[str, object]]) -> None:
     n = len(results)
     print(f"\nAccuracy, mean of {n} replication{'s' * (n > 1)}")
     print(f"  {'':<22}{'cross-validated':>16}{'held-out test':>16}")
-    rows = [("default settings", [r["default cv"] for r in results], "default test")]
+    rows = [("default parameters", [r["default cv"] for r in results], "default test")]
     rows += [
         (f"tuned, {s} search", best_so_far(results, s)[:, -1], f"{s} test") for s in STRATEGIES
     ]
@@ -97,12 +98,12 @@ def print_table(results: list[dict[str, object]]) -> None:
             f"{reached[0] + 1} of {len(random)} candidates."
         )
     study = results[0]["bayesian"].study_
-    print("\nBest configurations of the first replication, and the scale each was searched on")
+    print("\nBest configurations of the first replication, and the scale of each parameter")
     records = {record["parameter"]: record for record in study.explain_scaling()}
     for name, value in study.best_params.items():
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)
         record = records.get(name)
-        scale = f"{record['scaling']:<8}({record['reason']})" if record else "choices"
+        scale = f"{record['scaling']:<8}({record['reason']})" if record else "categories"
         print(f"  {name:<20}{shown:<12}{scale}")
 
 
@@ -115,7 +116,7 @@ def draw(results: list[dict[str, object]], path: Path) -> None:
             left.plot(steps, curve, color=color, alpha=0.25, linewidth=1)
         left.plot(steps, curves.mean(axis=0), color=color, linewidth=2.5, label=strategy)
     default = np.mean([r["default cv"] for r in results])
-    left.axhline(default, color="grey", linestyle=":", label="default settings")
+    left.axhline(default, color="grey", linestyle=":", label="default parameters")
     left.set(xlabel="candidates", ylabel="best accuracy so far", title="Mean of all replications")
     finals = [best_so_far(results, strategy)[:, -1].max() for strategy in STRATEGIES]
     left.set_ylim(
@@ -126,10 +127,10 @@ def draw(results: list[dict[str, object]], path: Path) -> None:
     scales = {record["parameter"]: record["scaling"] for record in study.explain_scaling()}
     for name, curve in study.learned_warps().items():
         right.plot(curve.unit, curve.warped, label=f"{name} ({scales[name]})")
-    right.plot([0, 1], [0, 1], color="grey", linestyle=":", label="no warp")
+    right.plot([0, 1], [0, 1], color="grey", linestyle=":", label="identity")
     right.set(
-        xlabel="position in the range, as scaled",
-        ylabel="position as the model sees it",
+        xlabel="position in the range, after scaling",
+        ylabel="position after the learned warp",
         title="Warps learned on top of the scaling",
     )
     right.legend()
@@ -140,8 +141,10 @@ def draw(results: list[dict[str, object]], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Tune a pipeline on the digits data.")
     parser.add_argument("--n-iter", type=int, default=40, help="candidates of each search")
-    parser.add_argument("--replications", type=int, default=5, help="training halves and seeds")
-    parser.add_argument("--n-jobs", type=int, default=2, help="fits at once")
+    parser.add_argument(
+        "--replications", type=int, default=5, help="number of training halves and seeds"
+    )
+    parser.add_argument("--n-jobs", type=int, default=2, help="number of fits at once")
     parser.add_argument("--output", type=Path, default=Path("quickstart.png"))
     args = parser.parse_args()
     results = [
@@ -150,7 +153,7 @@ def main() -> None:
     ]
     print_table(results)
     draw(results, args.output)
-    print(f"\nPicture: {args.output}")
+    print(f"\nFigure: {args.output}")
 
 
 if __name__ == "__main__":

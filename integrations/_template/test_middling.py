@@ -1,4 +1,4 @@
-"""The contract that tuneplug's own strategies keep."""
+"""Run the contract of strategies on the plugin's strategy."""
 
 import pytest
 from tuneplug_middling import Middling

@@ -16,10 +16,10 @@ class Middling(Strategy):
         drawn = RandomSearch().suggest(context, n)  # raises SpaceExhausted if none is left
         taken |= {space.key(s.params) for s in drawn}
         suggestions = []
-        for found in drawn:
-            params = space.decode(0.25 + 0.5 * space.locate(found.params))
+        for suggestion in drawn:
+            params = space.decode(0.25 + 0.5 * space.locate(suggestion.params))
             if space.key(params) in taken:
-                params = found.params
+                params = suggestion.params
             taken.add(space.key(params))
             suggestions.append(Suggestion(params, origin="middling"))
         return suggestions

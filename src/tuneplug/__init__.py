@@ -1,6 +1,6 @@
 """tuneplug: hyperparameter tuning with a warped Gaussian process.
 
-Names are loaded when they are first used, so that ``import tuneplug`` costs next to nothing.
+Names are imported on first use, so that ``import tuneplug`` loads almost nothing.
 """
 
 from __future__ import annotations

@@ -30,17 +30,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tuneplug", description="List the installed plugins.")
     parser.add_argument("--version", action="version", version=f"tuneplug {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    about = {"plugins": "every plugin, its hooks, and why one is not used"}
+    about = {"plugins": "all plugins, their hooks, and why a plugin is disabled"}
     about |= {
-        kind.plural: f"{kind.plural} by name, and whose they are"
+        kind.plural: f"names of all {kind.plural}, and the plugins that register them"
         for kind in EXTENSION_POINTS.values()
     }
     for name, text in about.items():
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("--json", action="store_true", help="for programs")
+        command.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args(argv)
     try:
-        with redirect_stdout(sys.stderr):  # what plugins print is no part of the answer
+        with redirect_stdout(sys.stderr):  # keep the output of plugins out of stdout
             rows = _rows(arguments.command)
     except PluginError as error:
         print(error, file=sys.stderr)
@@ -50,18 +50,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _show(text: str) -> None:
-    """Print a text, as far as the terminal has its letters and the reader wants to read."""
+    """Print text, escaping unencodable characters and ignoring a closed pipe."""
     encoding = sys.stdout.encoding or "utf-8"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
-    except BrokenPipeError:  # as of "| head"; Python must not flush once more as it ends
+    except BrokenPipeError:  # from "| head"; Python must not flush stdout again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _rows(command: str) -> list[dict[str, Any]]:
     plugins = Plugins()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the table says it
+        warnings.simplefilter("ignore")  # the table lists disabled plugins
         if command == "plugins":
             return [asdict(record) for record in plugins.records()]
         (kind,) = (kind for kind, found in EXTENSION_POINTS.items() if found.plural == command)
@@ -73,7 +73,7 @@ def _rows(command: str) -> list[dict[str, Any]]:
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
-    """Return rows as aligned columns; what is None or empty is a dash."""
+    """Return rows as aligned columns, with a dash for an empty value or None."""
     if not rows:
         return "none"
 

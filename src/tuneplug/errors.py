@@ -1,14 +1,14 @@
-"""Every exception tuneplug raises on purpose.
+"""The exceptions that tuneplug raises.
 
     TuneplugError
-    ├── SpaceError (ValueError)                 a search space that cannot be searched
-    ├── SpaceExhausted                          a finite space has no untried configuration left
-    ├── TrialError (ValueError)                 a trial told twice, or not of this study
-    ├── NoCompletedTrialError (ValueError)      the best trial was asked for, none completed
-    ├── AllTrialsFailedError (RuntimeError)     a search ended without one completed trial
-    ├── UnknownNameError (ValueError)           a name no plugin has registered
-    ├── PluginError                             a plugin that cannot be used
-    ├── StorageError                            a storage that cannot be read or written
+    ├── SpaceError (ValueError)                 an invalid search space
+    ├── SpaceExhausted                          every configuration of a finite space was tried
+    ├── TrialError (ValueError)                 a trial has already ended, or is not of this study
+    ├── NoCompletedTrialError (ValueError)      a best trial is needed, but no trial completed
+    ├── AllTrialsFailedError (RuntimeError)     every trial of a search failed
+    ├── UnknownNameError (ValueError)           no plugin has registered the name
+    ├── PluginError                             a plugin is invalid or raised an error
+    ├── StorageError                            a storage cannot be read or written
     │   └── ConcurrentStudyError                     another process runs the same study
     └── MissingDependencyError (ModuleNotFoundError)    an optional package is not installed
 
@@ -38,65 +38,65 @@ __all__ = [
 
 
 class TuneplugError(Exception):
-    """Base class of every exception tuneplug raises on purpose."""
+    """Base class of all exceptions of tuneplug."""
 
 
 class SpaceError(TuneplugError, ValueError):
-    """A search space that cannot be searched; the message lists every fault found."""
+    """The search space is invalid; the message lists all errors."""
 
 
-class SpaceExhausted(TuneplugError):  # noqa: N818  an end, not an error
+class SpaceExhausted(TuneplugError):  # noqa: N818  ends a search normally
     """Every configuration of a finite space has been tried or is running."""
 
 
 class TrialError(TuneplugError, ValueError):
-    """A trial that is not of this study, or that has already ended."""
+    """The trial is not of this study, or has already ended."""
 
 
 class NoCompletedTrialError(TuneplugError, ValueError):
-    """The best trial was asked for before any trial completed."""
+    """The best trial is needed, but no trial has completed."""
 
 
 class AllTrialsFailedError(TuneplugError, RuntimeError):
-    """A search ended without one completed trial; the message counts them and shows why."""
+    """Every trial of a search failed; the message counts the trials and shows their errors."""
 
 
 class UnknownNameError(TuneplugError, ValueError):
-    """A name that no plugin has registered; the message lists those that are."""
+    """No plugin has registered the name; the message lists the registered names."""
 
 
 class PluginError(TuneplugError):
-    """A plugin that cannot be used, with its distribution and the cause."""
+    """A plugin is invalid or raised an error; the message names its distribution and the cause."""
 
 
 class StorageError(TuneplugError):
-    """A storage that cannot be read or written, with the place and the cause."""
+    """A storage cannot be read or written; the message names its location and the cause."""
 
 
 class ConcurrentStudyError(StorageError):
-    """A new trial has the number of one that is kept: another process runs the same study."""
+    """Another process runs the same study: the number of a new trial is already stored."""
 
     @classmethod
     def of(cls, study: str, number: int) -> ConcurrentStudyError:
-        """Return the error for a trial of a study."""
+        """Return the error for the trial with that number of a study."""
         return cls(
-            f"one process at a time may run a study, but another has added trial {number} to "
-            f"{study!r}: end one of them, or give it a study of another name"
+            f"only one process at a time may run a study, but another process has added trial "
+            f"{number} to {study!r}: end one of the processes, or give its study another name"
         )
 
 
 class MissingDependencyError(TuneplugError, ModuleNotFoundError):
-    """An optional package is not installed; the message names the extra that brings it."""
+    """An optional package is not installed; the message names the extra that installs it."""
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Raise ValueError unless a value is one of the choices."""
+    """Raise ValueError unless the value is one of the choices."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {sorted(choices)}, but got {value!r}.")
 
 
 def check_count(name: str, value: object, *, at_least: int) -> None:
-    """Raise ValueError unless a value is a whole number of at least ``at_least``."""
+    """Raise ValueError unless the value is an integer of at least ``at_least``."""
     whole = isinstance(value, Integral) and not isinstance(value, bool)
     if not whole or int(value) < at_least:  # type: ignore[call-overload]
         raise ValueError(f"{name} must be an integer of at least {at_least}, but got {value!r}")

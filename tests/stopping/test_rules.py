@@ -314,7 +314,7 @@ def test_a_deadline_wins_over_grace_and_says_so_if_nothing_completed():
             step += 1
         return 1.0
 
-    with pytest.raises(NoCompletedTrialError, match="no trial completed before the timeout"):
+    with pytest.raises(NoCompletedTrialError, match="must complete before the timeout"):
         study.optimize(endless, 3, timeout=0.05)
     assert study.trials[0].stop_reason == "timeout"
     assert study.trials[0].reports

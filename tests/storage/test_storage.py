@@ -139,7 +139,7 @@ def test_another_direction_is_refused(path):
 def test_two_processes_do_not_run_one_study(path):
     one, two = study(path), study(path)
     mine = one.ask()
-    with pytest.raises(ConcurrentStudyError, match="another has added trial 0 to 'a'"):
+    with pytest.raises(ConcurrentStudyError, match="another process has added trial 0 to 'a'"):
         two.ask()
     assert two.trials == []
     one.tell(mine, 1.0)

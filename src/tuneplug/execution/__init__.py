@@ -1,4 +1,4 @@
-"""Running trials: executors, pools of workers, and the loop that keeps them busy."""
+"""Run trials on executors: the executor protocol, worker pools and the job loop."""
 
 from tuneplug.execution.broadcast import Broadcast
 from tuneplug.execution.executors import (

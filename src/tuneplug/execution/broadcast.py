@@ -1,8 +1,8 @@
 """Broadcast a value that many jobs share to each worker once.
 
-Within this process, jobs get the value itself.  Other processes of this machine map one file and
-share the memory of the arrays in it.  A cluster with ``put``, such as Dask or Ray, stores the value
-at its workers.  Any other worker receives the value with each job.
+Jobs in this process receive the value itself.  Other processes of this machine map one file, so
+that they share the memory of its arrays.  Executors with ``put``, such as those for Dask and Ray,
+store the value at their workers.  All other workers receive the value with each job.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 
 __all__ = ["Broadcast"]
 
-#: Bytes; the start of each array in the file is a multiple of it.
+#: Alignment of each array in the file, in bytes.
 ALIGNMENT = 64
-#: Values that a worker keeps: the current one, and one more for searches that take turns.
+#: Number of values that a worker caches: two searches can alternate on the same workers.
 N_KEPT = 2
 
 _received: OrderedDict[str, Any] = OrderedDict()
@@ -31,29 +31,27 @@ _lock = threading.Lock()
 
 
 class Broadcast:
-    """A value among the arguments of many jobs; a job reads its attribute ``value``.
+    """A value that many jobs share; a job reads the attribute ``value``.
 
-    A ``WorkerPool`` chooses how the value reaches its workers.  Arrays that come from a mapped file
-    are read-only for the workers: a job that changes an array must copy it first.  Each worker
-    unpickles the file once, so that its jobs share one value.
+    A ``WorkerPool`` chooses how the value reaches its workers.  Arrays from a mapped file are
+    read-only for the workers: a job must copy an array before changing it.  Each worker unpickles
+    the file once, and all its jobs share that value.
+
+    Leaving the context deletes the file.
 
     Parameters
     ----------
     value : object
-        Anything that ``dumps`` can pickle, or any object if it stays in this process.
+        An object that ``dumps`` can pickle, or any object if all jobs run in this process.
     dumps : callable, default pickle.dumps
-        Pickles the value, with the signature of ``pickle.dumps``; ``pickle.loads`` must read the
-        result.  Without a file, a value with the default ``dumps`` is left to the pickler of the
-        executor, which may pickle more objects.
+        A function with the signature of ``pickle.dumps``, whose result ``pickle.loads`` can read.
+        With the default and without a file, the executor pickles the value; its pickler may support
+        more objects.
 
     Attributes
     ----------
     path : Path or None
-        The file that workers map; None if there is none.
-
-    Notes
-    -----
-    Leaving the context deletes the file.
+        The file that workers map; None before ``write`` and after ``close``.
     """
 
     def __init__(self, value: Any, dumps: Callable[..., bytes] = pickle.dumps) -> None:
@@ -64,13 +62,13 @@ class Broadcast:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def write(self) -> Path:
-        """Write the file that workers map, and return its path.
+        """Write the value to a temporary file and return the path.
 
         Raises
         ------
         OSError
-            If the disk is full.  The environment variable ``JOBLIB_TEMP_FOLDER`` names another
-            folder.
+            If the file cannot be written, for example because the disk is full.  The environment
+            variable ``JOBLIB_TEMP_FOLDER`` selects another folder.
         """
         folder = os.environ.get("JOBLIB_TEMP_FOLDER") or None
         self._folder = tempfile.TemporaryDirectory(
@@ -86,7 +84,7 @@ class Broadcast:
         return path
 
     def close(self) -> None:
-        """Delete the file.  Workers that have read the value can go on using it."""
+        """Delete the file.  Workers that have read the value can continue to use it."""
         if self._folder is not None:
             self._folder.cleanup()
             self._folder, self.path = None, None
@@ -106,7 +104,7 @@ class Broadcast:
 
 
 class _RemoteBroadcast:
-    """A broadcast at a worker; the value is unpickled when it is first read."""
+    """A broadcast on a worker, which unpickles the value on first access."""
 
     def __init__(self, key: str, content: Any, path: str | None) -> None:
         self._key, self._content, self._path = key, content, path
@@ -125,7 +123,7 @@ class _RemoteBroadcast:
     def _load(self) -> Any:
         if self._path is not None:
             return _read(Path(self._path))
-        return pickle.loads(self._content)  # noqa: S301  sent by the search itself
+        return pickle.loads(self._content)  # noqa: S301  pickled by ``Broadcast``
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         content = None if self._content is None else _buffer(self._content, protocol)
@@ -133,12 +131,12 @@ class _RemoteBroadcast:
 
 
 def _buffer(content: Any, protocol: int) -> Any:
-    """Return bytes that picklers with out-of-band buffers do not copy for each job (PEP 574)."""
+    """Wrap bytes so that pickle protocol 5 need not copy them for each job (PEP 574)."""
     return pickle.PickleBuffer(content) if protocol >= 5 else bytes(content)
 
 
 def _write(path: Path, value: Any, dumps: Callable[..., bytes]) -> None:
-    """Pickle with the memory of large arrays out of band (PEP 574), each part aligned."""
+    """Write the pickle stream and the out-of-band array buffers (PEP 574), each part aligned."""
     buffers: list[pickle.PickleBuffer] = []
     stream = dumps(value, protocol=5, buffer_callback=buffers.append)
     parts = [memoryview(stream), *(buffer.raw() for buffer in buffers)]
@@ -150,7 +148,7 @@ def _write(path: Path, value: Any, dumps: Callable[..., bytes]) -> None:
 
 
 def _read(path: Path) -> Any:
-    """Map a file of ``_write``; the arrays of the value are read-only views of the mapping."""
+    """Map a file of ``_write`` and unpickle it; arrays are read-only views of the mapping."""
     with path.open("rb") as file:
         sizes = json.loads(file.readline())
         start = file.tell()
@@ -160,4 +158,4 @@ def _read(path: Path) -> Any:
         start += -start % ALIGNMENT
         parts.append(view[start : start + size])
         start += size
-    return pickle.loads(parts[0], buffers=parts[1:])  # noqa: S301  written by the search itself
+    return pickle.loads(parts[0], buffers=parts[1:])  # noqa: S301  pickled by ``_write``

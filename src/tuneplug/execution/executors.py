@@ -1,8 +1,8 @@
-"""What an executor is, and how many jobs it runs at once.
+"""The executor protocol, the serial executor, and the number of jobs that run at once.
 
-An executor is anything with ``submit(fn, *args)`` whose futures have ``add_done_callback`` and
-``result``: concurrent.futures, loky, Dask, Ray, MPI, ipyparallel.  ``Executor`` lists its optional
-members.
+An executor is any object with ``submit(fn, *args)`` whose futures have ``add_done_callback`` and
+``result``: concurrent.futures, loky, Dask, Ray, MPI, ipyparallel.  ``Executor`` documents the
+optional members.
 """
 
 from __future__ import annotations
@@ -29,35 +29,36 @@ class Executor(Protocol):
     Only ``submit`` is required.  Optional members:
 
     ``n_workers``
-        Number of jobs that run at once, an attribute or a property.  If ``n_jobs`` is None, that
-        many jobs are kept in flight.
+        Number of jobs that run at once, an attribute or a property.  If ``n_jobs`` is None, it is
+        the number of jobs in flight.
     ``n_threads``
-        Number of native threads that each job may use, if each job has a process of its own.
+        Number of native threads that each job may use, if each job has its own process.
     ``put(value) -> reference``
-        Sends a value to the workers once.  A reference among the ``args`` of ``submit`` arrives as
-        the value.
+        Sends a value to the workers once.  If the reference is passed to ``submit`` as an argument,
+        the job receives the value.
     ``shutdown(wait=True, *, cancel_futures=False)``
         Ends the executor, as in concurrent.futures; repeated calls have no effect.  Called at the
-        end of a search if the executor was made for the search, from a name or by
+        end of a search if the search created the executor, from a name or with
         ``from_framework``.
     ``terminate()``
-        Ends the jobs that are running, if possible.  Called before ``shutdown`` if the search ended
-        with an exception.
+        Ends running jobs if possible.  Called before ``shutdown`` if the search ended with an
+        exception.
     ``from_framework(obj) -> executor or None``
-        A class method that makes an executor from an object of a framework, such as a client of a
-        cluster or a joblib backend.  It returns None for any other object.  It must not import the
+        Class method that creates an executor from an object of a framework, such as a client of a
+        cluster or a joblib backend.  It returns None for any other object, and must not import the
         framework.
 
-    If a future has ``cancel()``, it is called for the jobs in flight on an executor that stays
-    open.  An executor that cannot run anything any more raises a
-    ``concurrent.futures.BrokenExecutor``; any other error of a future means that one job was lost.
+    If a search ends early and its executor stays open, ``cancel()`` is called on the futures in
+    flight that have it.  An executor that can no longer run jobs raises
+    ``concurrent.futures.BrokenExecutor``.  Any other exception of a future means that one job was
+    lost.
     """
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> Any: ...
 
 
 class SerialExecutor:
-    """Runs each call at once in the calling thread."""
+    """Runs each call immediately in the calling thread."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> _Done:
         return _Done(fn(*args))
@@ -78,22 +79,22 @@ class _Done:
 
 
 def n_workers(executor: Any) -> int | None:
-    """Return the number of jobs that an executor runs at once, or None if it is unknown."""
+    """Return the number of jobs that an executor runs at once, or None if unknown."""
     stated = getattr(executor, "n_workers", None)
-    # concurrent.futures and the executors modeled on it have no public name for the number.
+    # concurrent.futures, and executors modeled on it, have no public attribute for the number.
     known: int | None = getattr(executor, "_max_workers", None) if stated is None else stated
     return known
 
 
 def resolve_n_jobs(n_jobs: int | None, n_available: int | None = None) -> int:
-    """Return a positive number of workers: -1 stands for all of them, -2 for all but one.
+    """Return a positive number of workers: -1 means all of them, -2 all but one.
 
     Parameters
     ----------
     n_jobs : int or None
-        If None, all workers of the executor, or 1 worker without an executor.
+        If None, all workers of the executor, or 1 without an executor.
     n_available : int or None, default None
-        Number of workers of the executor.  If None, -1 stands for the number of cores.
+        Number of workers of the executor.  If None, -1 means the number of cores.
 
     Raises
     ------
@@ -104,7 +105,7 @@ def resolve_n_jobs(n_jobs: int | None, n_available: int | None = None) -> int:
         return n_available or 1
     if not isinstance(n_jobs, Integral) or n_jobs == 0:
         raise ValueError(
-            "n_jobs must be an integer other than 0, a number of workers or -1 for every core, "
-            f"but got {n_jobs!r}"
+            f"n_jobs must be an integer other than 0, but got {n_jobs!r}: give a number of "
+            "workers, or -1 for one per core"
         )
     return n_jobs if n_jobs > 0 else max(1, (n_available or os.cpu_count() or 1) + 1 + n_jobs)

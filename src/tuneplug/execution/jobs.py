@@ -1,10 +1,10 @@
-"""Run jobs on a pool of workers until none is left.
+"""Run jobs on a pool of workers until no job is left.
 
 No worker waits for another: when a job ends, the next one is submitted.
 
 A worker that dies (killed, out of memory) breaks a whole process pool.  The pool is then replaced,
-and the jobs that were in flight run again, one at a time, so that the job at fault is identified: a
-job that is lost again while it runs alone is given up.
+and the jobs that were in flight run again, one at a time, to identify the job that killed its
+worker.  A job that is lost again while it runs alone fails.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from tuneplug.trial import Trial, TrialResult, TrialState
 
 __all__ = ["INTERRUPTED_MESSAGE", "Job", "run_jobs", "run_objective"]
 
-#: The error of a trial that was running when its search was interrupted starts with this text.
+#: Error of a trial that was running when its search was interrupted.
 INTERRUPTED_MESSAGE = "interrupted: the search ended while this trial ran"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A call to make on a worker; ``key`` identifies it for the caller.
+    """A function call to run on a worker; ``key`` identifies the job for the caller.
 
-    The call must return its errors instead of raising them: an error that the future raises counts
-    as a failure of the executor.  A ``Broadcast`` among ``args`` is sent to each worker once.
+    The function must return its errors instead of raising them: an exception of the future counts
+    as a failure of the executor.  A ``Broadcast`` in ``args`` is sent to each worker once.
     """
 
     key: Hashable
@@ -52,15 +52,15 @@ def run_jobs(
     ----------
     pool : WorkerPool
     next_job : callable
-        Returns the next job, or None if no job can start before another one ends.
+        Returns the next job, or None if no job can start before a running job ends.
     on_result : callable
         Called with a job and the result of its call.
     on_failure : callable
-        Called with a job that the executor lost twice, the second time while it ran alone, and the
-        traceback.  Workers that die and results that cannot be pickled lose jobs.
+        Called with a job that the executor lost twice, the second time while the job ran alone, and
+        with the traceback.  A job is lost if its worker dies or its result cannot be pickled.
     """
     flight = _InFlight(pool)
-    retry_alone: deque[Job] = deque()  # lost once
+    retry_alone: deque[Job] = deque()  # jobs that were lost once
     try:
         while True:
             while not retry_alone and len(flight.running) < pool.slots and (job := next_job()):
@@ -72,7 +72,7 @@ def run_jobs(
             job, alone, future = flight.next_completed()
             try:
                 result = future.result()
-            except Exception as error:  # noqa: BLE001  a dead worker, an unpicklable result
+            except Exception as error:  # noqa: BLE001  any error of the executor
                 flight.recover(error)
                 if alone:
                     on_failure(job, traceback.format_exc())
@@ -98,7 +98,7 @@ class _InFlight:
     def submit(self, job: Job, *, alone: bool = False) -> None:
         try:
             future = self._pool.submit(job)
-        except BrokenExecutor as error:  # broken while idle, or its futures do not know yet
+        except BrokenExecutor as error:  # the pool broke while idle, or its futures still run
             self._replace(error)
             future = self._pool.submit(job)
         number, self._count = self._count, self._count + 1
@@ -106,12 +106,12 @@ class _InFlight:
         future.add_done_callback(lambda _: self._completed.put(number))
 
     def next_completed(self) -> tuple[Job, bool, Any]:
-        """Wait for a job to end; return the job, whether it ran alone, and its future."""
+        """Wait until a job ends; return the job, whether it ran alone, and its future."""
         self._latest = self._completed.get()
         return self.running.pop(self._latest)
 
     def recover(self, error: Exception) -> None:
-        """Replace the executor if it is broken, once for all jobs that it had."""
+        """Replace a broken executor, once for all of its jobs that report the error."""
         if isinstance(error, BrokenExecutor) and self._latest >= self._first:
             self._replace(error)
 
@@ -120,25 +120,22 @@ class _InFlight:
         self._first = self._count
 
     def cancel(self) -> None:
-        """Cancel the jobs in flight on an executor of the caller; others are shut down anyway."""
+        """Cancel the jobs in flight if the caller owns the executor; others are shut down."""
         for _, _, future in self.running.values():
             if self._pool.given and hasattr(future, "cancel"):
                 future.cancel()
 
 
-# ---------------------------------------------------------------- objectives of a study
-
-
 def run_objective(objective: Callable[[Trial], Any], trial: Trial) -> TrialResult:
-    """Run the objective on one trial and return the result, which travels back from the worker.
+    """Run the objective on one trial, on a worker, and return the result.
 
-    The trial fails if the objective raises, or returns something else than a finite number.
-    ``KeyboardInterrupt`` and ``SystemExit`` pass through.
+    The trial is FAILED if the objective raises an exception or does not return a finite number.
+    ``KeyboardInterrupt`` and ``SystemExit`` propagate.
     """
     started = time.time()
     try:
         returned = objective(trial)
-    except Exception:  # noqa: BLE001  whatever a user's objective raises is the trial's error
+    except Exception:  # noqa: BLE001  any exception of an objective fails its trial
         result = trial.result(TrialState.FAILED, error=traceback.format_exc())
     else:
         result = _resolve(trial, returned)

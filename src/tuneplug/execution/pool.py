@@ -1,4 +1,4 @@
-"""A pool of workers: an executor, the number of jobs in flight, and how to replace the executor."""
+"""A pool of workers on an executor, which is replaced if it breaks."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 __all__ = ["WorkerPool", "make_pool"]
 
-#: Distinguishes this process from a process with the same number on another machine.
+#: Distinguishes this process from a process with the same id on another machine.
 _TOKEN = secrets.token_hex(8)
 
 
 class WorkerPool:
-    """An executor, the number of jobs to keep in flight, and how to replace a broken executor.
+    """An executor, the number of jobs in flight, and a factory to replace a broken executor.
 
-    Leaving the context shuts down an executor that the pool made, never one that was given, and
-    deletes the files of broadcasts.
+    Leaving the context deletes the files of broadcasts, and shuts down the executor unless the
+    caller owns it.
 
     Parameters
     ----------
     slots : int or callable
         Number of jobs in flight, or a function that returns the number for the executor.
     make : callable
-        Returns an executor.  The pool shuts down each executor that it made, and replaces one that
-        breaks.
+        Returns a new executor.  The pool replaces an executor that breaks, and shuts down every
+        executor that it made.
     given : Executor, optional
         An executor of the caller, used instead of ``make``.
     in_process : bool, optional
-        Whether jobs run in this process.  False means processes of this machine, which can read its
-        files.  If None, the pool finds out with a first job when it has to know.
+        Whether jobs run in this process.  If False, jobs run in processes that can read files of
+        this machine.  If None, the pool finds out by running a job when it first needs to know.
     pack : callable, optional
-        Turns a job into one that the pickler of the executor can send.  Not used within this
-        process, nor if the executor has ``put``.
+        Converts a job to one that the pickler of the executor can pickle.  Unused if jobs run in
+        this process or the executor has ``put``.
 
     Attributes
     ----------
@@ -52,8 +52,8 @@ class WorkerPool:
     slots : int
         Number of jobs in flight.
     n_threads : int or None
-        Native threads that each job may use; the executor's own number at first.  If None, jobs do
-        not limit their threads.
+        Number of native threads that each job may use; initially ``executor.n_threads``.  If None,
+        jobs do not limit their threads.
     """
 
     def __init__(
@@ -92,18 +92,18 @@ class WorkerPool:
 
     @property
     def sends_once(self) -> bool:
-        """Whether the executor has ``put``, so that a broadcast does not travel with each job."""
+        """Whether the executor has ``put``, so that a broadcast is not sent with each job."""
         return hasattr(self._executor, "put")
 
     def submit(self, job: Job) -> Any:
-        """Return the future of a job."""
+        """Submit a job and return its future."""
         ready = replace(job, args=tuple(map(self._argument, job.args)))
         if self._pack is not None and not (self.sends_once or self.in_process):
             ready = self._pack(ready)
         return self._executor.submit(ready.call, *ready.args)
 
     def _argument(self, argument: Any) -> Any:
-        """Return what stands for an argument of a job in ``submit`` of the executor."""
+        """Return an argument in the form to submit; a broadcast is sent once."""
         if not isinstance(argument, Broadcast):
             return argument
         if argument not in self._sent:
@@ -121,7 +121,7 @@ class WorkerPool:
         try:
             broadcast.write()
         except (pickle.PicklingError, AttributeError, TypeError):
-            return broadcast  # the pickler of the executor may be able to pickle the value
+            return broadcast  # the pickler of the executor may support the value
         self._files.enter_context(broadcast)
         if workers_may_lack_file and not self._probe(_can_read, broadcast):
             broadcast.close()
@@ -136,7 +136,7 @@ class WorkerPool:
         Raises
         ------
         BaseException
-            ``error``, if the executor was given by the caller, who alone can make another.
+            ``error``, if the caller owns the executor: the pool cannot make another.
         """
         if self.given:
             raise error
@@ -167,10 +167,10 @@ def _this_process() -> tuple[str, int]:
 
 
 def _can_read(broadcast: Broadcast) -> bool:
-    """Whether this worker finds the file and can unpickle the value."""
+    """Whether this worker can open the file and unpickle the value."""
     try:
         _ = broadcast.value
-    except Exception:  # noqa: BLE001  whatever unpickling raises; the value goes with each job then
+    except Exception:  # noqa: BLE001  unpickling may raise any exception
         return False
     return True
 
@@ -178,16 +178,16 @@ def _can_read(broadcast: Broadcast) -> bool:
 def make_pool(
     executor: Any, n_jobs: int | None, make: Callable[[], Any] | None = None
 ) -> WorkerPool:
-    """Return a pool on an executor, on threads, or on the calling thread if there is one job.
+    """Return a pool on an executor, on threads, or on the calling thread for one job at once.
 
     Parameters
     ----------
     executor : Executor or None
-        An executor of the caller; ignored if there is ``make``.
+        An executor of the caller; ignored if ``make`` is given.
     n_jobs : int or None
         Number of jobs at once; see ``resolve_n_jobs``.
     make : callable, optional
-        Returns an executor that lives as long as the pool: ``Plugins.executor_factory``.
+        Returns an executor that the pool owns; see ``Plugins.executor_factory``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Progress of a search: a line on stdout for each trial, and what callbacks receive."""
+"""Progress of a search: lines on stdout, and the objects that callbacks receive."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ __all__ = ["Progress", "ProgressReporter", "check_callbacks"]
 
 @dataclass(frozen=True)
 class Progress:
-    """The state of a search when a trial has just ended.
+    """The state of a search after a trial ended.
 
     Attributes
     ----------
     number : int
         Number of the trial.
     params : dict
-        Its configuration.
+        Configuration of the trial.
     score : float or None
-        Its value, in the search its mean test score; None if it failed.  The value of a stopped
-        trial is a prediction.
+        Value of the trial; in a scikit-learn search, its mean test score.  None if the trial
+        failed.  The value of a stopped trial is a prediction.
     state : {"complete", "stopped", "failed"}
     stop_reason : str or None
-        Why the trial was stopped; None if it was not.
+        Why the trial was stopped; None if it was not stopped.
     n_done : int
         Number of trials that have ended.
     n_iter : int or None
-        Maximum number of trials; None if only time limits the search.
+        Maximum number of trials; None if the search has only a timeout.
     best_number, best_params, best_score : int, dict, float; or None
-        The best completed trial so far.
+        The best completed trial so far; None if no trial has completed.
     elapsed : float
-        Seconds since the search began.
+        Seconds since the search started.
     suggesting : float
-        Seconds of those that the strategy has taken.
+        Seconds that the strategy has taken to suggest configurations.
     metric : str
         Name of the score.
     stop_metric : str or None
-        Name of the reported metric that a stopping rule compared; None if no rule stopped the trial
-        or the metric has no name.
+        Name of the reported metric that a stopping rule compared.  None if no rule stopped the
+        trial, or the metric has no name.
     """
 
     number: int
@@ -64,7 +64,7 @@ class Progress:
 
     @property
     def left(self) -> float | None:
-        """Estimated seconds until ``n_iter`` trials have ended; None if there is no maximum."""
+        """Estimated seconds until ``n_iter`` trials have ended; None if ``n_iter`` is None."""
         if self.n_iter is None:
             return None
         return self.elapsed / self.n_done * (self.n_iter - self.n_done)
@@ -85,7 +85,7 @@ class Progress:
 
     @property
     def _result(self) -> str:
-        """The score, with ``~`` before a prediction; then why the trial was stopped."""
+        """The score, with ``~`` before a prediction, and the reason of a stop."""
         stopped = self.state == TrialState.STOPPED.value
         result = self.state if self.score is None else f"{'~' * stopped}{self.score:.6g}"
         if self.stop_reason is None:
@@ -95,20 +95,20 @@ class Progress:
 
 
 class ProgressReporter:
-    """Prints a line and calls the callbacks for each trial that ends.
+    """Prints a line and calls the callbacks after each trial.
 
     Parameters
     ----------
     history : History
-        Trials that are in it now count neither as done nor toward ``n_iter``.
+        History of the study.  Its present trials do not count toward ``n_done`` and ``n_iter``.
     n_iter : int or None
-        Maximum number of trials; None if only time limits the search.
+        Maximum number of trials; None if the search has only a timeout.
     metric : str
         Name of the score.
     callbacks : iterable of callable
-        Each is called with a ``Progress``.
+        Functions that are called with a ``Progress``.
     verbose : int
-        If at least 1, a line is printed for each trial.
+        If at least 1, print a line for each trial.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class ProgressReporter:
 
     @contextmanager
     def suggesting(self) -> Iterator[None]:
-        """Context manager: add its duration to the time that the strategy has taken."""
+        """Context manager: add its duration to ``Progress.suggesting``."""
         start = time.monotonic()
         try:
             yield
@@ -134,7 +134,7 @@ class ProgressReporter:
             self._suggesting += time.monotonic() - start
 
     def report(self, trial: Trial) -> bool:
-        """Print and call for a trial that ended; return whether a callback ends the search."""
+        """Report a trial that ended; return whether a callback ends the search."""
         progress = self._progress(trial)
         if self._verbose > 0:
             print(progress, flush=True)
@@ -161,12 +161,12 @@ class ProgressReporter:
 
 
 def check_callbacks(callbacks: Iterable[Any], hint: str = "") -> None:
-    """Check that all callbacks can be called.
+    """Check that all callbacks are callable.
 
     Raises
     ------
     TypeError
-        If one cannot; ``hint`` ends the message.
+        If a callback is not callable; the message ends with ``hint``.
     """
     for callback in callbacks:
         if not callable(callback):
@@ -176,7 +176,7 @@ def check_callbacks(callbacks: Iterable[Any], hint: str = "") -> None:
 
 
 def _stop_metric(trial: Trial) -> str | None:
-    """Return the metric that a stopping rule compared; its reason is ``"rule: ..."``."""
+    """Return the metric that a stopping rule compared; reasons of rules are ``"rule: ..."``."""
     by_rule = ": " in (trial.stop_reason or "")
     return trial.metric if by_rule else None
 
@@ -184,13 +184,13 @@ def _stop_metric(trial: Trial) -> str | None:
 def _call_all(callbacks: Iterable[Callable[[Progress], Any]], progress: Progress) -> bool:
     """Call each callback; return whether one of them returned True.
 
-    A callback that raises causes a warning, and the others are called all the same.
+    If a callback raises an exception, warn and call the remaining callbacks.
     """
     ends = False
     for callback in callbacks:
         try:
             ends |= callback(progress) is True
-        except Exception as error:  # noqa: BLE001  a user's hook must not cost the search
+        except Exception as error:  # noqa: BLE001  an exception of a callback must not end the search
             warnings.warn(
                 f"the callback {callback!r} failed after trial {progress.number}: {error!r}",
                 UserWarning,

@@ -1,4 +1,4 @@
-"""Strategies: what proposes the next configuration."""
+"""Strategies, which suggest the configurations to try."""
 
 from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untried, take_suggestions
 from tuneplug.strategies.bayesian import BayesianSearch

@@ -1,4 +1,4 @@
-"""What a strategy is: history in, candidates out."""
+"""The interface of strategies: given the history, suggest configurations."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from tuneplug.trial import History, Observation, Trial
 
 __all__ = ["Context", "Strategy", "Suggestion", "sample_untried", "take_suggestions"]
 
-#: Draws made before a space of at most N_LISTED configurations is gone through for what is left of
-#: it; of a larger one, N_MORE times as many are made.
+#: ``sample_untried`` draws N_DRAWS points at a time.  If all of them were tried, it lists the
+#: untried configurations of a space of at most N_LISTED, and draws again, up to N_MORE times, in a
+#: larger space.
 N_DRAWS, N_LISTED, N_MORE = 64, 100_000, 1000
 
 
@@ -32,15 +33,16 @@ class Suggestion:
     params : dict
         The configuration, in the user's units.
     resource : int or None
-        How much of a resource (boosting rounds, epochs) to spend on it; None leaves it open.
+        Amount of a resource (boosting rounds, epochs) to spend on the configuration.  If None, the
+        objective decides.
     origin : str
-        Where it came from: ``"design"``, ``"model"``, ``"random"``, ``"grid"``, ...
+        How the configuration was found: ``"design"``, ``"model"``, ``"random"``, ``"grid"``, ...
     expected_improvement : float or None
-        By how much it is expected to beat the best, in units of the distance between the median
-        and the best loss seen; None where the strategy does not know.
+        Expected improvement on the best loss, in units of the distance between the median and the
+        best loss so far.  None if the strategy does not know it.
     decoded : bool
-        Whether ``params`` is what ``SearchSpace.decode`` returned, unchanged.  If False, the study
-        brings it into the order and types of the space.
+        Whether ``params`` is an unchanged result of ``SearchSpace.decode``.  If False, the study
+        converts it to the order and types of the space.
     """
 
     params: dict[str, Any]
@@ -58,26 +60,26 @@ class Suggestion:
         origin: str = "",
         expected_improvement: float | None = None,
     ) -> Suggestion:
-        """Return the suggestion of the configuration at a point of the cube, shape (d,)."""
+        """Suggest the configuration at a point of the unit cube, shape (d,)."""
         params = space.decode(point)
         return cls(params, origin=origin, expected_improvement=expected_improvement, decoded=True)
 
 
 @dataclass(frozen=True)
 class Context:
-    """All that a strategy may look at.
+    """The information that a strategy may use.
 
     Attributes
     ----------
     space : SearchSpace
     history : History
-        Every trial in trial order, running ones included.
+        All trials in trial order, including running trials.
     n_trials : int or None
-        Trials planned in all, None if not known.
+        Number of planned trials; None if unknown.
     seed : int
         Seed of the study.
     extra_observations : tuple of Observation
-        Results of earlier searches to learn from; no trials of this one.
+        Results of earlier searches to learn from; they are not trials of this study.
     """
 
     space: SearchSpace
@@ -87,54 +89,55 @@ class Context:
     extra_observations: tuple[Observation, ...] = ()
 
     def rng(self, number: int) -> np.random.Generator:
-        """Return the generator of trial ``number``: the same in every replay."""
+        """Return the random generator of trial ``number``, which is the same in every replay."""
         return np.random.default_rng([self.seed, number])
 
     def points(self, trials: Sequence[Trial | Observation]) -> FloatArray:
-        """Return the places of trials in the unit cube, shape (n, d)."""
+        """Return the points of trials in the unit cube, shape (n, d)."""
         rows = [trial.point for trial in trials]
         return np.array(rows, dtype=np.float64).reshape(len(rows), self.space.n_dimensions)
 
     def tried_keys(self) -> set[bytes]:
-        """Return the keys of all configurations that were tried or are running."""
+        """Return the keys of all configurations that have been tried or are running."""
         return set(self.space.keys(self.points(self.history)))
 
 
 class Strategy(ABC):
-    """Proposes configurations.
+    """Suggests configurations.
 
-    Whatever an instance keeps between calls must come out the same when the history is replayed:
-    it may only save time.
+    Any state kept between calls must be a pure cache: replaying the history must give the same
+    suggestions.
     """
 
     name: ClassVar[str]
-    #: Whether a configuration may be proposed again.
+    #: Whether a configuration may be suggested again.
     allow_repeats: bool = False
-    #: The rule that belongs to the strategy, where trials are to be stopped by it.
+    #: The stopping rule that the strategy brings.  If None, the user may choose one.
     stopping: StoppingRule | None = None
 
     @abstractmethod
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
         """Return n configurations to try next.
 
-        None of them was tried or is running, unless ``allow_repeats`` is set.
+        They are distinct and untried, unless ``allow_repeats`` is set.
 
         Raises
         ------
         SpaceExhausted
-            If not one untried configuration is left.  A list shorter than n means that fewer are.
+            If no untried configuration is left.  Fewer than n suggestions are returned if fewer
+            remain.
         """
 
     @final
     def propose(self, context: Context) -> Suggestion:
-        """Return the one configuration to try next: ``suggest``, and what it returned checked.
+        """Call ``suggest`` for one configuration and check the result.
 
         Raises
         ------
         SpaceExhausted
-            If not one untried configuration is left.
+            If no untried configuration is left.
         TypeError
-            If ``suggest`` returned something else than a list of suggestions.
+            If ``suggest`` does not return a list of suggestions.
         """
         found: Any = self.suggest(context, 1)
         if not isinstance(found, Sequence) or not found or not isinstance(found[0], Suggestion):
@@ -145,25 +148,28 @@ class Strategy(ABC):
         return found[0]
 
     def n_startup(self, space: SearchSpace, n_trials: int | None) -> int:
-        """Return how many trials at the start are drawn at random, whatever their results.
+        """Return the number of initial trials that are drawn at random, regardless of results.
 
-        A host may draw these its own way.
+        A framework that hosts the strategy may draw these trials itself.
         """
         return 0
 
     def n_independent(self, space: SearchSpace, n_trials: int | None) -> int:
-        """Return how many trials at the start depend on no result: a host may run them at once."""
+        """Return the number of initial trials that depend on no result and can run in parallel."""
         return self.n_startup(space, n_trials)
 
     def learned_warps(self, context: Context) -> Mapping[str, WarpCurve]:
-        """Return the warp learned for each numeric parameter; empty if nothing is learned."""
+        """Return the learned warp of each numeric parameter; empty if no warp is learned."""
         return {}
 
 
 def take_suggestions(
     suggestions: Iterator[Suggestion], context: Context, n: int, *, whole: str = "its"
 ) -> list[Suggestion]:
-    """Take up to n suggestions; raise ``SpaceExhausted`` if there is none."""
+    """Return up to n suggestions; raise ``SpaceExhausted`` if the iterator is empty.
+
+    ``whole`` names the set of configurations in the message.
+    """
     taken = [suggestion for _, suggestion in zip(range(n), suggestions, strict=False)]
     if not taken:
         raise SpaceExhausted(
@@ -176,9 +182,9 @@ def take_suggestions(
 def sample_untried(
     space: SearchSpace, taken: Collection[bytes], rng: np.random.Generator
 ) -> FloatArray | None:
-    """Draw a snapped row uniformly among those not taken, or return None if none is left.
+    """Draw a snapped point, shape (d,), uniformly from the untried configurations.
 
-    Where much of a space is taken that can be listed, the rest is listed and drawn from.
+    Returns None if no untried configuration was found.  ``taken`` has the keys of the tried ones.
     """
     listed = space.size <= N_LISTED
     for _ in range(1 if listed else N_MORE):

@@ -29,12 +29,12 @@ __all__ = ["BayesianSearch"]
 
 #: Default number of trials of the initial design.
 DESIGN_SIZE = 5
-#: Smallest number of observations that a model is fitted to.
+#: Minimum number of observations to fit a model.
 MIN_OBSERVATIONS = 2
 #: Number of joint fantasies of pending trials, over all processes.
 N_FANTASIES = 16
-#: Number of latest failed trials that get a pseudo-observation of the loss, and its variance where
-#: failure is improbable.
+#: Number of latest failed trials that get a pseudo-observation of the loss, and the variance of a
+#: pseudo-observation where failure is improbable.
 N_FAILURES, FAILURE_VARIANCE = 200, 1.0
 
 
@@ -47,27 +47,27 @@ def _threadpools() -> ThreadpoolController:
 @final
 @dataclass(frozen=True)
 class BayesianSearch(Strategy):
-    """Fit a Gaussian process to the loss, and try the point of largest expected improvement.
+    """Fit a Gaussian process to the loss, and suggest the point of largest expected improvement.
 
     The first trials are a scrambled Sobol design that visits every sub-space.  After them, a
     Matérn-5/2 process is fitted to all ended trials.  It has a lengthscale and a Kumaraswamy warp
     per numeric parameter, and an output transform with a learned curvature.  The strategy maximizes
     the log expected improvement, given the pending trials and the probability of failure.  It
-    proposes no configuration that was tried or is running.  ``docs/engine.md`` has the equations
-    and their sources.
+    suggests no configuration that has been tried or is running.  ``docs/engine.md`` has the
+    equations and their sources.
 
     Parameters
     ----------
     warping : bool, default True
-        Whether to learn a warp of every numeric parameter on top of its scaling.
+        Whether to learn a warp of each numeric parameter, applied after its scaling.
     inference : {"map", "mcmc"}, default "map"
-        How to infer the hyperparameters: take the most probable ones, or average over ten slice
-        samples of their posterior, which takes about ten times as long.
+        How to infer the hyperparameters.  ``"map"`` uses the maximum of their posterior;
+        ``"mcmc"`` averages over ten slice samples of it and takes about ten times as long.
     n_initial : int or None, default None
         Number of trials of the initial design.  If None, 5, reduced to half of the planned trials,
         but at least 2 and at least one per sub-space.
     allow_repeats : bool, default False
-        Whether a configuration may be proposed again; useful for noisy objectives.
+        Whether a configuration may be suggested again; useful for noisy objectives.
 
     Raises
     ------
@@ -105,7 +105,7 @@ class BayesianSearch(Strategy):
             return warp_curves(data, context.space)
 
     def _suggestions(self, context: Context) -> Iterator[Suggestion]:
-        """Yield suggestions until the space is exhausted; earlier ones count as pending."""
+        """Yield suggestions until the space is exhausted; each one is pending for the next."""
         space, history = context.space, context.history
         tried = set() if self.allow_repeats else context.tried_keys()
         model = self._fit(context)
@@ -138,7 +138,7 @@ class BayesianSearch(Strategy):
         return None if data is None else _fit_model(data, context)
 
     def _training_data(self, context: Context) -> TrainingData | None:
-        """Return all observations, or None if they are too few."""
+        """Return all observations, or None if there are fewer than MIN_OBSERVATIONS."""
         valued = [t for t in context.history if t.state.ended and t.value is not None]
         prior = context.extra_observations
         if len(prior) + len(valued) < MIN_OBSERVATIONS or context.space.n_dimensions == 0:
@@ -168,7 +168,7 @@ class _FittedModel:
         tried: Collection[bytes],
         rng: np.random.Generator,
     ) -> tuple[FloatArray | None, float | None]:
-        """Return the best untried point and its expected improvement, or None if none was found."""
+        """Return the best untried point and its expected improvement, or two None."""
         acquisition = self.acquisition(pending, rng)
         point = maximize(acquisition, space, tried, rng)
         return point, None if point is None else self._expected_improvement(acquisition, point)
@@ -193,9 +193,9 @@ def _fit_model(data: TrainingData, context: Context) -> _FittedModel:
     """Fit the loss and the feasibility to all ended trials.
 
     Each failed trial gets a pseudo-observation of the loss: the posterior mean or the mean loss,
-    whichever is worse.  So the processes do not promise an improvement where they extrapolate
-    behind failures.  The variance of the pseudo-observation falls with the probability of failure,
-    so that one failure among successes hardly counts.
+    whichever is worse.  It keeps the processes from predicting an improvement where they
+    extrapolate beyond failures.  The more probable the failure, the smaller the variance of the
+    pseudo-observation: a single failure among successes has little weight.
     """
     gps = fit_surrogate(data)
     ended = [t for t in context.history if t.state.ended]
@@ -212,7 +212,7 @@ def _fit_model(data: TrainingData, context: Context) -> _FittedModel:
 
 @functools.lru_cache(maxsize=8)
 def _sobol_points(n: int, d: int, seed: int) -> FloatArray:
-    from scipy.stats import qmc  # slow to import, and needed once per study
+    from scipy.stats import qmc  # slow to import
 
     exponent = max(n - 1, 1).bit_length()
     sobol = qmc.Sobol(d, scramble=True, rng=np.random.default_rng([seed, 0]))

@@ -1,5 +1,4 @@
-"""Grid search: every configuration of a finite grid once, in scikit-learn's ``ParameterGrid``
-order."""
+"""Grid search in the order of scikit-learn's ``ParameterGrid``."""
 
 from __future__ import annotations
 
@@ -17,13 +16,18 @@ __all__ = ["GridSearch"]
 @final
 @dataclass(frozen=True)
 class GridSearch(Strategy):
-    """Go through a grid without replacement.
+    """Try every configuration of a grid once.
 
     Parameters
     ----------
     levels : int, default 10
-        Values that a continuous parameter, or one with more values than this, contributes, spread
-        evenly on its scale.  Choices always contribute all of theirs.
+        Maximum number of grid values of a numeric parameter, evenly spaced on its scale.  A
+        ``Categorical`` contributes all its categories.
+
+    Raises
+    ------
+    ValueError
+        If ``levels`` is not an integer of at least 1.
     """
 
     name: ClassVar[str] = "grid"

@@ -1,4 +1,4 @@
-"""Hyperband: brackets of successive halving, over configurations that another strategy proposes."""
+"""Hyperband: brackets of successive halving over the suggestions of another strategy."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ __all__ = ["HyperbandSearch"]
 
 @final
 class HyperbandSearch(Strategy):
-    """Give many configurations few steps and few configurations many.
+    """Run many configurations for few steps and few configurations for many steps.
 
     L. Li et al., "Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization", JMLR
-    2018, in the asynchronous form of Li et al., MLSys 2020, section 3.3.  The strategy brings its
-    own stopping rule: a study with it takes no other.
+    2018, in the asynchronous form of Li et al., MLSys 2020, section 3.3.  The strategy has its own
+    stopping rule, so a study with it accepts no other rule.
 
     Parameters
     ----------
     min_resource : int, default 1
-        Steps after which a trial can first be stopped.
+        Number of steps after which a trial can first be stopped.
     max_resource : int, default 81
-        Steps of a whole trial: ``trial.resource`` tells it to the objective.
+        Number of steps of a complete trial; the objective reads it from ``trial.resource``.
     reduction_factor : int, default 3
-        One trial in so many passes a rung.
+        Each rung promotes one in ``reduction_factor`` trials.
     suggest_with : Strategy, optional
-        What proposes the configurations: random search by default;
-        ``tuneplug.strategies.BayesianSearch()`` learns from those that were stopped as well.
+        Strategy that suggests the configurations.  If None, ``RandomSearch()``.
+        ``BayesianSearch()`` also learns from stopped trials.
 
     Raises
     ------
     ValueError, TypeError
-        If a number is out of its range.
+        If an argument is out of range or has the wrong type.
     """
 
     name: ClassVar[str] = "hyperband"

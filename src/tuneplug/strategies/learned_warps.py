@@ -20,17 +20,17 @@ from tuneplug.surrogate.warping import kumaraswamy
 __all__ = ["WarpCurve", "warp_curves"]
 
 N_CURVE_POINTS = 101
-#: Slice sampling for the band: steps, discarded first steps, and distance of kept steps.
+#: Slice sampling for the band: number of steps, burn-in, and thinning.
 N_STEPS, BURN_IN, THIN = 400, 100, 4
 #: Quantiles of the posterior that bound the band.
 BAND = (0.05, 0.95)
 #: A curve is bent if it is farther than this from the identity, on the unit interval.
 MIN_BEND = 0.05
-#: No advice is given for a parameter with a smaller effect: any warp fits it equally well.
+#: Minimum effect for advice: with a smaller effect, any warp fits equally well.
 MIN_EFFECT = 0.1
-#: Number of observed points over which the effect is averaged, and of steps along the parameter.
+#: Number of observed points over which the effect is averaged, and of grid points per parameter.
 N_EFFECT_POINTS, N_EFFECT_STEPS = 32, 11
-#: Ratio of the ends of the logarithm that stands for a log scale, if the range includes 0 or less.
+#: High / low of the log scale that a shape is compared with, if the range includes 0 or less.
 LOG_RATIO = 100.0
 
 
@@ -51,10 +51,10 @@ class WarpCurve:
     lower, upper : ndarray of shape (k,)
         Pointwise band that holds 90 % of the posterior's warps.
     a, b : float
-        Shapes of the most probable warp; a = b = 1 is no warp.
+        Shape parameters of the most probable warp; a = b = 1 is the identity.
     effect : float
-        Standard deviation of the predicted loss along the parameter with all others fixed, in
-        units of the standard deviation of all losses.
+        Standard deviation of the predicted loss along the parameter, with all other parameters
+        fixed, in units of the standard deviation of all losses.
     shape : str
         Shape of scaling and warp together, in the user's units: ``"linear-like"``, ``"log-like"``,
         ``"reverse-log-like"``, or ``"S-shaped"`` if the warp stretches the middle or both ends.
@@ -155,13 +155,13 @@ def _shape(x: FloatArray, unit: FloatArray, warped: FloatArray) -> str:
 
 
 def _advice(name: str, parameter: Parameter, shape: str, values: list[Any]) -> str | None:
-    """Return the declaration that expresses the learned shape; None if no other one does."""
+    """Return advice to declare the scaling of the learned shape; None if it cannot be declared."""
     record, low, high = parameter.explain(name), values[0], values[-1]
     declared = None if record is None else record["scaling"]
     if shape == "S-shaped":
         return (
             f"no scaling has the shape learned for {name}: keep warping, or narrow its range to "
-            "where the curve is steep"
+            "the part where the curve is steep"
         )
     wanted = shape.removesuffix("-like").replace("-", "_")
     if declared == wanted or declared not in ("linear", "log", "reverse_log"):

@@ -21,7 +21,7 @@ class RandomSearch(Strategy):
     Parameters
     ----------
     allow_repeats : bool, default False
-        Whether a configuration may be drawn again; by default every configuration is tried once.
+        Whether a configuration may be drawn again.
     """
 
     name: ClassVar[str] = "random"

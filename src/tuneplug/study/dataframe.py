@@ -1,4 +1,4 @@
-"""A history as a data frame."""
+"""Convert a history to a pandas data frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["to_frame"]
 
 
 def to_frame(history: History, space: SearchSpace) -> pd.DataFrame:
-    """Return one row a trial, a column a parameter of the space: ``Study.to_frame``.
+    """Return a data frame with one row per trial; see ``Study.to_frame``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""One call of ``Study.optimize``: trials of an objective, until a budget is spent."""
+"""The loop of ``Study.optimize``: run trials of an objective until the search ends."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["OptimizeLoop"]
 
-#: Different tracebacks shown when every trial failed.
+#: Maximum number of different tracebacks in the message when every trial failed.
 N_TRACEBACKS = 3
 
 
 class OptimizeLoop:
-    """Trials of an objective, and the errors and warnings about them.
+    """One call of ``Study.optimize``: its budget, its completion rules and its trials.
 
     Parameters
     ----------
@@ -39,15 +39,15 @@ class OptimizeLoop:
     n_trials : int or None
         Maximum number of trials to start.
     timeout : float or None
-        Seconds after which no trial is started.
+        Seconds after which no trial starts.
     completion : sequence of CompletionRule
-        Each can end the run before its budget is spent.
+        Rules that can end the search before its budget is spent.
     progress : ProgressReporter
 
     Attributes
     ----------
     exhausted : str or None
-        A message if the space was exhausted before the budget was spent.
+        Message of the warning if the space was exhausted before the budget was spent.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class OptimizeLoop:
         return self._study.history[self._first :]
 
     def run(self, pool: WorkerPool) -> None:
-        """Run the trials; if an error ends the run, trials that are still running have failed."""
+        """Run the trials.  If an error ends the loop, the trials still running become FAILED."""
         try:
             run_jobs(pool, self._next_job, self._record, self._record_failure)
         except BaseException:
@@ -81,8 +81,8 @@ class OptimizeLoop:
             raise
 
     def _next_job(self) -> Job | None:
-        n_begun = len(self._trials)
-        spent = self._n_trials is not None and n_begun >= self._n_trials
+        n_started = len(self._trials)
+        spent = self._n_trials is not None and n_started >= self._n_trials
         if spent or self.exhausted is not None or self._is_complete():
             return None
         try:
@@ -90,13 +90,13 @@ class OptimizeLoop:
                 trial = self._study.ask()
         except SpaceExhausted as error:
             planned = "" if self._n_trials is None else f" of {self._n_trials}"
-            self.exhausted = f"{error} The search ends after {n_begun}{planned} trials."
+            self.exhausted = f"{error} The search ends after {n_started}{planned} trials."
             return None
         trial.reporter.deadline = self._deadline
         return Job(trial.number, _run_broadcast, (self._objective, trial))
 
     def _is_complete(self) -> bool:
-        """Whether a completion rule, the timeout, a callback or the user has ended the run."""
+        """Whether a completion rule, the timeout, a callback or the user has ended the search."""
         if self._study.completion_reason is not None:
             return True
         reason = completion_reason(self._completion, self._study.history)
@@ -115,27 +115,28 @@ class OptimizeLoop:
         self._report(job)
 
     def _report(self, job: Job) -> None:
-        """Report the trial of the history, of which a worker may have told a copy."""
+        """Report the trial of the history: the trial of the job may be a worker's copy."""
         ends = self._progress.report(self._study.history[job.args[1].number])
         if ends and self._study.completion_reason is None:
             self._study.complete("callback")
 
     def raise_if_none_completed(self) -> None:
-        """Raise if no trial has a result.
+        """Raise if every trial failed, or if the timeout left the study without a completed trial.
 
         Raises
         ------
         AllTrialsFailedError
             If every trial failed.
         NoCompletedTrialError
-            If the timeout passed before any trial of the study completed.
+            If the timeout expired before any trial of the study completed.
         """
         trials = self._trials
         stopped = any(trial.stop_reason == "timeout" for trial in trials)
         if stopped and self._study.history.best() is None:
             raise NoCompletedTrialError(
-                f"no trial completed before the timeout, after {len(trials)} begun: "
-                "their reports are in study.trials; give more time or shorter trials"
+                f"at least one trial must complete before the timeout, but none of the "
+                f"{len(trials)} started trials did: increase the timeout or shorten the trials; "
+                "their reports are in study.trials"
             )
         errors = Counter(t.error for t in trials if t.state is TrialState.FAILED)
         if trials and errors.total() == len(trials):
@@ -147,5 +148,5 @@ class OptimizeLoop:
 
 
 def _run_broadcast(objective: Broadcast, trial: Trial) -> TrialResult:
-    """Run the objective on a worker."""
+    """Run a broadcast objective on a worker."""
     return run_objective(objective.value, trial)

@@ -143,8 +143,8 @@ class Study(StudyResults):
         stored = persistence.begin({"direction": self.direction, "seed": self.seed}, self.space)
         if (direction := stored.settings["direction"]) != self.direction:
             raise ValueError(
-                f"study {self.name!r} must be resumed with direction={direction!r}, as it was "
-                f"created, but got {self.direction!r}: give the new study another name"
+                f"study {self.name!r} must be resumed with direction={direction!r}, but got "
+                f"{self.direction!r}: give the new study another name"
             )
         if not own_seed:
             self.seed = stored.settings["seed"]
@@ -358,7 +358,7 @@ class Study(StudyResults):
             self._persistence.write(trial)
 
     def complete(self, reason: str) -> None:
-        """Set ``completion_reason``, unless the search already has one."""
+        """Set ``completion_reason``; if it is set already, keep the first reason."""
         self.completion_reason = self.completion_reason or reason
 
     def optimize(

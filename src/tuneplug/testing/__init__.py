@@ -1,6 +1,6 @@
-"""Contracts: tests that a plugin author inherits, and that tuneplug's own classes pass.
+"""Contracts: tests for plugin authors to inherit, which tuneplug's own classes pass.
 
-They need pytest.  Subclass one in a test file and give its fixture:
+The contracts need pytest.  Subclass one in a test file and define its fixture:
 
     import pytest
     from tuneplug.testing import StrategyContract
@@ -14,7 +14,7 @@ They need pytest.  Subclass one in a test file and give its fixture:
 import pytest
 
 _CONTRACTS = ("converters", "execution", "monitors", "rules", "scalings", "storages", "strategies")
-# A broken promise shows the values.
+# Failed assertions of the contracts show the compared values.
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _CONTRACTS))
 
 from tuneplug.testing.converters import ConverterContract  # noqa: E402

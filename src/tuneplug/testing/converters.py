@@ -1,4 +1,4 @@
-"""What a converter promises."""
+"""The contract of converters."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ __all__ = ["ConverterContract"]
 
 
 class ConverterContract:
-    """Tests of a converter; give the fixtures ``converter`` and ``declarations``.
+    """Tests of a converter; define the fixtures ``converter`` and ``declarations``.
 
-    ``declarations`` are a few that have an equal here, as varied as can be: of parameters, not of
-    whole spaces.  ``refused``, if it is given, are some that have none.
+    ``declarations`` are declarations of parameters, not of spaces, that the converter converts;
+    choose varied ones.  Override ``refused`` with declarations that the converter must refuse.
     """
 
-    #: The package that must not be imported by the converter; None skips the test of that.
+    #: Package that the converter must not import.  If None, the test of the import is skipped.
     package: ClassVar[str | None] = None
 
     @pytest.fixture
     def refused(self) -> Sequence[Any]:
-        """Return declarations of the package that have no equal here."""
+        """Return declarations of the package that cannot be converted."""
         return []
 
     @pytest.fixture
     def plugins(self, converter: Converter) -> Plugins:
-        """Return plugins of which the converter is one."""
+        """Return plugins that include the converter."""
 
-        class Offering:
+        class Plugin:
             @hookimpl
             def tuneplug_converters(self) -> type[Converter]:
                 return type(converter)
 
         plugins = Plugins(installed=False)
         if type(converter) not in plugins.classes("converter").values():
-            plugins.register(Offering())
+            plugins.register(Plugin())
         return plugins
 
-    def test_it_has_a_name(self, converter: Converter) -> None:
+    def test_name_is_a_non_empty_string(self, converter: Converter) -> None:
         assert isinstance(converter.name, str)
         assert converter.name
 
-    def test_it_accepts_its_own_declarations_and_nothing_else(
+    def test_accepts_only_declarations_of_its_package(
         self, converter: Converter, declarations: Sequence[Any], refused: Sequence[Any]
     ) -> None:
         assert declarations
@@ -62,7 +62,7 @@ class ConverterContract:
         for other in ([1, 2], (0.0, 1.0), "name", 1.0, None, Float(0.0, 1.0), np.arange(3), object):
             assert not converter.accepts(other)
 
-    def test_a_declaration_becomes_a_parameter_whose_values_can_be_tried(
+    def test_convert_returns_a_parameter_with_canonical_samples(
         self, converter: Converter, declarations: Sequence[Any]
     ) -> None:
         for declared in declarations:
@@ -72,25 +72,27 @@ class ConverterContract:
             for configuration in space.sample(50, np.random.default_rng(0)):
                 assert space.canonical(configuration) == configuration
 
-    def test_a_study_takes_them(self, plugins: Plugins, declarations: Sequence[Any]) -> None:
+    def test_study_accepts_the_declarations(
+        self, plugins: Plugins, declarations: Sequence[Any]
+    ) -> None:
         space = {f"p{k}": declared for k, declared in enumerate(declarations)}
         study = Study(space, strategy="random", seed=0, plugins=plugins)
         assert list(study.ask().params) == list(space)
 
-    def test_what_has_no_equal_is_refused_with_the_name_of_the_parameter(
+    def test_refused_declaration_raises_with_the_name_of_the_parameter(
         self, plugins: Plugins, refused: Sequence[Any]
     ) -> None:
         for declared in refused:
             with pytest.raises(SpaceError, match="depth: "):
                 Study({"depth": declared}, plugins=plugins)
 
-    def test_the_package_is_not_imported(self, converter: Converter) -> None:
+    def test_converter_does_not_import_its_package(self, converter: Converter) -> None:
         if self.package is None:
-            pytest.skip("no package was given")
+            pytest.skip("the contract has no package")
         module, name = type(converter).__module__, type(converter).__qualname__
         code = (
             f"import sys; from {module} import {name}; {name}().accepts(object());"
             f"sys.exit({self.package!r} in sys.modules)"
         )
-        done = subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603  our own code
+        done = subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603  code of this test
         assert done.returncode == 0

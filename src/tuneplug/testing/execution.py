@@ -1,4 +1,4 @@
-"""What an executor promises."""
+"""The contract of executors."""
 
 from __future__ import annotations
 
@@ -32,32 +32,31 @@ def _length(values: list[int], extra: int) -> int:
 
 
 class ExecutorContract:
-    """Tests of an executor; give the fixture ``executor``, which is running and may be shut down.
+    """Tests of an executor; define the fixture ``executor``: running, and may be shut down.
 
-    What an executor need not have, see ``tuneplug.execution.Executor``, is tested where it is
-    there.
+    The optional members of ``tuneplug.execution.Executor`` are tested if the executor has them.
     """
 
-    #: Seconds to wait for a result: the executor may have to start workers.
+    #: Maximum wait for a result, in seconds; the executor may have to start workers.
     patience = 120.0
 
-    def test_it_runs_a_function_with_its_arguments(self, executor: Any) -> None:
+    def test_submit_runs_a_function_with_its_arguments(self, executor: Any) -> None:
         assert [executor.submit(_double, k).result() for k in range(3)] == [0, 2, 4]
         assert executor.submit(os.getpid).result() > 0
 
-    def test_what_a_function_raises_its_future_raises(self, executor: Any) -> None:
+    def test_future_raises_the_exception_of_its_function(self, executor: Any) -> None:
         with pytest.raises(ValueError, match="no number"):
             executor.submit(int, "no number").result()
 
-    def test_each_future_tells_when_it_is_done(self, executor: Any) -> None:
-        landed: queue.SimpleQueue[int] = queue.SimpleQueue()
+    def test_each_future_calls_back_when_it_is_done(self, executor: Any) -> None:
+        completed: queue.SimpleQueue[int] = queue.SimpleQueue()
         futures = [executor.submit(_double, k) for k in range(8)]
         for number, future in enumerate(futures):
-            future.add_done_callback(lambda _, number=number: landed.put(number))
-        assert {landed.get(timeout=self.patience) for _ in futures} == set(range(8))
+            future.add_done_callback(lambda _, number=number: completed.put(number))
+        assert {completed.get(timeout=self.patience) for _ in futures} == set(range(8))
         assert [future.result() for future in futures] == [2 * k for k in range(8)]
 
-    def test_a_study_runs_on_it(self, executor: Any) -> None:
+    def test_study_runs_on_the_executor(self, executor: Any) -> None:
         study = Study({"x": Float(-1.0, 1.0)}, strategy="random", seed=0)
         study.optimize(_square, 8, executor=executor, n_jobs=2)
         states = [trial.state for trial in study.trials]
@@ -66,16 +65,16 @@ class ExecutorContract:
         assert "made to fail" in str(study.trials[2].error)
         assert all(t.reports for t in study.trials if t.state is TrialState.COMPLETE)
 
-    def test_it_tells_how_many_workers_it_has(self, executor: Any) -> None:
-        told = n_workers(executor)
-        if told is None:
-            pytest.skip("it does not tell")
-        assert isinstance(told, int)
-        assert told >= 1
+    def test_n_workers_is_a_positive_integer(self, executor: Any) -> None:
+        number = n_workers(executor)
+        if number is None:
+            pytest.skip("the executor has no number of workers")
+        assert isinstance(number, int)
+        assert number >= 1
 
-    def test_what_was_put_arrives_as_the_value(self, executor: Any) -> None:
+    def test_put_reference_arrives_as_the_value(self, executor: Any) -> None:
         if not hasattr(executor, "put"):
-            pytest.skip("it has no put")
+            pytest.skip("the executor has no put")
         values = list(range(1000))
         sent = executor.put(values)
         futures = [executor.submit(_length, sent, k) for k in range(4)]
@@ -86,13 +85,13 @@ class ExecutorContract:
 
     def test_from_framework_returns_none_for_other_objects(self, executor: Any) -> None:
         if not hasattr(executor, "from_framework"):
-            pytest.skip("it has no from_framework")
+            pytest.skip("the executor has no from_framework")
         for other in (None, 1, "name", object(), SerialExecutor()):
             assert type(executor).from_framework(other) is None
 
-    def test_it_is_shut_down_as_often_as_you_like(self, executor: Any) -> None:
+    def test_repeated_shutdown_has_no_effect(self, executor: Any) -> None:
         if not hasattr(executor, "shutdown"):
-            pytest.skip("it has no shutdown")
+            pytest.skip("the executor has no shutdown")
         assert executor.submit(_double, 2).result() == 4
         executor.shutdown(wait=True, cancel_futures=False)
         executor.shutdown(wait=True, cancel_futures=True)

@@ -48,7 +48,7 @@ class FitMonitorContract:
         predict = getattr(estimator, "predict_proba", estimator.predict)
         return np.asarray(predict(X))
 
-    def test_it_has_a_name(self, monitor: FitMonitor) -> None:
+    def test_name_is_a_non_empty_string(self, monitor: FitMonitor) -> None:
         assert isinstance(monitor.name, str)
         assert monitor.name
 
@@ -66,7 +66,7 @@ class FitMonitorContract:
             self.outputs(fit.estimator, data[2]), self.outputs(own, data[2])
         )
 
-    def test_every_step_is_reported_once_with_a_finite_value(
+    def test_fit_reports_every_step_once_with_a_finite_value(
         self, monitor: FitMonitor, estimator: Any, data: Any
     ) -> None:
         fit = self.make_fit(estimator, data)

@@ -1,4 +1,4 @@
-"""What a scaling promises."""
+"""The contract of scalings."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ __all__ = ["ScalingContract"]
 
 
 class ScalingContract:
-    """Tests of a scaling; give the fixture ``scaling``, and ranges that it can serve."""
+    """Tests of a scaling; define the fixture ``scaling`` and, if necessary, ``ranges``."""
 
-    #: Ranges (low, high) that the scaling serves.
+    #: Ranges (low, high) that the scaling supports.
     ranges: ClassVar[list[tuple[float, float]]] = [(0.1, 0.9), (0.25, 0.5)]
-    #: How far a value may be from itself after the way there and back: rounding of both functions,
-    #: relative to the range.
+    #: Maximum error of a round trip through ``to_unit`` and ``from_unit``, relative to the range.
     tolerance = 1e-9
 
-    def test_it_has_a_name(self, scaling: Scaling) -> None:
+    def test_name_is_a_non_empty_string(self, scaling: Scaling) -> None:
         assert isinstance(scaling.name, str)
         assert scaling.name
 
-    def test_the_ends_are_zero_and_one(self, scaling: Scaling) -> None:
+    def test_ends_of_the_range_map_to_zero_and_one(self, scaling: Scaling) -> None:
         for low, high in self.ranges:
             assert scaling.error(low, high) is None
             np.testing.assert_allclose(scaling.to_unit([low, high], low, high), [0, 1], atol=1e-12)
             np.testing.assert_array_equal(scaling.from_unit([0.0, 1.0], low, high), [low, high])
 
-    def test_there_and_back_is_the_value_again(self, scaling: Scaling) -> None:
+    def test_round_trip_returns_the_value(self, scaling: Scaling) -> None:
         for low, high in self.ranges:
             x = np.linspace(low, high, 101)
             back = scaling.from_unit(scaling.to_unit(x, low, high), low, high)
@@ -44,12 +43,12 @@ class ScalingContract:
             assert np.shape(scaling.forward(x)) == (2, 3)
             assert np.shape(scaling.inverse(scaling.forward(x))) == (2, 3)
 
-    def test_larger_values_are_further_along(self, scaling: Scaling) -> None:
+    def test_scaling_is_strictly_increasing(self, scaling: Scaling) -> None:
         for low, high in self.ranges:
             u = scaling.to_unit(np.linspace(low, high, 101), low, high)
             assert np.all(np.diff(u) > 0)
 
-    def test_a_parameter_takes_it(self, scaling: Scaling) -> None:
+    def test_parameter_with_the_scaling_samples_inside_its_range(self, scaling: Scaling) -> None:
         for low, high in self.ranges:
             space = SearchSpace({"x": Float(low, high, scaling)})
             values = [

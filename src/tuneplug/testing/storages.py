@@ -1,4 +1,4 @@
-"""What a storage promises."""
+"""The contract of storages."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ def _objective(trial: Trial) -> float:
 
 
 class StorageContract:
-    """Tests of a storage; give the fixture ``storage``, which returns a new and empty one.
+    """Tests of a storage; define the fixture ``storage``, which returns a new, empty storage.
 
-    ``reopened`` should return what another process would open; by default it is the same object,
-    which shows less.
+    Override ``reopened`` to return another object for the same location, as another process would
+    open it; by default it returns the same object, which tests less.
     """
 
-    #: Names that a study may have.
+    #: Valid names of studies.
     names = ("a", "A", "two words", "naïve ☃", "it's; drop table studies", "a/../b%", "x" * 100)
 
     def reopened(self, storage: Storage) -> Storage:
-        """Return a storage at the same place."""
+        """Return a storage at the same location."""
         return storage
 
-    def test_it_has_a_name(self, storage: Storage) -> None:
+    def test_name_is_a_non_empty_string(self, storage: Storage) -> None:
         assert isinstance(storage.name, str)
         assert storage.name
 
-    def test_a_new_study_has_its_settings_and_no_trial(self, storage: Storage) -> None:
+    def test_new_study_has_its_settings_and_no_trials(self, storage: Storage) -> None:
         assert storage.studies() == []
         settings = {"direction": "maximize", "seed": 2**63 + 1}
         assert storage.open("a", settings) == (settings, [])
         assert storage.studies() == ["a"]
 
-    def test_a_known_study_keeps_the_settings_it_began_with(self, storage: Storage) -> None:
+    def test_existing_study_keeps_its_original_settings(self, storage: Storage) -> None:
         storage.open("a", {"seed": 1})
         assert self.reopened(storage).open("a", {"seed": 2}).settings == {"seed": 1}
 
-    def test_records_come_back_by_number_as_they_were_last(self, storage: Storage) -> None:
+    def test_records_are_returned_in_order_and_as_last_updated(self, storage: Storage) -> None:
         storage.open("a", {})
         for number in (0, 1, 2, 10):
             storage.add("a", _record(number))
@@ -65,7 +65,7 @@ class StorageContract:
         assert records == [*expected, _record(2), _record(10)]
         assert type(records[1]["value"][0]) is int
 
-    def test_numbers_are_kept_to_the_last_digit(self, storage: Storage) -> None:
+    def test_numbers_are_stored_exactly(self, storage: Storage) -> None:
         numbers = [0.1 + 0.2, 5e-324, 1.7976931348623157e308, math.inf, -math.inf, 2**70]
         storage.open("a", {})
         storage.add("a", _record(0, value=numbers))
@@ -74,21 +74,21 @@ class StorageContract:
         assert first["value"] == numbers
         assert math.isnan(second["value"])
 
-    def test_a_number_is_taken_once(self, storage: Storage) -> None:
+    def test_adding_a_number_twice_raises_concurrent_study_error(self, storage: Storage) -> None:
         storage.open("a", {})
         storage.add("a", _record(0, value=1))
         with pytest.raises(ConcurrentStudyError):
             self.reopened(storage).add("a", _record(0, value=2))
         assert storage.open("a", {}).records == [_record(0, value=1)]
 
-    def test_only_what_is_there_can_be_added_to_or_updated(self, storage: Storage) -> None:
+    def test_unknown_study_and_unknown_trial_raise_storage_error(self, storage: Storage) -> None:
         with pytest.raises(StorageError):
             storage.add("a", _record(0))
         storage.open("a", {})
         with pytest.raises(StorageError):
             storage.update("a", _record(0))
 
-    def test_studies_are_told_apart_by_any_name(self, storage: Storage) -> None:
+    def test_studies_with_unusual_names_are_distinct(self, storage: Storage) -> None:
         for k, name in enumerate(self.names):
             storage.open(name, {"k": k})
             storage.add(name, _record(k))
@@ -97,7 +97,7 @@ class StorageContract:
         for k, name in enumerate(self.names):
             assert again.open(name, {}) == ({"k": k}, [_record(k)])
 
-    def test_a_deleted_study_is_forgotten_with_its_trials(self, storage: Storage) -> None:
+    def test_delete_removes_a_study_and_its_trials(self, storage: Storage) -> None:
         for name in ("a", "b"):
             storage.open(name, {})
             storage.add(name, _record(0))
@@ -107,13 +107,13 @@ class StorageContract:
         assert storage.open("a", {"new": True}) == ({"new": True}, [])
         assert storage.open("b", {}).records == [_record(0)]
 
-    def test_a_large_record_is_kept(self, storage: Storage) -> None:
+    def test_large_record_is_stored(self, storage: Storage) -> None:
         reports = [[step, step / 7, None] for step in range(50_000)]
         storage.open("a", {})
         storage.add("a", _record(0, reports=reports))
         assert self.reopened(storage).open("a", {}).records == [_record(0, reports=reports)]
 
-    def test_a_study_goes_on_where_it_was(self, storage: Storage) -> None:
+    def test_resumed_study_continues_as_if_never_interrupted(self, storage: Storage) -> None:
         space = {"x": Float(-1.0, 1.0), "kind": [(1, 2), None]}
         whole = Study(space, strategy="random", seed=3)
         whole.optimize(_objective, 8)

@@ -1,4 +1,4 @@
-"""What a strategy promises."""
+"""The contract of strategies."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["StrategyContract"]
 
 
 class StrategyContract:
-    """Tests of a strategy; give the fixture ``strategy``, which returns a new one.
+    """Tests of a strategy; define the fixture ``strategy``, which returns a new instance.
 
-    ``space`` may be replaced where a strategy needs another kind of it.
+    Override ``space`` if the strategy needs another kind of space.
     """
 
-    #: What is searched: a range, integers on a log scale, and choices.
+    #: Search space of the tests: a float, an integer on a log scale, and a categorical.
     space: ClassVar[Any] = {
         "x": Float(0.0, 1.0),
         "n": Int(1, 1000, "log"),
@@ -30,7 +30,7 @@ class StrategyContract:
     n_trials = 12
 
     def run(self, strategy: Strategy, n_trials: int, seed: int = 0) -> Study:
-        """Return a study of a loss with one minimum, each fourth trial of which fails."""
+        """Return a study of a loss with one minimum, in which every fourth trial fails."""
         study = Study(self.space, strategy=strategy, seed=seed, n_trials=n_trials)
         for _ in range(n_trials):
             self.tell(study, study.ask())
@@ -43,7 +43,7 @@ class StrategyContract:
         else:
             study.tell(trial, float(np.sum((trial.point - 0.3) ** 2)))
 
-    def test_it_has_a_name(self, strategy: Strategy) -> None:
+    def test_name_is_a_non_empty_string(self, strategy: Strategy) -> None:
         assert isinstance(strategy.name, str)
         assert strategy.name
 
@@ -55,18 +55,18 @@ class StrategyContract:
             types = [type(value) for value in trial.params.values()]
             assert [type(value) for value in canonical.values()] == types
 
-    def test_the_point_of_a_trial_is_the_one_of_its_params(self, strategy: Strategy) -> None:
+    def test_point_of_a_trial_is_the_location_of_its_params(self, strategy: Strategy) -> None:
         study = self.run(strategy, self.n_trials)
         for trial in study.trials:
             assert trial.point.tobytes() == study.space.locate(trial.params).tobytes()
             assert np.all((trial.point >= 0.0) & (trial.point <= 1.0))
 
-    def test_the_same_seed_gives_the_same_trials(self, strategy: Strategy) -> None:
-        copied = pickle.loads(pickle.dumps(strategy))  # noqa: S301  our own
+    def test_same_seed_gives_the_same_trials(self, strategy: Strategy) -> None:
+        copied = pickle.loads(pickle.dumps(strategy))  # noqa: S301  pickled here
         one, two = self.run(strategy, self.n_trials), self.run(copied, self.n_trials)
         assert [t.params for t in one.trials] == [t.params for t in two.trials]
 
-    def test_what_it_keeps_between_calls_is_only_speed(self, strategy: Strategy) -> None:
+    def test_replaying_the_history_gives_the_same_suggestion(self, strategy: Strategy) -> None:
         fresh = pickle.dumps(strategy)
         study = self.run(strategy, self.n_trials)
         replayed = Study(self.space, strategy=pickle.loads(fresh), seed=0, n_trials=self.n_trials)  # noqa: S301
@@ -74,7 +74,7 @@ class StrategyContract:
             replayed.enqueue(trial.params)
         for _ in study.trials:
             self.tell(replayed, replayed.ask())
-        if len(study.trials) == len(replayed.trials):  # repeats are not enqueued twice
+        if len(study.trials) == len(replayed.trials):  # a repeated configuration is enqueued once
             assert study.ask().params == replayed.ask().params
 
     def test_no_configuration_is_suggested_twice(self, strategy: Strategy) -> None:
@@ -83,9 +83,7 @@ class StrategyContract:
             keys = study.space.keys(np.array([trial.point for trial in study.trials]))
             assert len(set(keys)) == len(keys)
 
-    def test_suggestions_of_one_call_are_configurations_not_tried_and_differ(
-        self, strategy: Strategy
-    ) -> None:
+    def test_suggestions_of_one_call_are_untried_and_distinct(self, strategy: Strategy) -> None:
         study = self.run(strategy, self.n_trials)
         context = Context(study.space, study.history, None, study.seed)
         suggested = strategy.suggest(context, 8)
@@ -102,7 +100,9 @@ class StrategyContract:
             keys = study.space.keys(np.array([trial.point for trial in asked]))
             assert len(set(keys)) == 4
 
-    def test_a_finite_space_is_gone_through_and_then_exhausted(self, strategy: Strategy) -> None:
+    def test_finite_space_is_searched_completely_before_space_exhausted(
+        self, strategy: Strategy
+    ) -> None:
         if strategy.allow_repeats:
             return
         study = Study({"k": [1, 2, 3]}, strategy=strategy, seed=0)
@@ -113,9 +113,11 @@ class StrategyContract:
             study.ask()
         except SpaceExhausted:
             return
-        raise AssertionError("SpaceExhausted must be raised where no configuration is left")
+        raise AssertionError(
+            "suggest must raise SpaceExhausted if no untried configuration is left"
+        )
 
-    def test_it_goes_on_where_every_trial_has_failed(self, strategy: Strategy) -> None:
+    def test_suggests_a_valid_configuration_after_only_failures(self, strategy: Strategy) -> None:
         study = Study(self.space, strategy=strategy, seed=0)
         for _ in range(8):
             study.fail(study.ask(), "made to fail")

@@ -18,8 +18,8 @@ from tuneplug.execution.broadcast import ALIGNMENT, N_KEPT
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch):
-    """A folder for the files, and a process that has received nothing."""
+def folder(tmp_path, monkeypatch):
+    """Return the folder of the files, with the cache of received values empty."""
     monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
     monkeypatch.setattr(broadcast_module, "_received", type(broadcast_module._received)())
     yield tmp_path
@@ -27,7 +27,7 @@ def place(tmp_path, monkeypatch):
 
 
 def send(broadcast):
-    """Return what a worker holds of a broadcast that came with its job."""
+    """Return the broadcast as a worker receives it."""
     return pickle.loads(pickle.dumps(broadcast))
 
 
@@ -48,7 +48,7 @@ VALUES = {
 # --------------------------------------------------------------------- within this process
 
 
-def test_within_the_process_it_is_the_very_object():
+def test_value_in_the_same_process_is_the_same_object():
     value = {"lock": gc, "rows": np.zeros(3)}
     with Broadcast(value) as broadcast:
         assert broadcast.value is value
@@ -56,7 +56,7 @@ def test_within_the_process_it_is_the_very_object():
         assert broadcast.value is value
 
 
-def test_what_cannot_be_pickled_may_stay_in_the_process():
+def test_value_in_the_same_process_need_not_be_picklable():
     generator = (k for k in range(3))
     with Broadcast(generator) as broadcast:
         assert broadcast.value is generator
@@ -66,7 +66,7 @@ def test_what_cannot_be_pickled_may_stay_in_the_process():
 
 
 @pytest.mark.parametrize("kind", VALUES)
-def test_arrays_come_out_as_they_went_in(kind):
+def test_arrays_survive_a_round_trip_through_the_file(kind):
     value = VALUES[kind]
     with Broadcast({"before": 1, "array": value, "after": value[..., None]}) as broadcast:
         broadcast.write()
@@ -76,7 +76,7 @@ def test_arrays_come_out_as_they_went_in(kind):
     np.testing.assert_array_equal(got["after"], value[..., None])
 
 
-def test_memory_order_is_kept():
+def test_memory_order_survives_a_round_trip():
     with Broadcast((VALUES["C order"], VALUES["Fortran order"])) as broadcast:
         broadcast.write()
         c, fortran = send(broadcast).value
@@ -84,8 +84,8 @@ def test_memory_order_is_kept():
     assert fortran.flags.f_contiguous
 
 
-def test_arrays_are_read_only_aligned_and_not_copies():
-    # Sizes that are no multiple of the alignment.
+def test_received_arrays_are_read_only_aligned_views():
+    # The sizes are not multiples of the alignment.
     arrays = [np.arange(n, dtype=dtype) for n in (1, 13, 100) for dtype in (np.int8, np.float64)]
     with Broadcast(arrays) as broadcast:
         broadcast.write()
@@ -98,7 +98,7 @@ def test_arrays_are_read_only_aligned_and_not_copies():
         got[0][0] = 1
 
 
-def test_what_went_in_stays_writeable():
+def test_broadcast_leaves_the_original_array_writeable():
     value = np.zeros(3)
     with Broadcast(value) as broadcast:
         broadcast.write()
@@ -106,34 +106,36 @@ def test_what_went_in_stays_writeable():
     assert value[0] == 1.0
 
 
-def test_an_array_that_is_shared_is_written_once():
+def test_array_with_several_references_is_written_once():
     array = np.random.default_rng(0).random(10_000)
     with Broadcast([array, {"again": array}, array[:5000]]) as broadcast:
         size = broadcast.write().stat().st_size
         first, second, _ = send(broadcast).value
     assert first is second["again"]
-    assert size < array.nbytes * 1.5 + 2000, "the array, its half, and a header"
+    assert size < array.nbytes * 1.5 + 2000, (
+        "the file must hold the array, half of it, and a header"
+    )
 
 
-def test_jobs_are_small_where_there_is_a_file():
+def test_pickle_of_a_broadcast_with_a_file_is_small():
     with Broadcast(np.zeros(100_000)) as broadcast:
         broadcast.write()
         assert len(pickle.dumps(broadcast)) < 1000
 
 
-def test_without_a_file_the_pickler_of_the_executor_takes_the_value():
+def test_broadcast_without_a_file_is_pickled_with_its_value():
     with Broadcast(np.arange(1000.0)) as broadcast:
         assert len(pickle.dumps(broadcast)) > 8000
         np.testing.assert_array_equal(send(broadcast).value, np.arange(1000.0))
 
 
-def own_dumps(value, *args, **options):
-    """Pickle as some other package does."""
+def custom_dumps(value, *args, **options):
+    """Pickle like ``pickle.dumps``, but as a different function."""
     return pickle.dumps(value, *args, **options)
 
 
-def test_without_a_file_dumps_pickles_the_value_and_a_worker_unpickles_it_once():
-    with Broadcast(np.arange(1000.0), own_dumps) as broadcast:
+def test_custom_dumps_pickles_the_value_and_a_worker_unpickles_it_once():
+    with Broadcast(np.arange(1000.0), custom_dumps) as broadcast:
         received = send(broadcast)
     size = len(pickle.dumps(received))
     assert received.value is received.value
@@ -141,12 +143,12 @@ def test_without_a_file_dumps_pickles_the_value_and_a_worker_unpickles_it_once()
     np.testing.assert_array_equal(send(received).value, np.arange(1000.0))
 
 
-# --------------------------------------------------------------------- a worker that keeps them
+# --------------------------------------------------------------------- the cache of a worker
 
 
 @pytest.fixture
 def reads(monkeypatch):
-    """Return the files that were read, in order."""
+    """Return the list of files that were read, in order."""
     paths, read = [], broadcast_module._read
 
     def spy(path):
@@ -157,7 +159,7 @@ def reads(monkeypatch):
     return paths
 
 
-def test_searches_that_take_turns_are_read_once_each(reads):
+def test_alternating_searches_read_each_file_once(reads):
     with Broadcast(np.zeros(3)) as one, Broadcast(np.ones(3)) as two:
         expected = [one.write(), two.write()]
         got = [send(broadcast).value for _ in range(3) for broadcast in (one, two)]
@@ -166,20 +168,20 @@ def test_searches_that_take_turns_are_read_once_each(reads):
     assert got[1] is got[3] is got[5]
 
 
-def test_no_more_are_kept_than_take_turns(reads):
+def test_worker_drops_the_least_recently_used_value(reads):
     broadcasts = [Broadcast(k) for k in range(N_KEPT + 1)]
     paths = [broadcast.write() for broadcast in broadcasts]
     assert [send(broadcast).value for broadcast in broadcasts] == list(range(N_KEPT + 1))
     assert send(broadcasts[-1]).value == N_KEPT
-    assert reads == paths, "the latest is kept"
+    assert reads == paths, "the latest value must be cached"
     assert send(broadcasts[0]).value == 0
-    assert reads == [*paths, paths[0]], "the oldest was given up"
+    assert reads == [*paths, paths[0]], "the oldest value must have been dropped"
     for broadcast in broadcasts:
         with broadcast:
             pass
 
 
-def test_nothing_is_read_before_it_is_opened(reads):
+def test_unpickling_a_broadcast_does_not_read_the_file(reads):
     with Broadcast(1) as broadcast:
         broadcast.write()
         send(broadcast)
@@ -189,32 +191,32 @@ def test_nothing_is_read_before_it_is_opened(reads):
 # --------------------------------------------------------------------- the file
 
 
-def test_the_file_is_gone_after_the_context(place):
+def test_context_deletes_the_file(folder):
     with Broadcast(np.zeros(3)) as broadcast:
         path = broadcast.write()
         assert path.exists()
-        assert path.is_relative_to(place)
+        assert path.is_relative_to(folder)
         assert path == broadcast.path
-    assert list(place.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
-def test_the_file_is_gone_after_an_error_as_well(place):
+def test_context_deletes_the_file_after_an_error(folder):
     broadcast = Broadcast(np.zeros(3))
     broadcast.write()
     with pytest.raises(ArithmeticError), broadcast:
         raise ArithmeticError
-    assert list(place.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
-def test_what_cannot_be_pickled_leaves_no_file(place):
+def test_write_of_an_unpicklable_value_leaves_no_file(folder):
     broadcast = Broadcast(k for k in range(3))
     with broadcast, pytest.raises(TypeError, match="cannot pickle"):
         broadcast.write()
-    assert list(place.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a file that is mapped cannot be removed there")
-def test_a_worker_can_go_on_with_what_it_has_opened():
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot delete a mapped file")
+def test_received_value_remains_valid_after_the_file_is_deleted():
     with Broadcast(np.arange(1000.0)) as broadcast:
         path = broadcast.write()
         got = send(broadcast).value
@@ -222,23 +224,23 @@ def test_a_worker_can_go_on_with_what_it_has_opened():
     assert got.sum() == 499_500.0
 
 
-def test_a_folder_that_is_not_there_is_an_error_of_the_system(place, monkeypatch):
-    monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(place / "missing"))
+def test_write_to_a_missing_folder_raises_os_error(folder, monkeypatch):
+    monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(folder / "missing"))
     with Broadcast(1) as broadcast, pytest.raises(OSError, match="missing"):
         broadcast.write()
     assert broadcast.path is None
-    assert list(place.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
-def test_no_room_is_an_error_of_the_system_and_leaves_no_file(place, monkeypatch):
+def test_write_to_a_full_disk_raises_os_error_and_leaves_no_file(folder, monkeypatch):
     def full(path, *_):
-        path.write_bytes(b"as much as there is room for")
+        path.write_bytes(b"incomplete")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(broadcast_module, "_write", full)
     with Broadcast(1) as broadcast, pytest.raises(OSError, match="No space left"):
         broadcast.write()
-    assert list(place.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
 # --------------------------------------------------------------------- another process
@@ -264,8 +266,10 @@ print(total, own_bytes() - before)
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="Linux tells")
-def test_a_worker_takes_no_memory_of_its_own_for_an_array(tmp_path):
+@pytest.mark.skipif(
+    not Path("/proc/self/smaps_rollup").exists(), reason="needs smaps_rollup of Linux"
+)
+def test_worker_maps_an_array_without_copying_it(tmp_path):
     array = np.ones(8_000_000)
     worker = tmp_path / "worker.py"
     worker.write_text(MEASURE)
@@ -277,5 +281,5 @@ def test_a_worker_takes_no_memory_of_its_own_for_an_array(tmp_path):
     assert run.returncode == 0, run.stderr.decode()
     total, more = map(float, run.stdout.split())
     assert total == array.sum()
-    # A copy would be as large as the array; unpickling takes some pages of the interpreter.
+    # A copy would be as large as the array; unpickling needs only some pages of the interpreter.
     assert more < array.nbytes / 8

@@ -1,4 +1,4 @@
-"""Running jobs: slots kept busy, and executors that break."""
+"""Run jobs: slots, broken executors, broadcasts, and ownership of executors."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from tuneplug.execution import (
 )
 from tuneplug.plugins import Plugins, hookimpl
 
-SECONDS = 60  # nothing here waits so long unless it is wrong
+SECONDS = 60  # only a failing test waits that long
 
-#: What worker processes run; they import it from a file.
+#: Module of the functions that worker processes run.
 TASKS = '''
 import os
 import signal
@@ -35,23 +35,23 @@ import threading
 
 
 def attempt(folder, key):
-    """Return how often the task was begun, this time included."""
+    """Return the number of attempts of the task, including this one."""
     with (folder / key).open("a") as file:
         file.write("x")
     return (folder / key).stat().st_size
 
 
-def innocent(folder, key):
-    """Wait to be killed the first time, a minute at most; end the second time."""
+def survivor(folder, key):
+    """At the first attempt, wait a minute to be killed; at the second, return."""
     if attempt(folder, key) == 1:
         signal.alarm(60)
-        (folder / f"{key}.pipe").write_text("begun")
+        (folder / f"{key}.pipe").write_text("started")
         threading.Event().wait()
     return key
 
 
-def culprit(folder, key, *others):
-    """Kill the worker, the first time when the others have begun."""
+def killer(folder, key, *others):
+    """Kill the worker; at the first attempt, wait until the other tasks have started."""
     if attempt(folder, key) == 1:
         signal.alarm(60)
         for other in others:
@@ -65,7 +65,7 @@ def plain(folder, key):
 
 
 class Unreadable:
-    """Can be pickled, but not read back."""
+    """Can be pickled, but not unpickled."""
 
     def __reduce__(self):
         return int, ("no number",)
@@ -90,7 +90,7 @@ def dies_at_2(trial):
 
 @pytest.fixture
 def tasks(tmp_path, monkeypatch):
-    """A module that this process and its workers import."""
+    """Return the module of tasks, which workers can import too."""
     name = "tasks_of_workers"
     (tmp_path / f"{name}.py").write_text(TASKS)
     monkeypatch.syspath_prepend(tmp_path)
@@ -98,7 +98,7 @@ def tasks(tmp_path, monkeypatch):
     del sys.modules[name]
 
 
-class Log(WorkerPool):
+class LoggingPool(WorkerPool):
     """A pool that logs its calls."""
 
     def __init__(self, *args, **kwargs):
@@ -114,9 +114,9 @@ class Log(WorkerPool):
         super().replace(error)
 
     def run(self, jobs, later=()):
-        """Drive the jobs, and those for later once an executor was replaced.
+        """Run ``jobs`` and, once an executor was replaced, ``later``.
 
-        Return what was done and what was lost, by key.
+        Return the results and the failures, by key.
         """
         ended, lost = {}, {}
         first, second = feed(jobs), feed(later)
@@ -138,61 +138,61 @@ class Log(WorkerPool):
 
 
 def feed(jobs):
-    """Return a ``next_job`` that runs dry."""
+    """Return a ``next_job`` for a list of jobs."""
     left = list(jobs)
     return lambda: left.pop(0) if left else None
 
 
 def ignore(*_):
-    """Take anything."""
+    """Ignore all arguments."""
 
 
 def forbidden(job, why):
-    """Take nothing: no job is to be lost."""
+    """Fail the test: no job may be lost."""
     raise AssertionError(f"{job.key} was lost: {why}")
 
 
 # --------------------------------------------------------------------- slots
 
 
-def test_no_more_jobs_than_slots_are_in_flight():
-    begun, ended, in_flight = [], [], []
+def test_run_jobs_keeps_at_most_slots_jobs_in_flight():
+    started, ended, in_flight = [], [], []
 
     def next_job():
-        in_flight.append(len(begun) - len(ended))
-        if len(begun) == 12:
+        in_flight.append(len(started) - len(ended))
+        if len(started) == 12:
             return None
-        begun.append(len(begun))
-        return Job(begun[-1], pow, (begun[-1], 2))
+        started.append(len(started))
+        return Job(started[-1], pow, (started[-1], 2))
 
     with ThreadPoolExecutor(8) as threads:
-        team = WorkerPool(3, given=threads)
-        run_jobs(team, next_job, lambda job, result: ended.append((job.key, result)), forbidden)
+        workers = WorkerPool(3, given=threads)
+        run_jobs(workers, next_job, lambda job, result: ended.append((job.key, result)), forbidden)
     assert sorted(ended) == [(k, k * k) for k in range(12)]
-    assert max(in_flight) == 2, "a job is asked for only where there is a slot for it"
+    assert max(in_flight) == 2, "a job must be requested only for a free slot"
 
 
-def test_all_slots_are_in_flight_at_once():
+def test_run_jobs_fills_all_slots():
     barrier = threading.Barrier(3, timeout=SECONDS)
     ended = []
-    with WorkerPool(3, lambda: ThreadPoolExecutor(3)) as team:
+    with WorkerPool(3, lambda: ThreadPoolExecutor(3)) as workers:
         jobs = feed(Job(k, barrier.wait) for k in range(3))
-        run_jobs(team, jobs, lambda job, _: ended.append(job.key), forbidden)
+        run_jobs(workers, jobs, lambda job, _: ended.append(job.key), forbidden)
     assert sorted(ended) == [0, 1, 2]
 
 
-def test_a_slot_is_refilled_as_its_job_ends_whatever_the_others_do():
-    last_begun = threading.Event()
-    calls = [lambda: last_begun.wait(SECONDS), str, str, last_begun.set]
+def test_run_jobs_refills_a_slot_while_other_jobs_still_run():
+    last_started = threading.Event()
+    calls = [lambda: last_started.wait(SECONDS), str, str, last_started.set]
     results = {}
-    with WorkerPool(2, lambda: ThreadPoolExecutor(2)) as team:
+    with WorkerPool(2, lambda: ThreadPoolExecutor(2)) as workers:
         jobs = feed(Job(k, call) for k, call in enumerate(calls))
-        run_jobs(team, jobs, lambda job, result: results.setdefault(job.key, result), forbidden)
+        run_jobs(workers, jobs, lambda job, result: results.setdefault(job.key, result), forbidden)
     assert sorted(results) == [0, 1, 2, 3]
-    assert results[0], "the first job has seen the last one begin"
+    assert results[0], "the first job must see the last job start"
 
 
-def test_where_each_job_waits_for_the_one_before_it_one_is_in_flight():
+def test_run_jobs_asks_for_the_next_job_after_each_end():
     names, asked, ended = ["first", "second", "third"], [], []
 
     def next_job():
@@ -201,30 +201,35 @@ def test_where_each_job_waits_for_the_one_before_it_one_is_in_flight():
             return Job(names[0], str, (names.pop(0),)) if names else None
         return None
 
-    with WorkerPool(2, lambda: ThreadPoolExecutor(2)) as team:
-        run_jobs(team, next_job, lambda job, _: ended.append(job.key), forbidden)
+    with WorkerPool(2, lambda: ThreadPoolExecutor(2)) as workers:
+        run_jobs(workers, next_job, lambda job, _: ended.append(job.key), forbidden)
     assert ended == ["first", "second", "third"]
-    assert asked == [0, 0, 1, 1, 2, 2, 3], "asked again after each end, and not before"
+    assert asked == [0, 0, 1, 1, 2, 2, 3], "the next job must be requested after each end only"
 
 
-def test_nothing_to_do_is_done_at_once():
+def test_run_jobs_returns_at_once_without_jobs():
     asked = []
-    with WorkerPool(2) as team:
-        run_jobs(team, lambda: asked.append(1), forbidden, forbidden)
+    with WorkerPool(2) as workers:
+        run_jobs(workers, lambda: asked.append(1), forbidden, forbidden)
     assert asked == [1]
 
 
-def test_without_an_executor_jobs_run_one_by_one_in_the_calling_thread():
+def test_pool_without_an_executor_runs_jobs_in_the_calling_thread():
     seen = []
-    with make_pool(None, 1) as team:
+    with make_pool(None, 1) as workers:
         jobs = feed(Job(k, threading.get_ident) for k in range(3))
-        run_jobs(team, jobs, lambda job, thread: seen.append((job.key, thread)), forbidden)
+        run_jobs(workers, jobs, lambda job, thread: seen.append((job.key, thread)), forbidden)
     assert seen == [(k, threading.get_ident()) for k in range(3)]
 
 
-def test_an_error_in_done_cancels_what_has_not_begun():
-    release, begun = threading.Event(), []
-    calls = [str, lambda: release.wait(SECONDS), lambda: begun.append(2), lambda: begun.append(3)]
+def test_error_in_on_result_cancels_waiting_jobs():
+    release, started = threading.Event(), []
+    calls = [
+        str,
+        lambda: release.wait(SECONDS),
+        lambda: started.append(2),
+        lambda: started.append(3),
+    ]
 
     def refuse(job, result):
         raise ArithmeticError("refused")
@@ -234,10 +239,10 @@ def test_an_error_in_done_cancels_what_has_not_begun():
         with pytest.raises(ArithmeticError, match="refused"):
             run_jobs(WorkerPool(4, given=one), jobs, refuse, ignore)
         release.set()
-    assert begun == []
+    assert started == []
 
 
-def test_an_interrupt_of_a_job_passes_through():
+def test_interrupt_of_a_job_propagates():
     def interrupt():
         raise KeyboardInterrupt
 
@@ -253,7 +258,7 @@ def closed(executor):
     return False
 
 
-def test_an_executor_of_ones_own_is_shut_down_and_a_given_one_is_not():
+def test_pool_shuts_down_its_own_executor_but_not_a_given_one():
     own = ThreadPoolExecutor(1)
     with ThreadPoolExecutor(1) as given:
         with WorkerPool(1, lambda: own), WorkerPool(1, given=given):
@@ -261,7 +266,7 @@ def test_an_executor_of_ones_own_is_shut_down_and_a_given_one_is_not():
         assert (closed(own), closed(given)) == (True, False)
 
 
-def test_so_it_is_after_an_error():
+def test_pool_shuts_down_its_own_executor_after_an_error():
     own = ThreadPoolExecutor(1)
     with ThreadPoolExecutor(1) as given:
         with (
@@ -276,13 +281,13 @@ def test_so_it_is_after_an_error():
 @pytest.mark.parametrize(
     ("n_jobs", "slots"), [(None, 1), (1, 1), (3, 3), (-1, 4), (-2, 3), (-4, 1), (-9, 1)]
 )
-def test_n_jobs_counts_workers_or_cores_from_the_end(n_jobs, slots, monkeypatch):
+def test_resolve_n_jobs_counts_negative_numbers_from_all_cores(n_jobs, slots, monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 4)
     assert resolve_n_jobs(n_jobs) == slots
 
 
 @pytest.mark.parametrize("n_jobs", [0, 1.5, "2"])
-def test_a_wrong_n_jobs_is_named(n_jobs):
+def test_resolve_n_jobs_names_an_invalid_number(n_jobs):
     with pytest.raises(ValueError, match=f"other than 0.*but got {n_jobs!r}"):
         resolve_n_jobs(n_jobs)
 
@@ -295,19 +300,19 @@ def spawning(n):
 
 
 def attempts(folder, *keys):
-    """Return how often each task was begun."""
+    """Return the number of attempts of each task."""
     return [len((folder / key).read_text()) for key in keys]
 
 
 @pytest.fixture(params=["spawn", "loky"])
 def pool(request):
-    """Factory of a pool of n processes: the standard library's, and loky's if joblib is there."""
+    """Return a factory of pools of n processes: the standard library's, or loky's with joblib."""
     if request.param == "spawn":
         return spawning
     loky = pytest.importorskip("joblib.externals.loky")
 
     class Loky(loky.ProcessPoolExecutor):
-        """Loky's pool, shut down like that of the standard library."""
+        """Loky's pool with the ``shutdown`` of the standard library."""
 
         def shutdown(self, wait=True, *, cancel_futures=False):
             super().shutdown(wait=wait, kill_workers=cancel_futures)
@@ -319,47 +324,49 @@ with_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="tasks wait fo
 
 
 @with_pipes
-def test_the_job_that_kills_its_worker_is_lost_alone_and_the_others_end_once(pool, tasks, tmp_path):
+def test_job_that_kills_its_worker_fails_and_the_other_jobs_end_once(pool, tasks, tmp_path):
     for key in ("one", "two"):
         os.mkfifo(tmp_path / f"{key}.pipe")
     jobs = [
-        Job("one", tasks.innocent, (tmp_path, "one")),
-        Job("bad", tasks.culprit, (tmp_path, "bad", "one", "two")),
-        Job("two", tasks.innocent, (tmp_path, "two")),
-        # The standard library sees the death of the latest worker only if something ends after it.
+        Job("one", tasks.survivor, (tmp_path, "one")),
+        Job("bad", tasks.killer, (tmp_path, "bad", "one", "two")),
+        Job("two", tasks.survivor, (tmp_path, "two")),
+        # The standard library notices the death of the latest worker only if another job ends.
         Job("quick", tasks.plain, (tmp_path, "quick")),
     ]
-    with Log(4, lambda: pool(4)) as team:
-        done, lost = team.run(jobs, later=[Job("later", tasks.plain, (tmp_path, "later"))])
+    with LoggingPool(4, lambda: pool(4)) as workers:
+        done, lost = workers.run(jobs, later=[Job("later", tasks.plain, (tmp_path, "later"))])
     assert done == {key: key for key in ("one", "two", "quick", "later")}
     assert list(lost) == ["bad"]
     assert "Traceback" in lost["bad"]
     assert attempts(tmp_path, "one", "bad", "two", "later") == [2, 2, 2, 1]
-    assert team.log.count("replace") == 2, "once for all in flight, once for the culprit alone"
-    again = [entry for entry in team.log[team.log.index("replace") :] if entry != "replace"]
+    assert workers.log.count("replace") == 2, (
+        "replaced once for all jobs in flight and once for the killer alone"
+    )
+    again = [entry for entry in workers.log[workers.log.index("replace") :] if entry != "replace"]
     begins, ends = again[::2], again[1::2]
-    assert begins == [("submit", key) for _, key in ends], "each ran alone"
-    assert begins[-1] == ("submit", "later"), "nothing new begins while there are suspects"
+    assert begins == [("submit", key) for _, key in ends], "each retried job must run alone"
+    assert begins[-1] == ("submit", "later"), "new jobs must wait for the retried jobs"
 
 
-def test_a_pool_that_broke_while_idle_is_replaced_and_nobody_is_blamed():
+def test_executor_that_broke_while_idle_is_replaced_without_a_failure():
     broken = spawning(1)
     assert isinstance(broken.submit(os._exit, 1).exception(SECONDS), BrokenExecutor)
     executors = iter([broken, ThreadPoolExecutor(1)])
-    with Log(1, lambda: next(executors)) as team:
-        done, lost = team.run([Job("a", str, ("a",)), Job("b", str, ("b",))])
+    with LoggingPool(1, lambda: next(executors)) as workers:
+        done, lost = workers.run([Job("a", str, ("a",)), Job("b", str, ("b",))])
     assert (done, lost) == ({"a": "a", "b": "b"}, {})
-    assert team.log.count("replace") == 1
+    assert workers.log.count("replace") == 1
 
 
-def test_a_given_pool_that_breaks_raises_its_error(pool):
+def test_given_executor_that_breaks_raises_its_error(pool):
     with pool(1) as given, pytest.raises(BrokenExecutor):
         run_jobs(WorkerPool(1, given=given), feed([Job("bad", os._exit, (1,))]), ignore, ignore)
 
 
-def test_a_result_that_cannot_be_read_back_is_lost_after_a_second_try(pool, tasks, tmp_path):
-    with Log(1, lambda: pool(1)) as team:
-        done, lost = team.run(
+def test_result_that_cannot_be_unpickled_fails_after_a_second_attempt(pool, tasks, tmp_path):
+    with LoggingPool(1, lambda: pool(1)) as workers:
+        done, lost = workers.run(
             [
                 Job("before", tasks.plain, (tmp_path, "before")),
                 Job("bad", tasks.unreadable, (tmp_path, "bad")),
@@ -372,9 +379,9 @@ def test_a_result_that_cannot_be_read_back_is_lost_after_a_second_try(pool, task
     assert attempts(tmp_path, "before", "bad", "after") == [1, 2, 1]
 
 
-def test_a_result_that_cannot_be_sent_is_lost_and_the_pool_stays(pool, tasks, tmp_path):
-    with Log(2, lambda: pool(2)) as team:
-        done, lost = team.run(
+def test_result_that_cannot_be_pickled_fails_without_replacing_the_executor(pool, tasks, tmp_path):
+    with LoggingPool(2, lambda: pool(2)) as workers:
+        done, lost = workers.run(
             [
                 Job("bad", tasks.unsendable, (tmp_path, "bad")),
                 *(Job(key, tasks.plain, (tmp_path, key)) for key in "abc"),
@@ -384,13 +391,13 @@ def test_a_result_that_cannot_be_sent_is_lost_and_the_pool_stays(pool, tasks, tm
     assert list(lost) == ["bad"]
     assert "pickle" in lost["bad"]
     assert attempts(tmp_path, "bad", *"abc") == [2, 1, 1, 1]
-    assert "replace" not in team.log
+    assert "replace" not in workers.log
 
 
 # --------------------------------------------------------------------- studies
 
 
-def test_a_study_whose_given_pool_breaks_keeps_what_had_ended(pool, tasks):
+def test_study_keeps_finished_trials_if_a_given_executor_breaks(pool, tasks):
     study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
     with pool(1) as given, pytest.raises(BrokenExecutor):
         study.optimize(tasks.dies_at_2, 5, executor=given)
@@ -400,7 +407,7 @@ def test_a_study_whose_given_pool_breaks_keeps_what_had_ended(pool, tasks):
     assert [t.state for t in study.trials[3:]] == [TrialState.COMPLETE] * 2
 
 
-def test_a_pool_that_breaks_inside_of_an_objective_fails_that_trial_alone():
+def test_broken_executor_inside_an_objective_fails_only_that_trial():
     study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
 
     def fails_once(trial):
@@ -414,7 +421,7 @@ def test_a_pool_that_breaks_inside_of_an_objective_fails_that_trial_alone():
 
 
 class Rows:
-    """An objective with an array; its value is the sum of an array that is read-only, else -1."""
+    """An objective that returns the sum of its array if that is read-only, else -1."""
 
     def __init__(self, n):
         self.rows = np.ones(n)
@@ -429,10 +436,10 @@ def test_processes_share_the_arrays_of_an_objective_read_only(pool, tmp_path, mo
     with pool(2) as given:
         study.optimize(Rows(10_000), 4, executor=given)
     assert [trial.value for trial in study.trials] == [10_000.0] * 4
-    assert list(tmp_path.iterdir()) == [], "the file is gone after the call"
+    assert list(tmp_path.iterdir()) == [], "the call must delete its file"
 
 
-def test_an_objective_that_only_the_pickler_of_the_executor_knows_goes_with_each_job():
+def test_objective_that_only_cloudpickle_supports_is_sent_with_each_job():
     loky = pytest.importorskip("joblib.externals.loky")  # pickles with cloudpickle
     offset = 1.0
     study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
@@ -441,8 +448,8 @@ def test_an_objective_that_only_the_pickler_of_the_executor_knows_goes_with_each
     assert all(1.0 <= trial.value <= 2.0 for trial in study.trials)
 
 
-class Elsewhere:
-    """An executor whose workers have another file system; ``submit`` pickles as it would."""
+class RemoteExecutor:
+    """An executor whose workers cannot read files of this machine."""
 
     n_workers = 1
 
@@ -452,27 +459,29 @@ class Elsewhere:
 
     def submit(self, fn, /, *args):
         self.sizes.append(len(pickle.dumps((fn, args))))
-        if len(self.sizes) == 2:  # the pool asks whether the worker can read the file
+        if len(self.sizes) == 2:  # the pool tests whether the worker can read the file
             return ThreadPoolExecutor(1).submit(bool)
         return self.pool.submit(fn, *args)
 
 
-def test_workers_that_cannot_read_the_file_are_sent_the_objective_with_each_job():
+def test_workers_that_cannot_read_the_file_receive_the_objective_with_each_job():
     study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
     with spawning(1) as processes:
-        elsewhere = Elsewhere(processes)
-        study.optimize(Rows(10_000), 2, executor=elsewhere)
-    assert [trial.value for trial in study.trials] == [-1.0] * 2, "a copy of their own"
-    assert elsewhere.sizes[1] < 1000 < 80_000 < min(elsewhere.sizes[2:])
+        remote = RemoteExecutor(processes)
+        study.optimize(Rows(10_000), 2, executor=remote)
+    assert [trial.value for trial in study.trials] == [-1.0] * 2, (
+        "workers must receive a writeable copy"
+    )
+    assert remote.sizes[1] < 1000 < 80_000 < min(remote.sizes[2:])
 
 
-# --------------------------------------------------------------------------- whose executor it is
+# --------------------------------------------------------------------------- ownership
 
 
-class Told(ThreadPoolExecutor):
-    """A pool that tells what befalls it; ``log`` is shared by all that are made."""
+class LoggingExecutor(ThreadPoolExecutor):
+    """A pool that logs the calls of its methods; all instances share ``log``."""
 
-    name = "told"
+    name = "logging"
     n_workers = 3
 
     def __init__(self, log):
@@ -501,11 +510,11 @@ class Reference:
 
 
 @pytest.fixture
-def told():
-    """A log, and plugins whose executor "told" writes it and takes lists for its framework."""
+def logging_plugins():
+    """Return a log, and plugins with an executor "logging" whose framework objects are lists."""
     log = []
 
-    class Named(Told):
+    class Named(LoggingExecutor):
         def __init__(self):
             super().__init__(log)
 
@@ -527,44 +536,44 @@ def grid_study(plugins=None):
     return Study({"k": list(range(6))}, strategy="grid", plugins=plugins)
 
 
-def k_of(trial):
+def objective(trial):
     return trial.params["k"]
 
 
-def test_an_executor_that_was_named_is_ended_with_the_call(told):
-    log, plugins = told
+def test_executor_made_from_a_name_is_shut_down_after_the_call(logging_plugins):
+    log, plugins = logging_plugins
     study = grid_study(plugins)
-    study.optimize(k_of, 6, executor="told")
+    study.optimize(objective, 6, executor="logging")
     assert log == ["made", "put", "shutdown, cancel_futures=False"]
     assert study.best_value == 0
 
 
-def test_an_executor_that_was_named_ends_what_runs_when_the_call_is_broken_off(told):
-    log, plugins = told
+def test_executor_made_from_a_name_is_terminated_on_an_interrupt(logging_plugins):
+    log, plugins = logging_plugins
 
     def interrupt(trial):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        grid_study(plugins).optimize(interrupt, 6, executor="told")
+        grid_study(plugins).optimize(interrupt, 6, executor="logging")
     assert log[-2:] == ["terminate", "shutdown, cancel_futures=True"]
 
 
-def test_an_object_of_a_framework_is_made_an_executor_for_the_call(told):
-    log, plugins = told
-    grid_study(plugins).optimize(k_of, 6, executor=["of", "theirs"])
+def test_executor_made_from_a_framework_object_is_shut_down_after_the_call(logging_plugins):
+    log, plugins = logging_plugins
+    grid_study(plugins).optimize(objective, 6, executor=["client"])
     assert log[-3:] == ["made", "put", "shutdown, cancel_futures=False"]
 
 
-def test_an_executor_that_was_given_stays_open(told):
-    log, plugins = told
-    with Told(log) as pool:
-        grid_study(plugins).optimize(k_of, 6, executor=pool)
+def test_given_executor_stays_open(logging_plugins):
+    log, plugins = logging_plugins
+    with LoggingExecutor(log) as pool:
+        grid_study(plugins).optimize(objective, 6, executor=pool)
         assert log == ["made", "put"]
         assert pool.submit(int).result() == 0
 
 
-def test_an_executor_that_was_named_is_replaced_when_it_breaks():
+def test_executor_made_from_a_name_is_replaced_if_it_breaks():
     made = []
 
     class Fragile(ThreadPoolExecutor):
@@ -587,21 +596,21 @@ def test_an_executor_that_was_named_is_replaced_when_it_breaks():
     plugins = Plugins(installed=False)
     plugins.register(Plugin())
     study = grid_study(plugins)
-    study.optimize(k_of, 6, executor="fragile")
+    study.optimize(objective, 6, executor="fragile")
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 6
     assert len(made) == 2
     with pytest.raises(RuntimeError, match="after shutdown"):
         made[0].submit(int, None, study.trials[0])
 
 
-def test_an_unknown_name_is_an_error_before_any_trial_is_asked_for():
+def test_unknown_executor_name_raises_before_a_trial_starts():
     study = grid_study(Plugins(installed=False))
     with pytest.raises(ValueError, match="executor must be one of"):
-        study.optimize(k_of, 6, executor="nobody")
+        study.optimize(objective, 6, executor="nobody")
     assert study.trials == []
 
 
-def test_an_executor_without_shutdown_may_be_named():
+def test_executor_made_from_a_name_needs_no_shutdown():
     class Plugin:
         @hookimpl
         def tuneplug_executors(self):
@@ -610,7 +619,7 @@ def test_an_executor_without_shutdown_may_be_named():
     plugins = Plugins(installed=False)
     plugins.register(Plugin())
     study = grid_study(plugins)
-    study.optimize(k_of, 6, executor="bare")
+    study.optimize(objective, 6, executor="bare")
     assert study.best_value == 0
 
 
@@ -622,48 +631,48 @@ class Bare:
             return pool.submit(fn, *args)
 
 
-# --------------------------------------------------------------------------- sent once, in flight
+# --------------------------------------------------------------------------- broadcasts and slots
 
 
 def total(broadcast):
     return sum(broadcast.value)
 
 
-def test_a_broadcast_is_put_once_for_each_executor():
+def test_broadcast_is_put_once_per_executor():
     log = []
     shared, other = Broadcast([1, 2]), Broadcast([1, 2])
-    with WorkerPool(1, lambda: Told(log)) as team:
-        assert [team.submit(Job(0, total, (shared,))).result() for _ in range(3)] == [3, 3, 3]
+    with WorkerPool(1, lambda: LoggingExecutor(log)) as workers:
+        assert [workers.submit(Job(0, total, (shared,))).result() for _ in range(3)] == [3, 3, 3]
         assert log.count("put") == 1
-        assert team.submit(Job(0, total, (other,))).result() == 3
+        assert workers.submit(Job(0, total, (other,))).result() == 3
         assert log.count("put") == 2
-        team.replace(BrokenExecutor())
-        assert team.submit(Job(0, total, (shared,))).result() == 3
+        workers.replace(BrokenExecutor())
+        assert workers.submit(Job(0, total, (shared,))).result() == 3
         assert log.count("put") == 3
 
 
-def test_a_broadcast_is_passed_as_it_is_within_the_process():
+def test_broadcast_within_the_process_is_passed_unchanged():
     value = [1, 2]
-    with WorkerPool(1) as team:
-        assert not team.sends_once
-        assert team.submit(Job(0, lambda got: got.value is value, (Broadcast(value),))).result()
+    with WorkerPool(1) as workers:
+        assert not workers.sends_once
+        assert workers.submit(Job(0, lambda got: got.value is value, (Broadcast(value),))).result()
 
 
-def test_how_many_jobs_fly_is_what_the_executor_says_unless_told():
-    with Told([]) as pool, ThreadPoolExecutor(4) as plain:
+def test_slots_are_the_workers_of_the_executor_unless_n_jobs_is_given():
+    with LoggingExecutor([]) as pool, ThreadPoolExecutor(4) as plain:
         assert [n_workers(pool), n_workers(plain), n_workers(Bare())] == [3, 4, None]
         assert [make_pool(pool, n).slots for n in (None, -1, -2, 1, 8)] == [3, 3, 2, 1, 8]
         assert [make_pool(Bare(), n).slots for n in (None, 2)] == [1, 2]
     assert make_pool(None, None).slots == 1
-    assert make_pool("told", None, lambda: Told([])).slots == 3
+    assert make_pool("logging", None, lambda: LoggingExecutor([])).slots == 3
 
 
-def test_an_executor_of_which_the_workers_cannot_be_counted_is_shut_down():
+def test_executor_is_shut_down_if_counting_its_workers_fails():
     log = []
 
     def count(executor):
         raise OSError("no answer")
 
     with pytest.raises(OSError, match="no answer"):
-        WorkerPool(count, lambda: Told(log))
+        WorkerPool(count, lambda: LoggingExecutor(log))
     assert log == ["made", "terminate", "shutdown, cancel_futures=True"]

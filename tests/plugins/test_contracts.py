@@ -1,4 +1,4 @@
-"""tuneplug's own classes keep the contracts that it gives to plugin authors."""
+"""tuneplug's own classes pass the contracts for plugin authors."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class TestScipyConverter(ConverterContract):
         return [stats.uniform(0, 2), stats.loguniform(0.1, 9), stats.randint(1, 5), stats.norm()]
 
 
-def test_a_strategy_that_forgets_what_is_running_is_found_out():
+def test_contract_detects_a_strategy_that_repeats_itself():
     class Stuck(RandomSearch.__base__):
         name = "stuck"
 

@@ -1,4 +1,4 @@
-"""Learned warps recover, in the user's units, the scaling that should have been declared."""
+"""Learned warps recover the best scaling of a parameter, in the user's units."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def log_like(x):
 
 
 def study_of(parameter, f, n=26, **options):
-    """Return a study of n trials spread over the range of a parameter, with an irrelevant one."""
+    """Return a study of n trials spread over the range of p; q is irrelevant."""
     study = Study({"p": parameter, "q": Float(0, 1)}, seed=0, **options)
     rng = np.random.default_rng(0)
     units = (rng.permutation(n) + 0.5) / n
@@ -71,7 +71,7 @@ def curve_of(case):
         ("steep in the middle", "S-shaped", "narrow its range"),
     ],
 )
-def test_shape_and_advice(case, shape, advice):
+def test_curve_has_the_expected_shape_and_advice(case, shape, advice):
     _, curve = curve_of(case)
     assert curve.shape == shape
     if advice is None:
@@ -82,7 +82,7 @@ def test_shape_and_advice(case, shape, advice):
 
 
 @cases
-def test_curve_and_band_go_from_0_to_1(case):
+def test_curve_and_band_increase_from_0_to_1(case):
     _, curve = curve_of(case)
     for line in (curve.unit, curve.lower, curve.warped, curve.upper):
         assert line.shape == (N_CURVE_POINTS,)
@@ -93,8 +93,8 @@ def test_curve_and_band_go_from_0_to_1(case):
 
 
 @cases
-def test_the_band_is_near_the_curve(case):
-    """The most probable warp may lie at a bound of its shape, just outside the band."""
+def test_band_is_close_to_the_curve(case):
+    """The most probable shape may be at its bound, just outside the band."""
     _, curve = curve_of(case)
     assert np.all(curve.lower < curve.warped + MIN_BEND)
     assert np.all(curve.upper > curve.warped - MIN_BEND)
@@ -102,7 +102,7 @@ def test_the_band_is_near_the_curve(case):
 
 
 @cases
-def test_the_curve_is_that_of_its_shape_in_the_users_units(case):
+def test_curve_is_the_warp_of_its_shape_parameters_in_the_users_units(case):
     parameter, curve = curve_of(case)
     expected = kumaraswamy(curve.unit, np.array(curve.a), np.array(curve.b))
     np.testing.assert_array_equal(curve.warped, expected)
@@ -112,24 +112,23 @@ def test_the_curve_is_that_of_its_shape_in_the_users_units(case):
     assert curve.values[-1] == pytest.approx(parameter.high)
 
 
-def test_following_the_advice_leaves_no_advice():
-    """If the advised scaling is declared, the same objective gives no advice."""
+def test_declaring_the_advised_scaling_removes_the_advice():
+    """With the advised scaling the learned warp is also weaker."""
     _, before = curve_of("log, declared linear")
     _, after = curve_of("log, declared log")
     assert before.advice is not None
     assert after.advice is None
-    # and the learned warp is weaker
     bends = [np.abs(curve.warped - curve.unit).max() for curve in (before, after)]
     assert bends[1] < 0.3 * bends[0]
 
 
 @pytest.mark.parametrize("case", ["log, declared linear", "linear, declared linear"])
-def test_an_irrelevant_parameter_gets_no_advice(case):
-    """All scalings of it are equally good."""
+def test_irrelevant_parameter_gets_no_advice(case):
+    """All scalings of q fit equally well."""
     assert study_of(*CASES[case]).learned_warps()["q"].advice is None
 
 
-def test_curves_are_the_same_each_time():
+def test_learned_warps_are_deterministic():
     first, again = (study_of(*CASES["log, declared linear"]).learned_warps()["p"] for _ in "ab")
     for line in ("warped", "lower", "upper"):
         np.testing.assert_array_equal(getattr(first, line), getattr(again, line))
@@ -137,15 +136,15 @@ def test_curves_are_the_same_each_time():
 
 
 @pytest.mark.parametrize("inference", ["map", "mcmc"])
-def test_every_inference_has_curves(inference):
+def test_each_inference_method_returns_curves(inference):
     strategy = BayesianSearch(inference=inference)
     study = study_of(*CASES["log, declared linear"], n=12, strategy=strategy)
     assert study.learned_warps()["p"].shape == "log-like"
 
 
 ORDERED = {
-    "rising choices": Categorical([1, 2, 4, 8, 16]),
-    "falling choices": Categorical([16, 8, 4, 2]),
+    "rising categories": Categorical([1, 2, 4, 8, 16]),
+    "falling categories": Categorical([16, 8, 4, 2]),
     "falling to 0": Categorical([4, 2, 1, 0]),
     "falling below 0": Categorical([1.0, 0.5, 0.25, -0.5]),
     "falling from 1": Categorical([1.0, 0.75, 0.5]),
@@ -159,14 +158,14 @@ ORDERED = {
 
 
 @pytest.mark.parametrize("name", list(ORDERED))
-def test_every_ordered_parameter_has_a_curve(name):
+def test_each_ordered_parameter_has_a_curve(name):
     study = Study({"p": ORDERED[name]}, seed=0)
     for _ in range(3):
         trial = study.ask()
         study.tell(trial, float(trial.params["p"]))
     curve = study.learned_warps()["p"]
     assert curve.shape in ("linear-like", "log-like", "reverse-log-like", "S-shaped")
-    assert curve.advice is None  # three trials say nothing
+    assert curve.advice is None  # three trials are too few
     assert np.all(np.isfinite(curve.warped))
 
 
@@ -179,7 +178,7 @@ def test_categorical_parameters_have_no_curve():
 @pytest.mark.parametrize(
     ("strategy", "n"), [(BayesianSearch(warping=False), 6), (BayesianSearch(), 1)]
 )
-def test_without_a_fit_there_is_no_curve(strategy, n):
+def test_no_curve_without_a_fit(strategy, n):
     study = Study({"x": Float(0, 1)}, strategy=strategy, seed=0)
     study.optimize(lambda trial: trial.params["x"], n)
     assert study.learned_warps() == {}

@@ -1,4 +1,4 @@
-"""What every strategy does, then what each does alone."""
+"""Behavior that all strategies share, then of each strategy."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(autouse=True)
 def _few_draws(monkeypatch):
-    """The published number of slice sampling steps takes too long for every test."""
+    """Reduce the number of slice sampling steps, which is too slow for tests."""
     few = functools.partial(fitting.sample_hyperparameters, n=12, burn_in=4, thin=4)
     monkeypatch.setattr(fitting, "sample_hyperparameters", few)
 
 
-def forget():
+def clear_caches():
     fitting.clear_cache()
 
 
@@ -57,14 +57,14 @@ def mixed_loss(trial):
     return p["x"] ** 2 + math.log10(p["C"]) ** 2 + (p["kind"] != "b") + p.get("rate", 0.0)
 
 
-def by_name(strategy):
+def strategy_id(strategy):
     marks = [] if getattr(strategy, "warping", True) else ["unwarped"]
     marks += ["mcmc"] if getattr(strategy, "inference", "map") == "mcmc" else []
     return "-".join([strategy.name, *marks])
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
-def test_suggestions_are_configurations_of_the_space_and_none_repeats(strategy):
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=strategy_id)
+def test_suggestions_are_distinct_configurations_of_the_space(strategy):
     study = Study(MIXED, strategy=strategy, seed=0)
     study.optimize(mixed_loss, 16)
     for trial in study.trials:
@@ -74,11 +74,11 @@ def test_suggestions_are_configurations_of_the_space_and_none_repeats(strategy):
     assert len({repr(sorted(t.params.items(), key=str)) for t in study.trials}) == 16
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
-def test_a_finite_space_is_tried_whole_and_then_exhausted(strategy):
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=strategy_id)
+def test_finite_space_is_searched_completely_before_space_exhausted(strategy):
     study = Study(FINITE, strategy=strategy, seed=0)
     configurations = set()
-    for _ in range(12):  # 4 * (2 + 1): sub is only there for kind "a"
+    for _ in range(12):  # 4 * (2 + 1): sub is active for kind "a" only
         trial = study.ask()
         configurations.add(tuple(trial.params.items()))
         study.tell(trial, trial.params["n"])
@@ -87,7 +87,7 @@ def test_a_finite_space_is_tried_whole_and_then_exhausted(strategy):
         study.ask()
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=strategy_id)
 def test_running_trials_are_not_suggested_again(strategy):
     study = Study(FINITE, strategy=strategy, seed=1)
     for _ in range(4):
@@ -96,8 +96,8 @@ def test_running_trials_are_not_suggested_again(strategy):
     assert len({tuple(t.params.items()) for t in running}) == 8
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
-def test_a_batch_is_of_different_configurations(strategy):
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=strategy_id)
+def test_batch_has_distinct_configurations(strategy):
     study = Study(MIXED, strategy=strategy, seed=0)
     study.optimize(mixed_loss, 8)
     batch = strategy.suggest(study._context(), 5)
@@ -105,23 +105,23 @@ def test_a_batch_is_of_different_configurations(strategy):
     assert len(np.unique(units, axis=0)) == 5
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
-def test_a_batch_of_a_nearly_exhausted_space_is_what_is_left(strategy):
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=strategy_id)
+def test_batch_of_a_nearly_exhausted_space_is_the_remaining_configurations(strategy):
     study = Study({"k": [1, 2, 3, 4, 5]}, strategy=strategy, seed=0)
     study.optimize(lambda trial: trial.params["k"], 3)
     assert len(strategy.suggest(study._context(), 10)) == 2
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
-def test_a_space_of_constants_has_one_configuration(strategy):
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=strategy_id)
+def test_space_of_constants_has_one_configuration(strategy):
     study = Study({"a": Float(2, 2), "b": ["only"]}, strategy=strategy)
     assert study.ask().params == {"a": 2.0, "b": "only"}
     with pytest.raises(SpaceExhausted):
         study.ask()
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=by_name)
-def test_failures_alone_do_not_stop_suggestions(strategy):
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=strategy_id)
+def test_strategy_suggests_after_only_failures(strategy):
     study = Study(MIXED, strategy=strategy, seed=0)
     for _ in range(9):
         study.fail(study.ask(), "no luck")
@@ -135,7 +135,7 @@ def test_failures_alone_do_not_stop_suggestions(strategy):
 # --------------------------------------------------------------------- random search
 
 
-def test_random_search_draws_exactly_from_the_declared_scales():
+def test_random_search_samples_uniformly_on_the_declared_scales():
     space = {"C": Float(1e-2, 1e2), "x": Float(0, 3, "linear"), "e": stats.expon(scale=5)}
     study = Study(space, strategy=RandomSearch(), seed=0)
     study.optimize(lambda trial: 0.0, 400)
@@ -145,17 +145,17 @@ def test_random_search_draws_exactly_from_the_declared_scales():
         ("e", stats.expon(scale=5)),
     ]:
         values = [t.params[name] for t in study.trials]
-        assert stats.kstest(values, law.cdf).pvalue > 0.01  # one fixed seed, three laws
+        assert stats.kstest(values, law.cdf).pvalue > 0.01  # one fixed seed, three distributions
 
 
-def test_random_search_draws_do_not_depend_on_results():
+def test_random_search_is_independent_of_results():
     first, second = (Study(MIXED, strategy="random", seed=2) for _ in range(2))
     first.optimize(mixed_loss, 6)
     second.optimize(lambda trial: -mixed_loss(trial), 6)
     assert [t.params for t in first.trials] == [t.params for t in second.trials]
 
 
-def test_random_search_may_repeat_where_it_is_told_so():
+def test_random_search_repeats_configurations_if_allowed():
     study = Study({"k": [1, 2, 3]}, strategy=RandomSearch(allow_repeats=True), seed=0)
     study.optimize(lambda trial: 0.0, 40)
     counts = np.bincount([t.params["k"] for t in study.trials])[1:]
@@ -163,13 +163,13 @@ def test_random_search_may_repeat_where_it_is_told_so():
     assert counts.min() > 0
 
 
-def test_random_search_goes_on_in_a_distribution_that_concentrates_on_few_values():
+def test_random_search_finds_untried_values_of_a_concentrated_distribution():
     study = Study({"k": stats.poisson(2)}, strategy="random", seed=0)
     study.optimize(lambda trial: 0.0, 12)
     assert len({trial.params["k"] for trial in study.trials}) == 12
 
 
-def test_a_wide_distribution_with_little_mass_is_not_listed_whole():
+def test_size_of_a_wide_distribution_counts_values_with_mass():
     space = SearchSpace({"k": stats.binom(10**7, 1e-7)})
     assert space.size < 20
     assert 0 in [params["k"] for params in space.sample(50, np.random.default_rng(0))]
@@ -178,7 +178,7 @@ def test_a_wide_distribution_with_little_mass_is_not_listed_whole():
 # --------------------------------------------------------------------- grid search
 
 
-def test_grid_search_goes_through_lists_in_the_order_of_the_names():
+def test_grid_search_has_the_order_of_parameter_grid():
     lists = [{"b": [3, 1, 2], "a": ["x", "y"]}, {"c": [None, "z"]}]
     study = Study(lists, strategy="grid")
     study.optimize(lambda trial: 0.0, 8)
@@ -186,7 +186,7 @@ def test_grid_search_goes_through_lists_in_the_order_of_the_names():
     assert [t.params for t in study.trials] == [*numbers, {"c": None}, {"c": "z"}]
 
 
-def test_grid_search_spreads_levels_over_a_range_on_its_scale():
+def test_grid_search_spaces_levels_evenly_on_the_scale():
     study = Study({"C": Float(1e-2, 1e2), "n": Int(1, 3)}, strategy=GridSearch(levels=5))
     study.optimize(lambda trial: 0.0, 15)
     values = sorted({t.params["C"] for t in study.trials})
@@ -197,42 +197,42 @@ def test_grid_search_spreads_levels_over_a_range_on_its_scale():
 # --------------------------------------------------------------------- Bayesian search
 
 
-def test_the_design_comes_first_and_the_model_guides_at_least_half_of_ten():
+def test_five_of_ten_trials_are_the_design_and_the_model_suggests_the_rest():
     study = Study(MIXED, seed=0)
     study.optimize(mixed_loss, 10)
     origins = [t.origin for t in study.trials]
     assert origins == ["design"] * 5 + ["model"] * 5
 
 
-def test_the_design_ends_where_the_model_predicts_well():
+def test_default_design_has_five_trials():
     study = Study({"x": Float(0, 1)}, seed=0)
     study.optimize(lambda trial: math.sin(3 * trial.params["x"]), 30)
     assert [t.origin for t in study.trials].count("design") == 5
 
 
-def test_a_given_size_of_the_design_is_kept():
+def test_n_initial_sets_the_size_of_the_design():
     study = Study({"x": Float(0, 1), "y": Float(0, 1)}, strategy=BayesianSearch(n_initial=3))
     study.optimize(lambda trial: float(trial.number % 3), 12)
     assert [t.origin for t in study.trials] == ["design"] * 3 + ["model"] * 9
 
 
-def test_the_design_is_spread_over_every_range():
+def test_design_covers_every_range_evenly():
     study = Study({"x": Float(0, 1), "y": Float(0, 1)}, strategy=BayesianSearch(n_initial=16))
     units = np.array([study.ask().point for _ in range(16)])
     for column in units.T:  # a Sobol sequence of 16 has one point in each sixteenth
         assert sorted(np.floor(column * 16).astype(int)) == list(range(16))
 
 
-def test_every_sub_space_of_a_list_is_in_the_design():
-    branches = [{"kind": [k], "x": Float(0, 1)} for k in "abcdefg"]
-    study = Study(branches, seed=0)
+def test_design_visits_every_sub_space():
+    spaces = [{"kind": [k], "x": Float(0, 1)} for k in "abcdefg"]
+    study = Study(spaces, seed=0)
     study.optimize(lambda trial: trial.params["x"], 14)
     design = [t for t in study.trials if t.origin == "design"]
     assert {t.params["kind"] for t in design} == set("abcdefg")
     assert len(design) == 7
 
 
-def test_bayesian_search_beats_random_search_on_a_mis_scaled_bowl():
+def test_bayesian_search_beats_random_search_with_a_wrong_scaling():
     def loss(trial):  # a bowl on a log scale, declared linear
         return sum((math.log10(v) + 4) ** 2 for v in trial.params.values())
 
@@ -248,7 +248,7 @@ def test_bayesian_search_beats_random_search_on_a_mis_scaled_bowl():
     assert finals["bayesian"] < 0.5 * finals["random"]
 
 
-def test_bayesian_search_finds_the_right_choice_and_its_conditional_parameter():
+def test_bayesian_search_finds_the_best_category_and_its_conditional_parameter():
     def loss(trial):
         p = trial.params
         return 1.0 if p["kind"] != "b" else abs(p["rate"] - 0.3)
@@ -259,7 +259,7 @@ def test_bayesian_search_finds_the_right_choice_and_its_conditional_parameter():
     assert study.best_value < 0.05
 
 
-def test_a_distribution_without_ends_is_searched_by_the_model_between_its_quantiles():
+def test_unbounded_distribution_is_searched_between_its_quantiles():
     study = Study({"x": stats.norm(0, 1)}, seed=0)
     study.optimize(lambda trial: -trial.params["x"], 15)
     top = stats.norm.ppf(0.999)
@@ -267,7 +267,7 @@ def test_a_distribution_without_ends_is_searched_by_the_model_between_its_quanti
     assert max(t.params["x"] for t in study.trials) == pytest.approx(top)
 
 
-def test_a_failed_region_is_avoided():
+def test_model_avoids_a_region_of_failures():
     def loss(trial):
         if trial.params["x"] > 0.6:
             raise MemoryError("too large")
@@ -277,11 +277,10 @@ def test_a_failed_region_is_avoided():
     for seed in range(5):
         study = Study({"x": Float(0, 1)}, seed=seed)
         study.optimize(loss, 25)
-        # The best configuration is the last before the edge: failures close by are probes of the
-        # edge.
+        # The optimum is at the boundary of the feasible region: failures close to it are expected.
         far += sum(trial.params["x"] > 0.65 for trial in study.trials[5:])
         assert study.best_value < -0.59
-    assert far <= 20  # of 100; 35 at random, and some once nothing else is worth trying
+    assert far <= 20  # of 100; random search would have 35
 
 
 def n_failed(trials):
@@ -289,9 +288,8 @@ def n_failed(trials):
 
 
 @pytest.mark.parametrize(("best_x", "share"), [(0.3, 0.6), (0.55, 1.25)])
-def test_where_half_of_the_cube_fails_few_trials_fail(best_x, share):
-    """The best configuration is clear of the half that fails; or beyond its edge, which must be
-    found."""
+def test_model_has_fewer_failures_than_random_search_if_half_of_the_cube_fails(best_x, share):
+    """The optimum is far from the boundary of the failures, or beyond it in the failing half."""
 
     def loss(trial):
         p = trial.params
@@ -315,7 +313,7 @@ def test_where_half_of_the_cube_fails_few_trials_fail(best_x, share):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_single_failure_next_to_the_best_configuration_does_not_rule_it_out(seed):
+def test_single_failure_near_the_optimum_does_not_exclude_it(seed):
     failed = []
 
     def loss(trial):
@@ -331,8 +329,8 @@ def test_a_single_failure_next_to_the_best_configuration_does_not_rule_it_out(se
     assert study.best_value < 0.03**2
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES[:3], ids=by_name)
-def test_one_finished_trial_among_failures_is_no_trouble(strategy):
+@pytest.mark.parametrize("strategy", STRATEGIES[:3], ids=strategy_id)
+def test_strategy_suggests_after_one_success_among_failures(strategy):
     study = Study(MIXED, strategy=strategy, seed=0)
     for number in range(9):
         trial = study.ask()
@@ -343,7 +341,7 @@ def test_one_finished_trial_among_failures_is_no_trouble(strategy):
     assert study.space.canonical(study.ask().params)
 
 
-def test_a_noisy_objective_may_try_a_configuration_again():
+def test_allow_repeats_tries_configurations_again():
     rng = np.random.default_rng(0)
     strategy = BayesianSearch(allow_repeats=True)
     study = Study({"k": list(range(6))}, strategy=strategy, seed=0)
@@ -351,13 +349,13 @@ def test_a_noisy_objective_may_try_a_configuration_again():
     assert len(study.trials) == 20
 
 
-def test_equal_losses_everywhere_are_searched_on():
+def test_search_continues_if_all_losses_are_equal():
     study = Study(MIXED, seed=0)
     study.optimize(lambda trial: 1.0, 12)
     assert len(study.trials) == 12
 
 
-def test_a_huge_loss_does_not_spoil_the_search():
+def test_search_is_robust_to_a_huge_loss():
     def loss(trial):
         return 1e30 if trial.number == 2 else (trial.params["x"] - 0.3) ** 2
 
@@ -366,7 +364,7 @@ def test_a_huge_loss_does_not_spoil_the_search():
     assert study.best_value < 1e-3  # within 0.03 of the best x
 
 
-def test_blas_threads_are_limited_while_suggesting_and_restored_after():
+def test_ask_restores_the_number_of_blas_threads():
     study = Study({"x": Float(0, 1)}, seed=0)
     study.optimize(lambda trial: trial.params["x"], 6)
     with threadpool_limits(2, user_api="blas"):
@@ -375,7 +373,7 @@ def test_blas_threads_are_limited_while_suggesting_and_restored_after():
         assert [pool["num_threads"] for pool in threadpool_info()] == before
 
 
-def test_suggestions_are_the_same_in_another_process():
+def test_suggestions_do_not_depend_on_the_hash_seed():
     code = (
         "from tuneplug import Float, Int, Study\n"
         "s = Study({'x': Float(0, 1), 'n': Int(1, 99)}, seed=4)\n"
@@ -396,14 +394,14 @@ def test_suggestions_are_the_same_in_another_process():
 
 
 @pytest.mark.parametrize("inference", ["map", "mcmc"])
-def test_a_value_told_with_variance_is_trusted_less(inference):
+def test_value_with_a_variance_has_less_weight(inference):
     def suggestion(variance):
         strategy = BayesianSearch(n_initial=5, inference=inference)
         study = Study({"x": Float(0, 1)}, strategy=strategy, seed=0)
         for number, x in enumerate((0.1, 0.3, 0.5, 0.7, 0.9)):
             study.enqueue({"x": x})
             trial = study.ask()
-            # all on a line but the one in the middle, which is either exact or hardly known
+            # all values are on a line, except the middle one, which is exact or very uncertain
             study.tell(trial, -2.0 if number == 2 else x, variance=variance if number == 2 else 0.0)
         return study.ask().params["x"]
 
@@ -411,7 +409,7 @@ def test_a_value_told_with_variance_is_trusted_less(inference):
     assert abs(suggestion(1e4) - 0.5) > 0.25
 
 
-def test_a_variance_of_zero_is_the_same_as_none():
+def test_variance_of_zero_equals_none():
     studies = [Study(MIXED, seed=0) for _ in range(2)]
     for study, variance in zip(studies, (None, 0.0), strict=True):
         for _ in range(8):
@@ -423,13 +421,13 @@ def test_a_variance_of_zero_is_the_same_as_none():
 # --------------------------------------------------------------------- batches and replays
 
 
-def least_distance(rows):
+def min_distance(rows):
     apart = np.linalg.norm(rows[:, None] - rows[None, :], axis=2)
     return apart[np.triu_indices(len(rows), 1)].min()
 
 
-def told_study(strategy, n, **options):
-    """A study of which n trials, spread over the square, have been told a bowl's value."""
+def finished_study(strategy, n, **options):
+    """Return a study of n completed trials of a bowl on the unit square."""
     study = Study({"x": Float(0, 1), "y": Float(0, 1)}, strategy=strategy, seed=0, **options)
     for _ in range(n):
         trial = study.ask()
@@ -438,10 +436,10 @@ def told_study(strategy, n, **options):
 
 
 @pytest.mark.parametrize("inference", ["map", "mcmc"])
-def test_a_batch_is_spread(inference):
-    """Eight suggestions at once lie apart; the eight best of what is known now do not."""
+def test_batch_is_spread_out(inference):
+    """Eight suggestions at once are farther apart than the eight best points of one acquisition."""
     strategy = BayesianSearch(n_initial=10, inference=inference)
-    study = told_study(strategy, 10)
+    study = finished_study(strategy, 10)
     context = study._context()
     batch = np.array([study.space.encode(s.params) for s in strategy.suggest(context, 8)])
 
@@ -452,20 +450,20 @@ def test_a_batch_is_spread(inference):
     for number in range(8):
         greedy.append(maximize(score, study.space, taken, context.rng(number)))
         taken.update(study.space.keys(greedy[-1]))
-    assert least_distance(batch) > 0.005
-    assert least_distance(batch) > 5 * least_distance(np.array(greedy))
+    assert min_distance(batch) > 0.005
+    assert min_distance(batch) > 5 * min_distance(np.array(greedy))
 
 
-def test_asking_one_by_one_is_asking_for_a_batch():
+def test_asking_one_by_one_equals_asking_for_a_batch():
     strategy = BayesianSearch(n_initial=10)
-    study = told_study(strategy, 10)
+    study = finished_study(strategy, 10)
     batch = strategy.suggest(study._context(), 4)
     asked = [study.ask().params for _ in range(4)]
     assert asked == [s.params for s in batch]
 
 
 @pytest.mark.parametrize("inference", ["map", "mcmc"])
-def test_the_same_seed_gives_the_same_trials_whatever_is_running(inference):
+def test_same_seed_gives_the_same_trials_with_running_trials(inference):
     def run(seed):
         study, running = Study(MIXED, strategy=BayesianSearch(inference=inference), seed=seed), []
         for _ in range(14):
@@ -473,14 +471,14 @@ def test_the_same_seed_gives_the_same_trials_whatever_is_running(inference):
             if len(running) == 3:
                 trial = running.pop(1)
                 study.tell(trial, mixed_loss(trial))
-        forget()
+        clear_caches()
         return [t.params for t in study.trials]
 
     assert run(0) == run(0) != run(1)
 
 
 @pytest.mark.parametrize(("n", "inference"), [(6, "map"), (35, "map"), (9, "mcmc")])
-def test_a_study_rebuilt_from_the_history_of_another_goes_on_alike(n, inference):
+def test_study_replayed_from_a_history_continues_identically(n, inference):
     strategy = BayesianSearch(inference=inference)
     study = Study(MIXED, strategy=strategy, seed=3, n_trials=n + 1)
     for number in range(n):
@@ -489,7 +487,7 @@ def test_a_study_rebuilt_from_the_history_of_another_goes_on_alike(n, inference)
             study.fail(trial, "no luck")
         else:
             study.tell(trial, mixed_loss(trial), variance=0.01 * (number % 2))
-    forget()
+    clear_caches()
     replay = Study(MIXED, strategy=BayesianSearch(inference=inference), seed=3, n_trials=n + 1)
     for trial in study.trials:
         replay.enqueue(trial.params)
@@ -503,7 +501,7 @@ def test_a_study_rebuilt_from_the_history_of_another_goes_on_alike(n, inference)
 
 
 @pytest.mark.parametrize("inference", ["map", "mcmc"])
-def test_thousands_of_trials_are_learned_from(inference):
+def test_model_learns_from_more_than_a_thousand_trials(inference):
     space, n = SearchSpace(MIXED), 1100
     rows = space.snap(np.random.default_rng(0).random((n, space.n_dimensions)))
     trials = [Trial(i, space.decode(row), row) for i, row in enumerate(rows)]
@@ -517,10 +515,10 @@ def test_thousands_of_trials_are_learned_from(inference):
     assert mixed_loss(trial) < values[n // 20]
 
 
-def test_every_draw_of_the_posterior_is_used(monkeypatch):
-    """The number of draws is that of the published engine, unless a test says otherwise."""
+def test_acquisition_uses_every_posterior_sample(monkeypatch):
+    """Use the default number of slice sampling steps."""
     monkeypatch.undo()
-    study = told_study(BayesianSearch(inference="mcmc", n_initial=6), 6)
+    study = finished_study(BayesianSearch(inference="mcmc", n_initial=6), 6)
     score = _fit_model(
         study.strategy._training_data(study._context()), study._context()
     ).acquisition(np.array([[0.5, 0.5]]), np.random.default_rng(0))
@@ -541,13 +539,13 @@ def test_every_draw_of_the_posterior_is_used(monkeypatch):
         (GridSearch, {"levels": 0}, "levels must be an integer of at least 1"),
     ],
 )
-def test_bad_arguments_of_a_strategy_are_named(strategy, arguments, match):
+def test_strategy_names_an_invalid_argument(strategy, arguments, match):
     with pytest.raises(ValueError, match=match):
         strategy(**arguments)
 
 
 @pytest.mark.parametrize("d", [1, 2, 12])
-def test_the_number_of_dimensions_may_be_small_or_large(d):
+def test_model_works_in_few_and_many_dimensions(d):
     study = Study(SearchSpace({f"x{i}": Float(0, 1) for i in range(d)}), seed=0)
     study.optimize(lambda trial: sum(trial.params.values()), 12)
     values = [t.value for t in study.trials]

@@ -1,7 +1,7 @@
-"""The same seed gives the same trials as in the recorded history of earlier versions.
+"""Same seed, same trials: compare all strategies with a recorded history.
 
-``python tests/study/test_golden.py`` records the file again; only a change that is meant to alter
-suggestions may do so.
+``python tests/study/test_golden.py`` records the history again.  Only a change that is meant to
+alter suggestions may do so.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CASES = [(space, strategy, lag) for space in SPACES for strategy in STRATEGIES f
 
 
 def loss_of(params):
-    """Return a smooth loss of any configuration; NaN, a failure, in a corner of some spaces."""
+    """Return a smooth loss of any configuration, or NaN in a corner of some spaces."""
     total = 0.0
     for i, name in enumerate(sorted(params)):
         value = params[name]
@@ -48,7 +48,7 @@ def loss_of(params):
 
 
 def run(space, strategy, lag):
-    """Return the trials of one study, ``lag + 1`` of them in flight."""
+    """Return the trials of one study, with ``lag + 1`` trials in flight."""
     study = Study(SPACES[space], strategy=strategy, seed=7, n_trials=N_TRIALS)
     running = []
     for _ in range(N_TRIALS):
@@ -98,8 +98,8 @@ def test_same_seed_gives_the_recorded_trials(space, strategy, lag):
     recorded = json.loads(GOLDEN.read_text())[key_of(space, strategy, lag)]
     trials = run(space, strategy, lag)
     assert len(trials) == len(recorded)
-    # What a model proposes depends on the last bits of linear algebra, and later trials on earlier
-    # ones: of a model, the design and its first five suggestions are compared, to 1e-6.
+    # Suggestions of a model depend on the last bits of linear algebra, and each one on the earlier
+    # ones: for a model, compare the design and the first five suggestions, to 1e-6.
     n_compared = 10 if strategy == "bayesian" else N_TRIALS
     width = 1e-6 if strategy == "bayesian" else 1e-12
     for trial, known in zip(trials[:n_compared], recorded, strict=False):

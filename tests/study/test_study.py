@@ -1,4 +1,4 @@
-"""Study: ask and tell, running objectives, results."""
+"""Study: ask and tell, optimize, and results."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ SPACE = {"x": Float(-2.0, 2.0), "n": Int(1, 100)}
 
 
 def bowl(trial):
-    """Smallest at x = 1, n = 10."""
+    """Return a loss with its minimum of 0 at x = 1, n = 10."""
     return (trial.params["x"] - 1.0) ** 2 + math.log(trial.params["n"] / 10.0) ** 2
 
 
-def test_ask_gives_running_trials_with_python_values_inside_the_space():
+def test_ask_returns_a_running_trial_with_python_values_of_the_space():
     trial = Study(SPACE, seed=0).ask()
     assert (trial.number, trial.state) == (0, TrialState.RUNNING)
     assert type(trial.params["x"]) is float
@@ -61,7 +61,7 @@ def test_tell_completes_a_trial_once():
         study.tell(trial, 0.4)
 
 
-def test_the_number_of_trials_planned_is_known_where_it_was_said_and_grows_with_what_is_run():
+def test_n_trials_is_the_planned_number_and_optimize_raises_it():
     study = Study(SPACE, seed=0)
     assert study.n_trials is None
     study.optimize(bowl, 3)
@@ -71,7 +71,7 @@ def test_the_number_of_trials_planned_is_known_where_it_was_said_and_grows_with_
     assert Study(SPACE, n_trials=7).n_trials == 7
 
 
-def test_fail_records_the_error_and_the_trial_is_never_best():
+def test_fail_records_the_error_and_excludes_the_trial_from_best():
     study = Study(SPACE, seed=0)
     bad, good = study.ask(), study.ask()
     study.fail(bad, ValueError("out of memory"))
@@ -82,7 +82,7 @@ def test_fail_records_the_error_and_the_trial_is_never_best():
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_value_that_is_not_finite_fails_the_trial(value):
+def test_tell_fails_a_trial_with_a_value_that_is_not_finite(value):
     study = Study(SPACE, seed=0)
     trial = study.ask()
     study.tell(trial, value)
@@ -91,7 +91,7 @@ def test_a_value_that_is_not_finite_fails_the_trial(value):
 
 
 @pytest.mark.parametrize("value", ["0.5", None, 1j, [0.5], True])
-def test_a_value_that_is_no_number_is_a_type_error_and_leaves_the_trial_running(value):
+def test_tell_raises_for_a_value_that_is_not_a_number_and_leaves_the_trial_running(value):
     study = Study(SPACE, seed=0)
     trial = study.ask()
     with pytest.raises(TypeError, match="must be a real number"):
@@ -100,28 +100,28 @@ def test_a_value_that_is_no_number_is_a_type_error_and_leaves_the_trial_running(
 
 
 @pytest.mark.parametrize("value", [np.float32(0.5), np.array(0.5), np.int64(1), 1])
-def test_numpy_numbers_are_values(value):
+def test_tell_accepts_numpy_numbers(value):
     study = Study(SPACE, seed=0)
     trial = study.ask()
     study.tell(trial, value)
     assert type(trial.value) is float
 
 
-def test_a_trial_of_another_study_is_refused():
+def test_tell_refuses_a_trial_of_another_study():
     study, other = Study(SPACE, seed=0), Study({"z": [1, 2]}, seed=0)
     study.ask()
     with pytest.raises(TrialError, match="not of this study"):
         study.tell(other.ask(), 1.0)
 
 
-def test_a_trial_of_another_study_of_the_same_space_is_refused():
+def test_tell_refuses_a_trial_of_another_study_of_the_same_space():
     study, other = Study(SPACE, seed=0), Study(SPACE, seed=1)
     study.ask()
     with pytest.raises(TrialError, match="trial 0 is not of this study"):
         study.tell(other.ask(), 1.0)
 
 
-def test_a_copy_of_a_trial_that_went_to_a_worker_can_be_told():
+def test_tell_accepts_a_pickled_copy_of_a_trial():
     study = Study(SPACE, seed=0)
     trial = study.ask()
     away = pickle.loads(pickle.dumps(trial))
@@ -146,12 +146,12 @@ def test_a_copy_of_a_trial_that_went_to_a_worker_can_be_told():
         ({"strategy": RandomSearch}, TypeError, "a name or a Strategy"),
     ],
 )
-def test_bad_arguments_are_named(arguments, error, match):
+def test_constructor_names_an_invalid_argument(arguments, error, match):
     with pytest.raises(error, match=match):
         Study(SPACE, **arguments)
 
 
-def test_a_faulty_space_is_refused_before_anything_runs():
+def test_constructor_refuses_an_invalid_space():
     with pytest.raises(SpaceError, match=r"2 errors(.|\n)*x: (.|\n)*n: "):
         Study({"x": Float(2, 1), "n": Int(0, 5, "log")})
 
@@ -164,19 +164,19 @@ def test_maximize_prefers_larger_values():
     assert study.best_trial.number == 1
 
 
-def test_maximizing_and_minimizing_the_negative_are_the_same_search():
+def test_maximizing_equals_minimizing_the_negative():
     up, down = Study(SPACE, direction="maximize", seed=3), Study(SPACE, seed=3)
     up.optimize(lambda trial: -bowl(trial), 12)
     down.optimize(bowl, 12)
     assert [t.params for t in up.trials] == [t.params for t in down.trials]
 
 
-def test_the_best_of_an_empty_study_is_a_clear_error():
+def test_best_params_of_an_empty_study_raises():
     with pytest.raises(NoCompletedTrialError, match="no trials"):
         _ = Study(SPACE).best_params
 
 
-def test_the_same_seed_gives_the_same_trials():
+def test_same_seed_gives_the_same_trials():
     first, second, other = (Study(SPACE, seed=seed) for seed in (5, 5, 6))
     for study in (first, second, other):
         study.optimize(bowl, 12)
@@ -184,7 +184,7 @@ def test_the_same_seed_gives_the_same_trials():
     assert [t.params for t in first.trials] != [t.params for t in other.trials]
 
 
-def test_without_a_seed_the_study_keeps_the_one_it_drew():
+def test_study_without_a_seed_stores_the_seed_that_it_drew():
     study = Study(SPACE)
     again = Study(SPACE, seed=study.seed)
     assert study.ask().params == again.ask().params
@@ -200,7 +200,7 @@ def test_replaying_the_history_gives_the_same_suggestion():
 
 
 @pytest.mark.parametrize("returned", [[], None, [{"x": 0.5}], {"x": 0.5}], ids=repr)
-def test_a_strategy_that_returns_no_suggestion_is_named(returned):
+def test_ask_names_a_strategy_that_returns_no_suggestion(returned):
     class Odd(Strategy):
         name = "odd"
 
@@ -213,7 +213,7 @@ def test_a_strategy_that_returns_no_suggestion_is_named(returned):
     assert study.trials == []
 
 
-def test_enqueued_configurations_come_first_in_order_and_once():
+def test_ask_returns_enqueued_configurations_first_in_order_and_once():
     study = Study(SPACE, seed=0)
     for x in (0.1, 0.25, 0.1):
         study.enqueue({"x": x, "n": np.int64(3)})
@@ -223,12 +223,12 @@ def test_enqueued_configurations_come_first_in_order_and_once():
     assert [t.origin for t in trials] == ["user", "user", "design"]
 
 
-def test_an_enqueued_configuration_outside_the_space_is_refused():
+def test_enqueue_refuses_a_configuration_outside_the_space():
     with pytest.raises(ValueError, match=r"not in the space: x: .*\[-2.0, 2.0\]"):
         Study(SPACE).enqueue({"x": 3.0, "n": 1})
 
 
-def test_an_enqueued_configuration_must_be_a_mapping():
+def test_enqueue_refuses_an_object_that_is_not_a_mapping():
     with pytest.raises(TypeError, match="must map names to values, but got 3"):
         Study(SPACE).enqueue(3)
 
@@ -236,7 +236,7 @@ def test_an_enqueued_configuration_must_be_a_mapping():
 # --------------------------------------------------------------------- optimize
 
 
-def test_optimize_finds_a_bowl():
+def test_optimize_finds_the_minimum_of_a_bowl():
     study = Study(SPACE, seed=0)
     study.optimize(bowl, 30)
     assert len(study.trials) == 30
@@ -244,7 +244,7 @@ def test_optimize_finds_a_bowl():
     assert study.best_params == study.best_trial.params
 
 
-def test_a_failing_objective_fails_its_trial_with_the_traceback_and_the_search_goes_on():
+def test_exception_of_the_objective_fails_its_trial_and_the_search_continues():
     def fails_below_zero(trial):
         if trial.params["x"] < 0:
             raise RuntimeError("negative x")
@@ -259,7 +259,7 @@ def test_a_failing_objective_fails_its_trial_with_the_traceback_and_the_search_g
     assert study.best_params["x"] >= 0
 
 
-def test_when_every_trial_fails_one_error_counts_them_and_shows_the_causes():
+def test_optimize_raises_one_error_with_the_causes_if_every_trial_fails():
     def fails(trial):
         raise OSError("disk full") if trial.params["n"] < 50 else KeyError("loss")
 
@@ -269,7 +269,7 @@ def test_when_every_trial_fails_one_error_counts_them_and_shows_the_causes():
     assert len(study.trials) == 12
 
 
-def test_an_objective_that_returns_no_number_fails_its_trial():
+def test_objective_that_returns_no_number_fails_its_trial():
     study = Study(SPACE, seed=0)
     study.optimize(lambda trial: 1.0 if trial.number else None, 2)
     assert study.trials[0].state is TrialState.FAILED
@@ -278,7 +278,7 @@ def test_an_objective_that_returns_no_number_fails_its_trial():
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_an_interrupt_keeps_what_finished_and_goes_on(interrupt, n_jobs):
+def test_interrupt_keeps_finished_trials_and_the_study_can_continue(interrupt, n_jobs):
     def objective(trial):
         if trial.number == 4:
             raise interrupt
@@ -297,12 +297,12 @@ def test_an_interrupt_keeps_what_finished_and_goes_on(interrupt, n_jobs):
     assert study.trials[-1].state is TrialState.COMPLETE
 
 
-def test_threads_run_trials_at_the_same_time():
+def test_threads_run_trials_concurrently():
     barrier = threading.Barrier(3, timeout=60)
 
     def objective(trial):
         if trial.number < 3:
-            barrier.wait()  # only passed if three trials are in flight
+            barrier.wait()  # returns once three trials run
         return bowl(trial)
 
     study = Study(SPACE, seed=0)
@@ -310,7 +310,7 @@ def test_threads_run_trials_at_the_same_time():
     assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 9
 
 
-def test_configurations_in_flight_are_not_suggested_again():
+def test_ask_does_not_repeat_running_configurations():
     study = Study({"k": [1, 2, 3, 4], "j": [True, False]}, seed=0)
     trials = [study.ask() for _ in range(8)]
     assert len({tuple(t.params.values()) for t in trials}) == 8
@@ -318,7 +318,7 @@ def test_configurations_in_flight_are_not_suggested_again():
         study.ask()
 
 
-def test_processes_run_trials_and_bring_their_reports_back():
+def test_processes_run_trials_and_return_their_reports():
     study = Study(SPACE, seed=0)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
         study.optimize(reporting, 4, executor=processes, n_jobs=2)
@@ -332,7 +332,7 @@ def reporting(trial):
     return bowl(trial)
 
 
-def test_an_executor_that_loses_a_trial_fails_that_trial():
+def test_trial_that_the_executor_loses_fails():
     study = Study(SPACE, seed=0)
     with (
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes,
@@ -343,8 +343,8 @@ def test_an_executor_that_loses_a_trial_fails_that_trial():
 
 
 @pytest.mark.usefixtures("ticking")
-def test_a_timeout_starts_no_trial_after_it_and_stops_those_that_ask():
-    def until_told(trial):
+def test_timeout_starts_no_more_trials_and_stops_running_trials():
+    def until_stopped(trial):
         if trial.number == 0:
             return 1.0
         while not trial.should_stop():
@@ -352,11 +352,11 @@ def test_a_timeout_starts_no_trial_after_it_and_stops_those_that_ask():
         return 0.0
 
     study = Study(SPACE, seed=0)
-    study.optimize(until_told, timeout=0.5)
+    study.optimize(until_stopped, timeout=0.5)
     assert len(study.trials) == 2
     stopped = study.trials[1]
     assert (stopped.state, stopped.stop_reason) == (TrialState.STOPPED, "timeout")
-    assert study.best_trial.number == 0, "a stopped trial is never best"
+    assert study.best_trial.number == 0, "the best trial must be complete"
 
 
 @pytest.mark.parametrize(
@@ -370,14 +370,14 @@ def test_a_timeout_starts_no_trial_after_it_and_stops_those_that_ask():
         ({"n_trials": 3, "n_jobs": 1.5}, "n_jobs"),
     ],
 )
-def test_bad_budgets_are_named_before_a_trial_starts(arguments, match):
+def test_optimize_names_an_invalid_budget_before_a_trial_starts(arguments, match):
     study = Study(SPACE)
     with pytest.raises(ValueError, match=match):
         study.optimize(bowl, **arguments)
     assert study.trials == []
 
 
-def test_an_exhausted_space_ends_the_search_with_one_message():
+def test_exhausted_space_ends_the_search_with_one_warning():
     study = Study({"k": [1, 2, 3]}, seed=0)
     with pytest.warns(UserWarning, match=r"space exhausted.* after 3 of 12 trials") as record:
         study.optimize(lambda trial: trial.params["k"], 12)
@@ -388,7 +388,7 @@ def test_an_exhausted_space_ends_the_search_with_one_message():
 # --------------------------------------------------------------------- results
 
 
-def test_to_frame_has_a_row_a_trial_and_a_column_a_parameter():
+def test_to_frame_has_one_row_per_trial_and_one_column_per_parameter():
     pytest.importorskip("pandas")
     space = SearchSpace(
         {
@@ -410,7 +410,7 @@ def test_to_frame_of_an_empty_study_is_empty():
     assert len(Study(SPACE).to_frame()) == 0
 
 
-def test_explain_scaling_is_a_list_of_records():
+def test_explain_scaling_returns_one_record_per_numeric_parameter():
     space = {
         "C": Float(1e-2, 1e3),
         "momentum": Float(0.9, 0.999),
@@ -445,10 +445,10 @@ def test_learned_warps_are_curves_in_the_users_units():
         assert (line[0], line[-1]) == (0.0, 1.0)
         assert np.all(np.diff(line) > 0)
     assert np.all(curve.lower <= curve.upper)
-    assert curve.advice is None  # it is what was declared, as far as twelve trials tell
+    assert curve.advice is None  # twelve trials fit the declared scaling
 
 
-def test_learned_warps_say_what_to_declare_next_time():
+def test_learned_warps_advise_a_better_scaling():
     study = Study({"C": Float(1e-4, 1e4, scaling="linear")}, seed=0)
     for exponent in np.linspace(-3.0, 3.9, 24):
         study.enqueue({"C": 10.0**exponent})
@@ -465,7 +465,7 @@ def test_random_search_learns_no_warps():
     assert study.learned_warps() == {}
 
 
-def test_a_study_can_be_copied_and_pickled():
+def test_study_can_be_copied_and_pickled():
     study = Study(SPACE, seed=0)
     study.optimize(bowl, 8)
     for twin in (copy.deepcopy(study), pickle.loads(pickle.dumps(study))):
@@ -474,8 +474,8 @@ def test_a_study_can_be_copied_and_pickled():
         assert "trials=9" in repr(twin)
 
 
-def assignments_to_results_of_trials():
-    """Return each assignment to an attribute of another object that results of trials have."""
+def assignments_to_result_attributes():
+    """Yield module, function and object of each assignment to an attribute of trial results."""
     names = {field.name for field in fields(TrialResult)} | {"reporter"}
     for source in sorted([*ROOT.glob("src/**/*.py"), *ROOT.glob("integrations/**/*.py")]):
         tree = ast.parse(source.read_text(encoding="utf-8"))
@@ -489,14 +489,14 @@ def assignments_to_results_of_trials():
                     yield source.stem, function.name, owner
 
 
-def test_no_module_but_study_assigns_to_a_trial():
-    # A plugin's record, the search's candidate and a converted trial of Optuna are other objects.
+def test_only_study_finish_assigns_to_a_trial():
+    # Variables of these names are never trials of the history.
     others = ("record", "candidate", "converted")
-    found = {a for a in assignments_to_results_of_trials() if a[2] not in others}
+    found = {a for a in assignments_to_result_attributes() if a[2] not in others}
     assert found == {("study", "finish", "trial")}
 
 
-def test_finish_records_a_result_as_it_is_and_once():
+def test_finish_records_a_result_unchanged_and_once():
     study = Study(SPACE, seed=0)
     number = study.ask().number
     reports = [Report(0, 3.0), Report(1, 2.0)]
@@ -522,13 +522,13 @@ def test_finish_records_a_result_as_it_is_and_once():
         study.finish(1, result)
 
 
-def test_finish_takes_the_start_from_the_trial_and_the_end_from_the_clock():
+def test_finish_keeps_the_start_of_the_trial_and_sets_the_end_to_now():
     study = Study(SPACE, seed=0)
-    begun = study.ask().started
+    started_at = study.ask().started
     study.finish(0, TrialResult(TrialState.FAILED, error="lost"))
     trial = study.trials[0]
-    assert (trial.state, trial.error, trial.started) == (TrialState.FAILED, "lost", begun)
-    assert trial.finished >= begun
+    assert (trial.state, trial.error, trial.started) == (TrialState.FAILED, "lost", started_at)
+    assert trial.finished >= started_at
 
 
 @pytest.mark.parametrize(
@@ -540,12 +540,12 @@ def test_finish_takes_the_start_from_the_trial_and_the_end_from_the_clock():
         ({"state": TrialState.COMPLETE, "value": 1.0, "variance": -1.0}, "variance must be finite"),
     ],
 )
-def test_an_impossible_result_is_refused(arguments, match):
+def test_trial_result_refuses_inconsistent_values(arguments, match):
     with pytest.raises(ValueError, match=match):
         TrialResult(**arguments)
 
 
-def test_the_first_reason_to_end_a_search_is_kept():
+def test_complete_keeps_the_first_reason():
     study = Study(SPACE, seed=0)
     assert study.completion_reason is None
     study.complete("timeout")
@@ -554,7 +554,7 @@ def test_the_first_reason_to_end_a_search_is_kept():
 
 
 class Fixed(Strategy):
-    """A strategy as an outsider would write it."""
+    """A strategy that suggests NumPy values."""
 
     name = "fixed"
 
@@ -562,7 +562,7 @@ class Fixed(Strategy):
         return [Suggestion({"x": np.float64(0.5), "n": np.int64(len(context.history) + 1)})]
 
 
-def test_an_outsiders_strategy_is_used_and_its_values_are_made_python_ones():
+def test_values_of_a_custom_strategy_become_python_values():
     study = Study(SPACE, strategy=Fixed(), seed=0)
     study.optimize(bowl, 3)
     assert [t.params for t in study.trials] == [{"x": 0.5, "n": n} for n in (1, 2, 3)]
@@ -591,7 +591,7 @@ def test_ask_encodes_and_decodes_a_configuration_once(monkeypatch, strategy):
         assert sorted(calls) == ["decode", "encode"]
 
 
-def test_the_point_of_a_configuration_of_the_users_is_the_one_of_its_params():
+def test_point_of_an_enqueued_configuration_is_the_location_of_its_params():
     space = SearchSpace({**SPACE, "kind": [1, "b"]})
     study = Study(space, strategy="random", seed=0)
     study.enqueue({"kind": 1, "n": np.int32(7), "x": np.float32(0.1)})
@@ -601,7 +601,7 @@ def test_the_point_of_a_configuration_of_the_users_is_the_one_of_its_params():
     assert trial.point.tobytes() == space.locate(trial.params).tobytes()
 
 
-def test_a_pickle_leaves_out_the_limits_that_ended_trials_were_held_to():
+def test_pickle_omits_stop_thresholds_of_ended_trials():
     study = Study({"x": Float(0.0, 1.0)}, strategy="random", stopping="median", seed=0)
 
     def objective(trial):

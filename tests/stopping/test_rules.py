@@ -296,10 +296,10 @@ def test_no_trial_is_stopped_if_every_metric_is_nan(cls, n_protected):
     assert stop_thresholds
 
 
-def test_steps_must_grow():
+def test_steps_must_increase():
     trial = Study({"x": Float(0, 1)}).ask()
     trial.report(1.0, 3)
-    with pytest.raises(ValueError, match="steps must grow, but got a report of step 3 after 3"):
+    with pytest.raises(ValueError, match="steps must increase, but got step 3 after step 3"):
         trial.report(1.0, 3)
 
 

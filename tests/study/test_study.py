@@ -534,7 +534,7 @@ def test_finish_keeps_the_start_of_the_trial_and_sets_the_end_to_now():
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ({"state": TrialState.RUNNING}, "state of an ended trial"),
+        ({"state": TrialState.RUNNING}, "state must be COMPLETE, STOPPED or FAILED"),
         ({"state": TrialState.COMPLETE}, "complete trial must have a finite value, but got None"),
         ({"state": TrialState.STOPPED, "value": math.nan}, "finite value, but got nan"),
         ({"state": TrialState.COMPLETE, "value": 1.0, "variance": -1.0}, "variance must be finite"),

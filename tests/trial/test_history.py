@@ -1,4 +1,4 @@
-"""What a strategy is shown of a history: lagged views, and results of earlier searches."""
+"""Histories that strategies receive: lagged views, and results of earlier searches."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def whole():
     return told
 
 
-def test_later_trials_look_as_if_they_ran(whole):
+def test_later_trials_are_running_in_a_view(whole):
     view = whole.until(2)
     assert [t.state for t in view] == [TrialState.COMPLETE] * 2 + [TrialState.RUNNING] * 2
     assert [(t.value, t.variance) for t in view[2:]] == [(None, None)] * 2
@@ -72,7 +72,7 @@ def test_a_view_keeps_numbers_configurations_and_the_direction(whole):
     assert all(np.array_equal(a.point, b.point) for a, b in zip(view, whole, strict=True))
 
 
-def test_a_view_leaves_the_history_as_it_is(whole):
+def test_a_view_does_not_change_the_history(whole):
     before = [(t.state, t.value, t.variance) for t in whole]
     view = whole.until(1)
     view.append(Trial(4, {}, np.zeros(1)))
@@ -81,7 +81,7 @@ def test_a_view_leaves_the_history_as_it_is(whole):
 
 
 @pytest.mark.parametrize(("number", "ended"), [(-3, 0), (0, 0), (3, 3), (4, 4), (9, 4)])
-def test_any_number_is_a_time(whole, number, ended):
+def test_a_view_accepts_any_number(whole, number, ended):
     view = whole.until(number)
     assert len(view) == 4
     assert sum(t.state.ended for t in view) == ended
@@ -112,13 +112,13 @@ def test_a_lagged_configuration_does_not_depend_on_the_latest_trials():
         assert lagging(ends, failing=True).params == asked.params
 
 
-def test_a_lagged_configuration_is_none_of_the_latest():
+def test_a_lagged_configuration_differs_from_the_latest():
     study = Study({"k": [1, 2, 3, 4]}, strategy="random", seed=0)
     asked = [study.ask(lag=k).params["k"] for k in range(4)]
     assert sorted(asked) == [1, 2, 3, 4]
 
 
-def test_without_a_lag_the_latest_trials_count():
+def test_without_a_lag_the_latest_trials_are_used():
     study, twin, late = (run(Study(SPACE, seed=2, n_trials=30), bowl, 12) for _ in range(3))
     assert study.ask(lag=0).params == twin.ask().params
     assert late.ask(lag=3).params != study.trials[-1].params
@@ -147,7 +147,7 @@ def with_prior(n, direction="minimize", seed=0, n_trials=10):
     return study
 
 
-def test_with_enough_earlier_results_the_model_guides_from_the_first_trial_on():
+def test_with_enough_earlier_results_the_first_trial_is_model_guided():
     assert with_prior(20).ask().origin == "model"
     assert with_prior(2).ask().origin == "design"
 
@@ -167,7 +167,7 @@ def test_maximizing_with_earlier_results_and_minimizing_their_negatives_are_the_
     assert [t.params for t in up.trials] == [t.params for t in down.trials]
 
 
-def test_earlier_results_are_no_trials():
+def test_earlier_results_are_not_trials():
     study = with_prior(6, n_trials=2)
     assert study.trials == []
     assert study.history.best() is None
@@ -177,7 +177,7 @@ def test_earlier_results_are_no_trials():
     assert study.best_value >= 0.0
 
 
-def test_configurations_of_earlier_results_may_be_tried_again():
+def test_configurations_of_earlier_results_can_be_tried_again():
     study = Study({"k": [1, 2, 3]}, seed=0)
     for k in (1, 2, 3):
         study.add_observation({"k": k}, float(k))
@@ -190,7 +190,7 @@ def test_configurations_of_earlier_results_may_be_tried_again():
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
-def test_a_strategy_is_given_earlier_results_as_losses_in_the_unit_cube(direction):
+def test_a_strategy_receives_earlier_results_as_points_and_losses(direction):
     contexts = []
 
     class Spy(Strategy):
@@ -230,7 +230,7 @@ def test_a_wrong_earlier_result_is_refused(params, value, error, match):
 # --------------------------------------------------------------------- expected gains
 
 
-def test_model_guided_trials_alone_say_what_was_expected_of_them():
+def test_only_model_guided_trials_have_an_expected_improvement():
     study = Study(SPACE, seed=0, n_trials=15)
     study.enqueue({"x": 0.0, "n": 3})
     run(study, bowl, 15)
@@ -241,26 +241,26 @@ def test_model_guided_trials_alone_say_what_was_expected_of_them():
 
 
 @pytest.mark.parametrize("strategy", ["random", "grid"])
-def test_strategies_without_a_model_expect_nothing(strategy):
+def test_strategies_without_a_model_have_no_expected_improvement(strategy):
     study = run(Study({"k": [1, 2, 3]}, strategy=strategy, seed=0), lambda params: params["k"], 3)
     assert [t.expected_improvement for t in study.trials] == [None] * 3
 
 
-def test_less_and_less_is_expected_of_a_smooth_function():
+def test_the_expected_improvement_of_a_smooth_function_decreases():
     searches = [run(Study(LINE, seed=seed, n_trials=16), parabola, 11) for seed in range(3)]
     gains = [[t.expected_improvement for t in s.trials if t.origin == "model"] for s in searches]
     # Single suggestions may promise more than those before them, so that medians are compared.
     assert np.median([g[-3:] for g in gains]) < 0.1 * np.median([g[0] for g in gains])
 
 
-def test_an_average_over_draws_expects_something_too():
+def test_an_average_over_samples_has_an_expected_improvement():
     study = Study(LINE, strategy=BayesianSearch(inference="mcmc"), seed=0, n_trials=8)
     trial = run(study, parabola, 7).ask()
     assert trial.origin == "model"
     assert 0.0 < trial.expected_improvement < 1.0
 
 
-def test_the_expected_gain_does_not_depend_on_the_unit_of_the_objective():
+def test_the_expected_improvement_does_not_depend_on_the_unit_of_the_objective():
     plain = run(Study(SPACE, seed=0, n_trials=9), bowl, 9)
     scaled = Study(SPACE, seed=0, n_trials=9)
     for trial in plain.trials:
@@ -272,7 +272,7 @@ def test_the_expected_gain_does_not_depend_on_the_unit_of_the_objective():
     )
 
 
-def test_expectations_are_in_the_frame():
+def test_expected_improvements_are_in_the_frame():
     pytest.importorskip("pandas")
     frame = run(Study(SPACE, seed=0, n_trials=8), bowl, 8).to_frame()
     guided = frame["origin"] == "model"

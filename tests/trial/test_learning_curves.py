@@ -1,4 +1,4 @@
-"""A stop test ends a fit where it is worse than its limits, and says why."""
+"""Learning curves, and stop thresholds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def curve(*values, start=0, complete=True, sign=1.0):
     return LearningCurve.from_reports(reports, sign, complete=complete)
 
 
-def test_a_complete_curve_holds_on_and_a_cut_one_reaches_its_last_step():
+def test_a_complete_curve_reaches_all_steps_and_a_stopped_one_its_last():
     steps = np.array([0, 1, 2, 9])
     assert curve(3.0, 2.0).reaches(steps).all()
     assert curve(3.0, 2.0, complete=False).reaches(steps).tolist() == [True, True, False, False]
@@ -38,7 +38,7 @@ def limits():
     )
 
 
-def test_a_limit_is_passed_once(limits):
+def test_a_threshold_is_applied_once(limits):
     assert limits.reason(0, 1, 9.0) is None  # before the first
     assert limits.reason(1, 2, 1.0) is None  # equal is not worse
     assert "at step 2" in limits.reason(1, 2, 1.1)
@@ -47,17 +47,17 @@ def test_a_limit_is_passed_once(limits):
     assert "0.5, m of 4 fits" in limits.reason(0, 7, 0.6)
 
 
-def test_nan_is_worse_than_any_limit_but_one_that_comes_of_nan(limits):
+def test_nan_is_worse_than_any_finite_threshold(limits):
     assert "nan at step 2" in limits.reason(1, 2, float("nan"))
     assert limits.lift(np.array([np.inf, 0.5]), "x").reason(1, 2, float("nan")) is None
 
 
-def test_a_maximized_value_is_named_in_its_own_units():
+def test_the_reason_states_a_maximized_value_in_its_own_units():
     test = StopThresholds("asha", "m", np.array([0]), np.array([-0.9]), np.array([3]), -1.0)
     assert test.reason(-1, 0, 0.95) is None
     assert test.reason(-1, 0, 0.5) == "asha: 0.5 at step 0 is worse than 0.9, m of 3 fits"
 
 
-def test_a_stop_test_travels(limits):
+def test_stop_thresholds_are_picklable(limits):
     again = pickle.loads(pickle.dumps(limits))
     assert again.reason(1, 2, 1.1) == limits.reason(1, 2, 1.1)

@@ -1,4 +1,4 @@
-"""TrialReporter: what travels to a worker, and what of it an ended trial keeps."""
+"""TrialReporter on workers and in ended trials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def stop_test(step):
     return StopThresholds("test", "x", np.array([step]), np.array([0.5]), np.array([1]), 1.0)
 
 
-def test_a_reporter_stops_at_the_first_report_that_its_test_refuses():
+def test_a_reporter_stops_at_the_first_report_beyond_its_threshold():
     reporter = TrialReporter({("loss", None): stop_test(1)})
     reporter.set_metric("loss", "minimize")
     stops = []
@@ -34,7 +34,7 @@ def test_a_reporter_stops_at_its_deadline():
     assert not TrialReporter().should_stop()
 
 
-def test_a_pickled_reporter_continues_where_it_was():
+def test_a_pickled_reporter_continues():
     reporter = TrialReporter({("loss", None): stop_test(1)}, direction="minimize")
     reporter.set_metric("loss", "minimize")
     reporter.report(0.9, 0)
@@ -55,7 +55,7 @@ def test_a_trial_shows_what_its_reporter_recorded():
     assert trial.deadline == 0.0
 
 
-def test_an_ended_trial_keeps_its_reports_and_no_stop_tests():
+def test_an_ended_trial_keeps_its_reports_and_no_stop_thresholds():
     study = Study({"x": Float(0.0, 1.0)}, seed=0)
     trial = study.ask()
     trial.reporter.stop_thresholds = {(None, None): stop_test(5)}

@@ -1,4 +1,4 @@
-"""Trials, what they report, and the history of them all."""
+"""Trials, their results and reports, and the history of a study."""
 
 from tuneplug.trial.history import History, Observation
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report, StopThresholds

@@ -16,16 +16,19 @@ __all__ = ["History", "Observation"]
 
 
 class Observation(NamedTuple):
-    """A result of an earlier search: its place in the unit cube, and its loss."""
+    """A result of an earlier search: its point in the unit cube, and its loss."""
 
     point: FloatArray
     loss: float
 
 
 class History(Sequence[Trial]):
-    """The trials of a study in trial order, and their losses (the objective, minimized).
+    """Trials of a study, in trial order.
 
-    ``sign`` is 1 where the objective is minimized and -1 where it is maximized.
+    Attributes
+    ----------
+    sign : float
+        1 if the objective is minimized, -1 if it is maximized.  A loss is sign * value.
     """
 
     def __init__(self, trials: Sequence[Trial] = (), sign: float = 1.0) -> None:
@@ -51,7 +54,7 @@ class History(Sequence[Trial]):
         self._trials.append(trial)
 
     def until(self, number: int) -> History:
-        """Return the history as it was before any trial from ``number`` on had ended."""
+        """Return the history with all trials from ``number`` on still running."""
         later = [
             replace(
                 trial,
@@ -67,9 +70,9 @@ class History(Sequence[Trial]):
         return History([*self._trials[: max(number, 0)], *later], self.sign)
 
     def curves(self) -> dict[CurveKey, dict[int, LearningCurve]]:
-        """Return what trials that have ended, but not failed, reported.
+        """Return the learning curves of completed and stopped trials.
 
-        By metric and fold, as only such curves compare; then by the trial's number.
+        They are grouped by metric and fold, and within a group by trial number.
         """
         found: dict[CurveKey, dict[int, LearningCurve]] = {}
         for trial in self.in_state(TrialState.COMPLETE, TrialState.STOPPED):
@@ -82,11 +85,11 @@ class History(Sequence[Trial]):
         return [trial for trial in self._trials if trial.state in states]
 
     def losses(self, trials: Sequence[Trial]) -> FloatArray:
-        """Return the minimized objective of trials that have a value, shape (n,)."""
+        """Return the losses of trials that have a value, shape (n,)."""
         return self.sign * np.array([trial.value for trial in trials], dtype=np.float64)
 
     def best(self) -> Trial | None:
-        """Return the completed trial with the smallest loss (the first of equals), or None."""
+        """Return the first completed trial with the smallest loss; None if no trial is complete."""
         complete = self.in_state(TrialState.COMPLETE)
         if not complete:
             return None

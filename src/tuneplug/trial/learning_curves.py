@@ -1,8 +1,8 @@
-"""Curves: what trials report as they run, and the test that ends one early.
+"""Learning curves of fits, and the thresholds that stop a fit early.
 
-A curve is the course of one fit: a step (a boosting round, an epoch; 0 is the first) and the value
-reported after it.  Losses are minimized: value x sign.  A stop test is all that a worker needs to
-know to end a fit: losses that must not be exceeded, and where.
+A learning curve holds the values that one fit reported, by step.  A step is a boosting round or an
+epoch, counted from 0.  Losses are minimized: loss = sign * value.  Stop thresholds are the largest
+losses that a fit may have at certain steps.  A worker needs nothing else to stop a fit.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from tuneplug._typing import BoolArray, FloatArray, IndexArray
 
 __all__ = ["CurveKey", "LearningCurve", "Report", "StopThresholds"]
 
-#: What makes curves comparable: the metric (None where nobody named it) and the fold (None where
-#: there is one curve a trial).
+#: Metric and fold.  Only learning curves with equal keys are compared.  The metric is None if it
+#: has no name.  The fold is None if each trial has one curve.
 CurveKey = tuple[str | None, int | None]
 
 
 class Report(NamedTuple):
-    """A value that a trial reported after a step; ``fold`` is None where there is one curve."""
+    """A value reported after a step; ``fold`` is None if the trial has one learning curve."""
 
     step: int
     value: float
@@ -32,20 +32,20 @@ class Report(NamedTuple):
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """The course of one fit.
+    """Losses of one fit, by step.
 
     Attributes
     ----------
     steps : ndarray of shape (n,)
-        Ascending.
+        Steps with a report, ascending.
     losses : ndarray of shape (n,)
-        A NaN counts as infinitely bad.
+        Losses after these steps.  A NaN is replaced by infinity.
     complete : bool
-        Whether the fit came to its own end: its last loss then holds for all later steps.
+        Whether the fit was not stopped.  If True, its last loss holds for all later steps.
     sign : float
-        Losses are values times this: 1 where values are minimized, -1 where they are maximized.
+        1 if values are minimized, -1 if they are maximized.
     outcome : float or None
-        What its trial came to in the end, over all folds, minimized; None unless that completed.
+        Loss of the completed trial, over all folds.  None if the trial did not complete.
     """
 
     steps: IndexArray
@@ -63,22 +63,22 @@ class LearningCurve:
         complete: bool,
         outcome: float | None = None,
     ) -> LearningCurve:
-        """Return the curve of the reports of one fit."""
+        """Return the learning curve of the reports of one fit."""
         losses = sign * np.array([report.value for report in reports], dtype=np.float64)
         steps = np.array([report.step for report in reports], dtype=np.intp)
         losses = np.where(np.isnan(losses), np.inf, losses)
         return cls(steps, losses, complete, sign, outcome)
 
     def reaches(self, steps: IndexArray) -> BoolArray:
-        """Return whether the fit got as far as each of the steps, shape (m,)."""
+        """Return whether the fit reached each step, shape (m,)."""
         return np.asarray(self.complete | (steps <= self.steps[-1]))
 
     def value_at(self, steps: IndexArray) -> FloatArray:
-        """Return the last loss up to each step, shape (m,); NaN before the first."""
+        """Return the last loss up to each step, shape (m,); NaN before the first report."""
         return self._up_to(steps, self.losses)
 
     def running_mean(self, steps: IndexArray) -> FloatArray:
-        """Return the mean of all losses up to each step, shape (m,); NaN before the first."""
+        """Return the mean of the losses up to each step, shape (m,); NaN before the first."""
         return self._up_to(steps, np.cumsum(self.losses) / np.arange(1, len(self.losses) + 1))
 
     def _up_to(self, steps: IndexArray, values: FloatArray) -> FloatArray:
@@ -88,27 +88,27 @@ class LearningCurve:
 
 @dataclass(frozen=True)
 class StopThresholds:
-    """Decides between the steps of one fit whether it goes on; small, and picklable.
+    """Largest losses that a fit may have at certain steps; small, and picklable.
 
     Attributes
     ----------
     rule : str
-        Name of the rule that made it.
+        Name of the stopping rule.
     what : str
-        What the limits are, for the reason.
+        Description of the thresholds, for ``reason``.
     steps : ndarray of shape (m,)
-        Where it tests, ascending.  A fit that reports more rarely is tested with the latest of
-        those it has passed since its last report.
+        Steps with a threshold, ascending.  If a fit does not report at each of them, a report is
+        compared with the latest threshold since the previous report.
     limits : ndarray of shape (m,)
-        Losses; a larger one ends the fit.  A NaN counts as infinitely bad.
+        Thresholds.  A larger loss stops the fit.  A NaN counts as an infinite loss.
     counts : ndarray of shape (m,)
-        How many earlier fits each limit comes from.
+        Number of earlier fits that each threshold is computed from.
     sign : float
-        Losses are values times this.
+        1 if values are minimized, -1 if they are maximized.
     lifted : ndarray of bool, shape (m,), or None
-        Where the rule would have set a smaller limit.
+        Whether each threshold was raised by ``lift``.
     lifted_to : str
-        What the limits are there.
+        Description of the raised thresholds.
     """
 
     rule: str
@@ -121,21 +121,21 @@ class StopThresholds:
     lifted_to: str = ""
 
     def lift(self, limits: FloatArray, what: str) -> StopThresholds:
-        """Return the test with other limits where those are larger."""
+        """Return these thresholds, raised to other limits where those are larger."""
         larger = limits > self.limits
-        most = np.where(larger, limits, self.limits)
-        return replace(self, limits=most, lifted=larger, lifted_to=what)
+        raised = np.where(larger, limits, self.limits)
+        return replace(self, limits=raised, lifted=larger, lifted_to=what)
 
     def reason(self, before: int, step: int, value: float) -> str | None:
-        """Return why a fit ends after a step, None if it goes on.
+        """Return why a fit stops after a step, or None if it continues.
 
         Parameters
         ----------
         before : int
-            The step reported before this one; -1 if this is the first.
+            Step of the previous report; -1 if there is none.
         step : int
         value : float
-            As reported after it.
+            Value reported after the step.
         """
         at = int(np.searchsorted(self.steps, step, side="right")) - 1
         loss = np.inf if np.isnan(value) else self.sign * value

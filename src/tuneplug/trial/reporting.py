@@ -1,7 +1,7 @@
-"""TrialReporter: what a worker reports to while it trains, and what tells it to stop.
+"""TrialReporter: record the reports of a worker, and decide when it stops.
 
-A reporter belongs to one trial, or to one fit of a trial.  It is small and picklable, so it travels
-to the worker with its stop tests; what it recorded comes back as a ``TrialResult``.
+A reporter belongs to one trial, or to one fit of a trial.  It is small, and is pickled to the
+worker with its stop thresholds.  Its records are returned as a ``TrialResult``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class TrialReporter:
     Attributes
     ----------
     stop_thresholds : mapping of (str or None, int or None) to StopThresholds
-        Tests that ``report`` applies, by metric and fold.
+        Thresholds that ``report`` applies, by metric and fold.
     deadline : float or None
         Seconds since the epoch at which ``should_stop`` becomes True.
     reports : list of Report
@@ -35,7 +35,7 @@ class TrialReporter:
     direction : {"minimize", "maximize"} or None
         Direction of the reported metric.  If None, ``set_metric`` sets it.
     stop_reason : str or None
-        Why the trial stops; None while it may continue.
+        Why the trial stops.  None while it continues.
     """
 
     stop_thresholds: Mapping[CurveKey, StopThresholds] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class TrialReporter:
     stop_reason: str | None = None
 
     def report(self, value: float, step: int, *, fold: int | None = None) -> None:
-        """Record an intermediate value of the objective, in the user's units.
+        """Record an intermediate value of the objective.
 
         Parameters
         ----------
@@ -64,27 +64,27 @@ class TrialReporter:
         if step <= (before := self._last_step(fold)):
             of = "" if fold is None else f" of fold {fold}"
             raise ValueError(
-                f"steps must grow, but got a report of step {step}{of} after {before}: "
-                "several fits in one trial report with fold=0, 1, ..."
+                f"steps must increase, but got step {step}{of} after step {before}: report "
+                "several fits of one trial with fold=0, 1, ..."
             )
-        test = self.stop_thresholds.get((self.metric, fold))
-        if self.stop_reason is None and test is not None:
-            self.stop_reason = test.reason(before, step, value)
+        thresholds = self.stop_thresholds.get((self.metric, fold))
+        if self.stop_reason is None and thresholds is not None:
+            self.stop_reason = thresholds.reason(before, step, value)
         self.reports.append(Report(int(step), float(value), fold))
 
     def should_stop(self) -> bool:
-        """Return whether the objective should return now; once True, the trial ends STOPPED."""
+        """Return whether the objective should return now.  If True, the trial ends STOPPED."""
         if self.stop_reason is None and self.deadline is not None and time.time() >= self.deadline:
             self.stop_reason = "timeout"
         return self.stop_reason is not None
 
     def set_metric(self, metric: str, direction: Direction) -> None:
-        """Set the metric of the reports; they are compared with reports of the same metric only.
+        """Set the metric of the reports.  Rules compare only reports of the same metric.
 
         Raises
         ------
         ValueError
-            If its direction is not that of the study.
+            If the direction is not that of the study.
         """
         if self.direction is None:
             self.direction = direction
@@ -97,10 +97,10 @@ class TrialReporter:
         self.metric = metric
 
     def start_fold(self, step: int = 0) -> int:
-        """Return the fold to which a fit that begins at this step reports.
+        """Return the fold of a fit that starts at this step.
 
-        It is a new fold, or the latest one if the fit continues after the last step of that.  This
-        is for callbacks, which see one fit after the other without the number of its fold.
+        The fold is the latest one if the step is larger than its last step, and a new one
+        otherwise.  Callbacks use this method, as they do not know the fold of a fit.
         """
         folds = [report.fold for report in self.reports if report.fold is not None]
         latest = max(folds, default=-1)

@@ -1,4 +1,4 @@
-"""Trials: one configuration each, and its result."""
+"""Trial and TrialResult: a configuration, and the result of its evaluation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 
 class TrialState(Enum):
-    """What became of a trial."""
+    """State of a trial."""
 
     RUNNING = "running"
     COMPLETE = "complete"
@@ -34,42 +34,42 @@ class TrialState(Enum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more can happen to the trial."""
+        """Whether the state is final."""
         return self is not TrialState.RUNNING
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """The result of a trial: what ``Study.finish`` records.
+    """Result of a trial, which ``Study.finish`` records.
 
     Attributes
     ----------
     state : TrialState
         COMPLETE, STOPPED or FAILED.
     value : float or None
-        The objective, in the user's units and direction; a complete trial has one.
+        Value of the objective, in its own units and direction.  Required if the state is COMPLETE.
     variance : float or None
-        Variance of ``value`` around the true objective.  If None, it is unknown; of a stopped trial
-        with reports the study then estimates it.
+        Variance of ``value`` around the true objective.  If None, it is unknown, but the study
+        estimates it for a stopped trial with reports.
     reports : sequence of Report
         Intermediate values, in the order reported.
     metric : str or None
         Name of the reported metric, if known.
     direction : {"minimize", "maximize"} or None
-        Direction of the reported metric.  If None, it is minimized.
+        Direction of the reported metric.  If None, the metric is minimized.
     stop_reason : str or None
         Why the trial was stopped.
     error : str or None
         Why the trial failed: a traceback or a message.
     started, finished : float or None
-        Seconds since the epoch.  If ``started`` is None, the trial started when it was asked for.
-        If ``finished`` is None, it ends when the result is recorded.
+        Seconds since the epoch.  If ``started`` is None, the start is the time of ``Study.ask``.
+        If ``finished`` is None, the end is the time of ``Study.finish``.
 
     Raises
     ------
     ValueError
-        If the state is RUNNING, a complete trial has no value, or a value or variance is not finite
-        or a variance negative.
+        If the state is RUNNING, if a complete trial has no value, if a value is not finite, or if a
+        variance is negative or not finite.
     """
 
     state: TrialState
@@ -86,7 +86,7 @@ class TrialResult:
     def __post_init__(self) -> None:
         if not self.state.ended:
             raise ValueError(
-                f"a result must have the state of an ended trial, but got {self.state}"
+                f"state must be COMPLETE, STOPPED or FAILED, but got {self.state.name}"
             )
         known = self.value is not None and math.isfinite(self.value)
         if not known and (self.value is not None or self.state is TrialState.COMPLETE):
@@ -97,40 +97,41 @@ class TrialResult:
         _check_variance(self.variance)
 
     def curves(self, sign: float = 1.0) -> dict[CurveKey, LearningCurve]:
-        """Return the curves of the reports, by metric and fold; see ``Trial.curves``."""
+        """Return the learning curves of the reports, by metric and fold; see ``Trial.curves``."""
         return _curves(self, sign)
 
 
 @dataclass(eq=False)
 class Trial:
-    """One configuration under evaluation, or evaluated.
+    """One configuration, and the state and result of its evaluation.
 
     Attributes
     ----------
     number : int
         Position in the history, from 0.
     params : dict
-        The configuration, in the user's units.
+        Configuration: values of the active parameters, in their own units.
     point : ndarray of shape (d,)
-        Its place in the unit cube.
+        Point of the configuration in the unit cube.
     origin : str
-        Where the configuration came from: ``"user"``, ``"design"``, ``"model"``, ``"random"`` or
+        Source of the configuration: ``"user"``, ``"design"``, ``"model"``, ``"random"`` or
         ``"grid"``.
     state : TrialState
     value : float or None
-        The objective, in the user's units and direction.
+        Value of the objective, in its own units and direction.
     variance : float or None
-        Variance of ``value`` around the true objective, if told.
+        Variance of ``value`` around the true objective.  None if unknown.
     error : str or None
         Why the trial failed: a traceback or a message.
     started, finished : float or None
         Seconds since the epoch.
     expected_improvement : float or None
-        What the strategy expected of the configuration, if it says: see ``Suggestion``.
+        Expected improvement of the suggestion.  None if the strategy has none.  See
+        ``Suggestion``.
     resource : int or None
-        Steps to spend on it at most, where the strategy says.
+        Maximum number of steps.  None if the strategy sets none.
     reporter : TrialReporter
-        Records the reports of the running trial; it holds the deadline and the stop tests.
+        Records the reports of the running trial.  It holds the deadline and the stop thresholds.
     """
 
     number: int
@@ -160,7 +161,7 @@ class Trial:
 
     @property
     def direction(self) -> Direction | None:
-        """Direction of the reported values; None if unknown."""
+        """Direction of the reported metric; None if unknown."""
         return self.reporter.direction
 
     @property
@@ -174,7 +175,7 @@ class Trial:
         return self.reporter.deadline
 
     def report(self, value: float, step: int, *, fold: int | None = None) -> None:
-        """Record an intermediate value of the objective, in the user's units.
+        """Record an intermediate value of the objective.
 
         Parameters
         ----------
@@ -192,36 +193,36 @@ class Trial:
         self.reporter.report(value, step, fold=fold)
 
     def should_stop(self) -> bool:
-        """Return whether the objective should return now; once True, the trial ends STOPPED."""
+        """Return whether the objective should return now.  If True, the trial ends STOPPED."""
         return self.reporter.should_stop()
 
     def set_metric(self, metric: str, direction: Direction) -> None:
-        """Set the metric of the reports; they are compared with reports of the same metric only.
+        """Set the metric of the reports.  Rules compare only reports of the same metric.
 
         Raises
         ------
         ValueError
-            If its direction is not that of the study.
+            If the direction is not that of the study.
         """
         self.reporter.set_metric(metric, direction)
 
     def start_fold(self, step: int = 0) -> int:
-        """Return the fold to which a fit that begins at this step reports.
+        """Return the fold of a fit that starts at this step.
 
         See ``TrialReporter.start_fold``.
         """
         return self.reporter.start_fold(step)
 
     def resolve_value(self, returned: Any) -> float:
-        """Return what an objective returned as the value of this trial.
+        """Return the value of this trial for a value that the objective returned.
 
-        Of a stopped one that is its last finite report where nothing finite was returned, or NaN if
-        there is none.
+        If the trial was stopped and the returned value is None or not finite, the result is the
+        last finite report.  If there is no finite report, it is NaN.
 
         Raises
         ------
         TypeError
-            If it is not a real number; a stopped trial may return None.
+            If the returned value is not a real number, or is None and the trial was not stopped.
         """
         if not self.stop_reason:
             return as_real(returned)
@@ -230,10 +231,11 @@ class Trial:
         return number if math.isfinite(number) or not reported else reported[-1]
 
     def resolve(self, returned: Any, variance: float | None = None) -> TrialResult:
-        """Return the result that a returned value gives this trial.
+        """Return the result of this trial for a value that the objective returned.
 
-        It is STOPPED if ``should_stop()`` has been True, with the value of ``resolve_value`` or
-        none. Otherwise it is COMPLETE, or FAILED if the value is not finite.
+        If ``should_stop()`` has been True, the state is STOPPED, with the value of
+        ``resolve_value`` if that is finite.  Otherwise the state is COMPLETE, or FAILED if the
+        value is not finite.
 
         Raises
         ------
@@ -260,7 +262,7 @@ class Trial:
         variance: float | None = None,
         error: str | None = None,
     ) -> TrialResult:
-        """Return the result of this trial in a final state, with its reports so far."""
+        """Return the result of this trial in a final state, with its reports."""
         return TrialResult(
             state,
             value,
@@ -275,9 +277,14 @@ class Trial:
         )
 
     def curves(self, sign: float = 1.0) -> dict[CurveKey, LearningCurve]:
-        """Return what it reported, by metric and fold; of a stopped trial, the last fit was cut.
+        """Return the learning curves of the reports, by metric and fold.
 
-        ``sign`` turns the value of the trial into a loss.
+        The last curve of a stopped trial is incomplete.
+
+        Parameters
+        ----------
+        sign : float
+            1 if the objective is minimized, -1 if it is maximized.
         """
         if self._curves is not None:
             return self._curves
@@ -287,12 +294,12 @@ class Trial:
         return found
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the curves, which the reports give again."""
+        """Omit the learning curves, which can be computed from the reports."""
         return {**self.__dict__, "_curves": None}
 
     @property
     def duration(self) -> float | None:
-        """Seconds from start to end, None while running."""
+        """Seconds from start to end; None while the trial is running."""
         if self.started is None or self.finished is None:
             return None
         return self.finished - self.started
@@ -318,12 +325,12 @@ def _check_variance(variance: float | None) -> None:
 
 
 def as_real(value: Any) -> float:
-    """Return a real number, of Python or NumPy, as a float.
+    """Convert a real number of Python or NumPy to a float.
 
     Raises
     ------
     TypeError
-        If it is something else; a boolean is.
+        If the value is not a real number, or is a boolean.
     """
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()

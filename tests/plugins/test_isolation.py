@@ -1,4 +1,4 @@
-"""What a plugin does wrong is named, and ends nothing: not the others, not the search."""
+"""An error of a plugin names the plugin and affects neither other plugins nor the search."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Last(Strategy):
         return RandomSearch().suggest(context, n)
 
 
-def offering(hook, *classes):
+def plugin_of(hook, *classes):
     """Return a plugin that registers classes through one hook."""
     return SimpleNamespace(**{hook: hookimpl(lambda: list(classes))})
 
@@ -39,7 +39,7 @@ def plugins():
 
 @pytest.fixture
 def install(monkeypatch):
-    """Return a function that has plugins installed: (entry point, distribution, what loads it)."""
+    """Return a function that installs plugins, given as (entry point, distribution, loader)."""
 
     def install_them(*plugins):
         entries = []
@@ -69,32 +69,34 @@ def raising(error):
 
 
 class PanicError(BaseException):
-    """As extensions written in Rust raise it."""
+    """An exception like those of extensions written in Rust."""
 
 
-# --------------------------------------------------------------------------------- what is raised
+# -------------------------------------------------------------------------------------- exceptions
 
 
 @pytest.mark.parametrize(
     "error", [SystemExit("no licence"), PanicError("unwrap"), ImportError("x")]
 )
-def test_whatever_an_import_raises_skips_the_plugin_and_the_rest_works(install, error):
-    good = offering("tuneplug_strategies", Last)
+def test_exception_of_an_import_skips_only_that_plugin(install, error):
+    good = plugin_of("tuneplug_strategies", Last)
     plugins = install(("bad", "tuneplug-bad", raising(error)), ("good", "good", lambda: good))
-    with pytest.warns(RuntimeWarning, match=r"'bad' of tuneplug-bad is skipped: \w+\('") as told:
+    with pytest.warns(
+        RuntimeWarning, match=r"'bad' of tuneplug-bad is skipped: \w+\('"
+    ) as captured:
         study = Study({"k": [1, 2]}, strategy="last", plugins=plugins)
     study.optimize(lambda trial: 1.0, 2)
-    assert len(told) == 1
+    assert len(captured) == 1
 
 
-def test_an_interrupt_while_plugins_are_loaded_goes_on(install):
+def test_interrupt_while_loading_plugins_propagates(install):
     plugins = install(("slow", "tuneplug-slow", raising(KeyboardInterrupt())))
     with pytest.raises(KeyboardInterrupt):
         plugins.records()
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), PanicError("unwrap"), OSError("disk")])
-def test_an_observer_that_raises_anything_but_an_interrupt_is_detached(plugins, error):
+def test_observer_that_raises_is_detached_unless_it_is_an_interrupt(plugins, error):
     def observe():
         raise error
 
@@ -105,7 +107,7 @@ def test_an_observer_that_raises_anything_but_an_interrupt_is_detached(plugins, 
     assert len(study.trials) == 2
 
 
-def test_what_a_detached_observer_registers_can_still_be_named(plugins):
+def test_classes_of_a_detached_observer_remain_registered(plugins):
     class Both:
         @hookimpl
         def tuneplug_strategies(self):
@@ -122,20 +124,20 @@ def test_what_a_detached_observer_registers_can_still_be_named(plugins):
     assert [record.status for record in plugins.records()] == ["active", "detached"]
 
 
-def test_an_observer_that_raises_while_it_is_told_of_what_it_did_is_detached_once(plugins):
-    class Telling:
+def test_observer_that_raises_in_a_nested_event_is_detached_once(plugins):
+    class Nested:
         @hookimpl
         def tuneplug_trial_finished(self, study, trial):
             if trial.number == 0:
                 study.tell(study.trials[1], 1.0)
             raise OSError("disk")
 
-    plugins.register(Telling())
+    plugins.register(Nested())
     study = Study({"k": [1, 2]}, strategy="random", plugins=plugins)
     first, _ = study.ask(), study.ask()
-    with pytest.warns(RuntimeWarning, match="'Telling' of this program is detached") as told:
+    with pytest.warns(RuntimeWarning, match="'Nested' of this program is detached") as captured:
         study.tell(first, 1.0)
-    assert len(told) == 1
+    assert len(captured) == 1
     assert [trial.state.value for trial in study.trials] == ["complete", "complete"]
 
 
@@ -143,7 +145,7 @@ class Foreign:
     """A declaration that no converter accepts."""
 
 
-def test_a_converter_that_raises_where_it_is_asked_is_skipped(plugins):
+def test_converter_that_raises_in_accepts_is_skipped(plugins):
     class Nosy(Converter):
         name = "nosy"
 
@@ -153,7 +155,7 @@ def test_a_converter_that_raises_where_it_is_asked_is_skipped(plugins):
         def convert(self, declared):
             raise AssertionError
 
-    plugins.register(offering("tuneplug_converters", Nosy), name="nosy")
+    plugins.register(plugin_of("tuneplug_converters", Nosy), name="nosy")
     with (
         pytest.warns(RuntimeWarning, match="'nosy' of this program is skipped: AttributeError"),
         pytest.raises(SpaceError, match="x: a parameter must be"),
@@ -161,7 +163,7 @@ def test_a_converter_that_raises_where_it_is_asked_is_skipped(plugins):
         Study({"x": Foreign()}, plugins=plugins)
 
 
-def test_a_monitor_that_raises_where_it_is_asked_is_skipped_and_the_others_serve(plugins):
+def test_monitor_that_raises_in_accepts_is_skipped(plugins):
     class Willing(FitMonitor):
         name = "willing"
 
@@ -172,14 +174,14 @@ def test_a_monitor_that_raises_where_it_is_asked_is_skipped_and_the_others_serve
             return None
 
     nosy = type("Nosy", (Willing,), {"name": "nosy", "accepts": lambda self, e: e.color})
-    plugins.register(offering("tuneplug_fit_monitors", nosy), name="nosy")
-    plugins.register(offering("tuneplug_fit_monitors", Willing))
+    plugins.register(plugin_of("tuneplug_fit_monitors", nosy), name="nosy")
+    plugins.register(plugin_of("tuneplug_fit_monitors", Willing))
     with pytest.warns(RuntimeWarning, match="'nosy' of this program is skipped"):
         found = plugins.matching("fit monitor", Foreign())
     assert [type(monitor) for monitor in found] == [Willing]
 
 
-def test_a_converter_of_a_name_that_another_has_takes_nothing_away(install):
+def test_converter_with_the_name_of_another_does_not_replace_it(install):
     class Claiming(Converter):
         name = "numbers"
 
@@ -192,18 +194,18 @@ def test_a_converter_of_a_name_that_another_has_takes_nothing_away(install):
     class Ours(Claiming):
         pass
 
-    ours, theirs = (offering("tuneplug_converters", cls) for cls in (Ours, Claiming))
+    ours, theirs = (plugin_of("tuneplug_converters", cls) for cls in (Ours, Claiming))
     plugins = install(("claims", "other", lambda: theirs), ("c", "tuneplug", lambda: ours))
     found = plugins.matching("converter", object())
     assert [type(converter) for converter in found] == [Ours, Claiming]
 
 
-def test_what_cannot_be_made_says_who_registers_it(plugins):
+def test_error_of_a_constructor_names_the_plugin(plugins):
     class Needy(Last):
         def __init__(self, color):
             self.color = color
 
-    plugins.register(offering("tuneplug_strategies", Needy), name="needy")
+    plugins.register(plugin_of("tuneplug_strategies", Needy), name="needy")
     with pytest.raises(TypeError, match="color") as raised:
         Study({"k": [1]}, strategy="last", plugins=plugins)
     assert raised.value.__notes__ == [
@@ -211,7 +213,7 @@ def test_what_cannot_be_made_says_who_registers_it(plugins):
     ]
 
 
-# ------------------------------------------------------------------------------ what is registered
+# ------------------------------------------------------------------------------ invalid plugins
 
 
 @pytest.mark.parametrize(
@@ -225,25 +227,25 @@ def test_what_cannot_be_made_says_who_registers_it(plugins):
     ],
     ids=["abstract", "empty", "two lines", "inherited", "none"],
 )
-def test_what_could_not_be_named_is_found_out(plugins, classes, cause):
-    plugins.register(offering("tuneplug_strategies", *classes), name="odd")
+def test_plugin_with_an_invalid_class_is_skipped(plugins, classes, cause):
+    plugins.register(plugin_of("tuneplug_strategies", *classes), name="odd")
     with pytest.warns(RuntimeWarning, match=f"'odd' of this program is skipped: .*{cause}"):
         assert "random" in plugins.providers("strategy")
     assert set(plugins.classes("strategy")) == {"bayesian", "grid", "hyperband", "random"}
 
 
 @pytest.mark.parametrize("name", ["auto", "Logarithmic"])
-def test_a_scaling_cannot_take_a_name_that_means_something(plugins, name):
+def test_scaling_cannot_have_a_reserved_name(plugins, name):
     scaling = type("Mine", (Linear.__base__,), {"name": name, "forward": abs, "inverse": abs})
-    plugins.register(offering("tuneplug_scalings", scaling))
+    plugins.register(plugin_of("tuneplug_scalings", scaling))
     with pytest.warns(RuntimeWarning, match=f"'{name}' .* is tuneplug's own name"):
         assert name not in plugins.providers("scaling")
 
 
-def test_a_scaling_that_two_claim_is_refused_with_both(plugins):
+def test_scaling_of_two_plugins_is_refused_with_both_names(plugins):
     scaling = type("Mine", (Linear.__base__,), {"name": "mine", "forward": abs, "inverse": abs})
     for name in ("one", "two"):
-        plugins.register(offering("tuneplug_scalings", type("M", (scaling,), {})), name=name)
+        plugins.register(plugin_of("tuneplug_scalings", type("M", (scaling,), {})), name=name)
     with pytest.raises(PluginError, match=r"'mine' is registered by 'one'.* and by 'two'"):
         Study({"x": Float(0.0, 1.0, "mine")}, plugins=plugins)
 
@@ -260,13 +262,13 @@ def test_a_scaling_that_two_claim_is_refused_with_both(plugins):
     ],
     ids=["no hook", "unmarked", "function"],
 )
-def test_what_has_no_hooks_is_no_plugin(plugins, plugin, cause):
+def test_register_refuses_an_object_without_hooks(plugins, plugin, cause):
     with pytest.raises(PluginError, match=cause):
         plugins.register(plugin)
     assert [record.name for record in plugins.records()] == ["tuneplug"]
 
 
-def test_a_hook_that_wraps_others_is_refused(plugins):
+def test_register_refuses_a_hook_wrapper(plugins):
     class Wrapping:
         @hookimpl(wrapper=True)
         def tuneplug_trial_finished(self, trial):
@@ -276,10 +278,10 @@ def test_a_hook_that_wraps_others_is_refused(plugins):
         plugins.register(Wrapping())
 
 
-# ---------------------------------------------------------------------------- how hooks are called
+# ---------------------------------------------------------------------------- calls of hooks
 
 
-def test_a_hook_may_have_another_name_in_the_plugin(plugins):
+def test_hook_can_have_another_function_name(plugins):
     class Renamed:
         @hookimpl(specname="tuneplug_strategies")
         def mine(self):
@@ -289,7 +291,7 @@ def test_a_hook_may_have_another_name_in_the_plugin(plugins):
     assert plugins.classes("strategy")["last"] is Last
 
 
-def test_an_argument_with_a_default_is_given_where_the_hook_has_it(plugins):
+def test_optional_argument_is_passed_if_the_hook_has_it(plugins):
     seen = []
 
     class Careful:
@@ -302,26 +304,26 @@ def test_an_argument_with_a_default_is_given_where_the_hook_has_it(plugins):
     assert seen == [(None, "red")]
 
 
-def test_observers_are_told_in_the_order_that_they_ask_for(plugins):
+def test_observers_are_called_in_the_requested_order(plugins):
     seen = []
 
-    def noting(name, **options):
+    def observer(name, **options):
         mark = hookimpl(**options)
         return SimpleNamespace(tuneplug_trial_asked=mark(lambda: seen.append(name)))
 
-    plugins.register(noting("first", tryfirst=True), name="a")
-    plugins.register(noting("between"), name="b")
-    plugins.register(noting("last", trylast=True), name="c")
+    plugins.register(observer("first", tryfirst=True), name="a")
+    plugins.register(observer("between"), name="b")
+    plugins.register(observer("last", trylast=True), name="c")
     Study({"k": [1]}, plugins=plugins).ask()
     assert seen == ["first", "between", "last"]
 
 
-# ------------------------------------------------------------------------------ what is installed
+# ------------------------------------------------------------------------------ installed plugins
 
 
-def test_two_distributions_may_call_their_entry_points_the_same(install):
+def test_distributions_can_use_the_same_entry_point_name(install):
     one, two = (
-        offering("tuneplug_strategies", type("S", (Last,), {"name": name})) for name in ("a", "b")
+        plugin_of("tuneplug_strategies", type("S", (Last,), {"name": name})) for name in ("a", "b")
     )
     plugins = install(("plugin", "first", lambda: one), ("plugin", "second", lambda: two))
     assert {"a", "b"} <= set(plugins.classes("strategy"))
@@ -340,13 +342,13 @@ def test_two_distributions_may_call_their_entry_points_the_same(install):
         ("TUNEPLUG_DISABLE_PLUGINS", "tuneplug_twin_a, other", ["twin_b"]),
     ],
 )
-def test_the_environment_knows_a_name_however_it_is_spelt(
+def test_environment_variables_accept_any_spelling_of_a_distribution(
     install, monkeypatch, variable, value, active
 ):
     monkeypatch.setenv(variable, value)
     plugins = install(
         *(
-            (f"twin_{k}", f"tuneplug-twin-{k}", lambda: offering("tuneplug_strategies"))
+            (f"twin_{k}", f"tuneplug-twin-{k}", lambda: plugin_of("tuneplug_strategies"))
             for k in "ab"
         )
     )
@@ -355,24 +357,24 @@ def test_the_environment_knows_a_name_however_it_is_spelt(
     assert {found[name] for name in set(found) - set(active)} <= {"blocked"}
 
 
-def test_a_distribution_whose_metadata_cannot_be_read_is_skipped(install):
+def test_distribution_with_unreadable_metadata_is_skipped(install):
     class Torn:
         @property
         def name(self):
             raise FileNotFoundError("METADATA")
 
-    plugins = install(("torn", Torn(), lambda: offering("tuneplug_strategies", Last)))
+    plugins = install(("torn", Torn(), lambda: plugin_of("tuneplug_strategies", Last)))
     with pytest.warns(RuntimeWarning, match=r"'torn' .* is skipped: .*METADATA"):
         plugins.load()
 
 
-def test_threads_that_share_plugins_load_each_once(install):
+def test_threads_load_each_shared_plugin_once(install):
     inside, go = threading.Event(), threading.Event()
 
     def load():
         inside.set()
         assert go.wait(30)
-        return offering("tuneplug_strategies", Last)
+        return plugin_of("tuneplug_strategies", Last)
 
     plugins = install(("slow", "tuneplug-slow", load))
     with warnings.catch_warnings():
@@ -391,33 +393,33 @@ def test_threads_that_share_plugins_load_each_once(install):
 # ------------------------------------------------------------------------------ the command
 
 
-def test_the_version_is_printed_without_loading_a_plugin(install, capsys):
+def test_version_is_printed_without_loading_a_plugin(install, capsys):
     install(("loud", "tuneplug-loud", raising(ImportError("broken"))))
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
     assert capsys.readouterr() == (f"tuneplug {tuneplug.__version__}\n", "")
 
 
-def test_what_plugins_print_is_no_part_of_the_answer(install, capsys):
+def test_output_of_plugins_goes_to_stderr(install, capsys):
     def load():
         print("welcome")
-        return offering("tuneplug_strategies", Last)
+        return plugin_of("tuneplug_strategies", Last)
 
     install(("loud", "tuneplug-loud", load))
     assert main(["plugins", "--json"]) == 0
-    told = capsys.readouterr()
-    assert [record["name"] for record in json.loads(told.out)] == ["tuneplug", "loud"]
-    assert told.err == "welcome\n"
+    captured = capsys.readouterr()
+    assert [record["name"] for record in json.loads(captured.out)] == ["tuneplug", "loud"]
+    assert captured.err == "welcome\n"
 
 
-def test_letters_that_the_terminal_lacks_are_escaped(install, capsys, monkeypatch):
+def test_command_escapes_characters_that_the_terminal_cannot_encode(install, capsys, monkeypatch):
     install(("odd", "tuneplug-odd", raising(ImportError("no snow: ☃"))))
     monkeypatch.setattr(type(sys.stdout), "encoding", "ascii", raising=False)
     assert main(["plugins"]) == 0
     assert r"no snow: \u2603" in capsys.readouterr().out
 
 
-def test_a_reader_that_has_seen_enough_is_no_error():
+def test_command_ignores_a_closed_pipe():
     code = (
         "import sys; sys.stdin.read(); from tuneplug.cli import main; sys.exit(main(['plugins']))"
     )

@@ -1,4 +1,4 @@
-"""Plugins of a study: ours, those registered by hand, and what observers are told."""
+"""Plugins of a study: built-in and registered classes, and the events of observers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Last(Strategy):
         return RandomSearch().suggest(context, n)
 
 
-def offering(hook, *classes):
+def plugin_of(hook, *classes):
     """Return a plugin that registers classes through one hook."""
 
     def register(self):
@@ -47,13 +47,13 @@ def offering(hook, *classes):
     return type("Offering", (), {hook: hookimpl(register)})()
 
 
-# ------------------------------------------------------------------------- every hook, registering
+# ------------------------------------------------------------------- hooks that register classes
 
 
 def test_hook_tuneplug_strategies(plugins):
     ours = {cls.name: cls for cls in (BayesianSearch, GridSearch, HyperbandSearch, RandomSearch)}
     assert plugins.classes("strategy") == ours
-    plugins.register(offering("tuneplug_strategies", Last))
+    plugins.register(plugin_of("tuneplug_strategies", Last))
     study = Study({"k": [1, 2, 3]}, strategy="last", plugins=plugins)
     assert isinstance(study.strategy, Last)
 
@@ -69,7 +69,7 @@ def test_hook_tuneplug_scalings(plugins):
             return t**0.5
 
     assert plugins.classes("scaling") == {cls.name: cls for cls in (Linear, Log, ReverseLog)}
-    plugins.register(offering("tuneplug_scalings", Square))
+    plugins.register(plugin_of("tuneplug_scalings", Square))
     study = Study({"x": Float(0.0, 2.0, "square")}, plugins=plugins)
     assert study.space.decode([0.25]) == {"x": 1.0}
     assert study.explain_scaling()[0]["scaling"] == "square"
@@ -86,7 +86,7 @@ def test_hook_tuneplug_stopping_rules(plugins):
         def make_threshold(self, number, curves, sign):
             return None
 
-    plugins.register(offering("tuneplug_stopping_rules", Mine))
+    plugins.register(plugin_of("tuneplug_stopping_rules", Mine))
     assert isinstance(Study({"k": [1]}, stopping="mine", plugins=plugins).stopping, Mine)
 
 
@@ -106,7 +106,7 @@ def test_hook_tuneplug_executors(plugins):
         def result(self):
             return self.value
 
-    plugins.register(offering("tuneplug_executors", Here))
+    plugins.register(plugin_of("tuneplug_executors", Here))
     study = Study({"k": [1, 2, 3]}, plugins=plugins)
     study.optimize(lambda trial: trial.params["k"], 3, executor="here")
     assert study.best_value == 1
@@ -138,7 +138,7 @@ def test_hook_tuneplug_storages(plugins):
         def delete(self, study):
             self.kept.delete(study)
 
-    plugins.register(offering("tuneplug_storages", Mine))
+    plugins.register(plugin_of("tuneplug_storages", Mine))
     study = Study({"k": [1, 2]}, storage="mine:///some/where", name="a", plugins=plugins)
     study.optimize(lambda trial: trial.params["k"], 2)
     assert places == ["some/where"]
@@ -156,7 +156,7 @@ def test_hook_tuneplug_fit_monitors(plugins):
         def fit(self, watched):
             return None
 
-    plugins.register(offering("tuneplug_fit_monitors", Mine))
+    plugins.register(plugin_of("tuneplug_fit_monitors", Mine))
     assert plugins.classes("fit monitor") == {"mine": Mine}
 
 
@@ -177,18 +177,18 @@ class ColorConverter(Converter):
 def test_hook_tuneplug_converters(plugins):
     with pytest.raises(SpaceError):
         Study({"c": Colors()}, plugins=plugins)
-    plugins.register(offering("tuneplug_converters", ColorConverter))
+    plugins.register(plugin_of("tuneplug_converters", ColorConverter))
     assert Study({"c": Colors()}, plugins=plugins).ask().params["c"] in {"red", "blue"}
     nested = Study([{"c": Colors()}, {"d": [1, 2]}], plugins=plugins)
     assert nested.space.n_subspaces == 2
     assert SearchSpace(plugins.convert_space({"c": Colors()})).size == 2
 
 
-# ------------------------------------------------------------------------------ every hook, events
+# ------------------------------------------------------------------- hooks of events
 
 
 class Observer:
-    """Writes down what it is told."""
+    """Records every event."""
 
     def __init__(self):
         self.seen = []
@@ -221,14 +221,14 @@ def observed(plugins):
     return Study({"k": [1, 2, 3]}, strategy="random", seed=0, plugins=plugins), observer.seen
 
 
-def told(seen, event):
+def entries_of(seen, event):
     return [entry[1:] for entry in seen if entry[0] == event]
 
 
 def test_hook_tuneplug_study_started(observed):
     study, seen = observed
     study.optimize(lambda trial: 1.0, 2)
-    assert told(seen, "started") == [(0,)]
+    assert entries_of(seen, "started") == [(0,)]
     assert seen[0][0] == "started"
 
 
@@ -257,19 +257,19 @@ def test_hook_tuneplug_trial_reported(observed):
     trial.report(2.0, 0)
     trial.report(1.0, 1)
     study.tell(trial, 1.0)
-    assert told(seen, "reported") == [(0, [2.0, 1.0])]
+    assert entries_of(seen, "reported") == [(0, [2.0, 1.0])]
     study.tell(study.ask(), 1.0)
-    assert len(told(seen, "reported")) == 1
+    assert len(entries_of(seen, "reported")) == 1
 
 
 def test_hook_tuneplug_trial_finished(observed):
     study, seen = observed
     study.tell(study.ask(), 1.0)
     study.fail(study.ask(), "why")
-    assert told(seen, "ended") == [(0, "complete"), (1, "failed")]
+    assert entries_of(seen, "ended") == [(0, "complete"), (1, "failed")]
 
 
-def test_an_observer_that_raises_is_named_detached_and_ends_nothing(observed, plugins):
+def test_observer_that_raises_is_detached_with_a_warning(observed, plugins):
     class Broken:
         @hookimpl
         def tuneplug_trial_finished(self, trial):
@@ -282,24 +282,24 @@ def test_an_observer_that_raises_is_named_detached_and_ends_nothing(observed, pl
     ) as w:
         study.optimize(lambda trial: 1.0, 3)
     assert len(w) == 1
-    assert len(told(seen, "ended")) == 3
+    assert len(entries_of(seen, "ended")) == 3
     record = {record.name: record for record in plugins.records()}["broken"]
     assert (record.status, "no server" in record.error) == ("detached", True)
 
 
-# ------------------------------------------------------------------------------ what does not fit
+# ------------------------------------------------------------------------- invalid plugins
 
 
 @pytest.mark.parametrize(
     ("plugin", "cause"),
     [
-        (offering("tuneplug_stategies", Last), "tuneplug_stategies"),
+        (plugin_of("tuneplug_stategies", Last), "tuneplug_stategies"),
         (type("Wrong", (), {"tuneplug_strategies": hookimpl(lambda self, color: [])})(), "color"),
         (type("Old", (), {"tuneplug_api_version": 0})(), "made for version 0 of the hooks"),
     ],
     ids=["misspelt", "signature", "version"],
 )
-def test_what_does_not_fit_is_refused_when_it_is_registered(plugins, plugin, cause):
+def test_register_refuses_a_plugin_with_an_invalid_hook(plugins, plugin, cause):
     with pytest.raises(PluginError, match=cause):
         plugins.register(plugin)
     assert [record.name for record in plugins.records()] == ["tuneplug"]
@@ -308,15 +308,15 @@ def test_what_does_not_fit_is_refused_when_it_is_registered(plugins, plugin, cau
 @pytest.mark.parametrize(
     ("plugin", "cause"),
     [
-        (offering("tuneplug_strategies", Linear), "subclasses of Strategy"),
-        (offering("tuneplug_strategies", Last()), "must return classes"),
-        (offering("tuneplug_strategies", type("Nameless", (Last,), {"name": None})), "a name"),
-        (offering("tuneplug_executors", type("E", (), {"name": "e"})), "submit"),
-        (offering("tuneplug_strategies", type("B", (Last,), {"name": "random"})), "own name"),
+        (plugin_of("tuneplug_strategies", Linear), "subclasses of Strategy"),
+        (plugin_of("tuneplug_strategies", Last()), "must return classes"),
+        (plugin_of("tuneplug_strategies", type("Nameless", (Last,), {"name": None})), "a name"),
+        (plugin_of("tuneplug_executors", type("E", (), {"name": "e"})), "submit"),
+        (plugin_of("tuneplug_strategies", type("B", (Last,), {"name": "random"})), "own name"),
     ],
     ids=["kind", "instance", "nameless", "no submit", "our name"],
 )
-def test_what_registers_something_else_is_skipped_and_the_rest_works(plugins, plugin, cause):
+def test_plugin_that_registers_an_invalid_class_is_skipped(plugins, plugin, cause):
     plugins.register(plugin, name="odd")
     with pytest.warns(RuntimeWarning, match=f"'odd' of this program is skipped.*{cause}") as seen:
         assert {record.name: record.status for record in plugins.records()}["odd"] == "skipped"
@@ -324,25 +324,25 @@ def test_what_registers_something_else_is_skipped_and_the_rest_works(plugins, pl
     assert isinstance(plugins.create("strategy", "random"), RandomSearch)
 
 
-def test_names_of_two_owners_are_refused_when_asked_for_and_others_work(plugins):
-    plugins.register(offering("tuneplug_strategies", Last), name="one")
-    plugins.register(offering("tuneplug_strategies", type("L", (Last,), {})), name="two")
+def test_name_of_two_plugins_is_refused_when_it_is_used(plugins):
+    plugins.register(plugin_of("tuneplug_strategies", Last), name="one")
+    plugins.register(plugin_of("tuneplug_strategies", type("L", (Last,), {})), name="two")
     with pytest.raises(PluginError, match=r"'last' is registered by 'one'.* and by 'two'"):
         plugins.create("strategy", "last")
     assert "last" not in plugins.classes("strategy")
     assert Study({"k": [1]}, strategy="grid", plugins=plugins).ask()
 
 
-def test_an_unknown_name_lists_what_there_is(plugins):
+def test_error_for_an_unknown_name_lists_the_registered_names(plugins):
     for kind, text in {"strategy": "bayesian", "stopping": "median", "executor": r"\[\]"}.items():
         with pytest.raises(UnknownNameError, match=rf"{kind} must be one of .*{text}.*'typo'"):
             plugins.create(kind, "typo")
 
 
-# ----------------------------------------------------------------------------------- at home
+# ------------------------------------------------------------------------- names and copies
 
 
-def test_monitors_and_converters_of_installed_packages_are_found_without_their_frameworks():
+def test_installed_monitors_and_converters_load_no_framework():
     code = (
         "import sys; from tuneplug.plugins import Plugins; p = Plugins();"
         "found = p.classes('fit monitor'); [cls().accepts(object()) for cls in found.values()];"
@@ -357,16 +357,16 @@ def test_monitors_and_converters_of_installed_packages_are_found_without_their_f
     assert done.stdout.strip() == f"{monitors} {converters} set()"
 
 
-def test_copies_and_pickles_leave_what_was_registered_behind(plugins):
-    plugins.register(offering("tuneplug_strategies", Last), name="mine")
+def test_copies_of_plugins_omit_registered_plugins(plugins):
+    plugins.register(plugin_of("tuneplug_strategies", Last), name="mine")
     study = Study({"k": [1, 2]}, strategy="random", plugins=plugins)
     for again in (copy.deepcopy(study), pickle.loads(pickle.dumps(study))):
         assert [record.name for record in again.plugins.records()] == ["tuneplug"]
         assert again.ask().params
 
 
-def test_a_name_is_taken_once(plugins):
-    mine = offering("tuneplug_strategies", Last)
+def test_register_refuses_a_name_twice(plugins):
+    mine = plugin_of("tuneplug_strategies", Last)
     plugins.register(mine, name="mine")
     for again in (mine, Observer()):
         with pytest.raises(PluginError, match="mine"):
@@ -374,7 +374,7 @@ def test_a_name_is_taken_once(plugins):
     assert plugins.classes("strategy")["last"] is Last
 
 
-def test_without_a_name_a_plugin_is_called_by_its_class(plugins):
+def test_default_name_of_a_plugin_is_its_class_name(plugins):
     class Failing:
         @hookimpl
         def tuneplug_trial_asked(self):
@@ -386,15 +386,15 @@ def test_without_a_name_a_plugin_is_called_by_its_class(plugins):
     assert [record.name for record in plugins.records()] == ["tuneplug", "Failing", "Failing 2"]
     with pytest.raises(PluginError, match="already registered"):
         plugins.register(one)
-    with pytest.warns(RuntimeWarning) as told:
+    with pytest.warns(RuntimeWarning) as captured:
         Study({"k": [1]}, plugins=plugins).ask()
-    assert {str(warning.message)[:40] for warning in told} == {
+    assert {str(warning.message)[:40] for warning in captured} == {
         "plugin 'Failing' of this program is deta",
         "plugin 'Failing 2' of this program is de",
     }
 
 
-def test_a_load_that_strict_mode_broke_off_is_tried_again(monkeypatch):
+def test_load_continues_after_an_error_in_strict_mode(monkeypatch):
     class Entry:
         dist = None
 
@@ -406,7 +406,10 @@ def test_a_load_that_strict_mode_broke_off_is_tried_again(monkeypatch):
                 raise self.loaded
             return self.loaded
 
-    entries = [Entry("good", offering("tuneplug_strategies", Last)), Entry("bad", ImportError("x"))]
+    entries = [
+        Entry("good", plugin_of("tuneplug_strategies", Last)),
+        Entry("bad", ImportError("x")),
+    ]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: entries)
     monkeypatch.setenv("TUNEPLUG_STRICT_PLUGINS", "1")
     plugins = Plugins()

@@ -1,4 +1,4 @@
-"""Completion rules, and ``Study.optimize`` with completion rules."""
+"""Completion rules, callbacks and progress of ``Study.optimize``."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from tuneplug.trial import History, Trial
 
 COMPLETE, STOPPED = TrialState.COMPLETE, TrialState.STOPPED
 FAILED, RUNNING = TrialState.FAILED, TrialState.RUNNING
-#: How a test writes trials down: a number is one that completed with this value.
+#: Abbreviations of trials in tests; a number is a trial that completed with this value.
 STATES = {"s": STOPPED, "f": FAILED, "r": RUNNING}
 
 
 def history(*results, sign=1.0, gains=()):
-    """Return a history of trials with these results and expected gains."""
-    told = History(sign=sign)
+    """Return a history of trials with these results and expected improvements."""
+    trials = History(sign=sign)
     for number, result in enumerate(results):
         trial = Trial(number, {}, np.zeros(1), state=STATES.get(result, COMPLETE))
         trial.value = result if trial.state is COMPLETE else None
         trial.expected_improvement = gains[number] if gains else None
-        told.append(trial)
-    return told
+        trials.append(trial)
+    return trials
 
 
 @pytest.mark.parametrize("rule", [Target(1.0), Patience(1), Convergence()])
@@ -58,7 +58,7 @@ def test_no_rule_ends_a_search_without_a_completed_trial(rule, results):
         (-1.0, 0.51, True),
     ],
 )
-def test_a_target_is_reached_by_an_equal_or_better_value(sign, value, reached):
+def test_target_is_reached_by_an_equal_or_better_value(sign, value, reached):
     worse = value + sign
     reason = Target(0.5).reason(history(worse, value, "f", "r", sign=sign))
     assert (reason is not None) == reached
@@ -66,20 +66,20 @@ def test_a_target_is_reached_by_an_equal_or_better_value(sign, value, reached):
         assert reason == f"target: trial 1 reached {value:g}, target 0.5"
 
 
-def test_a_stopped_trial_reaches_no_target():
-    told = history(2.0, "s")
-    told[1].value = 0.0
-    assert Target(1.0).reason(told) is None
+def test_stopped_trial_does_not_reach_the_target():
+    trials = history(2.0, "s")
+    trials[1].value = 0.0
+    assert Target(1.0).reason(trials) is None
 
 
 @pytest.mark.parametrize("value", [math.nan, "0.5", None, 1j])
-def test_a_target_must_be_a_number(value):
+def test_target_refuses_an_object_that_is_not_a_number(value):
     with pytest.raises(ValueError, match="target must be a number, but got"):
         Target(value)
 
 
 @pytest.mark.parametrize("value", [3, np.float32(0.5), math.inf])
-def test_a_target_may_be_any_real_number(value):
+def test_target_accepts_any_real_number(value):
     assert Target(value).reason(history(-1.0)) is not None
 
 
@@ -100,19 +100,19 @@ def test_a_target_may_be_any_real_number(value):
     ids=["first", "worse", "failed and stopped", "running", "ties", "better", "failed before"],
 )
 def test_patience_counts_trials_that_ended_after_the_best(results, since):
-    told = history(*results)
-    assert Patience(since + 1).reason(told) is None
+    trials = history(*results)
+    assert Patience(since + 1).reason(trials) is None
     if since:
-        assert f"none of {since} trials" in Patience(since).reason(told)
+        assert f"none of {since} trials" in Patience(since).reason(trials)
 
 
-def test_patience_expects_larger_values_if_the_study_maximizes():
+def test_patience_follows_the_direction_of_the_study():
     assert Patience(2).reason(history(1.0, 2.0, 3.0, sign=-1.0)) is None
     assert Patience(2).reason(history(3.0, 2.0, 1.0, sign=-1.0)) is not None
 
 
 @pytest.mark.parametrize("n_trials", [0, -1, 1.5, True, None])
-def test_patience_must_be_a_count(n_trials):
+def test_patience_refuses_an_invalid_count(n_trials):
     with pytest.raises(ValueError, match="patience must be an integer of at least 1"):
         Patience(n_trials)
 
@@ -140,16 +140,16 @@ SMALL, LARGE = 0.001, 0.5
         "three",
         "one on the limit",
         "two",
-        "third runs",
-        "what runs does not count",
+        "third is running",
+        "running does not count",
         "failed and stopped count",
         "not in a row",
-        "long ago",
-        "others in between",
-        "nothing expected",
+        "large before",
+        "other origins in between",
+        "no expected improvement",
     ],
 )
-def test_convergence_needs_three_small_expected_gains_in_a_row(results, gains, converged):
+def test_convergence_needs_three_small_expected_improvements_in_a_row(results, gains, converged):
     reason = Convergence().reason(history(*results, gains=gains))
     assert (reason is not None) == converged
     if converged:
@@ -166,24 +166,24 @@ def search(budget, strategy="bayesian", seed=0):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_search_of_a_smooth_function_converges_at_the_optimum(seed):
+def test_search_of_a_smooth_function_converges_near_its_minimum(seed):
     study = search(60, seed=seed)
     assert len(study.trials) <= 30
-    # Less than 1 % of the median's distance to the best is promised; the least value is 0.
+    # The minimum is 0, and the expected improvement is at most 1 % of the median.
     assert study.best_value < 0.01 * np.median([t.value for t in study.trials])
 
 
 @pytest.mark.parametrize(("budget", "strategy"), [(6, "bayesian"), (60, "random")])
-def test_a_small_budget_is_spent_and_random_search_never_converges(budget, strategy):
+def test_small_budgets_and_random_search_do_not_converge(budget, strategy):
     assert len(search(budget, strategy).trials) == budget
 
 
-# --------------------------------------------------------------------- views
+# --------------------------------------------------------------------- lagged views
 
 
 @pytest.mark.parametrize("rule", [Target(0.3), Patience(2), Convergence()])
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_a_rule_gives_the_same_reason_for_a_prefix_of_the_history(rule, sign):
+def test_rule_gives_the_same_reason_for_a_lagged_view(rule, sign):
     rng = np.random.default_rng(0)
     results = rng.uniform(size=20).tolist()
     results[3], results[8] = "f", "s"
@@ -210,7 +210,7 @@ def run(objective=parabola, n_trials=40, *, strategy="random", **options):
     return study
 
 
-def test_a_target_ends_optimize_at_the_trial_that_reaches_it():
+def test_target_ends_optimize_at_the_trial_that_reaches_it():
     study = run(completion=[Target(0.01)])
     values = [trial.value for trial in study.trials]
     assert values[-1] <= 0.01 < min(values[:-1])
@@ -229,29 +229,29 @@ def test_convergence_ends_optimize():
     assert study.completion_reason.startswith("convergence")
 
 
-def test_the_first_rule_that_applies_gives_the_reason():
-    told = history(1.0, 2.0)
-    assert completion_reason([Target(0.0), Patience(1), Target(1.0)], told).startswith("patience")
-    assert completion_reason([], told) is None
+def test_first_rule_that_applies_gives_the_reason():
+    trials = history(1.0, 2.0)
+    assert completion_reason([Target(0.0), Patience(1), Target(1.0)], trials).startswith("patience")
+    assert completion_reason([], trials) is None
 
 
-def test_a_search_that_spends_its_budget_has_no_completion_reason():
+def test_search_that_spends_its_budget_has_no_completion_reason():
     study = run(n_trials=3, completion=[Target(-1.0)])
     assert study.completion_reason is None
     study.optimize(parabola, 40, completion=[Patience(1)])
     assert study.completion_reason.startswith("patience")
     study.optimize(parabola, 1)
-    assert study.completion_reason is None, "that of the latest call"
+    assert study.completion_reason is None, "the reason must be that of the latest call"
 
 
-def test_a_target_that_was_reached_before_ends_optimize_without_a_trial():
+def test_target_reached_before_the_call_starts_no_trial():
     study = run(n_trials=3)
     study.optimize(parabola, 3, completion=[Target(study.best_value)])
     assert len(study.trials) == 3
 
 
 @pytest.mark.usefixtures("ticking")
-def test_a_timeout_is_a_completion_reason():
+def test_timeout_is_a_completion_reason():
     def waits(trial):
         while not trial.should_stop():
             pass
@@ -276,7 +276,7 @@ def test_complete_ends_optimize():
 
 
 @pytest.mark.parametrize("rules", [[0.9], 0.9, [Target], "patience"])
-def test_other_objects_than_rules_are_refused_before_any_trial(rules):
+def test_completion_refuses_other_objects_before_a_trial_starts(rules):
     with pytest.raises(TypeError, match=r"must be a list of CompletionRule.*Patience\(10\)"):
         check_completion(rules)
     study = Study({"x": Float(0.0, 1.0)})
@@ -300,20 +300,20 @@ def test_callbacks_see_each_trial_and_the_best_so_far():
     assert 0.0 < seen[-1].suggesting <= seen[-1].elapsed
 
 
-def test_a_second_call_counts_its_own_trials():
+def test_progress_counts_only_trials_of_its_call():
     seen = []
     study = run(n_trials=3)
     study.optimize(parabola, 2, callbacks=[seen.append])
     assert [(p.number, p.n_done, p.n_iter) for p in seen] == [(3, 1, 2), (4, 2, 2)]
 
 
-def test_a_callback_that_returns_true_ends_optimize():
+def test_callback_that_returns_true_ends_optimize():
     study = run(callbacks=[lambda progress: progress.n_done == 4])
     assert len(study.trials) == 4
     assert study.completion_reason == "callback"
 
 
-def test_a_callback_that_raises_is_warned_of_and_ends_nothing():
+def test_callback_that_raises_causes_a_warning_only():
     def broken(progress):
         raise ConnectionError("no tracking server")
 
@@ -321,7 +321,7 @@ def test_a_callback_that_raises_is_warned_of_and_ends_nothing():
         assert len(run(n_trials=2, callbacks=[broken]).trials) == 2
 
 
-def test_a_callback_that_is_not_callable_is_refused_before_any_trial():
+def test_callbacks_refuse_an_object_that_is_not_callable():
     study = Study({"x": Float(0.0, 1.0)})
     with pytest.raises(TypeError, match="callbacks must be callables that take a Progress"):
         study.optimize(parabola, 3, callbacks=["print"])
@@ -331,7 +331,7 @@ def test_a_callback_that_is_not_callable_is_refused_before_any_trial():
 def test_verbose_prints_one_line_for_each_trial_on_stdout(capsys):
     def objective(trial):
         if trial.number == 1:
-            raise ValueError("in vain")
+            raise ValueError("made to fail")
         return float(trial.number)
 
     run(objective, 3, verbose=1)
@@ -348,7 +348,7 @@ def test_verbose_prints_one_line_for_each_trial_on_stdout(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_prediction_is_marked_and_the_metric_that_a_rule_compared_is_named(capsys):
+def test_verbose_marks_the_predictions_of_stopped_trials(capsys):
     def objective(trial):
         for step in range(30):
             trial.report(float(trial.number), step)
@@ -365,7 +365,7 @@ def test_a_prediction_is_marked_and_the_metric_that_a_rule_compared_is_named(cap
     assert ["(median: " in line for line in lines] == stopped
 
 
-def test_without_a_maximum_no_time_left_is_estimated(capsys):
+def test_verbose_estimates_no_remaining_time_without_n_trials(capsys):
     study = Study({"k": list(range(3))}, strategy="grid")
     with pytest.warns(UserWarning, match="exhausted"):
         study.optimize(lambda trial: trial.params["k"], timeout=60, verbose=1)
@@ -374,8 +374,8 @@ def test_without_a_maximum_no_time_left_is_estimated(capsys):
     assert not any("left" in line for line in lines)
 
 
-def test_a_line_names_the_metric_of_the_rule_beside_the_score():
-    told = Progress(
+def test_progress_shows_the_metric_of_the_rule_with_the_score():
+    trials = Progress(
         number=3,
         params={},
         score=0.9,
@@ -391,7 +391,7 @@ def test_a_line_names_the_metric_of_the_rule_beside_the_score():
         metric="roc_auc",
         stop_metric="logloss",
     )
-    assert str(told) == (
+    assert str(trials) == (
         "[ 4/10] roc_auc ~0.9 (logloss, median: 0.5 at step 4 is worse than 0.4) "
         "best 0.95         8 s (0.5 s suggesting), 12 s left"
     )

@@ -1,4 +1,4 @@
-"""Stopping rules: thresholds, warm-up and protected trials."""
+"""Stopping rules: thresholds, warm-up, and stopped trials of a study."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def eager(cls, **more):
     return cls(**{first: 1, "n_min_trials": 1, "n_startup_trials": 0} | more)
 
 
-# ---------------------------------------------------------------- the median rule, to the letter
+# ---------------------------------------------------------------- the median rule
 
 
 def test_median_compares_the_value_with_the_median_of_running_averages():
     earlier = {0: curve([4.0, 2.0]), 1: curve([2.0, 2.0]), 2: curve([8.0, 0.0])}
     test = eager(MedianRule).make_threshold(3, earlier, 1.0)
-    assert test.steps.tolist() == [1]  # the first step is left alone
+    assert test.steps.tolist() == [1]  # the first step is warm-up
     assert test.limits.tolist() == [3.0]  # of 3, 2 and 4
     assert test.reason(0, 1, 3.0) is None
     assert "median running average of 3 fits" in test.reason(0, 1, 3.1)
 
 
-def test_the_median_rule_of_amt_tests_every_trial_but_the_first_after_every_step():
-    """AMT: compare the value with the median of the running averages up to the same epoch."""
+def test_median_without_grace_stops_as_published():
+    """As SageMaker AMT: compare each value with the median running average at the same epoch."""
     rng, earlier = np.random.default_rng(0), []
     rule = MedianRule(n_warmup_steps=0, n_min_trials=1, n_startup_trials=0, n_protected=0)
     study = Study({"x": Float(0, 1)}, direction="maximize", stopping=rule, seed=0)
@@ -69,7 +69,7 @@ def test_the_median_rule_of_amt_tests_every_trial_but_the_first_after_every_step
     assert Counter(trial.state.value for trial in study.trials)["stopped"] > 10
 
 
-def test_median_uses_the_mean_of_all_reports_of_a_shorter_fit():
+def test_median_uses_the_mean_of_all_losses_of_a_shorter_fit():
     earlier = {0: curve([9.0, 7.0], complete=False), 1: curve([1.0] * 4), 2: curve([2.0] * 4)}
     test = eager(MedianRule).make_threshold(3, earlier, 1.0)
     assert test.limits.tolist() == [2.0, 2.0, 2.0]
@@ -83,7 +83,7 @@ def test_median_waits_for_enough_curves_at_a_step():
     assert eager(MedianRule, n_min_trials=4).make_threshold(9, earlier, 1.0) is None
 
 
-def test_the_default_warm_up_is_a_quarter_of_the_longest_fit():
+def test_default_warmup_is_a_quarter_of_the_longest_fit():
     assert MedianRule().make_threshold(9, flat(*range(5), length=40), 1.0).steps[0] == 10
     assert AsynchronousHalving().make_threshold(9, flat(*range(5), length=40), 1.0).steps[0] == 9
     assert (
@@ -93,19 +93,19 @@ def test_the_default_warm_up_is_a_quarter_of_the_longest_fit():
 
 
 @pytest.mark.parametrize("cls", [MedianRule, AsynchronousHalving])
-def test_the_first_trials_are_never_stopped(cls):
+def test_startup_trials_are_never_stopped(cls):
     earlier = flat(*range(9))
     assert eager(cls, n_startup_trials=10).make_threshold(9, earlier, 1.0) is None
     assert eager(cls, n_startup_trials=9).make_threshold(9, earlier, 1.0) is not None
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_no_rule_stops_a_fit_without_earlier_curves(rule):
+def test_rule_without_learning_curves_has_no_threshold(rule):
     assert rule.make_threshold(50, {}, 1.0) is None
 
 
 @pytest.mark.parametrize("rule", [eager(MedianRule), eager(AsynchronousHalving, min_resource=2)])
-def test_a_fit_as_good_as_one_of_the_best_completed_trials_continues(rule):
+def test_threshold_is_not_stricter_than_the_losses_of_protected_trials(rule):
     def with_outcome(values, outcome):
         return replace(curve(values), outcome=outcome)
 
@@ -124,28 +124,28 @@ def test_a_fit_as_good_as_one_of_the_best_completed_trials_continues(rule):
 def test_at_most_the_better_half_is_protected():
     earlier = {n: replace(curve([float(n)] * 4), outcome=float(n)) for n in range(4)}
     (test,) = eager(MedianRule, n_protected=9).make_thresholds(9, {(None, None): earlier}).values()
-    assert test.limits.tolist() == [1.5] * 3  # the median, as the better half are 0 and 1
+    assert test.limits.tolist() == [1.5] * 3  # the median: only 0 and 1 are in the better half
 
 
 # ---------------------------------------------------------------- halving
 
 
-def test_halving_lets_the_best_of_a_rung_pass():
+def test_halving_promotes_the_best_trials_of_a_rung():
     test = eager(AsynchronousHalving, min_resource=2).make_threshold(9, flat(1, 2, 3, 4, 5), 1.0)
     assert (test.steps + 1).tolist() == [2, 6, 18]
-    # 6 fits with the new one: two of them pass, so it must be as good as the second.
+    # Of 6 fits, including the new one, two pass: it must be at least as good as the second.
     assert test.limits.tolist() == [2.0, 2.0, 2.0]
     assert test.reason(0, 1, 2.0) is None
     assert test.reason(0, 1, 2.5) is not None
-    assert test.reason(1, 4, 99.0) is None  # between rungs nobody is stopped
+    assert test.reason(1, 4, 99.0) is None  # no trial is stopped between rungs
 
 
-def test_halving_lets_all_fits_pass_while_they_are_fewer_than_the_factor():
+def test_halving_promotes_all_trials_below_the_reduction_factor():
     assert eager(AsynchronousHalving).make_threshold(9, flat(1), 1.0) is None
     assert eager(AsynchronousHalving).make_threshold(9, flat(1, 2), 1.0) is not None
 
 
-def test_halving_compares_fits_that_reached_the_rung():
+def test_halving_compares_the_trials_that_reached_a_rung():
     earlier = flat(1, 2, 3) | {n: curve([0.0] * 5, complete=False) for n in range(3, 6)}
     test = eager(AsynchronousHalving, min_resource=5).make_threshold(9, earlier, 1.0)
     assert test.counts.tolist() == [6, 3]
@@ -155,7 +155,7 @@ def test_halving_compares_fits_that_reached_the_rung():
 # ---------------------------------------------------------------- Hyperband
 
 
-def test_brackets_are_those_of_the_paper():
+def test_brackets_equal_those_of_the_paper():
     """Table 1 of Li et al. 2018: R = 81, eta = 3."""
     assert Counter(brackets(1, 81, 3)) == {0: 81, 1: 34, 2: 15, 3: 8, 4: 5}
 
@@ -169,11 +169,11 @@ def test_hyperband_compares_within_a_bracket():
     assert (rule.make_threshold(17, earlier, 1.0).steps + 1).tolist() == [1, 3]
     assert rule.make_threshold(17, earlier, 1.0).counts.tolist() == [9, 9]
     assert (rule.make_threshold(17 + 9, earlier, 1.0).steps + 1).tolist() == [3]
-    assert rule.make_threshold(17 + 14, earlier, 1.0) is None  # the last bracket stops nobody
+    assert rule.make_threshold(17 + 14, earlier, 1.0) is None  # the last bracket stops no trial
 
 
 def objective(trial):
-    """A loss that falls faster for a larger rate, toward a floor."""
+    """Report a loss that falls toward the distance of x from 0.3."""
     for step in range(trial.resource or 27):
         value = abs(trial.params["x"] - 0.3) + 1.0 / (1.0 + step)
         trial.report(value, step)
@@ -183,7 +183,7 @@ def objective(trial):
 
 
 @pytest.mark.parametrize("suggest_with", [None, BayesianSearch()], ids=["random", "bayesian"])
-def test_hyperband_spends_fewer_steps_and_finds_the_optimum(suggest_with):
+def test_hyperband_finds_the_minimum_with_fewer_steps(suggest_with):
     strategy = HyperbandSearch(1, 27, suggest_with=suggest_with)
     study = Study({"x": Float(0.0, 1.0)}, strategy=strategy, seed=0)
     study.optimize(objective, 60)
@@ -193,7 +193,7 @@ def test_hyperband_spends_fewer_steps_and_finds_the_optimum(suggest_with):
     assert abs(study.best_params["x"] - 0.3) < 0.1
 
 
-def test_hyperband_brings_its_own_rule():
+def test_hyperband_search_has_its_own_rule():
     assert isinstance(Study({"x": Float(0, 1)}, strategy="hyperband").stopping, HyperbandRule)
     with pytest.raises(ValueError, match="must be None with strategy 'hyperband'"):
         Study({"x": Float(0, 1)}, strategy="hyperband", stopping="median")
@@ -204,7 +204,7 @@ def test_hyperband_brings_its_own_rule():
 
 @pytest.mark.parametrize("rule", ["median", "asha"])
 @pytest.mark.parametrize("sign", [1.0, -1.0], ids=["minimize", "maximize"])
-def test_poor_trials_are_stopped_with_rule_evidence_and_step(rule, sign):
+def test_poor_trials_are_stopped_with_a_reason(rule, sign):
     direction = "minimize" if sign > 0 else "maximize"
     study = Study(
         {"x": Float(0.0, 1.0)}, strategy="random", stopping=rule, direction=direction, seed=0
@@ -214,7 +214,7 @@ def test_poor_trials_are_stopped_with_rule_evidence_and_step(rule, sign):
         for step in range(30):
             trial.report(sign * (trial.params["x"] + 1.0 / (1 + step)), step)
             if trial.should_stop():
-                return None  # whatever it returns
+                return None
         return sign * trial.params["x"]
 
     study.optimize(signed, 30)
@@ -235,7 +235,7 @@ def test_poor_trials_are_stopped_with_rule_evidence_and_step(rule, sign):
 
 
 @pytest.mark.parametrize("returned", [None, float("nan"), 5.0])
-def test_a_trial_with_a_stop_reason_ends_stopped(returned):
+def test_trial_that_should_stop_ends_stopped_with_any_value(returned):
     study = Study({"x": Float(0, 1)}, stopping=eager(MedianRule), strategy="random", seed=0)
     for value in (1.0, 2.0):
         trial = study.ask()
@@ -250,7 +250,7 @@ def test_a_trial_with_a_stop_reason_ends_stopped(returned):
 
 
 @pytest.mark.parametrize("strategy", ["random", "bayesian"])
-def test_a_stopped_trial_that_reported_nothing_finite_has_no_value(strategy):
+def test_stopped_trial_without_a_finite_report_has_no_value(strategy):
     study = Study({"x": Float(0, 1)}, stopping=eager(MedianRule), strategy=strategy, seed=0)
     for number in range(14):
         trial, diverges = study.ask(), number % 3 == 2
@@ -264,7 +264,7 @@ def test_a_stopped_trial_that_reported_nothing_finite_has_no_value(strategy):
     assert study.best_trial.number == 0
 
 
-def test_the_variance_of_a_stopped_trial_is_the_later_change_of_completed_ones():
+def test_variance_of_a_stopped_trial_is_the_later_change_of_complete_trials():
     study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
     for values in ([5.0, 3.0, 1.0], [6.0, 5.0, 5.0]):
         trial = study.ask()
@@ -276,14 +276,15 @@ def test_the_variance_of_a_stopped_trial_is_the_later_change_of_completed_ones()
         cut.report(8.0, 1)
         cut.reporter.stop_reason = "poor"
         study.tell(cut, None)
-    # reports end at 1 and 5: variance 4; from step 1 they still went 2 and 0: mean square 2
+    # The last reports, 1 and 5, have variance 4.  After step 1 the reports changed by 2 and 0, with
+    # mean square 2: half of the variance.
     assert study.trials[3].variance == pytest.approx(0.5 * np.var([10.0, 50.0]))
     assert early_stop_variance(study.trials[1], study.history.until(1)) == 0.0
 
 
 @pytest.mark.parametrize("cls", [MedianRule, AsynchronousHalving])
 @pytest.mark.parametrize("n_protected", [0, 3])
-def test_no_trial_is_stopped_if_every_metric_is_nan(cls, n_protected):
+def test_trial_is_not_stopped_if_all_reports_are_nan(cls, n_protected):
     rule = eager(cls, n_protected=n_protected)
     study = Study({"x": Float(0.0, 1.0)}, strategy="random", stopping=rule, seed=0)
     for _ in range(6):
@@ -296,7 +297,7 @@ def test_no_trial_is_stopped_if_every_metric_is_nan(cls, n_protected):
     assert stop_thresholds
 
 
-def test_steps_must_increase():
+def test_report_refuses_a_step_that_does_not_increase():
     trial = Study({"x": Float(0, 1)}).ask()
     trial.report(1.0, 3)
     with pytest.raises(ValueError, match="steps must increase, but got step 3 after step 3"):
@@ -304,7 +305,7 @@ def test_steps_must_increase():
 
 
 @pytest.mark.usefixtures("ticking")
-def test_a_deadline_wins_over_grace_and_says_so_if_nothing_completed():
+def test_timeout_stops_a_trial_during_its_warmup():
     study = Study({"x": Float(0, 1)}, stopping=MedianRule(n_warmup_steps=10**6), seed=0)
 
     def endless(trial):
@@ -328,7 +329,7 @@ def test_a_deadline_wins_over_grace_and_says_so_if_nothing_completed():
         (MedianRule, "a name"),
     ],
 )
-def test_a_wrong_rule_is_refused(stopping, error):
+def test_study_refuses_an_invalid_rule(stopping, error):
     with pytest.raises((ValueError, TypeError), match=error):
         Study({"x": Float(0, 1)}, stopping=stopping)
 
@@ -337,18 +338,18 @@ def test_a_wrong_rule_is_refused(stopping, error):
     ("cls", "wrong"),
     [
         (MedianRule, {"n_warmup_steps": -1}),
-        (AsynchronousHalving, {"min_resource": 0}),  # a first rung of nothing
+        (AsynchronousHalving, {"min_resource": 0}),  # the first rung needs a step
         *((cls, {"n_min_trials": 0}) for cls in (MedianRule, AsynchronousHalving)),
         *((cls, {"n_startup_trials": -1}) for cls in (MedianRule, AsynchronousHalving)),
         *((cls, {"n_protected": -1}) for cls in (MedianRule, AsynchronousHalving)),
     ],
 )
-def test_wrong_numbers_are_refused(cls, wrong):
+def test_rule_refuses_an_invalid_option(cls, wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         cls(**wrong)
 
 
-def test_the_same_seed_stops_the_same_trials_with_a_lag():
+def test_same_seed_stops_the_same_trials():
     def run():
         study = Study(
             {"n": Int(1, 50), "x": Float(0, 1)}, strategy="random", stopping="asha", seed=3
@@ -359,7 +360,7 @@ def test_the_same_seed_stops_the_same_trials_with_a_lag():
     assert run() == run()
 
 
-def test_folds_are_compared_with_the_same_fold():
+def test_reports_are_compared_within_a_fold():
     study = Study({"x": Float(0, 1)}, stopping=eager(MedianRule), strategy="random", seed=0)
     levels = {0: 1.0, 1: 9.0}
     first = study.ask()
@@ -379,7 +380,7 @@ def test_folds_are_compared_with_the_same_fold():
     assert second.value == 2.0
 
 
-def test_a_continued_fit_reports_to_its_fold_and_another_opens_the_next():
+def test_start_fold_continues_a_fold_or_opens_the_next():
     trial = Study({"x": Float(0, 1)}).ask()
     assert trial.start_fold() == 0
     trial.report(1.0, 4, fold=0)
@@ -389,7 +390,7 @@ def test_a_continued_fit_reports_to_its_fold_and_another_opens_the_next():
     assert trial.start_fold(5) == 2
 
 
-def test_a_metric_of_the_other_direction_is_refused():
+def test_set_metric_refuses_a_metric_of_the_other_direction():
     trial = Study({"x": Float(0, 1)}, direction="maximize").ask()
     trial.set_metric("auc", "maximize")
     with pytest.raises(
@@ -401,7 +402,7 @@ def test_a_metric_of_the_other_direction_is_refused():
     assert (free.metric, free.direction) == ("logloss", "minimize")
 
 
-def test_curves_of_different_metrics_are_not_compared():
+def test_reports_are_compared_within_a_metric():
     study = Study({"x": Float(0, 1)}, stopping=eager(MedianRule), strategy="random", seed=0)
 
     def run(metric, value):
@@ -417,7 +418,7 @@ def test_curves_of_different_metrics_are_not_compared():
     assert run("logloss", 9.5) is TrialState.STOPPED
 
 
-def test_curves_use_the_direction_of_the_metric():
+def test_reports_follow_the_direction_of_the_metric():
     study = Study({"x": Float(0, 1)}, stopping=eager(MedianRule), strategy="random", seed=0)
     study.history.sign = -1.0
     states = []
@@ -431,7 +432,7 @@ def test_curves_use_the_direction_of_the_metric():
     assert states == [TrialState.COMPLETE, TrialState.STOPPED, TrialState.COMPLETE]
 
 
-def test_savings_are_the_steps_not_run_at_the_pace_of_all_trials():
+def test_savings_extrapolate_the_steps_of_stopped_trials():
     study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
 
     def run(lengths, seconds, stop=None):
@@ -444,8 +445,8 @@ def test_savings_are_the_steps_not_run_at_the_pace_of_all_trials():
 
     run([10, 10, 10], 30.0)
     run([20, 20, 20], 60.0)
-    run([5], 5.0, "poor")  # of 32 / 3 + 15 + 15, as usual
-    run([2, 1], 3.0, "poor")  # of 3 x 2, as its first fold
+    run([5], 5.0, "poor")  # of 32 / 3 + 15 + 15, the mean lengths of all folds
+    run([2, 1], 3.0, "poor")  # of 3 x 2, the length of its first fold
     saved = study.savings()
     assert (saved.n_trials, saved.n_stopped, saved.steps) == (4, 2, 98)
     left = (32 / 3 + 30 - 5) + (6 - 3)

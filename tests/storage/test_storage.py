@@ -1,4 +1,4 @@
-"""Studies continue after their process has ended, and failed writes lose nothing."""
+"""Stored studies can be resumed, and a temporary failure of a storage loses no trial."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def value(trial):
     return trial.params["x"]
 
 
-# ---------------------------------------------------------------- going on
+# ---------------------------------------------------------------- resumed studies
 
 
-def test_all_attributes_of_a_trial_are_restored(path):
+def test_resumed_study_restores_every_attribute_of_its_trials(path):
     first = study(path, direction="maximize", stopping="median")
     first.optimize(_objective, 4)
     trial = first.ask()
@@ -71,19 +71,19 @@ def test_all_attributes_of_a_trial_are_restored(path):
 def test_categories_are_restored_as_the_same_objects(path):
     study(path).optimize(value, 20)
     again = study(path)
-    choices = again.space.subspaces[0]["layers"].values
+    categories = again.space.subspaces[0]["layers"].values
     tried = [trial.params["layers"] for trial in again.trials]
-    assert {repr(choice) for choice in tried} == {repr(choice) for choice in choices}
-    assert all(any(choice is known for known in choices) for choice in tried if choice != 0.5)
+    assert {repr(value) for value in tried} == {repr(value) for value in categories}
+    assert all(any(value is known for known in categories) for value in tried if value != 0.5)
 
 
-def test_a_study_without_a_seed_continues_with_its_stored_seed(path):
+def test_resumed_study_keeps_its_seed_unless_one_is_given(path):
     first = study(path, seed=None)
     assert study(path, seed=None).seed == first.seed
     assert study(path, seed=5).seed == 5
 
 
-def test_a_killed_process_leaves_every_trial_that_had_ended(path):
+def test_killed_process_leaves_every_finished_trial(path):
     code = (
         "import os, signal, sys; from tuneplug import Float, Study\n"
         "study = Study({'x': Float(0.0, 1.0)}, strategy='random', seed=0, name='a',"
@@ -106,7 +106,7 @@ def test_a_killed_process_leaves_every_trial_that_had_ended(path):
     assert [t.state for t in study(path, space={"x": Float(0.0, 1.0)}).trials][7] is states[7]
 
 
-def test_a_study_continues_with_a_wider_range_and_an_added_category(path):
+def test_resumed_study_accepts_a_wider_range_and_new_categories(path):
     study(path).optimize(value, 10)
     wider = {"x": Float(-1.0, 3.0), "layers": ["new", (9,), *SPACE["layers"]]}
     again = study(path, space=wider)
@@ -124,19 +124,19 @@ def test_a_study_continues_with_a_wider_range_and_an_added_category(path):
         ({**SPACE, "y": [1, 2]}, r"\['y'\] missing"),
     ],
 )
-def test_a_space_that_lacks_a_trial_is_refused(path, space, message):
+def test_resuming_with_a_space_without_a_stored_trial_raises(path, space, message):
     study(path).optimize(value, 10)
     with pytest.raises(SpaceError, match=message):
         study(path, space=space)
 
 
-def test_another_direction_is_refused(path):
+def test_resuming_with_another_direction_raises(path):
     study(path)
     with pytest.raises(ValueError, match=r"direction='minimize', but got 'maximize'"):
         study(path, direction="maximize")
 
 
-def test_two_processes_do_not_run_one_study(path):
+def test_second_process_on_the_same_study_raises(path):
     one, two = study(path), study(path)
     mine = one.ask()
     with pytest.raises(ConcurrentStudyError, match="another process has added trial 0 to 'a'"):
@@ -146,16 +146,16 @@ def test_two_processes_do_not_run_one_study(path):
     assert [trial.value for trial in study(path).trials] == [1.0]
 
 
-def test_numpy_scalars_are_stored_as_python_numbers(path):
-    class Hoping(RandomSearch.__base__):
-        name = "hoping"
+def test_numpy_numbers_are_stored_as_python_numbers(path):
+    class NumpySuggestions(RandomSearch.__base__):
+        name = "numpy"
 
         def suggest(self, context, n):
             found = RandomSearch().suggest(context, n)[0]
             gain, steps = np.float32(0.5), np.int64(3)
             return [Suggestion(found.params, expected_improvement=gain, resource=steps)]
 
-    first = study(path, strategy=Hoping())
+    first = study(path, strategy=NumpySuggestions())
     trial = first.ask()
     trial.report(np.float32(2.0), np.int32(1), fold=np.int64(0))
     first.tell(trial, np.float32(1.0), variance=np.float32(0.25))
@@ -165,7 +165,7 @@ def test_numpy_scalars_are_stored_as_python_numbers(path):
 
 
 class Kernel:
-    """A category with the same repr as all others of its class."""
+    """A category with the same repr as all other instances."""
 
     def __repr__(self):
         return "Kernel()"
@@ -186,7 +186,7 @@ def test_categories_without_a_unique_and_stable_repr_are_refused(path, space, am
     assert SqliteStorage(path).studies() == []
 
 
-def test_functions_are_stored_by_their_qualified_names(path):
+def test_functions_are_restored_by_name(path):
     space = [{"f": [math.sin, np.mean, value]}, {"f": [value], "x": Float(0.0, 1.0)}]
     first = study(path, space=space)
     first.optimize(lambda trial: 1.0, 6)
@@ -196,7 +196,7 @@ def test_functions_are_stored_by_their_qualified_names(path):
     assert all(a.params == b.params for a, b in zip(again.trials, first.trials, strict=True))
 
 
-def test_a_storage_that_has_lost_a_trial_is_named(path):
+def test_resuming_from_a_storage_with_a_missing_trial_raises(path):
     study(path).optimize(value, 3)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("delete from trials where number = 1")
@@ -204,25 +204,25 @@ def test_a_storage_that_has_lost_a_trial_is_named(path):
         study(path)
 
 
-# ---------------------------------------------------------------- a storage that fails
+# ---------------------------------------------------------------- failing storages
 
 
-def test_a_failed_write_is_retried_later(path, monkeypatch):
+def test_failed_writes_are_repeated_later(path, monkeypatch):
     first = study(path)
     monkeypatch.setattr(sqlite, "LOCK_TIMEOUT", 0.0)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("begin exclusive")
         with pytest.warns(
             RuntimeWarning, match=r"1 trial\(s\) of study 'a' could .*locked"
-        ) as told:
+        ) as captured:
             first.optimize(value, 3)
-        assert len(told) == 1
+        assert len(captured) == 1
         assert len(first.trials) == 3
     first.tell(first.ask(), 2.0)
     assert [t.value for t in study(path).trials] == [t.value for t in first.trials]
 
 
-def test_observers_are_notified_of_the_end_even_if_the_last_write_fails():
+def test_observers_are_notified_of_the_end_if_the_last_write_fails():
     class Taken(MemoryStorage):
         n_calls = 0
 
@@ -248,14 +248,14 @@ def test_observers_are_notified_of_the_end_even_if_the_last_write_fails():
     assert ended == [ConcurrentStudyError]
 
 
-def test_a_full_disk_ends_no_search_and_loses_no_trial(path, monkeypatch):
+def test_full_disk_neither_ends_the_search_nor_loses_a_trial(path, monkeypatch):
     first = study(path)
     first.optimize(value, 3)
 
     class Full(sqlite3.Connection):
         def execute(self, sql, *args):
             if sql.startswith("begin"):
-                super().execute("pragma max_page_count = 1")  # no more than there are
+                super().execute("pragma max_page_count = 1")  # no page can be added
             return super().execute(sql, *args)
 
     connect = sqlite3.connect
@@ -272,14 +272,14 @@ def test_a_full_disk_ends_no_search_and_loses_no_trial(path, monkeypatch):
     assert [t.value for t in study(path).trials] == [t.value for t in first.trials]
 
 
-def test_a_file_that_is_not_a_database_is_not_changed(path):
-    path.write_text("notes of mine, nothing to do with it" * 100)
+def test_file_that_is_not_a_database_is_refused_and_unchanged(path):
+    path.write_text("notes of mine, not a database" * 100)
     with pytest.raises(StorageError, match=r"study\.db: file is not a database"):
         study(path)
     assert path.read_text().startswith("notes of mine")
 
 
-def test_the_database_of_another_program_is_not_changed(path):
+def test_database_of_another_program_is_refused(path):
     with closing(sqlite3.connect(path)) as theirs:
         theirs.execute("create table studies (mine)")
     with pytest.raises(StorageError, match="is the database of another program"):
@@ -289,7 +289,7 @@ def test_the_database_of_another_program_is_not_changed(path):
 @pytest.mark.parametrize(
     ("version", "cure"), [(1, "give another file"), (7, "install a newer tuneplug")]
 )
-def test_a_file_of_another_version_is_refused_with_both_versions(path, version, cure):
+def test_file_of_another_version_is_refused_with_both_versions(path, version, cure):
     study(path)
     with closing(sqlite3.connect(path)) as file:
         file.execute(f"pragma user_version = {version}")
@@ -297,15 +297,15 @@ def test_a_file_of_another_version_is_refused_with_both_versions(path, version, 
         study(path)
 
 
-def test_a_missing_folder_is_an_error(tmp_path):
+def test_missing_folder_raises(tmp_path):
     with pytest.raises(StorageError, match="unable to open database file"):
         study(tmp_path / "missing" / "study.db")
 
 
-# ---------------------------------------------------------------- how it is given
+# ---------------------------------------------------------------- the arguments
 
 
-def test_a_url_names_the_file_as_in_sqlalchemy(tmp_path, monkeypatch):
+def test_url_locates_the_file_as_in_sqlalchemy(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Study(SPACE, storage="sqlite:///here.db", name="a")
     Study(SPACE, storage=f"sqlite:///{tmp_path}/there.db", name="a")
@@ -326,12 +326,12 @@ def test_a_url_names_the_file_as_in_sqlalchemy(tmp_path, monkeypatch):
         (MemoryStorage(), "", ValueError, "needs a name, but got name=''"),
     ],
 )
-def test_other_objects_than_storages_are_refused(storage, name, error, message):
+def test_invalid_storage_or_name_is_refused(storage, name, error, message):
     with pytest.raises(error, match=message):
         Study(SPACE, storage=storage, name=name, plugins=Plugins(installed=False))
 
 
-def test_a_storage_works_on_threads_and_is_picklable(path):
+def test_storage_can_be_shared_by_threads_and_pickled(path):
     storage = SqliteStorage(path)
 
     def run(name):
@@ -348,7 +348,7 @@ def test_a_storage_works_on_threads_and_is_picklable(path):
     assert [len(copied.open(name, {}).records) for name in copied.studies()] == [10] * 4
 
 
-def test_the_file_stays_consistent(path):
+def test_file_has_all_trials_and_passes_the_integrity_check(path):
     first = study(path)
     first.optimize(value, 5)
     with closing(sqlite3.connect(path)) as db:
@@ -356,7 +356,7 @@ def test_the_file_stays_consistent(path):
         assert db.execute("select count(*) from trials").fetchone() == (5,)
 
 
-def test_an_error_of_the_storage_is_not_an_error_of_the_objective(monkeypatch):
+def test_error_of_a_storage_is_not_an_error_of_the_objective(monkeypatch):
     storage = MemoryStorage()
     first = Study(SPACE, strategy="random", seed=0, storage=storage, name="a")
 

@@ -1,4 +1,4 @@
-"""Histories that strategies receive: lagged views, and results of earlier searches."""
+"""The history as strategies see it: lagged views, and observations of earlier searches."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ LINE = {"x": Float(0.0, 1.0)}
 
 
 def bowl(params):
-    """Smallest at x = 1, n = 10."""
+    """Return a loss with its minimum at x = 1, n = 10."""
     return (params["x"] - 1.0) ** 2 + math.log(params["n"] / 10.0) ** 2
 
 
 def parabola(params):
-    """Smallest at x = 0.3."""
+    """Return a loss with its minimum at x = 0.3."""
     return (params["x"] - 0.3) ** 2
 
 
@@ -37,9 +37,9 @@ def run(study, objective, n):
 
 @pytest.fixture
 def whole():
-    told = History(sign=-1.0)
+    trials = History(sign=-1.0)
     for number in range(4):
-        told.append(
+        trials.append(
             Trial(
                 number,
                 {"k": number},
@@ -51,11 +51,11 @@ def whole():
                 expected_improvement=0.5,
             )
         )
-    told[3].state, told[3].value = TrialState.FAILED, None
-    return told
+    trials[3].state, trials[3].value = TrialState.FAILED, None
+    return trials
 
 
-def test_later_trials_are_running_in_a_view(whole):
+def test_until_shows_later_trials_as_running(whole):
     view = whole.until(2)
     assert [t.state for t in view] == [TrialState.COMPLETE] * 2 + [TrialState.RUNNING] * 2
     assert [(t.value, t.variance) for t in view[2:]] == [(None, None)] * 2
@@ -63,7 +63,7 @@ def test_later_trials_are_running_in_a_view(whole):
     assert view.best().number == 1
 
 
-def test_a_view_keeps_numbers_configurations_and_the_direction(whole):
+def test_until_keeps_numbers_configurations_and_direction(whole):
     view = whole.until(2)
     assert view.sign == -1.0
     assert [(t.number, t.params, t.origin) for t in view] == [
@@ -72,7 +72,7 @@ def test_a_view_keeps_numbers_configurations_and_the_direction(whole):
     assert all(np.array_equal(a.point, b.point) for a, b in zip(view, whole, strict=True))
 
 
-def test_a_view_does_not_change_the_history(whole):
+def test_until_does_not_change_the_history(whole):
     before = [(t.state, t.value, t.variance) for t in whole]
     view = whole.until(1)
     view.append(Trial(4, {}, np.zeros(1)))
@@ -81,7 +81,7 @@ def test_a_view_does_not_change_the_history(whole):
 
 
 @pytest.mark.parametrize(("number", "ended"), [(-3, 0), (0, 0), (3, 3), (4, 4), (9, 4)])
-def test_a_view_accepts_any_number(whole, number, ended):
+def test_until_accepts_any_integer(whole, number, ended):
     view = whole.until(number)
     assert len(view) == 4
     assert sum(t.state.ended for t in view) == ended
@@ -90,9 +90,8 @@ def test_a_view_accepts_any_number(whole, number, ended):
 # --------------------------------------------------------------------- asking with a lag
 
 
-def lagging(ends, *, n=12, lag=3, failing=False):
-    """Ask for one more configuration after n trials, of which the latest have ended in this
-    order."""
+def ask_with_lag(ends, *, n=12, lag=3, failing=False):
+    """Return the trial after n trials, given the order in which the latest trials ended."""
     study = Study(SPACE, seed=2, n_trials=30)
     run(study, bowl, n - lag)
     latest = [study.ask(lag=k) for k in range(lag)]
@@ -104,42 +103,42 @@ def lagging(ends, *, n=12, lag=3, failing=False):
     return study.ask(lag=lag)
 
 
-def test_a_lagged_configuration_does_not_depend_on_the_latest_trials():
-    asked = lagging([])
+def test_ask_with_a_lag_is_independent_of_the_latest_results():
+    asked = ask_with_lag([])
     assert asked.origin == "model"
     for ends in ([0], [2, 0], [0, 1, 2], [2, 1, 0]):
-        assert lagging(ends).params == asked.params
-        assert lagging(ends, failing=True).params == asked.params
+        assert ask_with_lag(ends).params == asked.params
+        assert ask_with_lag(ends, failing=True).params == asked.params
 
 
-def test_a_lagged_configuration_differs_from_the_latest():
+def test_ask_with_a_lag_does_not_repeat_the_latest_trials():
     study = Study({"k": [1, 2, 3, 4]}, strategy="random", seed=0)
     asked = [study.ask(lag=k).params["k"] for k in range(4)]
     assert sorted(asked) == [1, 2, 3, 4]
 
 
-def test_without_a_lag_the_latest_trials_are_used():
+def test_ask_without_a_lag_depends_on_the_latest_results():
     study, twin, late = (run(Study(SPACE, seed=2, n_trials=30), bowl, 12) for _ in range(3))
     assert study.ask(lag=0).params == twin.ask().params
     assert late.ask(lag=3).params != study.trials[-1].params
 
 
-def test_a_lag_beyond_the_first_trial_hides_all():
+def test_lag_beyond_the_first_trial_hides_all_results():
     study = run(Study(SPACE, seed=2), bowl, 8)
     assert study.ask(lag=50).origin == "design"
 
 
-def test_an_enqueued_configuration_comes_first_whatever_the_lag():
+def test_enqueued_configuration_comes_first_with_a_lag():
     study = run(Study(SPACE, seed=2), bowl, 3)
     study.enqueue({"x": 0.5, "n": 7})
     assert study.ask(lag=2).params == {"x": 0.5, "n": 7}
 
 
-# --------------------------------------------------------------------- earlier results
+# --------------------------------------------------------------------- observations
 
 
-def with_prior(n, direction="minimize", seed=0, n_trials=10):
-    """Return a study that knows n earlier results of the bowl."""
+def study_with_observations(n, direction="minimize", seed=0, n_trials=10):
+    """Return a study with n observations of the bowl."""
     sign = 1.0 if direction == "minimize" else -1.0
     study = Study(SPACE, direction=direction, seed=seed, n_trials=n_trials)
     for trial in run(Study(SPACE, strategy="random", seed=9), bowl, n).trials:
@@ -147,28 +146,28 @@ def with_prior(n, direction="minimize", seed=0, n_trials=10):
     return study
 
 
-def test_with_enough_earlier_results_the_first_trial_is_model_guided():
-    assert with_prior(20).ask().origin == "model"
-    assert with_prior(2).ask().origin == "design"
+def test_model_suggests_the_first_trial_with_enough_observations():
+    assert study_with_observations(20).ask().origin == "model"
+    assert study_with_observations(2).ask().origin == "design"
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
-def test_earlier_results_lead_to_better_first_trials(direction):
-    guided = [bowl(with_prior(30, direction, seed).ask().params) for seed in range(3)]
+def test_observations_improve_the_first_trials(direction):
+    guided = [bowl(study_with_observations(30, direction, seed).ask().params) for seed in range(3)]
     plain = [bowl(Study(SPACE, seed=seed, n_trials=10).ask().params) for seed in range(3)]
-    assert max(guided) < 0.5, "among the best few percent of the space"
+    assert max(guided) < 0.5, "the first trial must be among the best few percent of the space"
     assert max(guided) < max(plain)
 
 
-def test_maximizing_with_earlier_results_and_minimizing_their_negatives_are_the_same_search():
-    down, up = with_prior(20), with_prior(20, "maximize")
+def test_observations_of_a_maximized_study_equal_negated_observations():
+    down, up = study_with_observations(20), study_with_observations(20, "maximize")
     run(down, bowl, 3)
     run(up, lambda params: -bowl(params), 3)
     assert [t.params for t in up.trials] == [t.params for t in down.trials]
 
 
-def test_earlier_results_are_not_trials():
-    study = with_prior(6, n_trials=2)
+def test_observations_are_not_trials():
+    study = study_with_observations(6, n_trials=2)
     assert study.trials == []
     assert study.history.best() is None
     study.add_observation({"x": 1.0, "n": 10}, -1e6)
@@ -177,7 +176,7 @@ def test_earlier_results_are_not_trials():
     assert study.best_value >= 0.0
 
 
-def test_configurations_of_earlier_results_can_be_tried_again():
+def test_configurations_of_observations_may_be_tried_again():
     study = Study({"k": [1, 2, 3]}, seed=0)
     for k in (1, 2, 3):
         study.add_observation({"k": k}, float(k))
@@ -190,7 +189,7 @@ def test_configurations_of_earlier_results_can_be_tried_again():
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
-def test_a_strategy_receives_earlier_results_as_points_and_losses(direction):
+def test_strategy_receives_observations_as_losses_at_points(direction):
     contexts = []
 
     class Spy(Strategy):
@@ -220,17 +219,17 @@ def test_a_strategy_receives_earlier_results_as_points_and_losses(direction):
         ({}, 0.5, ValueError, "x"),
     ],
 )
-def test_a_wrong_earlier_result_is_refused(params, value, error, match):
+def test_add_observation_refuses_an_invalid_result(params, value, error, match):
     study = Study(LINE, seed=0)
     with pytest.raises(error, match=match):
         study.add_observation(params, value)
     assert study.ask().params == Study(LINE, seed=0).ask().params
 
 
-# --------------------------------------------------------------------- expected gains
+# --------------------------------------------------------------------- expected improvement
 
 
-def test_only_model_guided_trials_have_an_expected_improvement():
+def test_only_trials_of_the_model_have_an_expected_improvement():
     study = Study(SPACE, seed=0, n_trials=15)
     study.enqueue({"x": 0.0, "n": 3})
     run(study, bowl, 15)
@@ -246,33 +245,33 @@ def test_strategies_without_a_model_have_no_expected_improvement(strategy):
     assert [t.expected_improvement for t in study.trials] == [None] * 3
 
 
-def test_the_expected_improvement_of_a_smooth_function_decreases():
+def test_expected_improvement_falls_during_a_search():
     searches = [run(Study(LINE, seed=seed, n_trials=16), parabola, 11) for seed in range(3)]
     gains = [[t.expected_improvement for t in s.trials if t.origin == "model"] for s in searches]
-    # Single suggestions may promise more than those before them, so that medians are compared.
+    # The expected improvement of a single suggestion may rise, so compare medians.
     assert np.median([g[-3:] for g in gains]) < 0.1 * np.median([g[0] for g in gains])
 
 
-def test_an_average_over_samples_has_an_expected_improvement():
+def test_mcmc_inference_has_an_expected_improvement():
     study = Study(LINE, strategy=BayesianSearch(inference="mcmc"), seed=0, n_trials=8)
     trial = run(study, parabola, 7).ask()
     assert trial.origin == "model"
     assert 0.0 < trial.expected_improvement < 1.0
 
 
-def test_the_expected_improvement_does_not_depend_on_the_unit_of_the_objective():
+def test_expected_improvement_is_independent_of_the_units_of_the_objective():
     plain = run(Study(SPACE, seed=0, n_trials=9), bowl, 9)
     scaled = Study(SPACE, seed=0, n_trials=9)
     for trial in plain.trials:
         scaled.enqueue(trial.params)
     run(scaled, lambda params: 1000.0 * bowl(params) + 5.0, 9)
-    # The losses are standardized: the same to rounding, which learning may enlarge.
+    # The losses are standardized: equal up to rounding, which fitting may amplify.
     assert scaled.ask().expected_improvement == pytest.approx(
         plain.ask().expected_improvement, rel=0.01
     )
 
 
-def test_expected_improvements_are_in_the_frame():
+def test_to_frame_has_the_expected_improvement():
     pytest.importorskip("pandas")
     frame = run(Study(SPACE, seed=0, n_trials=8), bowl, 8).to_frame()
     guided = frame["origin"] == "model"

@@ -27,7 +27,7 @@ from tuneplug_sklearn._compat import (
     use_warning_filters,
 )
 from tuneplug_sklearn.executors import worker_context
-from tuneplug_sklearn.watching import FoldWatch, Watch, Watcher
+from tuneplug_sklearn.monitored_fit import FoldWatch, Watch, Watcher
 
 __all__ = ["Evaluation", "Raised", "blank", "run_fold", "test_scores"]
 

@@ -16,9 +16,9 @@ from sklearn.base import clone
 
 from tuneplug import NoCompletedTrialError, TrialState
 from tuneplug_sklearn._compat import FitTask, public_scorers
+from tuneplug_sklearn.monitored_fit import Watcher, call_fit, in_place_of_fit, last_step, own_params
 from tuneplug_sklearn.results import search_results
-from tuneplug_sklearn.schedule import Candidate, Schedule
-from tuneplug_sklearn.watching import Watcher, call_fit, in_place_of_fit, last_step, own_params
+from tuneplug_sklearn.scheduler import Candidate, Schedule
 
 __all__ = ["conclude", "refit"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import Converter, hookimpl
-from tuneplug_sklearn.foreign import SkoptConverter
-from tuneplug_sklearn.histogram import HistGradientBoostingMonitor
+from tuneplug_sklearn.hist_gradient_boosting import HistGradientBoostingMonitor
+from tuneplug_sklearn.skopt_converter import SkoptConverter
 
 __all__ = ["tuneplug_converters", "tuneplug_fit_monitors"]
 

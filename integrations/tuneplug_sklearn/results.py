@@ -10,7 +10,7 @@ import numpy as np
 
 from tuneplug_sklearn._compat import insert_error_scores, warn_or_raise_about_fit_failures
 from tuneplug_sklearn.evaluation import blank
-from tuneplug_sklearn.schedule import Candidate
+from tuneplug_sklearn.scheduler import Candidate
 
 __all__ = ["search_results"]
 

@@ -39,7 +39,9 @@ from tuneplug_sklearn._compat import (
 )
 from tuneplug_sklearn.evaluation import Evaluation
 from tuneplug_sklearn.executors import make_pool
-from tuneplug_sklearn.planning import (
+from tuneplug_sklearn.initial_points import as_lists
+from tuneplug_sklearn.monitored_fit import Watcher
+from tuneplug_sklearn.plan import (
     check_metric,
     check_names,
     check_search_callbacks,
@@ -52,9 +54,7 @@ from tuneplug_sklearn.planning import (
     start_study,
     watcher_of,
 )
-from tuneplug_sklearn.schedule import Schedule
-from tuneplug_sklearn.space import as_lists
-from tuneplug_sklearn.watching import Watcher
+from tuneplug_sklearn.scheduler import Schedule
 
 __all__ = ["WarpedBayesSearchCV"]
 

@@ -16,8 +16,8 @@ from tuneplug.testing import ConverterContract, FitMonitorContract
 from tuneplug_configspace import ConfigSpaceConverter
 from tuneplug_lightgbm import LightGBMMonitor
 from tuneplug_optuna import OptunaConverter
-from tuneplug_sklearn.foreign import SkoptConverter
-from tuneplug_sklearn.histogram import HistGradientBoostingMonitor
+from tuneplug_sklearn.hist_gradient_boosting import HistGradientBoostingMonitor
+from tuneplug_sklearn.skopt_converter import SkoptConverter
 from tuneplug_xgboost import XGBoostMonitor
 
 

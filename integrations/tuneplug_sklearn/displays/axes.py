@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from tuneplug import Categorical, Int, SearchSpace
-from tuneplug_sklearn.displays.drawing import FloatArray, whole_ticks
+from tuneplug_sklearn.displays._matplotlib import FloatArray, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

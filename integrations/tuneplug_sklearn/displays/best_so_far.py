@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tuneplug_sklearn.displays.drawing import FloatArray, Keywords, add_legend, axes_of, whole_ticks
-from tuneplug_sklearn.displays.reading import Results, finite
+from tuneplug_sklearn.displays._matplotlib import (
+    FloatArray,
+    Keywords,
+    add_legend,
+    axes_of,
+    whole_ticks,
+)
+from tuneplug_sklearn.displays._results import Results, finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tuneplug_sklearn.displays.drawing import Keywords, add_legend, axes_of
-from tuneplug_sklearn.displays.reading import Results, finite
+from tuneplug_sklearn.displays._matplotlib import Keywords, add_legend, axes_of
+from tuneplug_sklearn.displays._results import Results, finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from tuneplug.strategies import WarpCurve
+from tuneplug_sklearn.displays._matplotlib import GREY, Keywords, pyplot_for
+from tuneplug_sklearn.displays._results import why_no_warps
 from tuneplug_sklearn.displays.axes import labels_of
-from tuneplug_sklearn.displays.drawing import GREY, Keywords, pyplot_for
-from tuneplug_sklearn.displays.reading import why_no_warps
 
 if TYPE_CHECKING:
     pass

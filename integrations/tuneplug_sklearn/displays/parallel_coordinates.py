@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tuneplug import SearchSpace
+from tuneplug_sklearn.displays._matplotlib import GREY, FloatArray, Keywords, axes_of
+from tuneplug_sklearn.displays._results import Results, finite, space_of
 from tuneplug_sklearn.displays.axes import labels_of
-from tuneplug_sklearn.displays.drawing import GREY, FloatArray, Keywords, axes_of
-from tuneplug_sklearn.displays.reading import Results, finite, space_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

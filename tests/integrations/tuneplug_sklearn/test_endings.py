@@ -25,8 +25,8 @@ from sklearn.svm import SVC
 from tuneplug import Float, Int, NoCompletedTrialError, TrialState
 from tuneplug.stopping import CompletionRule, Convergence, Patience, Target
 from tuneplug_sklearn import Progress, WarpedBayesSearchCV
-from tuneplug_sklearn import schedule as schedule_module
-from tuneplug_sklearn.planning import lag_for, start_study
+from tuneplug_sklearn import scheduler as scheduler_module
+from tuneplug_sklearn.plan import lag_for, start_study
 
 ROWS = np.arange(40.0).reshape(-1, 1)
 LABELS = np.arange(40) % 2
@@ -70,7 +70,7 @@ def clock(monkeypatch):
 
         time = monotonic
 
-    monkeypatch.setattr(schedule_module, "time", Clock())
+    monkeypatch.setattr(scheduler_module, "time", Clock())
 
 
 def peak(model=None, space=None, **options):

@@ -40,7 +40,7 @@ from tuneplug.stopping import Patience, Target
 from tuneplug_sklearn import WarpedBayesSearchCV, executors
 from tuneplug_sklearn import search as search_module
 from tuneplug_sklearn.executors import in_worker
-from tuneplug_sklearn.planning import lag_for
+from tuneplug_sklearn.plan import lag_for
 
 X, y = load_iris(return_X_y=True)
 ROWS = np.arange(30.0).reshape(-1, 1)

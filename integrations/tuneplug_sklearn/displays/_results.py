@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tuneplug import SearchSpace, Study
 from tuneplug.strategies import BayesianSearch
-from tuneplug_sklearn.displays.drawing import FloatArray
+from tuneplug_sklearn.displays._matplotlib import FloatArray
 
 __all__ = ["Results", "finite", "metric_of", "pair_of", "space_of", "why_no_warps"]
 

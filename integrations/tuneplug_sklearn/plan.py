@@ -20,9 +20,9 @@ from tuneplug.execution import check_callbacks
 from tuneplug.monitoring import FitMonitor
 from tuneplug.stopping import check_completion
 from tuneplug_sklearn._compat import RETURN, metric_names
-from tuneplug_sklearn.schedule import Limits
-from tuneplug_sklearn.space import add_earlier, default_point, n_distinct, startup_points
-from tuneplug_sklearn.watching import Watcher, last_step
+from tuneplug_sklearn.initial_points import add_earlier, default_point, n_distinct, startup_points
+from tuneplug_sklearn.monitored_fit import Watcher, last_step
+from tuneplug_sklearn.scheduler import Limits
 
 __all__ = [
     "check_metric",

@@ -31,8 +31,8 @@ from tuneplug.plugins import Plugins, hookimpl
 from tuneplug.stopping import MedianRule, StoppingRule
 from tuneplug.strategies import BayesianSearch, HyperbandSearch
 from tuneplug_sklearn import WarpedBayesSearchCV
-from tuneplug_sklearn.histogram import HistGradientBoostingMonitor
-from tuneplug_sklearn.watching import in_place_of_fit, inner_split
+from tuneplug_sklearn.hist_gradient_boosting import HistGradientBoostingMonitor
+from tuneplug_sklearn.monitored_fit import in_place_of_fit, inner_split
 
 CANCER = tuple(part[:150] for part in load_breast_cancer(return_X_y=True))
 SPACE = {"learning_rate": Float(1e-3, 1.0), "max_leaf_nodes": Int(2, 32)}

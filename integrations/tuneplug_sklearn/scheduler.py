@@ -21,7 +21,7 @@ from tuneplug.execution import Broadcast, Job, ProgressReporter, WorkerPool
 from tuneplug.stopping import CompletionRule, Report, completion_reason, early_stop_variance
 from tuneplug_sklearn.evaluation import Raised, run_fold, test_scores
 from tuneplug_sklearn.folds import FoldModel
-from tuneplug_sklearn.watching import Watch, Watched
+from tuneplug_sklearn.monitored_fit import Watch, Watched
 
 __all__ = ["Candidate", "Limits", "Schedule"]
 

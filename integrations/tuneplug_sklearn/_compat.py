@@ -1,6 +1,6 @@
-"""Private names of scikit-learn and joblib that the adapter needs, and what differs by version.
+"""Private names of scikit-learn and joblib, and differences between their versions.
 
-Nothing else in this package imports a name that they do not document.
+No other module of this package imports an undocumented name of either.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sklearn.utils.validation import _check_method_params as check_method_params
 
 __all__ = [
     "BaseSearchCV",
-    "FitTask",
+    "CallbackTask",
     "HasMethods",
     "Interval",
     "LokyExecutor",
@@ -40,6 +40,7 @@ __all__ = [
     "metric_names",
     "public_scorers",
     "safe_split",
+    "select_best_index",
     "use_warning_filters",
     "warn_or_raise_about_fit_failures",
 ]
@@ -47,40 +48,41 @@ __all__ = [
 Fit = TypeVar("Fit", bound=Callable[..., Any])
 
 insert_error_scores = _insert_error_scores
+select_best_index = BaseSearchCV._select_best_index
 warn_or_raise_about_fit_failures = _warn_or_raise_about_fit_failures
 
 _FIT_AND_SCORE_NAMES = frozenset(inspect.signature(_fit_and_score).parameters)
-#: scikit-learn 1.9 added callbacks; before it, fits take no ``callback_ctx``.
+#: scikit-learn 1.9 added callbacks and the argument ``callback_ctx``.
 HAS_CALLBACKS = "callback_ctx" in _FIT_AND_SCORE_NAMES
-#: Its wording of an error changed in the same version.
+#: The wording of an error changed in the same version.
 RETURN = "return" if HAS_CALLBACKS else "returned"
 
 
 def fit_context(fit: Fit) -> Fit:
-    """Decorate ``fit`` as scikit-learn does where the estimator inside validates itself."""
+    """Decorate ``fit`` as scikit-learn does for an estimator whose inner estimator validates."""
     decorated: Fit = _fit_context(prefer_skip_nested_validation=False)(fit)
     return decorated
 
 
 def fit_and_score(*args: Any, **kwargs: Any) -> dict[str, Any]:
-    """Call scikit-learn's, without the arguments that this version does not know."""
+    """Call scikit-learn's ``_fit_and_score`` with the arguments that this version has."""
     known = {name: value for name, value in kwargs.items() if name in _FIT_AND_SCORE_NAMES}
     result: dict[str, Any] = _fit_and_score(*args, **known)
     return result
 
 
 def metric_names(scorers: Any) -> list[str] | None:
-    """Return the names of several metrics; None for one, or where a callable decides."""
+    """Return the names of several metrics; None for one metric or a callable ``scoring``."""
     return sorted(scorers._scorers) if isinstance(scorers, _MultimetricScorer) else None
 
 
 def public_scorers(scorers: Any) -> Any:
-    """Return what ``scorer_`` holds: a scorer, or a dict of them by name."""
+    """Return the value of ``scorer_``: a scorer, or a dict of scorers by name."""
     return scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
 
 
 def use_warning_filters(filters: Iterable[Any]) -> None:
-    """Put the warning filters of another process in force."""
+    """Apply the warning filters of another process."""
     warnings.resetwarnings()
     for action, message, category, module, line in filters:
         texts = {"message": message, "module": module}
@@ -100,38 +102,38 @@ def has_callbacks(estimator: Any) -> bool:
     return bool(getattr(estimator, "_skl_callbacks", ()))
 
 
-class FitTask:
-    """A task that scikit-learn 1.9's callbacks are told of; before 1.9 it tells nobody.
+class CallbackTask:
+    """A task that scikit-learn 1.9 reports to its callbacks; without effect in older versions.
 
     Parameters
     ----------
     search : estimator
         The search that the task belongs to.
     context : CallbackContext or None
-        scikit-learn's own object.
+        scikit-learn's object.  If None, nothing is reported.
     data : dict
-        X, y and metadata, as hooks are given them.
+        X, y and metadata, passed to the hooks.
     """
 
     def __init__(self, search: Any, context: Any, data: dict[str, Any]) -> None:
         self.search, self.context, self._data = search, context, data
 
     @classmethod
-    def root(cls, search: Any, max_subtasks: int, **data: Any) -> FitTask:
-        """Return the task that stands for the whole fit."""
+    def root(cls, search: Any, max_subtasks: int, **data: Any) -> CallbackTask:
+        """Return the task of the whole fit."""
         context = None
         if HAS_CALLBACKS:
             context = search._init_callback_context(max_subtasks=max_subtasks)
         return cls(search, context, data)
 
-    def child(self, name: str, *, with_data: bool = False, **kwargs: Any) -> FitTask:
-        """Return a part of this task; ``kwargs`` are scikit-learn's ``subcontext`` arguments."""
+    def child(self, name: str, *, with_data: bool = False, **kwargs: Any) -> CallbackTask:
+        """Return a subtask; ``kwargs`` are arguments of scikit-learn's ``subcontext``."""
         context = None
         if self.context is not None:
             context = self.context.subcontext(task_name=name, **kwargs)
-        return FitTask(self.search, context, self._data if with_data else {})
+        return CallbackTask(self.search, context, self._data if with_data else {})
 
-    def begin(self) -> FitTask:
+    def begin(self) -> CallbackTask:
         if self.context is not None:
             self.context.call_on_fit_task_begin(estimator=self.search, **self._data)
         return self
@@ -141,7 +143,7 @@ class FitTask:
             self.context.call_on_fit_task_end(estimator=self.search, **self._data)
 
     def fit(self, estimator: Any, *args: Any, **params: Any) -> None:
-        """Fit an estimator as this task, so that its own callbacks are told as well."""
+        """Fit an estimator as this task, so that its own callbacks are called, too."""
         if self.context is None:
             estimator.fit(*args, **params)
             return

@@ -1,15 +1,12 @@
-"""Cross-validation of candidates, one fold at a time, on whichever worker.
-
-The folds are made once and shared by all candidates.
-"""
+"""Fit and score one candidate on one fold, on any worker."""
 
 from __future__ import annotations
 
 import functools
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,86 +24,117 @@ from tuneplug_sklearn._compat import (
     use_warning_filters,
 )
 from tuneplug_sklearn.executors import worker_context
-from tuneplug_sklearn.monitored_fit import FoldWatch, Watch, Watcher
+from tuneplug_sklearn.monitored_fit import FitLimits, FoldData, MonitorConfig, MonitoredFold
 
-__all__ = ["Evaluation", "Raised", "blank", "run_fold", "test_scores"]
+__all__ = [
+    "Evaluation",
+    "FoldTask",
+    "RemoteError",
+    "nan_result",
+    "run_fold",
+    "run_inline",
+    "test_scores",
+]
+
+
+@dataclass(frozen=True)
+class FoldTask:
+    """The fit of one candidate on one fold.
+
+    Attributes
+    ----------
+    params : dict
+        Configuration of the candidate.
+    candidate, fold : int
+        Number of the candidate and of the fold.
+    limits : FitLimits or None
+        Limits of a monitored fit.  If None, the fit is not monitored.
+    callback_context : CallbackContext or None
+        Context of scikit-learn's callbacks.  If None, no callback is set.
+    """
+
+    params: Mapping[str, Any]
+    candidate: int
+    fold: int
+    limits: FitLimits | None = None
+    callback_context: Any = None
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The data and options that all fits share; broadcast to the workers once.
+    """The data and options that all fits share; broadcast to each worker once.
 
-    Parameters
+    Attributes
     ----------
     estimator : estimator
         Cloned for each fit.
     X, y : array-like
-    splits : list of (train, test)
-    search : estimator
-        What scikit-learn's callbacks are told the fits belong to.
+    splits : sequence of (train, test)
+    caller : estimator or None
+        The search, for scikit-learn's callbacks.
     n_candidates : int
-        How many are expected in all, for messages.
-    options : dict
-        Passed on to scikit-learn's ``_fit_and_score``.
-    config : dict
-        scikit-learn's configuration where the search was called.
-    filters : list
-        The warning filters there.
-    watcher : Watcher or None
-        What watches the fits, None where nothing could.
+        Maximum number of candidates, for scikit-learn's messages.
+    options : mapping
+        Arguments of scikit-learn's ``_fit_and_score``.
+    config : mapping
+        scikit-learn's configuration in the calling thread.
+    filters : sequence
+        Warning filters of the calling process.
+    monitoring : MonitorConfig or None
+        If None, no fit is monitored.
     """
 
     estimator: Any
     X: Any
     y: Any
     splits: Sequence[tuple[Any, Any]]
-    search: Any
+    caller: Any
     n_candidates: int
     options: Mapping[str, Any]
     config: Mapping[str, Any]
     filters: Sequence[Any]
-    watcher: Watcher | None = None
+    monitoring: MonitorConfig | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the search at home, with all that an earlier fit left in it, if nobody asks."""
-        search = self.search if has_callbacks(self.search) else None
-        return {**self.__dict__, "search": search}
+        """Drop the search estimator when pickling unless scikit-learn's callbacks need it.
 
-    def __call__(
-        self, params: dict[str, Any], candidate: int, fold: int, context: Any, watch: Watch | None
-    ) -> dict[str, Any]:
-        """Return scikit-learn's result of one fit; ``"watched"`` has what came of watching it."""
-        estimator = clone(self.estimator)
-        train, test = self.splits[fold]
-        fit_and_score_it = functools.partial(
+        Its fitted attributes may be large.
+        """
+        caller = self.caller if has_callbacks(self.caller) else None
+        return {**self.__dict__, "caller": caller}
+
+    def __call__(self, task: FoldTask) -> dict[str, Any]:
+        """Return scikit-learn's result of one fit; a monitored one adds its ``"fit_record"``."""
+        estimator, (train, test) = clone(self.estimator), self.splits[task.fold]
+        run = functools.partial(
             fit_and_score,
             estimator,
             self.X,
             self.y,
             train=train,
             test=test,
-            parameters=params,
-            split_progress=(fold, len(self.splits)),
-            candidate_progress=(candidate, self.n_candidates),
-            caller=self.search,
-            callback_ctx=context,
+            parameters=task.params,
+            split_progress=(task.fold, len(self.splits)),
+            candidate_progress=(task.candidate, self.n_candidates),
+            caller=self.caller,
+            callback_ctx=task.callback_context,
             **self.options,
         )
-        if self.watcher is None or watch is None:
-            return fit_and_score_it()
-        fit_params = self.options["fit_params"]
-        data = (self.X, self.y, train, test, fit_params, fold)
-        with FoldWatch(self.watcher, watch, estimator, *data).watching() as record:
-            result = fit_and_score_it()
-        return {**result, "watched": record.watched}
+        if self.monitoring is None or task.limits is None:
+            return run()
+        data = FoldData(self.X, self.y, train, test, self.options["fit_params"], task.fold)
+        monitored = MonitoredFold(self.monitoring, task.limits, estimator, data)
+        with monitored.monitoring():
+            result = run()
+        return {**result, "fit_record": monitored.record}
 
-    def failed(self, error: str) -> dict[str, Any]:
-        """Return scikit-learn's result of a fit that raised, for one that never came back.
+    def failed_result(self, error: str) -> dict[str, Any]:
+        """Return the result to record for a lost fit: each score is ``error_score``.
 
         Raises
         ------
         RuntimeError
-            If errors are to be raised.
+            If ``error_score`` is ``"raise"``.
         """
         if self.options["error_score"] == "raise":
             raise RuntimeError(error)
@@ -119,70 +147,86 @@ class Evaluation:
         times = {"fit_time": np.nan, "score_time": np.nan}
         return {**scores, **times, "n_test_samples": 0, "fit_error": error}
 
+    @contextmanager
+    def worker_settings(self, n_threads: int | None, *, in_process: bool) -> Iterator[None]:
+        """Context manager: apply the caller's configuration, and a worker's limit of threads."""
+        with worker_context(n_threads, in_process=in_process), config_context(**self.config):
+            if in_process:
+                yield
+                return
+            with warnings.catch_warnings():
+                use_warning_filters(self.filters)
+                yield
+
 
 @dataclass(frozen=True)
-class Raised:
-    """An exception that a fit raised, on its way back from a worker."""
+class RemoteError:
+    """An exception that a fit raised on a worker."""
 
     error: BaseException
 
     @classmethod
-    def of(cls, error: Exception, *, travels: bool) -> Raised:
+    def of(cls, error: Exception, *, picklable: bool) -> RemoteError:
+        """Return the error; with ``picklable``, one that a pickle preserves, with a traceback."""
         text = traceback.format_exc()
-        if travels:
+        if picklable:
             error.add_note(f"on a worker:\n{text}")
             try:
                 cloudpickle.loads(cloudpickle.dumps(error))
-            except Exception:  # noqa: BLE001  whatever its __reduce__ does
-                return cls(RuntimeError(f"a fit raised what cannot be pickled:\n{text}"))
+            except Exception:  # noqa: BLE001  whatever its __reduce__ raises
+                return cls(
+                    RuntimeError(f"a fit raised an exception that cannot be pickled:\n{text}")
+                )
         return cls(error)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _thawed, (cloudpickle.dumps(self.error),)
+        return _unpickle, (cloudpickle.dumps(self.error),)
 
 
-def _thawed(error: bytes) -> Raised:
-    return Raised(cloudpickle.loads(error))
+def _unpickle(error: bytes) -> RemoteError:
+    return RemoteError(cloudpickle.loads(error))
 
 
 def run_fold(
-    evaluation: Broadcast,
-    params: dict[str, Any],
-    candidate: int,
-    fold: int,
-    context: Any,
-    watch: Watch | None,
-    n_threads: int | None,
-    in_process: bool,
-) -> dict[str, Any] | Raised:
-    """Fit and score on a worker; return an exception as ``Raised``.
+    shared: Broadcast, task: FoldTask, n_threads: int | None, in_process: bool
+) -> dict[str, Any] | RemoteError:
+    """Fit and score on a worker; return an exception as a ``RemoteError``.
 
-    ``in_process`` means that the worker is a thread of the process that runs the search.
+    Parameters
+    ----------
+    shared : Broadcast
+        Broadcast of the ``Evaluation``.
+    task : FoldTask
+    n_threads : int or None
+        Native threads that the fit may use.  If None, no limit.
+    in_process : bool
+        Whether the worker is a thread of the process that runs the search.
     """
     try:
-        evaluate: Evaluation = evaluation.value
-        with ExitStack() as stack:
-            stack.enter_context(worker_context(n_threads, in_process=in_process))
-            stack.enter_context(config_context(**evaluate.config))
-            if not in_process:
-                stack.enter_context(warnings.catch_warnings())
-                use_warning_filters(evaluate.filters)
-            return evaluate(params, candidate, fold, context, watch)
-    except Exception as error:  # noqa: BLE001  the search decides what becomes of it
-        return Raised.of(error, travels=not in_process)
+        evaluation: Evaluation = shared.value
+        with evaluation.worker_settings(n_threads, in_process=in_process):
+            return evaluation(task)
+    except Exception as error:  # noqa: BLE001  the scheduler raises it in the search
+        return RemoteError.of(error, picklable=not in_process)
+
+
+def run_inline(shared: Broadcast, task: FoldTask) -> dict[str, Any]:
+    """Fit and score in the calling thread, under its configuration and warning filters."""
+    evaluation: Evaluation = shared.value
+    return evaluation(task)
 
 
 def test_scores(
     results: Sequence[dict[str, Any] | None], metric: str | None
 ) -> NDArray[np.float64]:
-    """Return the test score of each fold, shape (F,); NaN where there is none.
+    """Return the test score of each fold, shape (F,); NaN if there is no result.
 
-    ``metric`` names it where there are several; None takes the first of several.
+    ``metric`` is the one of several metrics to return.  If None, the first metric.
 
     Raises
     ------
     ValueError
-        If there is no such metric.
+        If a result lacks the metric.
     """
     scores = []
     for result in results:
@@ -196,8 +240,11 @@ def test_scores(
     return np.array(scores, dtype=np.float64)
 
 
-def blank(like: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a result of the form of another one for a fit that was left out: NaN scores."""
+def nan_result(like: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a result with NaN scores and times for a fold that was not evaluated.
+
+    It has the keys and metrics of the result ``like``.
+    """
 
     def scores(given: Any) -> Any:
         return dict.fromkeys(given, np.nan) if isinstance(given, Mapping) else np.nan

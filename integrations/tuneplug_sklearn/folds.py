@@ -1,15 +1,16 @@
-"""What a candidate's first folds say about all of them.
+"""Prediction of a candidate's mean score from its first folds.
 
-Folds are shared by all candidates, and some are harder than others.  Notation: Y (c, F) are the
-scores of c complete candidates on F folds, larger better, of which
+All candidates share the folds, and some folds are harder than others.  Notation: Y (c, F) are the
+scores of c complete candidates on F folds, larger is better.  The model is
 
     y_kf = m_k + e_f + r_kf,    sum_f e_f = 0,    sd(r) = s
 
-is estimated by means over rows and columns (two-way layout without replication: Montgomery,
+and is estimated by means over rows and columns (two-way layout without replication: Montgomery,
 "Design and Analysis of Experiments", section 5.3.7); s has (c - 1)(F - 1) degrees of freedom.
 
-The mean over all folds of a candidate seen on the folds S, f of them, is then predicted by the mean
-of y_f - e_f over S, with variance s² (1/f - 1/F): the folds are all there are, not a sample.
+The mean over all folds of a candidate with scores on f folds S is predicted by the mean of
+y_f - e_f over S.  Its variance is s² (1/f - 1/F), because the F folds are the whole population and
+not a sample of it.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ from scipy.stats import t as student
 
 __all__ = ["FoldModel"]
 
-#: How sure it has to be, each time that another fold is in, that a candidate cannot win.
+#: One-sided confidence level of the racing test, applied after each fold.
 CONFIDENCE = 0.95
-#: Fewest degrees of freedom to judge by.
-LEAST_FREEDOM = 4
+#: Minimum degrees of freedom for the racing test.
+MIN_DOF = 4
 
 
 class FoldModel:
-    """Fold effects and residuals, learned from complete candidates.
+    """Fold effects and residual variance, estimated from complete candidates.
 
     Parameters
     ----------
     scores : ndarray of shape (c, F)
-        Test scores of complete candidates, larger better, all finite.
+        Test scores of complete candidates, larger is better, all finite.
     """
 
     def __init__(self, scores: NDArray[np.float64]) -> None:
@@ -41,36 +42,37 @@ class FoldModel:
         self.best = scores[int(np.argmax(scores.mean(axis=1)))] if c else None
         self.effects = scores.mean(axis=0) - scores.mean() if c else np.zeros(n_folds)
         residuals = scores - scores.mean(axis=1, keepdims=True) - self.effects
-        self.freedom = max(c - 1, 0) * (n_folds - 1)
-        self.variance = float((residuals**2).sum()) / self.freedom if self.freedom else None
+        self.dof = max(c - 1, 0) * (n_folds - 1)
+        self.variance = float((residuals**2).sum()) / self.dof if self.dof else None
 
-    def whole(self, scores: NDArray[np.float64]) -> tuple[float, float]:
-        """Predict the mean over all folds of a candidate, and say how variable that is.
+    def predict_mean(self, scores: NDArray[np.float64]) -> tuple[float, float]:
+        """Predict the mean score of a candidate over all folds.
 
         Parameters
         ----------
         scores : ndarray of shape (F,)
-            NaN where a fold was not seen; at least one was.
+            NaN for folds without a score; at least one score is finite.
 
         Returns
         -------
         mean, variance : float
+            The predicted mean and its variance.
         """
         adjusted = (scores - self.effects)[np.isfinite(scores)]
         seen = len(adjusted)
         variance = self.variance
-        if variance is None:  # its own folds have to do; one alone may be anywhere
+        if variance is None:  # no complete candidates: estimate it from these scores alone
             variance = float(adjusted.var(ddof=1) if seen > 1 else adjusted[0] ** 2 or 1.0)
         return float(adjusted.mean()), variance * (1.0 / seen - 1.0 / self.n_folds)
 
-    def hopeless(self, scores: NDArray[np.float64]) -> bool:
-        """Whether a candidate cannot win any more against the best, on the folds that both have.
+    def cannot_win(self, scores: NDArray[np.float64]) -> bool:
+        """Whether the folds seen so far show that a candidate cannot beat the best one.
 
-        Its final distance to the best is predicted by that on the folds seen, with twice the
-        variance of a partial mean; it is hopeless where the upper bound of a one-sided
-        prediction interval of ``CONFIDENCE`` is below zero.
+        The final difference to the best candidate is predicted by the difference on the folds seen,
+        with twice the variance of a partial mean.  The candidate cannot win if the upper bound of a
+        one-sided prediction interval of level ``CONFIDENCE`` is below zero.
         """
-        if self.best is None or self.variance is None or self.freedom < LEAST_FREEDOM:
+        if self.best is None or self.variance is None or self.dof < MIN_DOF:
             return False
         seen = np.isfinite(scores)
         count = int(seen.sum())
@@ -78,5 +80,5 @@ class FoldModel:
             return False
         difference = float((scores - self.best)[seen].mean())
         spread = 2.0 * self.variance * (1.0 / count - 1.0 / self.n_folds)
-        bound = difference + student.ppf(CONFIDENCE, self.freedom) * np.sqrt(spread)
+        bound = difference + student.ppf(CONFIDENCE, self.dof) * np.sqrt(spread)
         return bool(bound < 0.0)

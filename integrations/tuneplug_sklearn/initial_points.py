@@ -1,108 +1,166 @@
-"""What scikit-learn's users declare: lists of choices, and the start-up design they expect."""
+"""The start of a search: its study, initial configurations and results of earlier searches."""
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from sklearn.model_selection import ParameterSampler
+from sklearn.utils import check_random_state
 
 from tuneplug import Categorical, SearchSpace, Study
 
-__all__ = [
-    "add_earlier",
-    "as_lists",
-    "branch_of",
-    "default_point",
-    "n_distinct",
-    "startup_points",
-]
+if TYPE_CHECKING:
+    from tuneplug_sklearn.search import WarpedBayesSearchCV
+
+__all__ = ["as_param_grid", "start_study"]
 
 
-def as_lists(space: SearchSpace) -> list[dict[str, list[Any]]] | None:
-    """Return the space in scikit-learn's terms if every parameter is a list of choices."""
-    lists: list[dict[str, list[Any]]] = []
-    for branch in space.subspaces:
-        lists.append({})
-        for name, parameter in branch.items():
+def start_study(search: WarpedBayesSearchCV, metric: str | None) -> tuple[Study, int]:
+    """Return a new study and the number of its first trials that depend on no result."""
+    rng = check_random_state(search.random_state)
+    # Initial configurations use the state in which RandomizedSearchCV would find the generator.
+    untouched = copy.deepcopy(rng)
+    study = Study(
+        search.param_distributions,
+        strategy=search.strategy,
+        direction="maximize",
+        stopping=search.stopping,
+        seed=int(rng.randint(np.iinfo(np.int32).max)),
+        n_trials=search.n_iter,
+        plugins=search.plugins,
+    )
+    space, strategy, n_iter = study.space, study.strategy, search.n_iter
+    n_startup = strategy.n_startup(space, n_iter)
+    n_previous = 0
+    if search.previous_results is not None:
+        n_previous = _add_previous_results(study, search.previous_results, metric)
+    points = [_default_point(space, search.estimator)] if search.include_default else []
+    points += list(search.initial_points or ())
+    n_missing = max(0, n_startup - n_previous - len(points))
+    if n_startup > 0 or not strategy.allow_repeats:
+        # A strategy that may repeat configurations does not warn about a space below n_iter.
+        n_listed = int(min(n_iter, space.size)) if strategy.allow_repeats else n_iter
+        points += _startup_points(space, n_listed, n_missing, untouched)
+    for point in points:
+        study.enqueue(point)
+    n_independent = strategy.n_independent(space, n_iter)
+    if n_independent < n_iter:  # previous results replace start-up trials
+        n_independent -= n_previous
+    return study, max(n_independent, _n_distinct(space, points))
+
+
+def as_param_grid(space: SearchSpace) -> list[dict[str, list[Any]]] | None:
+    """Return the space as scikit-learn's lists of values; None if a parameter is not a list."""
+    grid: list[dict[str, list[Any]]] = []
+    for subspace in space.subspaces:
+        grid.append({})
+        for name, parameter in subspace.items():
             if not isinstance(parameter, Categorical) or parameter.when:
                 return None
-            lists[-1][name] = parameter.values
-    return lists
+            grid[-1][name] = parameter.values
+    return grid
 
 
-def startup_points(
+def _startup_points(
     space: SearchSpace, n_iter: int, n_startup: int, random_state: Any
 ) -> list[dict[str, Any]]:
-    """Return the first configurations of a search over lists, as ``RandomizedSearchCV`` tries them.
+    """Return the first configurations of a search over lists, as ``RandomizedSearchCV`` draws them.
 
-    These are all configurations in ``ParameterGrid`` order where ``n_iter`` covers them, else the
-    first ``n_startup`` of ``ParameterSampler``; none where a parameter is not a list.  A sub-space
-    that is not among them gets a configuration of its own, in the place of one of a sub-space that
-    has several.  Where ``n_iter`` is more than there are settings, scikit-learn's own warning says
-    so.
+    If ``n_iter`` covers the space, these are all configurations in the order of ``ParameterGrid``.
+    Otherwise they are the first ``n_startup`` of ``ParameterSampler``; a sub-space that is not
+    among them replaces one configuration of a sub-space that has several.  If a parameter is not a
+    list, there are none.  If ``n_iter`` exceeds the size of the space, scikit-learn warns.
     """
-    lists = as_lists(space)
-    if lists is None:
+    grid = as_param_grid(space)
+    if grid is None:
         return []
-    sampled = list(ParameterSampler(lists, n_iter, random_state=random_state))
+    sampled = list(ParameterSampler(grid, n_iter, random_state=random_state))
     if n_iter >= space.size or n_startup >= n_iter:
         return sampled
     points = sampled[:n_startup]
-    for branch in range(space.n_subspaces):
-        count = Counter(branch_of(space, point) for point in points)
-        spare = [i for i, point in enumerate(points) if count[branch_of(space, point)] > 1]
-        if branch not in count and spare:
-            (points[spare[-1]],) = ParameterSampler([lists[branch]], 1, random_state=random_state)
+    for subspace in range(space.n_subspaces):
+        count = Counter(_subspace_of(space, point) for point in points)
+        spare = [i for i, point in enumerate(points) if count[_subspace_of(space, point)] > 1]
+        if subspace not in count and spare:
+            (points[spare[-1]],) = ParameterSampler([grid[subspace]], 1, random_state=random_state)
     return points
 
 
-def branch_of(space: SearchSpace, point: dict[str, Any]) -> int:
+def _subspace_of(space: SearchSpace, params: dict[str, Any]) -> int:
     """Return the number of the sub-space that a configuration belongs to."""
     if space.n_subspaces == 1:
         return 0
-    return int(space.encode(point)[0] * space.n_subspaces)
+    return int(space.encode(params)[0] * space.n_subspaces)
 
 
-def n_distinct(space: SearchSpace, points: Sequence[dict[str, Any]]) -> int:
-    """Return the number of distinct configurations among some."""
-    return len({space.key(point) for point in points})
+def _n_distinct(space: SearchSpace, configurations: Sequence[dict[str, Any]]) -> int:
+    """Return the number of distinct configurations."""
+    return len({space.key(params) for params in configurations})
 
 
-def default_point(space: SearchSpace, estimator: Any) -> dict[str, Any]:
-    """Return the configuration that the estimator itself has, in the first sub-space that holds it.
+def _default_point(space: SearchSpace, estimator: Any) -> dict[str, Any]:
+    """Return the estimator's own values as a configuration of the first sub-space with them.
 
     Raises
     ------
     ValueError
-        If none of them does.
+        If no sub-space contains them.
     """
     own = estimator.get_params()
-    faults = []
-    for branch in space.subspaces:
-        point = {name: own[name] for name in branch if name in own}
+    errors = []
+    for subspace in space.subspaces:
+        params = {name: own[name] for name in subspace if name in own}
         try:
-            return space.canonical(point)
+            return space.canonical(params)
         except ValueError as error:
-            faults.append(str(error))
+            errors.append(str(error))
     raise ValueError(
         "include_default needs the estimator's own values to be in the space, but "
-        + "; ".join(faults)
+        + "; ".join(errors)
         + ": widen the space, or set the estimator's parameters"
     )
 
 
-def add_earlier(study: Study, results: Mapping[str, Any], metric: str | None) -> int:
-    """Have a study learn from an earlier ``cv_results_``; return from how many of its rows.
+def _add_previous_results(study: Study, results: Mapping[str, Any], metric: str | None) -> int:
+    """Add the rows of an earlier ``cv_results_`` as observations; return how many were added.
+
+    Rows outside of the space are left out with a warning, rows without a finite score silently.
 
     Raises
     ------
     ValueError
-        If it has no configurations, or no mean test score of the metric.
+        If there are no configurations, or no mean test scores of the metric.
     """
+    configurations, scores = _previous_rows(results, metric)
+    outside: list[str] = []
+    n_added = 0
+    for params, score in zip(configurations, scores, strict=True):
+        if not math.isfinite(score):
+            continue
+        try:
+            study.add_observation(params, float(score))
+        except ValueError as error:
+            outside.append(str(error))
+        else:
+            n_added += 1
+    if outside:
+        warnings.warn(
+            f"{len(outside)} of {len(configurations)} earlier configurations are not in the space "
+            f"and are left out; the first: {outside[0]}",
+            UserWarning,
+            stacklevel=2,
+        )
+    return n_added
+
+
+def _previous_rows(results: Mapping[str, Any], metric: str | None) -> tuple[Any, Any]:
+    """Return the configurations and their scores, which have equal lengths."""
     names = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
     name = metric if metric in names else names[0] if len(names) == 1 else metric
     if "params" not in results or name not in names:
@@ -116,22 +174,4 @@ def add_earlier(study: Study, results: Mapping[str, Any], metric: str | None) ->
             "previous_results must have a score for each configuration, but got "
             f"{len(configurations)} configurations and {len(scores)} scores"
         )
-    outside: list[str] = []
-    n_used = 0
-    for params, score in zip(configurations, scores, strict=True):
-        if not math.isfinite(score):
-            continue
-        try:
-            study.add_observation(params, float(score))
-        except ValueError as error:
-            outside.append(str(error))
-        else:
-            n_used += 1
-    if outside:
-        warnings.warn(
-            f"{len(outside)} of {len(configurations)} earlier configurations are not in the space "
-            f"and are left out; the first: {outside[0]}",
-            UserWarning,
-            stacklevel=2,
-        )
-    return n_used
+    return configurations, scores

@@ -1,89 +1,286 @@
-"""``cv_results_`` from the results of all folds."""
+"""Results of a search: ``cv_results_``, the best candidate, and its refit."""
 
 from __future__ import annotations
 
+import re
+import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
 
-from tuneplug_sklearn._compat import insert_error_scores, warn_or_raise_about_fit_failures
-from tuneplug_sklearn.evaluation import blank
-from tuneplug_sklearn.scheduler import Candidate
+from tuneplug import NoCompletedTrialError, TrialState
+from tuneplug_sklearn._compat import (
+    CallbackTask,
+    insert_error_scores,
+    public_scorers,
+    select_best_index,
+    warn_or_raise_about_fit_failures,
+)
+from tuneplug_sklearn.candidate import Candidate
+from tuneplug_sklearn.evaluation import Evaluation, nan_result
+from tuneplug_sklearn.pipelines import call_fit, intercept_fit, last_step, own_params
+from tuneplug_sklearn.plan import SearchPlan
+from tuneplug_sklearn.scheduler import Scheduler
 
-__all__ = ["search_results"]
+__all__ = ["Refit", "ResultOptions", "SearchOutcome", "refit", "select_best", "summarize"]
 
 
-def search_results(
-    search: Any, candidates: Sequence[Candidate], *, with_states: bool
-) -> dict[str, Any]:
-    """Return ``cv_results_``: scikit-learn's, one row for each candidate.
+@dataclass(frozen=True)
+class ResultOptions:
+    """Arguments of the search that decide what becomes of its results.
 
-    Folds that a candidate was stopped before, or in, are NaN, of which nothing is said; the times
-    of such a candidate are means over the folds that were fitted.  ``with_states`` adds
-    ``trial_state``, ``origin`` and ``stop_reason``.  Where estimators stopped early by
-    themselves, ``split0_best_round``, ... are the numbers of rounds they chose.
+    Attributes
+    ----------
+    scorers : callable
+        Made by scikit-learn from ``scoring``.
+    scoring, refit : object
+        Arguments of the search.
+    refit_metric : str or bool
+        Metric that ranks the candidates, as scikit-learn derives it from ``refit``.
+    error_score : "raise" or float
+    format_results : callable
+        scikit-learn's function that makes ``cv_results_`` from the results of all folds.
+    """
+
+    scorers: Any
+    scoring: Any
+    refit: Any
+    refit_metric: Any
+    error_score: Any
+    format_results: Callable[..., dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class SearchOutcome:
+    """The fitted attributes that follow from the results of all folds.
+
+    Attributes
+    ----------
+    cv_results : dict
+    multimetric : bool
+    scorer : callable or dict of callable
+    best_index : int or None
+        None if no candidate was selected, as without ``refit`` and with several metrics.
+    best_params : dict or None
+    best_score : float or None
+        None also if ``refit`` is a callable.
+    """
+
+    cv_results: dict[str, Any]
+    multimetric: bool
+    scorer: Any
+    best_index: int | None = None
+    best_params: dict[str, Any] | None = None
+    best_score: float | None = None
+
+    @property
+    def fitted(self) -> dict[str, Any]:
+        """The fitted attributes of the search by name; unknown ones are left out."""
+        return {f"{name}_": value for name, value in vars(self).items() if value is not None}
+
+    @property
+    def median_rounds(self) -> int | None:
+        """Median number of rounds of the best candidate's folds; None without early stopping."""
+        names = (name for name in self.cv_results if re.fullmatch(r"split\d+_best_round", name))
+        found = [self.cv_results[name][self.best_index] for name in names]
+        rounds = np.array(found, dtype=np.float64)
+        rounds = rounds[np.isfinite(rounds)]
+        return max(1, round(float(np.median(rounds)))) if len(rounds) else None
+
+
+# ------------------------------------------------------------------ cv_results_
+
+
+def summarize(scheduler: Scheduler, plan: SearchPlan, options: ResultOptions) -> SearchOutcome:
+    """Return the outcome of a search without a best candidate, from the candidates with a score.
 
     Raises
     ------
     ValueError
         If every fit failed.
     """
+    rows = [candidate for candidate in scheduler.candidates if candidate.scored]
+    results = _cv_results(rows, plan, options)
+    scores = next(result for result in rows[0].results if result is not None)["test_scores"]
+    return SearchOutcome(results, isinstance(scores, Mapping), public_scorers(options.scorers))
+
+
+def _cv_results(
+    candidates: Sequence[Candidate], plan: SearchPlan, options: ResultOptions
+) -> dict[str, Any]:
+    """Return ``cv_results_``: scikit-learn's columns, one row for each candidate.
+
+    Scores of folds that were left out or stopped early are NaN, without a warning.  The times of
+    a candidate with such folds are means over the folds that were fitted.
+    """
     counted = [candidate.counted for candidate in candidates]
-    there = [result for row in counted for result in row if result is not None]
-    warn_or_raise_about_fit_failures(there, search.error_score)
-    if callable(search.scoring):
-        insert_error_scores(there, search.error_score)
-    finished = [result for candidate in candidates for result in candidate.finished]
-    out = [blank(there[0]) if result is None else result for result in finished]
-    trials = [candidate.trial for candidate in candidates]
-    more: dict[str, Any] = {}
-    if with_states:
-        more = {
+    results = [result for row in counted for result in row if result is not None]
+    warn_or_raise_about_fit_failures(results, options.error_score)
+    if callable(options.scoring):
+        insert_error_scores(results, options.error_score)
+    finished = [candidate.finished for candidate in candidates]
+    out = [nan_result(results[0]) if r is None else r for row in finished for r in row]
+    stopped = np.array([None in row for row in finished])
+    params = [candidate.trial.params for candidate in candidates]
+    more = _more_columns(candidates, plan)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        columns = options.format_results(params, len(plan.splits), out, more)
+    for warning in caught:
+        if not _is_expected(warning, columns, stopped):
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    _set_mean_times(columns, counted, stopped)
+    return columns
+
+
+def _more_columns(candidates: Sequence[Candidate], plan: SearchPlan) -> dict[str, Any]:
+    """Return the columns of ``cv_results_`` that scikit-learn does not have.
+
+    These are ``trial_state``, ``origin`` and ``stop_reason`` if candidates may be stopped, and
+    ``split0_best_round``, ... if estimators stopped early by their own rule.
+    """
+    columns: dict[str, Any] = {}
+    if plan.limits.may_stop_candidates:
+        trials = [candidate.trial for candidate in candidates]
+        columns = {
             "trial_state": [trial.state.value for trial in trials],
             "origin": [trial.origin for trial in trials],
             "stop_reason": np.array([trial.stop_reason for trial in trials], dtype=object),
         }
-    more |= _best_rounds(candidates, search.n_splits_)
-    params = [trial.params for trial in trials]
-    stopped = np.array([None in candidate.finished for candidate in candidates])
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        results: dict[str, Any] = search._format_results(params, search.n_splits_, out, more)
-    for warning in said:
-        if not _of_stopped_only(warning, results, stopped):
-            warnings.warn_explicit(
-                warning.message, warning.category, warning.filename, warning.lineno
-            )
-    _mean_times(results, counted, stopped)
-    return results
+    rounds = np.array([_best_rounds(candidate) for candidate in candidates])
+    if not np.isnan(rounds).all():
+        columns |= {f"split{fold}_best_round": column for fold, column in enumerate(rounds.T)}
+    return columns
 
 
-def _best_rounds(candidates: Sequence[Candidate], n_folds: int) -> dict[str, Any]:
-    """Return the numbers of rounds that early stopping chose, fold by fold; none if it did not."""
-    rounds = np.full((len(candidates), n_folds), np.nan)
-    for row, candidate in zip(rounds, candidates, strict=True):
-        for fold, result in enumerate(candidate.finished):
-            watched = candidate.watched.get(fold)
-            if result is not None and watched is not None and watched.n_rounds is not None:
-                row[fold] = watched.n_rounds
-    if np.isnan(rounds).all():
-        return {}
-    return {f"split{fold}_best_round": rounds[:, fold] for fold in range(n_folds)}
+def _best_rounds(candidate: Candidate) -> NDArray[np.float64]:
+    """Return the number of rounds that early stopping chose in each fold, shape (F,), or NaN."""
+    rounds = np.full(len(candidate.results), np.nan)
+    for fold, result in enumerate(candidate.finished):
+        record = candidate.records.get(fold)
+        if result is not None and record is not None and record.n_rounds is not None:
+            rounds[fold] = record.n_rounds
+    return rounds
 
 
-def _of_stopped_only(warning: Any, results: Mapping[str, Any], stopped: Any) -> bool:
-    """Whether scikit-learn warns of NaN scores that only candidates stopped early have."""
+def _is_expected(warning: Any, columns: Mapping[str, Any], stopped: Any) -> bool:
+    """Whether scikit-learn warns of NaN scores that only stopped candidates have."""
     if "non-finite" not in str(warning.message) or not stopped.any():
         return False
-    means = [results[key] for key in results if key.startswith(("mean_test_", "mean_train_"))]
+    means = [columns[key] for key in columns if key.startswith(("mean_test_", "mean_train_"))]
     return all(np.isfinite(mean[~stopped]).all() for mean in means)
 
 
-def _mean_times(results: Mapping[str, Any], counted: Sequence[Any], stopped: Any) -> None:
+def _set_mean_times(columns: Mapping[str, Any], counted: Sequence[Any], stopped: Any) -> None:
+    """Set the times of stopped candidates to means over the folds that were fitted."""
     for key in ("fit_time", "score_time"):
         for row in np.flatnonzero(stopped).tolist():
             times = [result[key] for result in counted[row] if result is not None]
-            results[f"mean_{key}"][row] = np.mean(times)
-            results[f"std_{key}"][row] = np.std(times)
+            columns[f"mean_{key}"][row] = np.mean(times)
+            columns[f"std_{key}"][row] = np.std(times)
+
+
+# ------------------------------------------------------------------ the best candidate
+
+
+def select_best(
+    outcome: SearchOutcome, scheduler: Scheduler, options: ResultOptions
+) -> SearchOutcome:
+    """Return the outcome with the best candidate, if ``refit`` asks for one.
+
+    Raises
+    ------
+    NoCompletedTrialError
+        If there are stopped candidates, but no complete one.
+    """
+    rows = [candidate for candidate in scheduler.candidates if candidate.scored]
+    _check_any_complete(rows)
+    if not options.refit and outcome.multimetric:
+        return outcome
+    custom = callable(options.scoring) and outcome.multimetric
+    metric = options.refit if custom else options.refit_metric
+    failed = np.array([candidate.error is not None for candidate in rows])
+    results = outcome.cv_results
+    index = _best_index(options.refit, metric, results, failed)
+    score = None if callable(options.refit) else results[f"mean_test_{metric}"][index]
+    return replace(
+        outcome, best_index=index, best_params=results["params"][index], best_score=score
+    )
+
+
+def _best_index(refit: Any, metric: Any, results: Mapping[str, Any], failed: Any) -> int:
+    """Return the best row; a failed one only if all failed, whatever ``error_score`` is."""
+    if callable(refit) or failed.all():
+        return int(select_best_index(refit, metric, results))
+    return int(np.where(failed, len(failed) + 1, results[f"rank_test_{metric}"]).argmin())
+
+
+def _check_any_complete(rows: Sequence[Candidate]) -> None:
+    states = Counter(candidate.trial.state for candidate in rows)
+    if states[TrialState.STOPPED] and not states[TrialState.COMPLETE]:
+        reasons = sorted({str(c.trial.stop_reason) for c in rows} - {"None"})
+        raise NoCompletedTrialError(
+            f"no candidate was completed: {states[TrialState.STOPPED]} of {len(rows)} were stopped "
+            f"({', '.join(reasons)}); their scores and reports are in study_: "
+            "give candidates more time, or use fewer folds"
+        )
+
+
+# ------------------------------------------------------------------ refit
+
+
+@dataclass(frozen=True)
+class Refit:
+    """The best candidate's estimator, fitted on all rows, and the seconds that the fit took."""
+
+    estimator: Any
+    seconds: float
+
+    @property
+    def fitted(self) -> dict[str, Any]:
+        """The fitted attributes of the search that the refit determines."""
+        fitted = {"best_estimator_": self.estimator, "refit_time_": self.seconds}
+        if hasattr(self.estimator, "feature_names_in_"):
+            fitted["feature_names_in_"] = self.estimator.feature_names_in_
+        return fitted
+
+
+def refit(outcome: SearchOutcome, evaluation: Evaluation, task: CallbackTask) -> Refit:
+    """Fit a clone of the estimator with the best configuration on all rows."""
+    # Configurations may hold estimators: they are cloned like the estimator itself.
+    params = clone(outcome.best_params, safe=False)
+    estimator = clone(evaluation.estimator).set_params(**params)
+    X, y, fit_params = evaluation.X, evaluation.y, evaluation.options["fit_params"]
+    with _fixed_rounds(estimator, evaluation, outcome.median_rounds):
+        start = time.time()
+        task.fit(estimator, X, *([] if y is None else [y]), **fit_params)
+        return Refit(estimator, time.time() - start)
+
+
+def _fixed_rounds(
+    estimator: Any, evaluation: Evaluation, n_rounds: int | None
+) -> AbstractContextManager[None]:
+    """Context manager: fit ``n_rounds`` rounds instead of stopping early on validation data.
+
+    If the user passes evaluation sets, the refit uses them and stops early again.  If early
+    stopping chose no number of rounds, as with DART, the estimator's own number is used.
+    """
+    last, config = last_step(estimator), evaluation.monitoring
+    monitor = None if config is None else config.monitor_of(last)
+    own = own_params(estimator, evaluation.options["fit_params"])
+    if monitor is None or monitor.has_eval_set(own) or not monitor.has_early_stopping(last, own):
+        return nullcontext()
+
+    def fit(X: Any, y: Any = None, **params: Any) -> Any:
+        return call_fit(last, X, y, monitor.refit_params(last, params, n_rounds))
+
+    return intercept_fit(last, fit)

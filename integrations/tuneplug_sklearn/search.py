@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import numbers
 import pickle
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, final
 
-import cloudpickle
 import numpy as np
 from sklearn import get_config
 from sklearn.utils import indexable
 
 from tuneplug import SearchSpace, SpaceExhausted, Study
-from tuneplug.execution import (
-    INTERRUPTED_MESSAGE,
-    Broadcast,
-    ProgressReporter,
-    WorkerPool,
-    run_jobs,
-)
+from tuneplug.execution import INTERRUPTED_MESSAGE, ProgressReporter, run_jobs
 from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import Plugins
 from tuneplug.stopping import CompletionRule, StoppingRule
 from tuneplug.strategies import Strategy
-from tuneplug_sklearn import finishing
 from tuneplug_sklearn._compat import (
     BaseSearchCV,
-    FitTask,
+    CallbackTask,
     HasMethods,
     Interval,
     StrOptions,
@@ -39,24 +30,29 @@ from tuneplug_sklearn._compat import (
 )
 from tuneplug_sklearn.evaluation import Evaluation
 from tuneplug_sklearn.executors import make_pool
-from tuneplug_sklearn.initial_points import as_lists
-from tuneplug_sklearn.monitored_fit import Watcher
-from tuneplug_sklearn.plan import (
-    check_metric,
-    check_names,
-    check_search_callbacks,
-    driving_metric,
-    lag_for,
-    limits_of,
-    make_splits,
-    most_candidates,
-    score_name,
-    start_study,
-    watcher_of,
+from tuneplug_sklearn.initial_points import as_param_grid
+from tuneplug_sklearn.plan import SearchPlan, check_metric, make_plan
+from tuneplug_sklearn.results import (
+    Refit,
+    ResultOptions,
+    SearchOutcome,
+    refit,
+    select_best,
+    summarize,
 )
-from tuneplug_sklearn.scheduler import Schedule
+from tuneplug_sklearn.scheduler import Scheduler, SearchHooks
 
 __all__ = ["WarpedBayesSearchCV"]
+
+#: Fitted attributes that not every fit sets.
+OPTIONAL_ATTRIBUTES = (
+    "best_estimator_",
+    "best_index_",
+    "best_params_",
+    "best_score_",
+    "feature_names_in_",
+    "refit_time_",
+)
 
 
 @final
@@ -309,157 +305,151 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             If no candidate came to its end, as ``trial_timeout`` or a callback stopped them.
         """
         scorers, refit_metric = self._get_scorers()
-        metric = driving_metric(self, scorers)
-        check_search_callbacks(self.callbacks or ())
-        study, n_independent = start_study(self, metric)
-        limits = limits_of(self, study)
-        check_names(self, study.space)
-        make_watcher = watcher_of(self, study)
         X, y = indexable(X, y)
         params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
-        weight = params.get("sample_weight")
-        root = FitTask.root(
+        plan = make_plan(self, scorers, X, y, routed)
+        evaluation = self._evaluation(plan, X, y, self._fold_options(scorers, routed))
+        options = self._result_options(scorers, refit_metric)
+        root = CallbackTask.root(
             self,
             max_subtasks=1 + (self.refit is not False),
             X=X,
             y=y,
-            metadata=None if weight is None else {"sample_weight": weight},
+            metadata={k: v for k, v in params.items() if k == "sample_weight"} or None,
         ).begin()
-        splits = make_splits(self, X, y, routed.splitter.split)
-        n_folds = self.n_splits_ = len(splits)
-        n_candidates = most_candidates(study, self.n_iter)
-        self._announce(n_folds, n_candidates)
-        n_tasks = None if self.callbacks or limits.may_end else n_candidates * n_folds
+        n_tasks = None if self.callbacks or plan.limits.may_end_early else plan.n_fits
         task = root.child("search", max_subtasks=n_tasks, sequential_subtasks=False).begin()
-        options = {
-            "scorer": scorers,
-            "fit_params": routed.estimator.fit,
-            "score_params": routed.scorer.score,
-        }
-        watcher = make_watcher(splits, routed.splitter.split.get("groups"))
-        evaluation = self._evaluation(X, y, splits, n_candidates, options, watcher)
-        self.study_ = study
-
-        def context(candidate: int, fold: int) -> Any:
-            if not has_callbacks(self):
-                return None  # nobody is told, and nothing has to travel
-            child = task.child("candidate-split-evaluation", task_id=candidate * n_folds + fold)
-            return child.context
-
-        workers = make_pool(
-            self.n_jobs,
-            self.executor,
-            study.plugins,
-            n_tasks=n_folds * n_candidates,
-            prefetch=0 if limits.timed else 1,
-        )
-        progress = ProgressReporter(
-            study.history,
-            n_candidates,
-            score_name(self, metric),
-            self.callbacks or (),
-            self.verbose,
-        )
-        with workers as pool, study.running():
-            schedule = Schedule(
-                study,
-                pool,
-                Broadcast(evaluation, cloudpickle.dumps),
-                limits,
-                n_folds=n_folds,
-                n_independent=n_independent,
-                lag=lag_for(self, n_folds),
-                metric=metric,
-                failed=evaluation.failed,
-                check=self._check_scores,
-                context=context,
-                progress=progress,
-                watched=watcher is not None,
-            )
-            conclude = functools.partial(finishing.conclude, self, schedule, scorers, refit_metric)
-            self._drive(pool, schedule, conclude)
-        if schedule.exhausted is not None:
-            self._say_exhausted(study, schedule.exhausted)
+        self._set_outcome(plan)
+        scheduler = self._search(plan, evaluation, task, options)
+        if scheduler.exhausted is not None:
+            self._warn_exhausted(plan.study, scheduler.exhausted)
         task.end()
-        if self.verbose > 0 and limits.stopping:
-            print(study.savings())
-        conclude()
-        for note in schedule.notes:
+        outcome = self._conclude(scheduler, plan, options)
+        for note in scheduler.notes:
             warnings.warn(note, UserWarning, stacklevel=3)  # scikit-learn's decorator lies between
         if self.refit:
-            finishing.refit(self, X, y, routed.estimator.fit, root, watcher)
+            task = root.child("refit-with-best-params", with_data=True)
+            self._set_outcome(refit(outcome, evaluation, task))
+            task.end()
         root.end()
         return self
 
-    def _announce(self, n_folds: int, n_candidates: int) -> None:
-        if self.verbose > 0:
-            print(
-                f"Fitting {n_folds} folds for each of {n_candidates} candidates,"
-                f" totalling {n_folds * n_candidates} fits"
-            )
+    # ------------------------------------------------------------------ the parts of fit
 
-    def _drive(self, pool: WorkerPool, schedule: Schedule, conclude: Callable[[], None]) -> None:
-        """Run the fits; conclude at once where an error ends them, and let it go on."""
-        try:
-            run_jobs(pool, schedule.next_job, schedule.on_result, schedule.on_failure)
-        except BaseException as error:  # noqa: BLE001  it goes on, whatever comes of the rest
-            schedule.abandon(f"{INTERRUPTED_MESSAGE}: {error!r}")
-            try:
-                if schedule.any_fitted:
-                    conclude()
-            finally:
-                raise error
+    def _fold_options(self, scorers: Any, routed: Any) -> dict[str, Any]:
+        """Return the arguments of scikit-learn's ``_fit_and_score`` that all fits share."""
+        return {
+            "scorer": scorers,
+            "fit_params": routed.estimator.fit,
+            "score_params": routed.scorer.score,
+            "return_train_score": self.return_train_score,
+            "return_n_test_samples": True,
+            "return_times": True,
+            "return_parameters": False,
+            "error_score": self.error_score,
+            "verbose": self.verbose,
+        }
 
-    # ------------------------------------------------------------------ before the first fit
-
-    def _evaluation(
-        self,
-        X: Any,
-        y: Any,
-        splits: Any,
-        n_candidates: int,
-        options: Mapping[str, Any],
-        watcher: Watcher | None,
-    ) -> Evaluation:
-        """Return what all fits have in common."""
+    def _evaluation(self, plan: SearchPlan, X: Any, y: Any, options: Any) -> Evaluation:
+        """Return the data and options that all fits share."""
         return Evaluation(
             self.estimator,
             X,
             y,
-            splits,
-            search=self,
-            n_candidates=n_candidates,
-            options={
-                **options,
-                "return_train_score": self.return_train_score,
-                "return_n_test_samples": True,
-                "return_times": True,
-                "return_parameters": False,
-                "error_score": self.error_score,
-                "verbose": self.verbose,
-            },
+            plan.splits,
+            caller=self,
+            n_candidates=plan.n_candidates,
+            options=options,
             config=get_config(),
             filters=list(warnings.filters),
-            watcher=watcher,
+            monitoring=plan.monitoring,
         )
 
-    # ------------------------------------------------------------------ the search
+    def _result_options(self, scorers: Any, refit_metric: Any) -> ResultOptions:
+        return ResultOptions(
+            scorers,
+            self.scoring,
+            self.refit,
+            refit_metric,
+            self.error_score,
+            self._format_results,
+        )
+
+    def _hooks(self, plan: SearchPlan, task: CallbackTask) -> SearchHooks:
+        """Return the functions of the search that the scheduler calls."""
+
+        def callback_context(candidate: int, fold: int) -> Any:
+            if not has_callbacks(self):
+                return None  # nothing to pickle with the job
+            number = candidate * len(plan.splits) + fold
+            return task.child("candidate-split-evaluation", task_id=number).context
+
+        metric = plan.metric or (self.scoring if isinstance(self.scoring, str) else "score")
+        progress = ProgressReporter(
+            plan.study.history, plan.n_candidates, metric, self.callbacks or (), self.verbose
+        )
+        return SearchHooks(self._check_scores, callback_context, progress)
 
     def _check_scores(self, result: Mapping[str, Any]) -> None:
-        """Check ``refit`` and ``objective_metric`` where a result says what ``scoring`` returns."""
+        """Check ``refit`` and ``objective_metric`` for the metrics of a callable ``scoring``."""
         scores = result["test_scores"]
         if callable(self.scoring) and isinstance(scores, Mapping):
             self._check_refit_for_multimetric(scores)
             check_metric(self.objective_metric, list(scores))
 
-    def _say_exhausted(self, study: Study, error: SpaceExhausted) -> None:
-        done = len(study.history)
-        listed = as_lists(study.space) is not None
-        if listed and self.n_iter > study.space.size:
-            return  # scikit-learn's ParameterSampler has said so
+    def _search(
+        self, plan: SearchPlan, evaluation: Evaluation, task: CallbackTask, options: ResultOptions
+    ) -> Scheduler:
+        """Run all fits.  If an error ends them, set the outcome so far and raise the error."""
+        if self.verbose > 0:
+            print(
+                f"Fitting {len(plan.splits)} folds for each of {plan.n_candidates} candidates,"
+                f" totalling {plan.n_fits} fits"
+            )
+        prefetch = 0 if plan.limits.timed else 1
+        workers = make_pool(self.n_jobs, self.executor, plan.study.plugins, plan.n_fits, prefetch)
+        with workers as pool, plan.study.running():
+            scheduler = Scheduler(plan, pool, evaluation, self._hooks(plan, task))
+            try:
+                run_jobs(pool, scheduler.next_job, scheduler.on_result, scheduler.on_failure)
+            except BaseException as error:  # noqa: BLE001  raised again below
+                scheduler.fail_open(f"{INTERRUPTED_MESSAGE}: {error!r}")
+                try:
+                    if scheduler.any_fitted:
+                        self._conclude(scheduler, plan, options)
+                finally:
+                    raise error
+        if self.verbose > 0 and plan.limits.stopping:
+            print(plan.study.savings())
+        return scheduler
+
+    def _conclude(
+        self, scheduler: Scheduler, plan: SearchPlan, options: ResultOptions
+    ) -> SearchOutcome:
+        """Set ``cv_results_``, then the best candidate, whose selection may raise."""
+        outcome = summarize(scheduler, plan, options)
+        self._set_outcome(outcome)
+        outcome = select_best(outcome, scheduler, options)
+        self._set_outcome(outcome)
+        return outcome
+
+    def _set_outcome(self, part: SearchPlan | SearchOutcome | Refit) -> None:
+        """Set the fitted attributes that a part of the search determines.
+
+        With a new ``cv_results_``, attributes of an earlier fit that may not be set again go.
+        """
+        if isinstance(part, SearchOutcome):
+            for name in OPTIONAL_ATTRIBUTES:
+                self.__dict__.pop(name, None)
+        self.__dict__.update(part.fitted)
+
+    def _warn_exhausted(self, study: Study, error: SpaceExhausted) -> None:
+        if as_param_grid(study.space) is not None and self.n_iter > study.space.size:
+            return  # scikit-learn's ParameterSampler has warned
         warnings.warn(
-            f"{error} The search ends after {done} of n_iter={self.n_iter} candidates.",
+            f"{error} The search ends after {len(study.history)} of n_iter={self.n_iter} "
+            "candidates.",
             UserWarning,
             stacklevel=4,  # the line that calls fit: scikit-learn's decorator lies between
         )

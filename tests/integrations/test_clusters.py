@@ -207,7 +207,9 @@ def test_a_dead_worker_costs_the_candidate_that_kills_it_twice_and_no_other(clus
         return float(b)
 
     with (
-        pytest.warns(FitFailedWarning, match="candidate 2, fold 0: the worker died, twice"),
+        pytest.warns(
+            FitFailedWarning, match="candidate 2, fold 0: the worker process died in two attempts"
+        ),
         pytest.warns(UserWarning, match="non-finite"),
     ):
         search = grid(model(score), [5, 9, 7, 3], executor=cluster).fit(ROWS, LABELS)

@@ -26,7 +26,8 @@ from tuneplug import Float, Int, NoCompletedTrialError, TrialState
 from tuneplug.stopping import CompletionRule, Convergence, Patience, Target
 from tuneplug_sklearn import Progress, WarpedBayesSearchCV
 from tuneplug_sklearn import scheduler as scheduler_module
-from tuneplug_sklearn.plan import lag_for, start_study
+from tuneplug_sklearn.initial_points import start_study
+from tuneplug_sklearn.plan import resolve_lag
 
 ROWS = np.arange(40.0).reshape(-1, 1)
 LABELS = np.arange(40) % 2
@@ -247,7 +248,7 @@ def test_a_target_ends_the_search():
     assert search.best_score_ >= -0.02
     assert n_tried < 60
     # what was suggested before the result was in view is still evaluated
-    assert n_tried <= search.best_index_ + 1 + lag_for(search, 4) + 1
+    assert n_tried <= search.best_index_ + 1 + resolve_lag(search.lag, search.random_state, 4) + 1
     assert search.study_.completion_reason.startswith("target")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, chi2
 
-from tuneplug_sklearn.folds import CONFIDENCE, LEAST_FREEDOM, FoldModel
+from tuneplug_sklearn.folds import CONFIDENCE, MIN_DOF, FoldModel
 
 EFFECTS = np.array([-0.6, -0.1, 0.0, 0.2, 0.5])
 NOISE = 0.05
@@ -38,8 +38,8 @@ def test_fold_effects_and_residuals_are_recovered(rng):
     model = FoldModel(simulate(rng, rng.normal(0.8, 0.2, c)))
     # An effect is a mean over c candidates; six of its standard errors are never exceeded.
     assert model.effects == pytest.approx(EFFECTS, abs=6 * NOISE / np.sqrt(c))
-    assert model.freedom == (c - 1) * 4
-    low, high = chi2.ppf([1e-6, 1 - 1e-6], model.freedom) / model.freedom
+    assert model.dof == (c - 1) * 4
+    low, high = chi2.ppf([1e-6, 1 - 1e-6], model.dof) / model.dof
     assert low < model.variance / NOISE**2 < high
 
 
@@ -59,7 +59,7 @@ def test_without_noise_the_model_is_exact(rng):
     model = FoldModel(simulate(rng, [0.7, 0.8, 0.9], noise=0.0))
     assert model.effects == pytest.approx(EFFECTS, abs=1e-12)
     assert model.variance == pytest.approx(0.0, abs=1e-24)
-    assert model.whole(partial(0.4 + EFFECTS, 0)) == pytest.approx((0.4, 0.0), abs=1e-12)
+    assert model.predict_mean(partial(0.4 + EFFECTS, 0)) == pytest.approx((0.4, 0.0), abs=1e-12)
 
 
 def test_levels_of_candidates_and_of_folds_change_nothing_else(rng):
@@ -78,7 +78,7 @@ def test_levels_of_candidates_and_of_folds_change_nothing_else(rng):
 def test_all_folds_are_the_plain_mean_and_certain(rng):
     scores = simulate(rng, [0.7, 0.8, 0.9, 0.6])
     for known in range(4):
-        mean, variance = FoldModel(scores[:known]).whole(scores[3])
+        mean, variance = FoldModel(scores[:known]).predict_mean(scores[3])
         assert mean == pytest.approx(scores[3].mean(), rel=1e-14)
         assert variance == 0.0
 
@@ -88,7 +88,7 @@ def test_a_partial_mean_is_unbiased_with_the_stated_variance(rng, folds):
     n = 3000
     model = FoldModel(simulate(rng, rng.normal(0.8, 0.2, 4000)))
     candidates = simulate(rng, rng.normal(0.5, 0.1, n))
-    told = [model.whole(partial(scores, *folds)) for scores in candidates]
+    told = [model.predict_mean(partial(scores, *folds)) for scores in candidates]
     errors = np.array([mean for mean, _ in told]) - candidates.mean(axis=1)
     (variance,) = {variance for _, variance in told}
     assert variance == pytest.approx(NOISE**2 * (1 / len(folds) - 1 / 5), rel=0.1)
@@ -99,24 +99,26 @@ def test_a_partial_mean_is_unbiased_with_the_stated_variance(rng, folds):
 
 def test_a_hard_first_fold_is_no_fault_of_the_candidate(rng):
     model = FoldModel(simulate(rng, [0.7, 0.8, 0.9]))
-    mean, _ = model.whole(partial(0.85 + EFFECTS, 0))
+    mean, _ = model.predict_mean(partial(0.85 + EFFECTS, 0))
     assert mean == pytest.approx(0.85, abs=6 * NOISE / np.sqrt(3))
     assert 0.85 + EFFECTS[0] < 0.3
 
 
 def test_without_a_complete_candidate_its_own_folds_have_to_do():
     model = FoldModel(np.empty((0, 4)))
-    assert model.whole(np.array([0.5, 0.7, np.nan, np.nan])) == pytest.approx((0.6, 0.02 * 0.25))
-    assert model.whole(np.array([np.nan, 0.7, np.nan, np.nan]))[0] == pytest.approx(0.7)
-    assert not model.hopeless(np.array([-9.0, -9.0, -9.0, np.nan]))
+    assert model.predict_mean(np.array([0.5, 0.7, np.nan, np.nan])) == pytest.approx(
+        (0.6, 0.02 * 0.25)
+    )
+    assert model.predict_mean(np.array([np.nan, 0.7, np.nan, np.nan]))[0] == pytest.approx(0.7)
+    assert not model.cannot_win(np.array([-9.0, -9.0, -9.0, np.nan]))
 
 
 def test_one_complete_candidate_tells_fold_effects_alone():
     model = FoldModel((0.8 + EFFECTS)[None, :])
     assert model.effects == pytest.approx(EFFECTS)
-    assert (model.variance, model.freedom) == (None, 0)
-    assert model.whole(partial(0.4 + EFFECTS, 0, 4)) == pytest.approx((0.4, 0.0), abs=1e-12)
-    assert not model.hopeless(partial(EFFECTS - 9.0, 0, 1))
+    assert (model.variance, model.dof) == (None, 0)
+    assert model.predict_mean(partial(0.4 + EFFECTS, 0, 4)) == pytest.approx((0.4, 0.0), abs=1e-12)
+    assert not model.cannot_win(partial(EFFECTS - 9.0, 0, 1))
 
 
 # --------------------------------------------------------------------- who cannot win
@@ -125,7 +127,7 @@ def test_one_complete_candidate_tells_fold_effects_alone():
 def test_what_is_clearly_worse_is_stopped_after_one_fold(rng):
     model = FoldModel(simulate(rng, [0.7, 0.8, 0.9, 0.85, 0.75]))
     for scores in simulate(rng, np.full(200, 0.3)):
-        assert model.hopeless(partial(scores, 0))
+        assert model.cannot_win(partial(scores, 0))
 
 
 def test_what_is_worse_by_some_residuals_is_stopped_after_a_few(rng):
@@ -133,7 +135,7 @@ def test_what_is_worse_by_some_residuals_is_stopped_after_a_few(rng):
     for _ in range(500):
         *scores, candidate = simulate(rng, [0.7, 0.75, 0.8, 0.85, 0.9, 0.9 - 3 * NOISE])
         model = FoldModel(np.array(scores))
-        stopped.append([model.hopeless(partial(candidate, *range(count))) for count in counts])
+        stopped.append([model.cannot_win(partial(candidate, *range(count))) for count in counts])
     one, two, four = np.mean(stopped, axis=0)
     # A bound of t = 1.75 lies at 2.2, 1.4 and 0.6 residuals: passed by 0.7, 0.9 and all of them.
     assert 0.5 < one < 0.8 < two <= four
@@ -145,16 +147,16 @@ def test_the_best_itself_is_never_hopeless(rng, c):
     for _ in range(50):
         model = FoldModel(simulate(rng, rng.normal(0.8, 0.1, c)))
         for count in range(1, 6):
-            assert not model.hopeless(partial(model.best, *range(count)))
+            assert not model.cannot_win(partial(model.best, *range(count)))
 
 
 def test_what_is_better_on_the_folds_seen_is_never_hopeless(rng):
     model = FoldModel(simulate(rng, [0.7, 0.8, 0.9]))
-    assert not model.hopeless(partial(model.best + 1e-9, 2))
+    assert not model.cannot_win(partial(model.best + 1e-9, 2))
 
 
 def test_a_complete_candidate_is_not_judged(rng):
-    assert not FoldModel(simulate(rng, [0.7, 0.8, 0.9])).hopeless(EFFECTS - 9.0)
+    assert not FoldModel(simulate(rng, [0.7, 0.8, 0.9])).cannot_win(EFFECTS - 9.0)
 
 
 @pytest.mark.parametrize(
@@ -163,8 +165,8 @@ def test_a_complete_candidate_is_not_judged(rng):
 def test_there_are_enough_degrees_of_freedom_to_judge_by(rng, c, n_folds, judges):
     effects = np.zeros(n_folds)
     model = FoldModel(simulate(rng, np.full(c, 0.8), effects))
-    assert (model.freedom >= LEAST_FREEDOM) == judges
-    assert model.hopeless(partial(effects - 9.0, 0)) == judges
+    assert (model.dof >= MIN_DOF) == judges
+    assert model.cannot_win(partial(effects - 9.0, 0)) == judges
 
 
 @pytest.mark.parametrize(("c", "n_folds", "spread"), [(2, 5, 0.1), (6, 5, 0.3), (6, 10, 0.3)])
@@ -178,7 +180,7 @@ def test_who_would_have_won_is_seldom_stopped(rng, c, n_folds, spread):
         if candidate.mean() > model.best.mean():
             winners += 1
             stopped += [
-                model.hopeless(partial(candidate, *range(count))) for count in range(1, n_folds)
+                model.cannot_win(partial(candidate, *range(count))) for count in range(1, n_folds)
             ]
     assert winners > 100
     # Each look at a winner is wrong at most in 1 - CONFIDENCE of all cases, as many of which as
@@ -194,9 +196,9 @@ def test_the_order_of_folds_does_not_matter(rng):
     judged = []
     for candidate in candidates:
         seen = partial(candidate, 0, 3)
-        assert mixed.whole(seen[order]) == pytest.approx(model.whole(seen))
-        judged.append(model.hopeless(seen))
-        assert mixed.hopeless(seen[order]) == judged[-1]
+        assert mixed.predict_mean(seen[order]) == pytest.approx(model.predict_mean(seen))
+        judged.append(model.cannot_win(seen))
+        assert mixed.cannot_win(seen[order]) == judged[-1]
     assert len(set(judged)) == 2
 
 
@@ -204,5 +206,5 @@ def test_the_order_of_candidates_does_not_matter(rng):
     scores = simulate(rng, [0.7, 0.8, 0.9, 0.85])
     model, turned = FoldModel(scores), FoldModel(scores[::-1])
     seen = partial(simulate(rng, [0.6])[0], 1, 2)
-    assert turned.whole(seen) == pytest.approx(model.whole(seen))
+    assert turned.predict_mean(seen) == pytest.approx(model.predict_mean(seen))
     assert np.array_equal(turned.best, model.best)

@@ -32,7 +32,8 @@ from tuneplug.stopping import MedianRule, StoppingRule
 from tuneplug.strategies import BayesianSearch, HyperbandSearch
 from tuneplug_sklearn import WarpedBayesSearchCV
 from tuneplug_sklearn.hist_gradient_boosting import HistGradientBoostingMonitor
-from tuneplug_sklearn.monitored_fit import in_place_of_fit, inner_split
+from tuneplug_sklearn.pipelines import intercept_fit
+from tuneplug_sklearn.splitting import inner_split
 
 CANCER = tuple(part[:150] for part in load_breast_cancer(return_X_y=True))
 SPACE = {"learning_rate": Float(1e-3, 1.0), "max_leaf_nodes": Int(2, 32)}
@@ -574,14 +575,14 @@ def test_the_last_of_unshuffled_folds_is_no_order_of_time(given):
 
 def test_every_class_gives_its_share_and_one_that_is_alone_stays():
     labels = np.array([0] * 50 + [1] * 20 + [2])
-    rest, held = inner_split(labels, 71, 0.1, np.random.default_rng(0))
+    rest, held = inner_split(71, 0.1, np.random.default_rng(0), classes=labels)
     assert Counter(labels[held]) == {0: 5, 1: 2}
     assert sorted([*rest, *held]) == list(range(71))
 
 
 def test_too_few_rows_to_split_are_a_clear_error():
     with pytest.raises(ValueError, match=r"validation_fraction=0\.1: give more data"):
-        inner_split(np.array([0, 1]), 2, 0.1, np.random.default_rng(0))
+        inner_split(2, 0.1, np.random.default_rng(0), classes=np.array([0, 1]))
 
 
 # ------------------------------------------------------------------------- histogram boosting
@@ -695,15 +696,15 @@ def test_a_watched_search_is_cloned_pickled_and_nested():
     assert "fit" not in vars(again.best_estimator_)
 
 
-def test_in_place_of_fit_leaves_no_trace_and_tells_what_fit_takes():
+def test_intercept_fit_leaves_no_trace_and_tells_what_fit_takes():
     import inspect
 
     model = Descent()
     before = inspect.signature(model.fit)
-    with in_place_of_fit(model, lambda *args: "instead"):
+    with intercept_fit(model, lambda *args: "instead"):
         assert inspect.signature(model.fit) == before
         assert model.fit(ROWS, LABELS) == "instead"
         assert model.fit(ROWS, LABELS) is model
-    with in_place_of_fit(model, lambda *args: "instead"):
+    with intercept_fit(model, lambda *args: "instead"):
         pass
     assert "fit" not in vars(model)

@@ -40,7 +40,7 @@ from tuneplug.stopping import Patience, Target
 from tuneplug_sklearn import WarpedBayesSearchCV, executors
 from tuneplug_sklearn import search as search_module
 from tuneplug_sklearn.executors import in_worker
-from tuneplug_sklearn.plan import lag_for
+from tuneplug_sklearn.plan import resolve_lag
 
 X, y = load_iris(return_X_y=True)
 ROWS = np.arange(30.0).reshape(-1, 1)
@@ -146,15 +146,15 @@ def test_start_up_trials_fly_together_as_they_wait_for_nothing(shuffled):
 
 
 def test_the_default_lag_depends_on_the_number_of_folds_alone():
-    lags = {folds: lag_for(svm(), folds) for folds in (1, 2, 3, 5, 10, 12)}
+    lags = {folds: resolve_lag("auto", 0, folds) for folds in (1, 2, 3, 5, 10, 12)}
     assert lags == {1: 3, 2: 3, 3: 3, 5: 2, 10: 1, 12: 0}
-    assert lag_for(svm(n_jobs=16), 5) == 2
-    assert lag_for(svm(random_state=None), 5) is None
+    assert resolve_lag("auto", 7, 5) == 2
+    assert resolve_lag("auto", None, 5) is None
 
 
 def test_a_lag_is_kept_without_a_seed_and_none_waits_for_nothing_with_one():
-    assert lag_for(svm(random_state=None, lag=2), 5) == 2
-    assert lag_for(svm(random_state=0, lag=None), 5) is None
+    assert resolve_lag(2, None, 5) == 2
+    assert resolve_lag(None, 0, 5) is None
 
 
 # --------------------------------------------------------------------------- S7: no idle workers
@@ -481,7 +481,7 @@ def test_a_killed_worker_costs_its_candidate_at_most():
     options = {"n_iter": 6, "cv": 2, "random_state": 0, "n_jobs": 2, "refit": False}
     search = WarpedBayesSearchCV(deadly(7), space, **options)
     with (
-        pytest.warns(FitFailedWarning, match="candidate 3, fold .: the worker died"),
+        pytest.warns(FitFailedWarning, match="candidate 3, fold .: the worker process died"),
         pytest.warns(UserWarning, match="non-finite"),
     ):
         search.fit(ROWS, LABELS)
@@ -523,7 +523,9 @@ def test_a_worker_killed_where_errors_are_to_be_raised_is_one():
     search = WarpedBayesSearchCV(
         deadly(7), {"b": [3, 7]}, n_iter=2, cv=2, n_jobs=2, error_score="raise"
     )
-    with pytest.raises(RuntimeError, match="candidate 1, fold 0: the worker died, twice"):
+    with pytest.raises(
+        RuntimeError, match="candidate 1, fold 0: the worker process died in two attempts"
+    ):
         search.fit(ROWS, LABELS)
 
 

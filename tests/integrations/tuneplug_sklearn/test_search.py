@@ -37,7 +37,7 @@ from sklearn.utils.fixes import parse_version
 from tuneplug import Categorical, Float, Int, SearchSpace, TrialState, UnknownNameError
 from tuneplug.strategies import BayesianSearch, RandomSearch
 from tuneplug_sklearn import WarpedBayesSearchCV
-from tuneplug_sklearn.plan import start_study
+from tuneplug_sklearn.initial_points import start_study
 
 SKLEARN = parse_version(sklearn.__version__).release
 X, y = load_iris(return_X_y=True)

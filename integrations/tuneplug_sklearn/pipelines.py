@@ -1,0 +1,81 @@
+"""The last step of a pipeline: its arguments of ``fit``, its data, and a hook on its ``fit``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sklearn import get_config
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import get_routing_for_object
+
+__all__ = ["call_fit", "intercept_fit", "last_step", "own_params", "transformed"]
+
+
+def last_step(estimator: Any) -> Any:
+    """Return the last step of a pipeline, also of nested pipelines; other estimators unchanged."""
+    while isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+    return estimator
+
+
+def own_params(estimator: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of ``fit`` that the last step receives, under its own names."""
+    prefix, last = "", estimator
+    while isinstance(last, Pipeline):
+        name, last = last.steps[-1]
+        prefix += f"{name}__"
+    if not prefix:
+        return dict(params)
+    if not get_config()["enable_metadata_routing"]:
+        names = {name.removeprefix(prefix): name for name in params if name.startswith(prefix)}
+    else:
+        names = _requested(last)
+    return {own: params[name] for own, name in names.items() if name in params}
+
+
+def _requested(estimator: Any) -> dict[str, str]:
+    """Return the metadata that an estimator requests for ``fit``: its name to the caller's."""
+    routing = getattr(get_routing_for_object(estimator), "fit", None)
+    requests = {} if routing is None else routing.requests
+    return {
+        name: name if alias is True else alias
+        for name, alias in requests.items()
+        if alias is True or isinstance(alias, str)
+    }
+
+
+def transformed(estimator: Any, X: Any) -> Any:
+    """Return X as the last step of a fitted pipeline receives it."""
+    while isinstance(estimator, Pipeline):
+        if len(estimator.steps) > 1:
+            X = estimator[:-1].transform(X)
+        estimator = estimator.steps[-1][1]
+    return X
+
+
+def call_fit(estimator: Any, X: Any, y: Any, params: Mapping[str, Any]) -> Any:
+    """Call ``fit``, without the argument ``y`` if it is None."""
+    return estimator.fit(X, *([] if y is None else [y]), **params)
+
+
+@contextmanager
+def intercept_fit(estimator: Any, replacement: Callable[..., Any]) -> Iterator[None]:
+    """Context manager: the next call of ``estimator.fit`` calls ``replacement`` instead.
+
+    When the replacement runs, ``estimator.fit`` is the original method again.  The signature of
+    ``fit`` stays visible to introspection.
+    """
+
+    @functools.wraps(estimator.fit)
+    def fit(*args: Any, **params: Any) -> Any:
+        del estimator.fit
+        return replacement(*args, **params)
+
+    estimator.fit = fit
+    try:
+        yield
+    finally:
+        estimator.__dict__.pop("fit", None)

@@ -1,7 +1,7 @@
 """tuneplug for scikit-learn: ``WarpedBayesSearchCV``, a drop-in for ``RandomizedSearchCV``.
 
-Names are loaded when they are first used, so that what is registered here can be looked at without
-importing scikit-learn.
+Names are imported when first used, so that the registered plugins can be listed without importing
+scikit-learn.
 """
 
 from __future__ import annotations

@@ -32,7 +32,6 @@ __all__ = [
     "RemoteError",
     "nan_result",
     "run_fold",
-    "run_inline",
     "test_scores",
 ]
 
@@ -208,12 +207,6 @@ def run_fold(
             return evaluation(task)
     except Exception as error:  # noqa: BLE001  the scheduler raises it in the search
         return RemoteError.of(error, picklable=not in_process)
-
-
-def run_inline(shared: Broadcast, task: FoldTask) -> dict[str, Any]:
-    """Fit and score in the calling thread, under its configuration and warning filters."""
-    evaluation: Evaluation = shared.value
-    return evaluation(task)
 
 
 def test_scores(

@@ -1,9 +1,9 @@
-"""Histogram gradient boosting watched in portions of its iterations.
+"""Monitor histogram gradient boosting by training it in portions of its iterations.
 
-scikit-learn's estimators have no callback that can end a fit, but these can go on from where they
-are (``warm_start``): trained in portions, they come out the same.  Others cannot be watched so: the
-epochs of ``partial_fit`` are not those of ``fit`` (its order of the data, its learning rate and its
-own end differ), and what a callback of scikit-learn 1.9 returns is ignored.
+scikit-learn's estimators have no callback that can stop a fit.  These estimators can continue a fit
+(``warm_start``), and training in portions gives the same model.  ``partial_fit`` of other
+estimators does not: it orders the data, sets the learning rate and ends differently than ``fit``.
+Return values of scikit-learn 1.9's callbacks are ignored.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from tuneplug.optional import is_instance_of
 
 __all__ = ["HistGradientBoostingMonitor"]
 
-#: Portions that a whole fit is trained in: each costs about as much as a few iterations.
+#: Number of portions of a fit; the overhead of each is about that of a few iterations.
 N_PORTIONS = 10
 
 
 @final
 class HistGradientBoostingMonitor(FitMonitor):
-    """Watches ``HistGradientBoostingClassifier`` and ``HistGradientBoostingRegressor``.
+    """Monitors ``HistGradientBoostingClassifier`` and ``HistGradientBoostingRegressor``.
 
-    After each tenth of ``max_iter`` the loss that is trained for is reported: log loss, or the
-    regressor's ``loss``.
+    The training loss on the validation data is reported after each tenth of ``max_iter``: log loss
+    for classifiers, ``loss`` for regressors.
     """
 
     name: ClassVar[str] = "hist_gradient_boosting"
@@ -57,19 +57,20 @@ class HistGradientBoostingMonitor(FitMonitor):
 
 
 def _has_stopped_early(estimator: Any) -> bool:
-    """Whether the latest iteration was the last by its own early stopping, which would go on.
+    """Whether the estimator's own early stopping ended the fit; ``warm_start`` would continue it.
 
-    ``n_iter_`` does not tell where that was the last of a portion as well.  None of the latest
-    ``n_iter_no_change`` scores is then better than the one before them, by more than ``tol``.
+    ``n_iter_`` does not tell if early stopping ends at the last iteration of a portion.  Early
+    stopping has ended the fit if none of the latest ``n_iter_no_change`` scores exceeds the score
+    before them by more than ``tol``.
     """
     scores, wait = estimator.validation_score_, estimator.n_iter_no_change
-    if len(scores) == 0:  # it goes by the training data, or does not stop early
+    if len(scores) == 0:  # early stopping uses the training data, or is off
         scores = estimator.train_score_
     return len(scores) > wait and not (scores[-wait:] > scores[-wait - 1] + estimator.tol).any()
 
 
 def _loss_of(estimator: Any) -> tuple[str, Callable[[Any, Any, Any, Any], float]]:
-    """Return the name of the loss that an estimator is trained for, and what measures it."""
+    """Return the name of the training loss and a function that computes it."""
     from sklearn import metrics
 
     if hasattr(estimator, "predict_proba"):

@@ -1,4 +1,4 @@
-"""What the scikit-learn adapter offers through tuneplug's hooks."""
+"""Register the monitor and the converter of the scikit-learn adapter."""
 
 from __future__ import annotations
 

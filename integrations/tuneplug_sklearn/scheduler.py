@@ -25,7 +25,6 @@ from tuneplug_sklearn.evaluation import (
     FoldTask,
     RemoteError,
     run_fold,
-    run_inline,
     test_scores,
 )
 from tuneplug_sklearn.folds import FoldModel
@@ -81,7 +80,8 @@ class Scheduler:
         self.exhausted: SpaceExhausted | None = None
         self._plan, self._study, self._limits = plan, plan.study, plan.limits
         self._pool, self._hooks = pool, hooks
-        self._evaluation, self._shared = evaluation, Broadcast(evaluation, cloudpickle.dumps)
+        self._evaluation = evaluation
+        self._shared = None if pool.inline else Broadcast(evaluation, cloudpickle.dumps)
         self._n_folds = len(plan.splits)
         self._n_independent = 0 if plan.limits.needs_results else plan.n_independent
         self._start = time.monotonic()
@@ -197,8 +197,8 @@ class Scheduler:
         context = self._hooks.callback_context(number, fold)
         limits = self._fit_limits(candidate.trial.reporter, fold, candidate.started)
         task = FoldTask(candidate.trial.params, number, fold, limits, context)
-        if self._pool.inline:
-            return Job((number, fold), run_inline, (self._shared, task))
+        if self._shared is None:
+            return Job((number, fold), self._evaluation, (task,))
         where = (self._pool.n_threads, self._pool.in_process)
         return Job((number, fold), run_fold, (self._shared, task, *where))
 

@@ -1,4 +1,4 @@
-"""WarpedBayesSearchCV: Bayesian optimization in the place of ``RandomizedSearchCV``."""
+"""WarpedBayesSearchCV: Bayesian optimization with the interface of ``RandomizedSearchCV``."""
 
 from __future__ import annotations
 
@@ -57,106 +57,110 @@ OPTIONAL_ATTRIBUTES = (
 
 @final
 class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
-    """Cross-validated search that learns, as fits come in, where good configurations lie.
+    """Cross-validated hyperparameter search by Bayesian optimization.
 
-    A drop-in for ``RandomizedSearchCV``: the same arguments with the same defaults, the same
-    methods and fitted attributes.  A warped Gaussian process proposes the candidates.
+    A drop-in replacement for ``RandomizedSearchCV``: the same arguments with the same defaults, the
+    same methods and fitted attributes.  A warped Gaussian process suggests the candidates.
 
     Parameters
     ----------
     estimator : estimator
-        Needs ``score`` unless ``scoring`` is given.
+        Must have ``score`` unless ``scoring`` is given.
     param_distributions : mapping, list of mappings, or SearchSpace
-        For each parameter a list of choices, a scipy distribution, or a ``tuneplug.Float``,
-        ``Int`` or ``Categorical``, or what a converter of the plugins accepts.  A list of dicts is
-        one search with one budget.
+        For each parameter a list of categories, a scipy distribution, a ``tuneplug.Float``,
+        ``Int`` or ``Categorical``, or an object that a converter plugin accepts.  A list of dicts
+        declares sub-spaces, which are searched with one budget.
     n_iter : int, default 10
-        Candidates tried.
+        Number of candidates.
     scoring : str, callable, list, tuple or dict, default None
-        As in scikit-learn; None is the estimator's ``score``.
+        As in scikit-learn.  If None, the estimator's ``score``.
     n_jobs : int or None, default None
-        Fits at once, on workers of joblib's backend: processes, or what
-        ``joblib.parallel_config`` names.  As one fit ends the next begins, of the same candidate or
-        of another one.
+        Number of fits that run at once on workers of joblib's backend: processes, or the backend
+        that ``joblib.parallel_config`` names.  When a fit ends the next one starts, of the same
+        candidate or of another one.
     refit : bool, str or callable, default True
         As in scikit-learn.
     cv : int, cross-validation generator or iterable, default None
         As in scikit-learn.  The folds are made once, and all candidates share them.
     verbose : int, default 0
-        If at least 1, a line for each candidate is printed on stdout; if at least 2, scikit-learn's
-        own messages as well.
+        If at least 1, a line is printed on stdout for each candidate.  If at least 2, messages of
+        scikit-learn are printed, too.
     pre_dispatch : int or str, default "2*n_jobs"
         Has no effect: a fit is dispatched when a worker is free.
     random_state : int, RandomState or None, default None
-        The same int gives the same candidates, whatever ``n_jobs`` is.
+        The same int gives the same candidates for any ``n_jobs``.
     error_score : "raise" or number, default nan
-        As in scikit-learn.  A candidate with a failed fold is told to the strategy as failed.
+        As in scikit-learn.  The trial of a candidate with a failed fold is a failed one.
     return_train_score : bool, default False
         As in scikit-learn.
     strategy : str or Strategy, default "bayesian"
-        What proposes candidates: ``"bayesian"``, ``"random"``, ``"grid"``, the name of a plugin's,
-        or an instance such as ``tuneplug.strategies.BayesianSearch(warping=False)``.
+        Suggests the candidates: ``"bayesian"``, ``"random"``, ``"grid"``, the name of a plugin's
+        strategy, or an instance such as ``tuneplug.strategies.BayesianSearch(warping=False)``.
     objective_metric : str or None, default None
-        With several metrics, the one that drives the search.  If None, ``refit`` if it is a name,
+        Metric that drives the search if there are several.  If None, ``refit`` if it is a name,
         otherwise the first metric.
     initial_points : list of dict or None, default None
-        Configurations to try first, in this order; they count toward ``n_iter``.
+        Configurations to try first, in this order.  They count toward ``n_iter``.
     include_default : bool, default False
-        Whether to try the estimator's own values before anything else.
+        Whether the first candidate has the estimator's own parameter values.
     previous_results : dict or None, default None
-        ``cv_results_`` of an earlier search, to learn from: its rows are not counted, not ranked
-        and not part of ``cv_results_``.  Rows outside of the space are left out, with a warning.
+        ``cv_results_`` of an earlier search to learn from.  Its rows do not count toward
+        ``n_iter`` and are not in ``cv_results_``.  Rows outside of the space are left out with a
+        warning.
     executor : str or object with ``submit``, default None
-        Where to fit, in the place of ``n_jobs`` workers of joblib: an executor of
-        concurrent.futures, Dask, Ray, MPI or ipyparallel, or a client of Dask; or the name of a
-        plugin's, such as ``"dask"`` and ``"ray"``, which lives for the time of the search.
-        ``n_jobs`` is then the number of fits in flight; None takes the executor's number of workers
-        if it tells, else that of cores.
+        Runs the fits instead of joblib's workers: an executor of concurrent.futures, Dask, Ray, MPI
+        or ipyparallel, or a client of Dask.  The name of a plugin's executor, such as ``"dask"`` or
+        ``"ray"``, makes one that is shut down after the search.  ``n_jobs`` is then the number of
+        fits in flight.  If ``n_jobs`` is None, it is the executor's number of workers if known,
+        otherwise the number of cores.
     lag : int, "auto" or None, default "auto"
         Bounded staleness.  If an int, candidate k is suggested from the results of candidates up to
-        k - 1 - ``lag``, so that any ``n_jobs`` gives the same search and at most (``lag`` + 1) x
+        k - 1 - ``lag``.  Any ``n_jobs`` then gives the same search, and at most (``lag`` + 1) x
         ``n_splits_`` fits run at once; 0 is the sequential search.  If None, a candidate is
         suggested from every result that has arrived.  "auto" is None unless ``random_state`` is an
-        int; then it is the least lag that makes room for 12 fits, at most 3.
+        int; then it is the smallest lag that allows 12 fits in flight, at most 3.
     racing : bool, default False
-        Whether a candidate ends after its first folds when those, compared with the same folds of
-        the best, say that it cannot win.
+        Whether to skip the remaining folds of a candidate when its first folds, compared with the
+        same folds of the best candidate, show that it cannot win.
     stopping : str, StoppingRule or None, default None
-        What ends poor fits between boosting rounds: ``"median"``, ``"asha"`` or an instance of a
-        rule of ``tuneplug.stopping``.  The last step of the estimator must be one whose rounds can
-        be watched, such as a model of XGBoost or LightGBM.
+        Rule that stops poor fits between boosting rounds: ``"median"``, ``"asha"`` or an instance
+        of a rule of ``tuneplug.stopping``.  A monitor must support the final step of the estimator;
+        models of XGBoost and LightGBM and ``HistGradientBoosting*`` are supported.
     monitor : FitMonitor or None, default None
-        What watches fits: None takes, of all that are installed, the one that accepts the last
-        step.  ``tuneplug_xgboost.XGBoostMonitor(metric=..., maximize=...)`` chooses what to report.
+        Monitor used during fits, such as ``tuneplug_xgboost.XGBoostMonitor(metric=...)``.  If None,
+        the first installed monitor that supports the final step.
     validation_fraction : float or None, default 0.1
-        Where the last step stops early by itself, the share of each training part that it goes by.
-        None: it goes by the validation part of the fold, whose score is then too good.
+        Share of each training part that is held out if the final step has early stopping of its
+        own.  If None, early stopping uses the test part of the fold, and the scores are optimistic.
     timeout : float or None, default None
-        Seconds after which no fit begins, and fits that are watched end.  Where they cannot be,
-        those that have begun are let through while no candidate is complete.
+        Time budget in seconds.  When it expires no new fit starts, and monitored fits are
+        interrupted.  Candidates whose fits cannot be interrupted are completed if no candidate has
+        been completed yet.
     trial_timeout : float or None, default None
-        Seconds after which no more folds of a candidate begin, and those that are watched end.
+        Time budget of one candidate, in seconds.  When it expires none of its fits starts any more,
+        and its monitored fits are interrupted.
     completion : list of CompletionRule, default ()
-        The search ends once one of the rules of ``tuneplug.stopping`` applies:
-        ``completion=[Target(0.9), Patience(10), Convergence()]``.
+        The search ends when one of these rules applies.  ``tuneplug.stopping`` has
+        ``Target(0.9)``, ``Patience(10)`` and ``Convergence()``.
     callbacks : list of callable or None, default None
-        Each is called in this process as ``f(progress)`` after each candidate, with a
-        ``tuneplug_sklearn.Progress``.  The search ends once one returns True.
+        Each is called in this process with a ``tuneplug_sklearn.Progress`` after each candidate.
+        The search ends when one returns True.
     plugins : Plugins or None, default None
-        Where names are looked up, and what observes ``study_``; None is all that is installed.
+        Plugins that provide named components and observe ``study_``.  If None, all that are
+        installed.
 
     Attributes
     ----------
     study_ : tuneplug.Study
-        The trials behind ``cv_results_``: ``study_.explain_scaling()``, ``study_.to_frame()``,
-        ``study_.learned_warps()``; ``study_.completion_reason`` says why the search ended before
-        ``n_iter`` candidates.
+        The study with the trials of all candidates; see ``study_.explain_scaling()``,
+        ``study_.to_frame()`` and ``study_.learned_warps()``.  ``study_.completion_reason`` is the
+        reason if the search ended before ``n_iter`` candidates.
     cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, \
 refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         As in scikit-learn.  Rows of ``cv_results_`` are in the order of suggestion.  With
-        ``stopping``, ``racing`` or a time limit there are also ``trial_state``, ``origin``
-        and ``stop_reason``; folds left out or ended are NaN.  Where the last step stops early by
-        itself, ``split0_best_round``, ... are the rounds that it chose.
+        ``stopping``, ``racing`` or a time budget it has the columns ``trial_state``, ``origin`` and
+        ``stop_reason``, and skipped or stopped folds are NaN.  If the final step has early stopping
+        of its own, ``split0_best_round``, ... are the numbers of rounds that it chose.
 
     Examples
     --------
@@ -258,7 +262,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         )
 
     def __sklearn_clone__(self) -> WarpedBayesSearchCV:
-        """Clone; executor, callbacks and plugins are shared: they stand for things outside."""
+        """Clone, but share executor, callbacks and plugins: they hold resources outside."""
         shared = {name: getattr(self, name) for name in ("executor", "callbacks", "plugins")}
         shadow = object.__new__(type(self))
         shadow.__dict__.update(self.__dict__, **dict.fromkeys(shared))
@@ -267,7 +271,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         return copied
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what belongs to this process: the executor, and callbacks like lambdas."""
+        """Drop the executor and callbacks without a pickle: they belong to this process."""
         state: dict[str, Any] = dict(super().__getstate__())
         state["executor"] = None
         if self.callbacks is not None:
@@ -276,10 +280,10 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
     @fit_context
     def fit(self, X: Any, y: Any = None, **params: Any) -> WarpedBayesSearchCV:
-        """Search, then refit the best candidate on all of the data.
+        """Search, then refit the best candidate on all data.
 
-        On an interrupt, or an error that is raised, the candidates that were scored are kept in
-        ``cv_results_``, nothing is refitted, and it goes on.
+        If an interrupt or an error ends the search, ``cv_results_`` has the candidates with a score
+        and nothing is refitted; the interrupt or the error is then raised.
 
         Parameters
         ----------
@@ -287,7 +291,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         y : array-like of shape (n_samples, n_output) or (n_samples,), default None
         **params : dict
             Passed to the estimator's ``fit``, the scorer and the splitter, as in scikit-learn:
-            arrays with one entry a sample are split with the folds, ``groups`` goes to the
+            arrays with one entry per sample are split with the folds, ``groups`` is passed to the
             splitter.
 
         Returns
@@ -297,12 +301,13 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         Raises
         ------
         SpaceError
-            If ``param_distributions`` has faults; all of them are listed, before any fit.
+            If ``param_distributions`` has errors; the message lists all of them.  Raised before
+            any fit.
         ValueError
-            If every fit of every candidate failed, with counts and tracebacks; or, before any
-            fit, if another argument is wrong.
+            If another argument is wrong; raised before any fit.  Or if every fit failed; the
+            message has counts and tracebacks.
         NoCompletedTrialError
-            If no candidate came to its end, as ``trial_timeout`` or a callback stopped them.
+            If no candidate was completed, because ``trial_timeout`` or a callback stopped all.
         """
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)
@@ -437,7 +442,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     def _set_outcome(self, part: SearchPlan | SearchOutcome | Refit) -> None:
         """Set the fitted attributes that a part of the search determines.
 
-        With a new ``cv_results_``, attributes of an earlier fit that may not be set again go.
+        A new ``cv_results_`` removes attributes of an earlier fit that may not be set again.
         """
         if isinstance(part, SearchOutcome):
             for name in OPTIONAL_ATTRIBUTES:

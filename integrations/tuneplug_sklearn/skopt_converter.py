@@ -1,8 +1,7 @@
-"""Search spaces declared for scikit-optimize, in tuneplug's words.
+"""Convert search spaces declared for scikit-optimize.
 
-A declaration is taken at its word: uniform is linear scaling, log is log scaling, and both ends
-belong to a range there as here.  What the words cannot say (unequal weights of choices) is refused,
-not dropped.
+The prior decides the scaling: uniform is linear, log-uniform is log.  Ranges include both ends in
+both libraries.  Unequal weights of categories have no equivalent and raise an error.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from tuneplug.plugins import ClassConverter, unsupported
 
 __all__ = ["SkoptConverter"]
 
-#: ``prior=`` of Real and Integer, as scaling.
+#: ``prior=`` of Real and Integer to scaling.
 PRIORS = {"uniform": "linear", "log-uniform": "log"}
 
 
@@ -25,7 +24,7 @@ def _prior_scaling(dimension: Any) -> str:
     if dimension.prior not in PRIORS:
         raise ValueError(
             f"prior must be one of {sorted(PRIORS)}, but got {dimension.prior!r}: declare a "
-            "tuneplug.Float or Int with the scaling that you mean"
+            "tuneplug.Float or Int with its scaling"
         )
     return PRIORS[dimension.prior]
 
@@ -42,14 +41,14 @@ def _categorical(dimension: Any) -> Categorical:
     weights = dimension.prior
     if weights is not None and len({float(weight) for weight in weights}) > 1:
         raise ValueError(
-            f"choices must have equal weights, but got prior={list(weights)!r}: leave prior= out"
+            f"categories must have equal weights, but got prior={list(weights)!r}: omit prior="
         )
-    # Elements of an array have become NumPy scalars there; here they are Python's, as in a list.
+    # scikit-optimize turns elements of an array into NumPy scalars.
     return Categorical([c.item() if isinstance(c, np.generic) else c for c in dimension.categories])
 
 
 class SkoptConverter(ClassConverter):
-    """Dimensions of ``skopt.space``."""
+    """Converts dimensions of ``skopt.space``."""
 
     name: ClassVar[str] = "skopt"
     module: ClassVar[str] = "skopt.space"

@@ -1,14 +1,14 @@
 """Displays of fitted searches, in scikit-learn's convention.
 
-    XDisplay.from_estimator(search, ...)    reads a fitted search, draws it, returns the display
-    XDisplay(plain data).plot(ax=None)      draws data at hand; sets ``ax_``, ``figure_``, artists
+    XDisplay.from_estimator(search, ...)    draws a fitted search and returns the display
+    XDisplay(plain data).plot(ax=None)      draws data; sets ``ax_``, ``figure_`` and the artists
 
-A candidate is a row of ``cv_results_``, numbered from 0.  Its score is its mean test score, where
-larger is better; NaN means that it has none: a fit failed, or it was stopped early.  n counts
-candidates, k folds, d the columns of the space.
+A candidate is a row of ``cv_results_``, numbered from 0.  Its score is its mean test score; larger
+is better.  The score is NaN if a fit failed or was stopped early.  Shapes: n candidates, k folds, d
+columns of the space.
 
-Any search of scikit-learn will do, except for ``LearnedWarpsDisplay``.  matplotlib is imported when
-something is drawn, never before.
+Every search of scikit-learn works, except with ``LearnedWarpsDisplay``.  matplotlib is imported
+when a display is drawn.
 """
 
 from tuneplug_sklearn.displays.best_so_far import BestSoFarDisplay

@@ -1,4 +1,4 @@
-"""What displays need of matplotlib, which is imported when something is drawn."""
+"""Helpers for matplotlib, which is imported when a display is drawn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["FloatArray", "Keywords", "add_legend", "axes_of", "pyplot_for", "who
 
 FloatArray = NDArray[np.float64]
 Keywords = Mapping[str, Any]
-#: Of what stands back: candidates without a score, references.
+#: Color of reference lines and of candidates without a score.
 GREY = "0.6"
 
 
@@ -31,7 +31,7 @@ def pyplot_for(display: object) -> Any:
 
 
 def axes_of(ax: Axes | None, display: object) -> Axes:
-    """Return the axes given, or those of a new figure."""
+    """Return ``ax``, or the axes of a new figure if it is None."""
     if ax is None:
         _, ax = pyplot_for(display).subplots()
         assert ax is not None
@@ -39,7 +39,7 @@ def axes_of(ax: Axes | None, display: object) -> Axes:
 
 
 def whole_ticks(ax: Axes, which: str) -> None:
-    """Have the axis of x or y, whichever, ticks at whole numbers only."""
+    """Put ticks of axis ``which``, "x" or "y", at whole numbers only."""
     from matplotlib.ticker import MaxNLocator
 
     axis = {"x": ax.xaxis, "y": ax.yaxis}[which]
@@ -47,7 +47,7 @@ def whole_ticks(ax: Axes, which: str) -> None:
 
 
 def add_legend(ax: Axes) -> None:
-    """Draw the legend where there is something to tell apart."""
+    """Draw the legend if an artist has a label."""
     labeled: Sequence[Artist] = ax.get_legend_handles_labels()[0]
     if labeled:
         ax.legend()

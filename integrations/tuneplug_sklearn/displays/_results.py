@@ -1,4 +1,4 @@
-"""What displays read from a fitted search."""
+"""Read results from a fitted search for the displays."""
 
 from __future__ import annotations
 
@@ -19,10 +19,16 @@ __all__ = ["Results", "finite", "metric_of", "pair_of", "space_of", "why_no_warp
 
 @dataclass(frozen=True)
 class Results:
-    """What the displays read of a search, for one metric.
+    """Results of a search for one metric.
 
-    ``configurations`` has n dicts; ``scores`` and ``ranks`` have shape (n,), ``fold_scores`` (n,
-    k).
+    Attributes
+    ----------
+    configurations : list of n dicts
+    scores : ndarray of shape (n,)
+        Mean test scores, NaN if not finite.
+    ranks : ndarray of int of shape (n,)
+    fold_scores : ndarray of shape (n, k)
+    score_name : str
     """
 
     configurations: list[dict[str, Any]]
@@ -47,7 +53,7 @@ class Results:
 
 
 def metric_of(search: Any, metric: str | None) -> str:
-    """Return the metric to show: the one given, else the only one, else that of ``refit``."""
+    """Return ``metric``; if None, the only metric, or the one that ``refit`` names."""
     head = "mean_test_"
     names: list[str] = [
         key.removeprefix(head) for key in search.cv_results_ if key.startswith(head)
@@ -58,14 +64,14 @@ def metric_of(search: Any, metric: str | None) -> str:
     if metric is None and isinstance(refit, str):
         metric = refit
     if metric is None:
-        raise ValueError(f"metric must be given where refit names none of several: one of {names}")
+        raise ValueError(f"metric must be given if refit names none of several: one of {names}")
     if metric not in names:
         raise ValueError(f"metric must be one of {names}, but got {metric!r}")
     return metric
 
 
 def space_of(search: Any) -> SearchSpace:
-    """Return the space of a search: its study's, or what a search of scikit-learn declares."""
+    """Return the space of a search: that of its study, or what scikit-learn's declares."""
     study = getattr(search, "study_", None)
     if study is not None:
         space: SearchSpace = study.space
@@ -80,6 +86,7 @@ def space_of(search: Any) -> SearchSpace:
 
 
 def why_no_warps(study: Study) -> str:
+    """Return why a study has no learned warps."""
     if not study.space.explain_scaling():
         return "the space has no numeric parameter"
     if not isinstance(study.strategy, BayesianSearch):
@@ -91,15 +98,16 @@ def why_no_warps(study: Study) -> str:
 
 
 def pair_of(params: Sequence[str] | None, names: list[str]) -> tuple[str, str]:
+    """Return the two parameters to show; ``params`` may be None if the space has two."""
     if params is None and len(names) == 2:
         params = names
     chosen = [] if params is None or isinstance(params, str) else list(params)
     if len(chosen) != 2 or chosen[0] == chosen[1] or not set(chosen) <= set(names):
-        raise ValueError(f"params must be two different ones of {names}, but got {params!r}")
+        raise ValueError(f"params must be two different parameters of {names}, but got {params!r}")
     return chosen[0], chosen[1]
 
 
 def finite(scores: ArrayLike) -> FloatArray:
-    """Return scores with NaN for every one that is not finite."""
+    """Return scores with NaN in place of infinite ones."""
     scores = np.asarray(scores, dtype=np.float64)
     return np.where(np.isfinite(scores), scores, np.nan)

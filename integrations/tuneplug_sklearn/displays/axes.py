@@ -1,4 +1,4 @@
-"""Parameters on the axes of a plot."""
+"""Axes of a plot that show a parameter."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.scale import FuncScale
 
-__all__ = ["Axis", "ChoiceAxis", "NumberAxis", "axis_of", "labels_of", "shortened"]
+__all__ = ["Axis", "CategoryAxis", "NumberAxis", "axis_of", "labels_of", "truncate"]
 
-#: Labels along a numeric axis; a small axes has room for fewer, a list of choices for more.
-N_TICKS, N_TICKS_SMALL, N_CHOICES = 5, 3, 12
-#: Points between which a scale that matplotlib does not have is interpolated.
+#: Number of tick labels on a numeric axis.
+N_TICKS = 5
+#: Number of points from which a scale that matplotlib lacks is interpolated.
 N_SCALE = 257
-#: Labels of choices, which may be whole estimators, are cut to this length.
+#: Maximum length of a label; categories may be estimators.
 LABEL_LENGTH = 24
 
 
 class Axis(ABC):
-    """How the values of one parameter lie along an axis of a plot."""
+    """Maps the values of one parameter to positions on an axis."""
 
     @abstractmethod
     def positions(self, values: Sequence[Any]) -> FloatArray:
-        """Return where values lie, in the axis's own units."""
+        """Return the positions of values, in units of the axis."""
 
     @abstractmethod
-    def dress(self, ax: Axes, which: str) -> None:
-        """Set scale, ticks and limits of x or y, whichever."""
+    def configure_axis(self, ax: Axes, which: str) -> None:
+        """Set scale, ticks and limits of axis ``which``: "x" or "y"."""
 
 
 @final
 @dataclass(frozen=True)
 class NumberAxis(Axis):
-    """Values lie where they are, on an axis with the parameter's scaling."""
+    """A numeric axis with the scaling of its parameter; positions are the values."""
 
     parameter: Any
     scaling: str
@@ -49,7 +49,7 @@ class NumberAxis(Axis):
     def positions(self, values: Sequence[Any]) -> FloatArray:
         return np.asarray(values, dtype=np.float64)
 
-    def dress(self, ax: Axes, which: str) -> None:
+    def configure_axis(self, ax: Axes, which: str) -> None:
         if self.scaling in ("linear", "log"):
             ax.set(**{f"{which}scale": self.scaling})
             if self.scaling == "linear" and isinstance(self.parameter, Int):
@@ -60,39 +60,40 @@ class NumberAxis(Axis):
         ax.set(**{f"{which}ticks": ticks, f"{which}ticklabels": labels_of(ticks)})
 
     def _own_scale(self) -> FuncScale:
-        """Return the unit interval of the parameter as a scale of matplotlib."""
+        """Return the parameter's scaling as a scale of matplotlib."""
         from matplotlib.scale import FuncScale
         from scipy.interpolate import make_interp_spline
 
         low, high = self.parameter.unit_bounds
         x = np.unique(self.positions(self.parameter.from_unit(np.linspace(low, high, N_SCALE))))
         u = self.parameter.to_unit(x)
-        # Lines between points go on beyond the ends: matplotlib looks there for its margins.
+        # Linear splines extrapolate beyond the bounds, where matplotlib draws its margins.
         forward, inverse = make_interp_spline(x, u, k=1), make_interp_spline(u, x, k=1)
         return FuncScale(None, (forward, inverse))
 
 
 @final
 @dataclass(frozen=True)
-class ChoiceAxis(Axis):
-    """Choices lie at whole numbers, in their order."""
+class CategoryAxis(Axis):
+    """An axis of categories; positions are whole numbers in the order of the space."""
 
-    choices: Categorical
+    categories: Categorical
 
     def positions(self, values: Sequence[Any]) -> FloatArray:
-        return np.array([self.choices.position(value) for value in values], dtype=np.float64)
+        return np.array([self.categories.position(value) for value in values], dtype=np.float64)
 
-    def dress(self, ax: Axes, which: str) -> None:
-        n = len(self.choices.values)
-        labels = [shortened(choice) for choice in self.choices.values]
+    def configure_axis(self, ax: Axes, which: str) -> None:
+        n = len(self.categories.values)
+        labels = [truncate(category) for category in self.categories.values]
         ax.set(**{f"{which}ticks": range(n), f"{which}ticklabels": labels})
         ax.set(**{f"{which}lim": (-0.5, n - 0.5)})
 
 
 def axis_of(space: SearchSpace, name: str, values: Sequence[Any]) -> Axis:
-    """Return the axis of a parameter; where sub-spaces scale it differently, a linear one.
+    """Return the axis of a parameter.
 
-    Where one sub-space has choices and another a range, the values tried are choices as well.
+    The axis is linear if sub-spaces scale the parameter differently.  If one sub-space has
+    categories and another a range, the axis is categorical and includes the values tried.
     """
     declared = [branch[name] for branch in space.subspaces if name in branch]
     scalings = {r["scaling"] for r in space.explain_scaling() if r["parameter"] == name}
@@ -100,20 +101,21 @@ def axis_of(space: SearchSpace, name: str, values: Sequence[Any]) -> Axis:
     if scalings and not listed:
         parameter = next(p for p in declared if p.size > 1)
         return NumberAxis(parameter, scalings.pop() if len(scalings) == 1 else "linear")
-    choices = Categorical([choice for p in listed for choice in p.values])
-    others = [value for value in values if choices.position(value) is None]
-    return ChoiceAxis(Categorical([*choices.values, *others]))
+    categories = Categorical([category for p in listed for category in p.values])
+    others = [value for value in values if categories.position(value) is None]
+    return CategoryAxis(Categorical([*categories.values, *others]))
 
 
 def labels_of(values: Sequence[Any]) -> list[str]:
-    """Return labels of values: floats with as many digits, from three on, as tell them apart."""
+    """Return labels; floats get as many digits as distinguish them, at least three."""
     if not all(isinstance(value, float) for value in values):
-        return [shortened(value) for value in values]
+        return [truncate(value) for value in values]
     digits = (d for d in range(3, 17) if len({f"{v:.{d}g}" for v in values}) == len(values))
     d = next(digits, 17)
     return [f"{value:.{d}g}" for value in values]
 
 
-def shortened(choice: object) -> str:
-    text = str(choice)
+def truncate(category: object) -> str:
+    """Return the text of a category with at most ``LABEL_LENGTH`` characters."""
+    text = str(category)
     return text if len(text) <= LABEL_LENGTH else f"{text[: LABEL_LENGTH - 1]}…"

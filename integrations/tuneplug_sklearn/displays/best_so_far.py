@@ -1,4 +1,4 @@
-"""How a search came to its best score."""
+"""The best score as a function of the number of candidates."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 __all__ = ["BestSoFarDisplay"]
 
-#: Where candidates without a score are marked, as a part of the height of the axes.
+#: Height of the marks of candidates without a score, as a fraction of the axes.
 BOTTOM = 0.02
 
 
 @final
 class BestSoFarDisplay:
-    """The score of each candidate, and the best so far.
+    """The score of each candidate and the best score so far.
 
-    It is recommended to use ``from_estimator``.
+    Prefer ``from_estimator``.
 
     Parameters
     ----------
     scores : array-like of shape (n,)
-        In the order of the search; larger is better, NaN where there is none.
+        In the order of the candidates; larger is better, NaN if there is none.
     score_name : str, default "score"
     name : str, default None
-        What the legend calls the search.
+        Name of the search in the legend.
 
     Attributes
     ----------
@@ -45,11 +45,11 @@ class BestSoFarDisplay:
         NaN until a candidate has a score.
     ax_, figure_ : matplotlib Axes and Figure
     scatter_ : PathCollection
-        A dot for each candidate with a score.
+        One dot for each candidate with a score.
     line_ : Line2D
-        The best so far, in steps.
+        The best score so far, as a step function.
     no_score_ : Line2D or None
-        Crosses at the bottom for candidates without a score; None where there are none.
+        Crosses at the bottom for candidates without a score; None if all have a score.
 
     Examples
     --------
@@ -77,15 +77,15 @@ class BestSoFarDisplay:
         scatter_kw: Keywords | None = None,
         line_kw: Keywords | None = None,
     ) -> BestSoFarDisplay:
-        """Draw a fitted search; give the same ``ax`` again to compare searches.
+        """Draw a fitted search; pass the ``ax_`` of a display as ``ax`` to compare searches.
 
         Parameters
         ----------
         search : fitted search
         metric : str, default None
-            None: the only one, or the one that ``refit`` names.
+            If None, the only metric, or the one that ``refit`` names.
         name : str, default None
-            What the legend calls the search; None is the name of its class.
+            Name of the search in the legend.  If None, the name of its class.
         ax, scatter_kw, line_kw
             As in ``plot``.
 
@@ -94,7 +94,7 @@ class BestSoFarDisplay:
         NotFittedError
             If the search has no ``cv_results_``.
         ValueError
-            If ``metric`` is not one of the search's, or None where it has to be given.
+            If the search has no such metric, or if it has several and ``metric`` is None.
         MissingDependencyError
             If matplotlib is not installed.
         """
@@ -111,14 +111,14 @@ class BestSoFarDisplay:
         scatter_kw: Keywords | None = None,
         line_kw: Keywords | None = None,
     ) -> BestSoFarDisplay:
-        """Draw, and return the display.
+        """Draw the data and return the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default None
-            None makes a new figure.
+            If None, a new figure is made.
         name : str, default None
-            In the place of the display's own name.
+            Name in the legend.  If None, that of the display.
         scatter_kw, line_kw : dict, default None
             Passed to ``Axes.scatter`` and ``Axes.step``.
 

@@ -1,4 +1,4 @@
-"""The best candidates, fold by fold."""
+"""The fold scores of the best candidates."""
 
 from __future__ import annotations
 
@@ -19,18 +19,17 @@ __all__ = ["FoldScoresDisplay"]
 
 @final
 class FoldScoresDisplay:
-    """The scores of the best candidates fold by fold: a line for each fold, and their mean.
+    """The scores of the best candidates: one line for each fold, and the mean.
 
-    Lines that run side by side say that the folds agree on which candidate is better.  A fold
-    without a score leaves a gap, there and in the mean.  It is recommended to use
-    ``from_estimator``.
+    Parallel lines mean that the folds agree on which candidate is better.  A fold without a score
+    leaves a gap in its line and in the mean.  Prefer ``from_estimator``.
 
     Parameters
     ----------
     fold_scores : array-like of shape (n, k)
-        Candidates from the best on; NaN where a fold has no score.
+        Candidates in order of rank, best first; NaN if a fold has no score.
     candidates : array-like of shape (n,), default None
-        Numbers of the candidates; None counts from 0.
+        Numbers of the candidates.  If None, 0 to n - 1.
     score_name : str, default "score"
 
     Attributes
@@ -75,9 +74,9 @@ class FoldScoresDisplay:
         ----------
         search : fitted search
         metric : str, default None
-            None: the only one, or the one that ``refit`` names.
+            If None, the only metric, or the one that ``refit`` names.
         n_candidates : int, default 10
-            How many to show, at most, from the best rank on.
+            Maximum number of candidates to show, best first.
         ax, line_kw, mean_kw
             As in ``plot``.
 
@@ -86,8 +85,8 @@ class FoldScoresDisplay:
         NotFittedError
             If the search has no ``cv_results_``.
         ValueError
-            If ``metric`` is not one of the search's, or None where it has to be given; or
-            ``n_candidates`` is not a count.
+            If the search has no such metric, if it has several and ``metric`` is None, or if
+            ``n_candidates`` is not a positive integer.
         MissingDependencyError
             If matplotlib is not installed.
         """
@@ -109,12 +108,12 @@ class FoldScoresDisplay:
         line_kw: Keywords | None = None,
         mean_kw: Keywords | None = None,
     ) -> FoldScoresDisplay:
-        """Draw, and return the display.
+        """Draw the data and return the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default None
-            None makes a new figure.
+            If None, a new figure is made.
         line_kw, mean_kw : dict, default None
             Passed to ``Axes.plot`` for the folds and for the mean.
 
@@ -144,7 +143,7 @@ class FoldScoresDisplay:
         }
         (self.mean_line_,) = ax.plot(places, self.fold_scores.mean(axis=1), **options)
         ax.set_xticks(places, labels=[str(number) for number in self.candidates])
-        ax.set(xlabel="candidate, from the best on", ylabel=self.score_name)
+        ax.set(xlabel="candidate, best first", ylabel=self.score_name)
         add_legend(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -1,9 +1,9 @@
-"""The warps that a search has learned."""
+"""The learned warps of a search."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,38 +14,35 @@ from tuneplug_sklearn.displays._matplotlib import GREY, Keywords, pyplot_for
 from tuneplug_sklearn.displays._results import why_no_warps
 from tuneplug_sklearn.displays.axes import labels_of
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["LearnedWarpsDisplay"]
 
-#: Labels along a numeric axis; a small axes has room for fewer, a list of choices for more.
-N_TICKS, N_TICKS_SMALL, N_CHOICES = 5, 3, 12
-#: Columns of small axes, and the inches of each.
+#: Number of tick labels on each axes.
+N_TICKS = 3
+#: Number of columns of axes, and their size in inches.
 N_COLUMNS, SMALL_WIDTH, SMALL_HEIGHT = 3, 3.2, 3.0
 
 
 @final
 class LearnedWarpsDisplay:
-    """What a Bayesian search has learned of each numeric parameter: a small axes with its warp.
+    """The learned warp of each numeric parameter, one axes for each.
 
-    Along x runs the unit interval of the declared scaling, labeled in the user's units; along y,
-    where the warp moves it, with the band that holds 90 % of the posterior.  On the dashed line the
-    declared scaling is right as it is; where the curve is steep, small steps matter.  The title has
-    the shape.  It is recommended to use ``from_estimator``.
+    The x axis is the unit interval of the declared scaling, labeled in the user's units.  The y
+    axis is the warped value, with a band that contains 90 % of the posterior.  A curve on the
+    dashed line means that the declared scaling is right; small steps matter where the curve is
+    steep.  The title states the shape.  Prefer ``from_estimator``.
 
     Parameters
     ----------
     curves : mapping of str to WarpCurve
-        As ``Study.learned_warps()`` returns them.
+        Returned by ``Study.learned_warps()``.
 
     Attributes
     ----------
     axes_ : ndarray of Axes
-        One for each curve, in their order.
+        One for each curve, in the order of the curves.
     figure_ : matplotlib Figure
     lines_, identities_ : list of Line2D
-        The warps, and the dashed lines.
+        The warps and the dashed lines.
     bands_ : list of PolyCollection
 
     Raises
@@ -78,13 +75,13 @@ class LearnedWarpsDisplay:
         line_kw: Keywords | None = None,
         band_kw: Keywords | None = None,
     ) -> LearnedWarpsDisplay:
-        """Draw what a fitted search has learned.
+        """Draw the learned warps of a fitted search.
 
         Parameters
         ----------
         search : fitted WarpedBayesSearchCV
         params : list of str, default None
-            The numeric parameters to show; None is all of them.
+            Numeric parameters to show.  If None, all.
         axes, line_kw, band_kw
             As in ``plot``.
 
@@ -93,7 +90,7 @@ class LearnedWarpsDisplay:
         NotFittedError
             If the search has no ``cv_results_``.
         ValueError
-            If nothing was learned, telling why; or ``params`` are not among what was learned.
+            If no warp was learned (the message says why), or if one of ``params`` has none.
         MissingDependencyError
             If matplotlib is not installed.
         """
@@ -120,26 +117,26 @@ class LearnedWarpsDisplay:
         line_kw: Keywords | None = None,
         band_kw: Keywords | None = None,
     ) -> LearnedWarpsDisplay:
-        """Draw, and return the display.
+        """Draw the data and return the display.
 
         Parameters
         ----------
         axes : Axes or array-like of Axes, default None
-            As many as there are curves; None makes a new figure.
+            One for each curve.  If None, a new figure is made.
         line_kw, band_kw : dict, default None
             Passed to ``Axes.plot`` for the warps and to ``Axes.fill_between`` for the bands.
 
         Raises
         ------
         ValueError
-            If there are not as many axes as curves.
+            If the number of axes is not that of the curves.
         MissingDependencyError
             If matplotlib is not installed.
         """
         given = self._grid() if axes is None else np.ravel(np.array(axes, dtype=object))
         if len(given) != len(self.curves):
             raise ValueError(
-                f"axes must be as many as the {len(self.curves)} curves, but got {len(given)}"
+                f"axes must be one for each of the {len(self.curves)} curves, but got {len(given)}"
             )
         self.axes_, self.figure_ = given, given[0].figure
         self.lines_, self.bands_, self.identities_ = [], [], []
@@ -148,13 +145,13 @@ class LearnedWarpsDisplay:
             options = {"color": self.lines_[-1].get_color(), "alpha": 0.25, **(band_kw or {})}
             self.bands_.append(ax.fill_between(curve.unit, curve.lower, curve.upper, **options))
             self.identities_ += ax.plot(curve.unit, curve.unit, "--", color=GREY, zorder=1)
-            at = np.linspace(0, len(curve.unit) - 1, N_TICKS_SMALL).astype(int)
+            at = np.linspace(0, len(curve.unit) - 1, N_TICKS).astype(int)
             ax.set_xticks(curve.unit[at], labels=labels_of([curve.values[i] for i in at]))
             ax.set(title=f"{name}: {curve.shape}", xlabel=name, ylabel="warped")
         return self
 
     def _grid(self) -> NDArray[np.object_]:
-        """Return new axes in a grid, as many as there are curves."""
+        """Return a grid of new axes, one for each curve."""
         n = len(self.curves)
         columns = min(n, N_COLUMNS)
         rows = -(-n // columns)

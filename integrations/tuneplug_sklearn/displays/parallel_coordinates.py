@@ -1,4 +1,4 @@
-"""All parameters of all candidates at once."""
+"""Parallel coordinates of all candidates."""
 
 from __future__ import annotations
 
@@ -18,45 +18,44 @@ if TYPE_CHECKING:
 
 __all__ = ["ParallelCoordinatesDisplay"]
 
-#: Labels along a numeric axis; a small axes has room for fewer, a list of choices for more.
-N_TICKS, N_TICKS_SMALL, N_CHOICES = 5, 3, 12
-#: Between an upright axis and its labels; upright axes are 1 apart.
+#: Number of tick labels on a numeric axis, and maximum number on a categorical one.
+N_TICKS, N_CATEGORIES = 5, 12
+#: Distance of the labels from a vertical axis; vertical axes are 1 apart.
 TEXT_GAP = 0.05
 
 
 @final
 class ParallelCoordinatesDisplay:
-    """All parameters of the configurations tried: a line for each candidate, colored by score.
+    """Parallel coordinates of the tried configurations: one line per candidate, colored by score.
 
-    Each parameter has an upright axis, the unit interval of the space with labels in the user's
-    units; the last axis is the score.  A line has a gap where a configuration lacks a parameter.
-    Lines of candidates without a score are gray and end before the last axis.  It is recommended to
-    use ``from_estimator``.
+    Each parameter has a vertical axis: its unit interval, labeled in the user's units.  The last
+    axis is the score.  A line has a gap at a parameter that the configuration lacks.  Lines of
+    candidates without a score are gray and end before the last axis.  Prefer ``from_estimator``.
 
     Parameters
     ----------
     configurations : list of dict
         n configurations of the space, as in ``cv_results_["params"]``.
     scores : array-like of shape (n,)
-        Larger is better, NaN where there is none.
+        Larger is better, NaN if there is none.
     space : SearchSpace
-        Of d columns.
+        The space, with d columns.
     score_name : str, default "score"
 
     Attributes
     ----------
     heights : ndarray of shape (n, d + 1)
-        Where the lines run, in [0, 1]; NaN in gaps.
+        Heights of the lines on each axis, in [0, 1]; NaN in gaps.
     ax_, figure_ : matplotlib Axes and Figure
     lines_ : list of n Line2D
     tick_labels_ : list of d + 1 lists of Text
     colorbar_ : Colorbar or None
-        None where no candidate has a score.
+        None if no candidate has a score.
 
     Raises
     ------
     ValueError
-        If one of the configurations is not of the space.
+        If a configuration is not in the space.
 
     Examples
     --------
@@ -104,7 +103,7 @@ class ParallelCoordinatesDisplay:
         ----------
         search : fitted search
         metric : str, default None
-            None: the only one, or the one that ``refit`` names.
+            If None, the only metric, or the one that ``refit`` names.
         ax, cmap, line_kw
             As in ``plot``.
 
@@ -113,7 +112,7 @@ class ParallelCoordinatesDisplay:
         NotFittedError
             If the search has no ``cv_results_``.
         ValueError
-            If ``metric`` is not one of the search's, or None where it has to be given.
+            If the search has no such metric, or if it has several and ``metric`` is None.
         MissingDependencyError
             If matplotlib is not installed.
         """
@@ -132,14 +131,14 @@ class ParallelCoordinatesDisplay:
     def plot(
         self, ax: Axes | None = None, *, cmap: Any = None, line_kw: Keywords | None = None
     ) -> ParallelCoordinatesDisplay:
-        """Draw, and return the display.
+        """Draw the data and return the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default None
-            None makes a new figure.
+            If None, a new figure is made.
         cmap : str or Colormap, default None
-            None is matplotlib's own.
+            If None, matplotlib's default.
         line_kw : dict, default None
             Passed to ``Axes.plot`` for all lines.
 
@@ -191,7 +190,7 @@ class ParallelCoordinatesDisplay:
     @staticmethod
     def _parameter_ticks(parameter: Any) -> list[tuple[float, str]]:
         u = parameter.levels(N_TICKS)
-        u = u[:: 1 + len(u) // N_CHOICES]
+        u = u[:: 1 + len(u) // N_CATEGORIES]
         return list(zip(u.tolist(), labels_of(parameter.from_unit(u)), strict=True))
 
     def _score_ticks(self) -> list[tuple[float, str]]:
@@ -208,6 +207,6 @@ class ParallelCoordinatesDisplay:
 
     @classmethod
     def _score_heights(cls, scores: FloatArray) -> FloatArray:
-        """Return scores on the unit interval, from the worst to the best; in the middle if one."""
+        """Return scores scaled to [0, 1] from worst to best; 0.5 if all are equal."""
         low, high = cls._score_ends(scores)
         return (scores - low) / (high - low) if low < high else scores - low + 0.5

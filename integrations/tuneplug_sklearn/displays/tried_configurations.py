@@ -1,4 +1,4 @@
-"""Which configurations were tried, in two of the parameters."""
+"""The tried configurations in two parameters."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ __all__ = ["TriedConfigurationsDisplay"]
 
 @final
 class TriedConfigurationsDisplay:
-    """Two parameters of the configurations tried, colored by score.
+    """Two parameters of the tried configurations, colored by score.
 
-    An axis has the scaling of its parameter: log where the space says so.  Choices stand at whole
-    numbers, in the order of the space.  Configurations that lack one of the two parameters are left
-    out. It is recommended to use ``from_estimator``.
+    Each axis has the scaling of its parameter.  Categories are at whole numbers, in the order of
+    the space.  Configurations that lack one of the two parameters are left out.  Prefer
+    ``from_estimator``.
 
     Parameters
     ----------
     configurations : list of dict
         n configurations, as in ``cv_results_["params"]``.
     scores : array-like of shape (n,)
-        Larger is better, NaN where there is none.
+        Larger is better, NaN if there is none.
     space : SearchSpace
     params : pair of str, default None
-        The parameters on the axes; None where the space has two.
+        The parameters on the axes.  May be None if the space has two.
     score_name : str, default "score"
 
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
     scatter_ : PathCollection
-        A dot for each configuration with a score.
+        One dot for each configuration with a score.
     no_score_ : PathCollection or None
-        Gray crosses for configurations without a score.
+        Gray crosses for configurations without a score; None if all have a score.
     best_ : PathCollection or None
-        A ring around the best configuration shown.
+        Ring around the best configuration shown; None if no configuration has a score.
     colorbar_ : Colorbar or None
-        None, as the one before, where no configuration has a score.
+        None if no configuration has a score.
 
     Raises
     ------
     ValueError
-        If ``params`` are not two parameters of the space, or no configuration has both.
+        If ``params`` are not two parameters of the space, or if no configuration has both.
 
     Examples
     --------
@@ -105,9 +105,9 @@ class TriedConfigurationsDisplay:
         ----------
         search : fitted search
         params : pair of str, default None
-            The parameters on the axes; None where the search has two.
+            The parameters on the axes.  May be None if the space has two.
         metric : str, default None
-            None: the only one, or the one that ``refit`` names.
+            If None, the only metric, or the one that ``refit`` names.
         ax, scatter_kw
             As in ``plot``.
 
@@ -116,7 +116,7 @@ class TriedConfigurationsDisplay:
         NotFittedError
             If the search has no ``cv_results_``.
         ValueError
-            If ``params`` or ``metric`` are not of the search, or None where they have to be given.
+            If the search lacks ``params`` or ``metric``, or if one is None despite a choice.
         MissingDependencyError
             If matplotlib is not installed.
         """
@@ -133,12 +133,12 @@ class TriedConfigurationsDisplay:
     def plot(
         self, ax: Axes | None = None, *, scatter_kw: Keywords | None = None
     ) -> TriedConfigurationsDisplay:
-        """Draw, and return the display.
+        """Draw the data and return the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default None
-            None makes a new figure.
+            If None, a new figure is made.
         scatter_kw : dict, default None
             Passed to ``Axes.scatter`` for the configurations with a score.
 
@@ -148,13 +148,13 @@ class TriedConfigurationsDisplay:
             If matplotlib is not installed.
         """
         ax = axes_of(ax, self)
-        places = []
+        positions = []
         for which, name in zip("xy", self.params, strict=True):
             values = [self.configurations[i][name] for i in self._shown]
             axis = axis_of(self.space, name, values)
-            axis.dress(ax, which)
-            places.append(axis.positions(values))
-        (x, y), scores = places, self.scores[self._shown]
+            axis.configure_axis(ax, which)
+            positions.append(axis.positions(values))
+        (x, y), scores = positions, self.scores[self._shown]
         has = ~np.isnan(scores)
         self.scatter_ = ax.scatter(x[has], y[has], c=scores[has], **(scatter_kw or {}))
         self.no_score_, self.best_, self.colorbar_ = None, None, None

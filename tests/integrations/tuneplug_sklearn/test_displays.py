@@ -301,7 +301,7 @@ def test_choices_of_an_array_are_found_again():
 
 @pytest.mark.parametrize("params", [None, ("C", "gamma"), ("C", "C"), ("C",), "C"])
 def test_params_must_be_two_of_the_space(search, params):
-    with pytest.raises(ValueError, match=r"two different ones of \['C', 'kernel', 'degree'\]"):
+    with pytest.raises(ValueError, match=r"different parameters of \['C', 'kernel', 'degree'\]"):
         TriedConfigurationsDisplay.from_estimator(search, params=params)
 
 

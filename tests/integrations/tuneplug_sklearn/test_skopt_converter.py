@@ -125,7 +125,9 @@ def test_categories_from_an_array_are_python_scalars(skopt):
 
 def test_equal_weights_of_categories_are_taken_and_others_are_a_fault(skopt):
     assert one(skopt.Categorical(["a", "b"], prior=[0.5, 0.5])).values == ["a", "b"]
-    with pytest.raises(SpaceError, match=r"kernel: choices must have equal weights.*leave prior="):
+    with pytest.raises(
+        SpaceError, match=r"kernel: categories must have equal weights.*omit prior="
+    ):
         translated({"kernel": skopt.Categorical(["a", "b"], prior=[0.1, 0.9])})
 
 

@@ -393,7 +393,7 @@ def test_some_warps_can_be_drawn_on_axes_given(search):
     assert drawn.axes_.tolist() == [axes[0]]
     with pytest.raises(ValueError, match=r"some of \['C', 'degree'\], but got \['kernel'\]"):
         LearnedWarpsDisplay.from_estimator(search, params=["kernel"])
-    with pytest.raises(ValueError, match="as many as the 1 curves, but got 2"):
+    with pytest.raises(ValueError, match="one for each of the 1 curves, but got 2"):
         drawn.plot(axes)
 
 

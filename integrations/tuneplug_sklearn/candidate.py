@@ -14,7 +14,7 @@ from tuneplug.stopping import CompletionRule, Report, early_stop_variance
 from tuneplug.trial import History
 from tuneplug_sklearn.evaluation import test_scores
 from tuneplug_sklearn.folds import FoldModel
-from tuneplug_sklearn.monitored_fit import FitRecord
+from tuneplug_sklearn.monitored_fit import FitLimits, FitRecord
 
 __all__ = ["Candidate", "Limits", "make_fold_model"]
 
@@ -99,6 +99,12 @@ class Candidate:
         return next((error for error in errors if error is not None), None)
 
     # ------------------------------------------------------------------ decisions and results
+
+    def fit_limits(self, fold: int, deadline: tuple[float, str] | None) -> FitLimits:
+        """Return the stop thresholds of a fold, with the deadline of its fit and the reason."""
+        thresholds = self.trial.reporter.stop_thresholds.items()
+        of_fold = {metric: threshold for (metric, f), threshold in thresholds if f == fold}
+        return FitLimits(of_fold, *(deadline or ()))
 
     def stop_after_decisive_fold(self, metric: str | None, model: FoldModel | None) -> None:
         """Stop the candidate after the first fold that decides it, if there is one.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from sklearn import get_config
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-__all__ = ["call_fit", "intercept_fit", "last_step", "own_params", "transformed"]
+from tuneplug.monitoring import FitMonitor
+
+__all__ = ["call_fit", "fixed_rounds", "intercept_fit", "last_step", "own_params", "transformed"]
 
 
 def last_step(estimator: Any) -> Any:
@@ -79,3 +81,21 @@ def intercept_fit(estimator: Any, replacement: Callable[..., Any]) -> Iterator[N
         yield
     finally:
         estimator.__dict__.pop("fit", None)
+
+
+def fixed_rounds(
+    estimator: Any, monitor: FitMonitor | None, fit_params: Mapping[str, Any], n_rounds: int | None
+) -> AbstractContextManager[None]:
+    """Context manager: the last step fits ``n_rounds`` rounds instead of stopping early.
+
+    If the user passes evaluation sets, the fit uses them and stops early.  If ``n_rounds`` is None,
+    because early stopping chose no number (DART), the estimator's own number of rounds is used.
+    """
+    last, own = last_step(estimator), own_params(estimator, fit_params)
+    if monitor is None or monitor.has_eval_set(own) or not monitor.has_early_stopping(last, own):
+        return nullcontext()
+
+    def fit(X: Any, y: Any = None, **params: Any) -> Any:
+        return call_fit(last, X, y, monitor.refit_params(last, params, n_rounds))
+
+    return intercept_fit(last, fit)

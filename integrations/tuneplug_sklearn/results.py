@@ -7,7 +7,6 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +24,7 @@ from tuneplug_sklearn._compat import (
 )
 from tuneplug_sklearn.candidate import Candidate
 from tuneplug_sklearn.evaluation import Evaluation, nan_result
-from tuneplug_sklearn.pipelines import call_fit, intercept_fit, last_step, own_params
+from tuneplug_sklearn.pipelines import fixed_rounds, last_step
 from tuneplug_sklearn.plan import SearchPlan
 from tuneplug_sklearn.scheduler import Scheduler
 
@@ -260,27 +259,9 @@ def refit(outcome: SearchOutcome, evaluation: Evaluation, task: CallbackTask) ->
     params = clone(outcome.best_params, safe=False)
     estimator = clone(evaluation.estimator).set_params(**params)
     X, y, fit_params = evaluation.X, evaluation.y, evaluation.options["fit_params"]
-    with _fixed_rounds(estimator, evaluation, outcome.median_rounds):
+    config = evaluation.monitoring
+    monitor = None if config is None else config.monitor_of(last_step(estimator))
+    with fixed_rounds(estimator, monitor, fit_params, outcome.median_rounds):
         start = time.time()
         task.fit(estimator, X, *([] if y is None else [y]), **fit_params)
         return Refit(estimator, time.time() - start)
-
-
-def _fixed_rounds(
-    estimator: Any, evaluation: Evaluation, n_rounds: int | None
-) -> AbstractContextManager[None]:
-    """Context manager: fit ``n_rounds`` rounds instead of stopping early on validation data.
-
-    If the user passes evaluation sets, the refit uses them and stops early again.  If early
-    stopping chose no number of rounds, as with DART, the estimator's own number is used.
-    """
-    last, config = last_step(estimator), evaluation.monitoring
-    monitor = None if config is None else config.monitor_of(last)
-    own = own_params(estimator, evaluation.options["fit_params"])
-    if monitor is None or monitor.has_eval_set(own) or not monitor.has_early_stopping(last, own):
-        return nullcontext()
-
-    def fit(X: Any, y: Any = None, **params: Any) -> Any:
-        return call_fit(last, X, y, monitor.refit_params(last, params, n_rounds))
-
-    return intercept_fit(last, fit)

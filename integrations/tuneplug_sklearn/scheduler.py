@@ -17,7 +17,6 @@ import cloudpickle
 
 from tuneplug import SpaceExhausted, TrialResult, TrialState
 from tuneplug.execution import Broadcast, Job, ProgressReporter, WorkerPool
-from tuneplug.monitoring import TrialReporter
 from tuneplug.stopping import completion_reason
 from tuneplug_sklearn.candidate import Candidate, make_fold_model
 from tuneplug_sklearn.evaluation import (
@@ -28,7 +27,6 @@ from tuneplug_sklearn.evaluation import (
     test_scores,
 )
 from tuneplug_sklearn.folds import FoldModel
-from tuneplug_sklearn.monitored_fit import FitLimits
 from tuneplug_sklearn.plan import SearchPlan
 
 __all__ = ["Scheduler", "SearchHooks"]
@@ -195,21 +193,15 @@ class Scheduler:
             candidate.started = time.time()
         candidate.running.add(fold)
         context = self._hooks.callback_context(number, fold)
-        limits = self._fit_limits(candidate.trial.reporter, fold, candidate.started)
+        limits = None
+        if self._plan.monitoring is not None:
+            deadline = self._limits.deadline(self._start_epoch, candidate.started)
+            limits = candidate.fit_limits(fold, deadline)
         task = FoldTask(candidate.trial.params, number, fold, limits, context)
         if self._shared is None:
             return Job((number, fold), self._evaluation, (task,))
         where = (self._pool.n_threads, self._pool.in_process)
         return Job((number, fold), run_fold, (self._shared, task, *where))
-
-    def _fit_limits(self, reporter: TrialReporter, fold: int, started: float) -> FitLimits | None:
-        """Return stop thresholds and deadline of a fit; None if no monitor applies."""
-        if self._plan.monitoring is None:
-            return None
-        thresholds = reporter.stop_thresholds.items()
-        of_fold = {metric: test for (metric, f), test in thresholds if f == fold}
-        deadline = self._limits.deadline(self._start_epoch, started)
-        return FitLimits(of_fold, *(deadline or ()))
 
     # ------------------------------------------------------------------ ends
 

@@ -115,13 +115,13 @@ def test_stops_are_the_same_on_one_process_two_processes_and_threads(model):
 
 @BOTH
 def test_with_nothing_to_stop_scores_and_predictions_are_those_of_plain_fits(model):
-    watched = searched(model(), n_iter=3, stopping=MedianRule(n_warmup_steps=10**6))
+    monitored = searched(model(), n_iter=3, stopping=MedianRule(n_warmup_steps=10**6))
     plain = searched(model(), n_iter=3)
     for fold in range(3):
         name = f"split{fold}_test_score"
-        np.testing.assert_array_equal(watched.cv_results_[name], plain.cv_results_[name])
-    np.testing.assert_array_equal(watched.predict_proba(X), plain.predict_proba(X))
-    assert watched.best_estimator_.get_params() == plain.best_estimator_.get_params()
+        np.testing.assert_array_equal(monitored.cv_results_[name], plain.cv_results_[name])
+    np.testing.assert_array_equal(monitored.predict_proba(X), plain.predict_proba(X))
+    assert monitored.best_estimator_.get_params() == plain.best_estimator_.get_params()
 
 
 @BOTH
@@ -236,7 +236,7 @@ def test_evaluation_sets_of_ones_own_are_used_in_folds_and_refit_alike(model):
 
 
 @pytest.mark.parametrize("regressor", [xgboost.XGBRegressor, lightgbm.LGBMRegressor])
-def test_regressors_with_weights_are_watched(regressor):
+def test_regressors_with_weights_are_monitored(regressor):
     data = load_diabetes(return_X_y=True)
     quiet = {"verbosity": -1} if regressor is lightgbm.LGBMRegressor else {}
     model = make_pipeline(StandardScaler(), regressor(n_estimators=15, n_jobs=1, **quiet))

@@ -190,7 +190,7 @@ def test_after_the_timeout_no_fit_begins_and_the_best_of_what_finished_is_kept()
 
 
 @pytest.mark.usefixtures("clock")
-def test_one_trial_is_let_through_whatever_the_timeout():
+def test_one_candidate_is_completed_even_after_the_timeout():
     search = fitted(timeout=0.5)
     assert search.cv_results_["trial_state"].tolist() == ["complete"]
     assert search.best_index_ == 0
@@ -213,7 +213,7 @@ def test_a_trial_that_takes_too_long_is_stopped_and_the_search_goes_on(monkeypat
 
 @pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("refit", [True, False])
-def test_where_every_trial_takes_too_long_none_is_best(refit):
+def test_no_candidate_is_best_if_all_are_stopped(refit):
     search = peak(n_iter=3, trial_timeout=2, refit=refit)
     with pytest.raises(NoCompletedTrialError, match=r"3 of 3 were stopped \(trial_timeout\)"):
         search.fit(ROWS, LABELS)
@@ -279,7 +279,7 @@ def test_other_objects_than_completion_rules_are_refused_before_any_fit(rules):
     assert Peak.n_fits == []
 
 
-def test_clones_and_pickles_of_a_search_end_where_the_search_does():
+def test_clones_and_pickles_of_a_search_keep_its_completion_rules():
     search = peak(n_iter=60, completion=[Target(-0.02), Patience(30)])
     copied, restored = clone(search), pickle.loads(pickle.dumps(search))
     assert copied.completion == restored.completion == search.completion
@@ -334,7 +334,7 @@ def test_a_parameter_that_the_estimator_does_not_have_is_refused_before_any_fit(
     assert Peak.n_fits == []
 
 
-def test_what_cannot_be_called_is_no_callback():
+def test_callbacks_must_be_callable():
     with pytest.raises(
         TypeError, match=r"callbacks must be callables.* but got 3: .*set_callbacks"
     ):
@@ -345,7 +345,7 @@ def test_what_cannot_be_called_is_no_callback():
 # --------------------------------------------------------------------------- S21: interrupts
 
 
-def test_ctrl_c_keeps_every_trial_that_was_finished_and_goes_on():
+def test_ctrl_c_keeps_finished_trials_and_is_raised_again():
     """S21: in the last of 30 trials."""
 
     class Impatient(Peak):
@@ -368,15 +368,15 @@ def interrupt(*_):
     raise KeyboardInterrupt
 
 
-def test_ctrl_c_goes_on_whatever_comes_of_the_results():
-    """S21: an outer loop stops too, also where no best can be told."""
+def test_ctrl_c_is_raised_again_even_if_the_results_raise():
+    """S21: an outer loop stops too, even if no candidate is best."""
     search = peak(refit=lambda results: 1 / 0, callbacks=[lambda p: p.n_done == 5 and interrupt()])
     with pytest.raises(KeyboardInterrupt):
         search.fit(ROWS, LABELS)
     assert len(search.cv_results_["params"]) == 5
 
 
-def test_what_was_scored_is_kept_where_refit_or_a_fit_raises():
+def test_scores_are_kept_if_refit_or_a_fit_raises():
     with pytest.raises(ZeroDivisionError):
         (search := peak(refit=lambda results: 1 / 0)).fit(ROWS, LABELS)
     assert len(search.cv_results_["params"]) == 12
@@ -464,7 +464,7 @@ def test_racing_saves_fits_and_finds_the_same_best():
 
 
 def test_a_stopped_candidate_is_judged_on_the_folds_that_it_shares_with_the_others():
-    """Later folds are much harder: partial means are told with that taken out."""
+    """Later folds are much harder: partial means are corrected for the fold effects."""
     search = fitted(model=Peak(hard=0.05), n_iter=30, cv=KFold(8), racing=True)
     trials = [t for t in search.study_.trials if t.state is TrialState.STOPPED]
     assert trials
@@ -476,7 +476,7 @@ def test_a_stopped_candidate_is_judged_on_the_folds_that_it_shares_with_the_othe
     assert search.study_.best_trial.state is TrialState.COMPLETE
 
 
-def test_columns_of_states_are_there_only_where_trials_can_be_stopped():
+def test_state_columns_exist_only_if_trials_can_be_stopped():
     extra = {"trial_state", "origin", "stop_reason"}
     assert not extra & set(fitted(n_iter=3).cv_results_)
     for options in ({"racing": True}, {"timeout": 1e6}, {"trial_timeout": 1e6}):
@@ -512,7 +512,7 @@ def test_a_known_point_is_first_and_earlier_rows_inform_but_are_not_counted_or_r
     )
 
 
-def test_what_earlier_rows_inform_waits_for_the_results_before_it():
+def test_with_previous_results_suggestions_depend_on_the_results_before_them():
     """S24: the model suggests from the first trial on, and with no lag sees each result."""
     earlier = fitted(n_iter=20, random_state=1).cv_results_
     assert start_study(peak(n_iter=8, previous_results=earlier), None)[1] == 0

@@ -75,7 +75,7 @@ def test_levels_of_candidates_and_of_folds_change_nothing_else(rng):
 # --------------------------------------------------------------------- partial means
 
 
-def test_all_folds_are_the_plain_mean_and_certain(rng):
+def test_with_all_folds_the_prediction_is_the_mean_without_variance(rng):
     scores = simulate(rng, [0.7, 0.8, 0.9, 0.6])
     for known in range(4):
         mean, variance = FoldModel(scores[:known]).predict_mean(scores[3])
@@ -88,23 +88,23 @@ def test_a_partial_mean_is_unbiased_with_the_stated_variance(rng, folds):
     n = 3000
     model = FoldModel(simulate(rng, rng.normal(0.8, 0.2, 4000)))
     candidates = simulate(rng, rng.normal(0.5, 0.1, n))
-    told = [model.predict_mean(partial(scores, *folds)) for scores in candidates]
-    errors = np.array([mean for mean, _ in told]) - candidates.mean(axis=1)
-    (variance,) = {variance for _, variance in told}
+    predicted = [model.predict_mean(partial(scores, *folds)) for scores in candidates]
+    errors = np.array([mean for mean, _ in predicted]) - candidates.mean(axis=1)
+    (variance,) = {variance for _, variance in predicted}
     assert variance == pytest.approx(NOISE**2 * (1 / len(folds) - 1 / 5), rel=0.1)
     # Effects are known to a 1/4000 of the variance of one score: a fraction of these bounds.
     assert abs(errors.mean()) < 5 * np.sqrt(variance / n)
     assert errors.var() == pytest.approx(variance, rel=5 * np.sqrt(2 / n))
 
 
-def test_a_hard_first_fold_is_no_fault_of_the_candidate(rng):
+def test_a_hard_first_fold_does_not_lower_the_prediction(rng):
     model = FoldModel(simulate(rng, [0.7, 0.8, 0.9]))
     mean, _ = model.predict_mean(partial(0.85 + EFFECTS, 0))
     assert mean == pytest.approx(0.85, abs=6 * NOISE / np.sqrt(3))
     assert 0.85 + EFFECTS[0] < 0.3
 
 
-def test_without_a_complete_candidate_its_own_folds_have_to_do():
+def test_without_complete_candidates_the_variance_is_that_of_its_folds():
     model = FoldModel(np.empty((0, 4)))
     assert model.predict_mean(np.array([0.5, 0.7, np.nan, np.nan])) == pytest.approx(
         (0.6, 0.02 * 0.25)
@@ -113,7 +113,7 @@ def test_without_a_complete_candidate_its_own_folds_have_to_do():
     assert not model.cannot_win(np.array([-9.0, -9.0, -9.0, np.nan]))
 
 
-def test_one_complete_candidate_tells_fold_effects_alone():
+def test_one_complete_candidate_gives_fold_effects_but_no_variance():
     model = FoldModel((0.8 + EFFECTS)[None, :])
     assert model.effects == pytest.approx(EFFECTS)
     assert (model.variance, model.dof) == (None, 0)
@@ -124,13 +124,13 @@ def test_one_complete_candidate_tells_fold_effects_alone():
 # --------------------------------------------------------------------- who cannot win
 
 
-def test_what_is_clearly_worse_is_stopped_after_one_fold(rng):
+def test_a_clearly_worse_candidate_is_stopped_after_one_fold(rng):
     model = FoldModel(simulate(rng, [0.7, 0.8, 0.9, 0.85, 0.75]))
     for scores in simulate(rng, np.full(200, 0.3)):
         assert model.cannot_win(partial(scores, 0))
 
 
-def test_what_is_worse_by_some_residuals_is_stopped_after_a_few(rng):
+def test_a_candidate_worse_by_some_residuals_is_stopped_after_a_few(rng):
     counts, stopped = (1, 2, 4), []
     for _ in range(500):
         *scores, candidate = simulate(rng, [0.7, 0.75, 0.8, 0.85, 0.9, 0.9 - 3 * NOISE])
@@ -143,14 +143,14 @@ def test_what_is_worse_by_some_residuals_is_stopped_after_a_few(rng):
 
 
 @pytest.mark.parametrize("c", [2, 3, 20])
-def test_the_best_itself_is_never_hopeless(rng, c):
+def test_the_best_itself_is_never_ruled_out(rng, c):
     for _ in range(50):
         model = FoldModel(simulate(rng, rng.normal(0.8, 0.1, c)))
         for count in range(1, 6):
             assert not model.cannot_win(partial(model.best, *range(count)))
 
 
-def test_what_is_better_on_the_folds_seen_is_never_hopeless(rng):
+def test_a_candidate_ahead_on_the_folds_seen_is_never_ruled_out(rng):
     model = FoldModel(simulate(rng, [0.7, 0.8, 0.9]))
     assert not model.cannot_win(partial(model.best + 1e-9, 2))
 
@@ -162,7 +162,7 @@ def test_a_complete_candidate_is_not_judged(rng):
 @pytest.mark.parametrize(
     ("c", "n_folds", "judges"), [(2, 3, False), (2, 4, False), (2, 5, True), (3, 3, True)]
 )
-def test_there_are_enough_degrees_of_freedom_to_judge_by(rng, c, n_folds, judges):
+def test_the_racing_test_needs_a_minimum_of_degrees_of_freedom(rng, c, n_folds, judges):
     effects = np.zeros(n_folds)
     model = FoldModel(simulate(rng, np.full(c, 0.8), effects))
     assert (model.dof >= MIN_DOF) == judges
@@ -170,7 +170,7 @@ def test_there_are_enough_degrees_of_freedom_to_judge_by(rng, c, n_folds, judges
 
 
 @pytest.mark.parametrize(("c", "n_folds", "spread"), [(2, 5, 0.1), (6, 5, 0.3), (6, 10, 0.3)])
-def test_who_would_have_won_is_seldom_stopped(rng, c, n_folds, spread):
+def test_a_winner_is_rarely_stopped(rng, c, n_folds, spread):
     n, effects = 2000, np.linspace(-3.0, 3.0, n_folds)
     stopped = np.zeros(n_folds - 1, int)
     winners = 0

@@ -1,4 +1,4 @@
-"""Fits that are watched inside the search: what is reported, stopped, and left alone."""
+"""Fits that are monitored inside the search: what is reported, stopped, and left alone."""
 
 from __future__ import annotations
 
@@ -92,14 +92,14 @@ class DescentMonitor(FitMonitor):
     def accepts(self, estimator):
         return isinstance(estimator, Descent)
 
-    def fit(self, watched):
-        model = watched.estimator.fit(watched.X, watched.y)
-        watched.reporter.set_metric(self.metric, "minimize")
+    def fit(self, monitored):
+        model = monitored.estimator.fit(monitored.X, monitored.y)
+        monitored.reporter.set_metric(self.metric, "minimize")
         step = 0
         while step < model.n_steps or model.endless:
-            watched.reporter.report(model.floor + 1.0 / (1 + step), step)
+            monitored.reporter.report(model.floor + 1.0 / (1 + step), step)
             step += 1
-            if watched.reporter.should_stop():
+            if monitored.reporter.should_stop():
                 break
         model.done_ = step
         return
@@ -191,7 +191,7 @@ def test_observers_get_the_reports_of_a_stopped_candidate_without_a_score():
     assert reported == {t.number: t.reports for t in trials}
 
 
-def test_what_was_saved_is_told(stopped, capsys):
+def test_savings_are_printed(stopped, capsys):
     saved = stopped.study_.savings()
     assert saved.n_stopped == sum(t.state.value == "stopped" for t in stopped.study_.trials)
     assert 0.1 < saved.share < 0.9
@@ -201,16 +201,16 @@ def test_what_was_saved_is_told(stopped, capsys):
     assert "0 of 4 trials were stopped: 0% of the steps saved" in capsys.readouterr().out
 
 
-def test_with_nothing_to_stop_scores_and_models_are_those_of_plain_fits():
-    watched = searched(stopping=MedianRule(n_warmup_steps=10**6))
+def test_without_a_stop_scores_and_models_are_those_of_plain_fits():
+    monitored = searched(stopping=MedianRule(n_warmup_steps=10**6))
     plain = searched(stopping=None)
-    assert watched.cv_results_["params"] == plain.cv_results_["params"]
+    assert monitored.cv_results_["params"] == plain.cv_results_["params"]
     for fold in range(3):
         name = f"split{fold}_test_score"
-        np.testing.assert_array_equal(watched.cv_results_[name], plain.cv_results_[name])
+        np.testing.assert_array_equal(monitored.cv_results_[name], plain.cv_results_[name])
     X = CANCER[0]
-    np.testing.assert_array_equal(watched.predict_proba(X), plain.predict_proba(X))
-    assert watched.best_estimator_.get_params() == plain.best_estimator_.get_params()
+    np.testing.assert_array_equal(monitored.predict_proba(X), plain.predict_proba(X))
+    assert monitored.best_estimator_.get_params() == plain.best_estimator_.get_params()
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_folds_after_a_stopped_one_are_left_out():
         assert folds == ({0} if trial.state.value == "stopped" else {0, 1, 2})
 
 
-def test_a_later_fold_may_be_the_one_that_ends_it():
+def test_a_stopped_fit_of_a_later_fold_stops_the_candidate():
     class Third(StoppingRule):
         name = "third"
 
@@ -284,7 +284,7 @@ def test_a_failing_fold_is_a_failure_whatever_is_stopped():
 
 
 @pytest.mark.usefixtures("ticking")
-def test_a_timeout_ends_a_fit_that_would_not_end_and_keeps_the_best_of_what_finished():
+def test_a_timeout_interrupts_an_endless_fit_and_keeps_the_best_candidate():
     space = {"endless": [False, True], "floor": [0.5]}
     search = descended(space, n_iter=2, strategy="grid", stopping=None, timeout=0.5)
     assert search.study_.completion_reason.startswith("timeout")
@@ -302,7 +302,7 @@ def test_a_timeout_wins_over_grace():
 
 
 @pytest.mark.usefixtures("ticking")
-def test_if_nothing_completed_in_time_one_error_says_so():
+def test_fit_raises_if_no_candidate_completes_in_time():
     search = WarpedBayesSearchCV(
         Descent(endless=True),
         {"floor": [0.1, 0.2]},
@@ -344,11 +344,11 @@ class Recording(FitMonitor):
     def has_early_stopping(self, estimator, params):
         return self.early
 
-    def fit(self, watched):
-        self.given.append(watched)
-        watched.reporter.set_metric("loss", "minimize")
-        watched.reporter.report(1.0, 0)
-        watched.estimator.fit(watched.X, watched.y, **watched.params)
+    def fit(self, monitored):
+        self.given.append(monitored)
+        monitored.reporter.set_metric("loss", "minimize")
+        monitored.reporter.report(1.0, 0)
+        monitored.estimator.fit(monitored.X, monitored.y, **monitored.params)
         return 7 if self.early else None
 
     def refit_params(self, estimator, params, n_steps):
@@ -387,20 +387,20 @@ def test_the_validation_part_comes_through_the_transformers_of_its_fold(given, d
         monitor=Recording(),
         refit=False,
     )
-    for watched, (train, test) in zip(given, folds, strict=True):
+    for monitored, (train, test) in zip(given, folds, strict=True):
         transformer = columns().fit(FRAME.iloc[train], TARGET[train])
         X, X_val = transformer.transform(FRAME.iloc[train]), transformer.transform(FRAME.iloc[test])
         if depth:
             scaler = StandardScaler().fit(X)
             X, X_val = scaler.transform(X), scaler.transform(X_val)
-        np.testing.assert_array_equal(watched.X, X)
-        np.testing.assert_array_equal(watched.X_val, X_val)
-        np.testing.assert_array_equal(watched.y_val, TARGET[test])
+        np.testing.assert_array_equal(monitored.X, X)
+        np.testing.assert_array_equal(monitored.X_val, X_val)
+        np.testing.assert_array_equal(monitored.y_val, TARGET[test])
 
 
 @pytest.mark.parametrize("routing", [False, True])
 @pytest.mark.parametrize("early", [False, True])
-def test_weights_go_with_the_rows_they_belong_to(given, routing, early):
+def test_sample_weights_follow_their_rows(given, routing, early):
     weight = np.arange(60.0) + 1
     X = np.arange(60.0)[:, None]
     with config_context(enable_metadata_routing=routing):
@@ -417,17 +417,15 @@ def test_weights_go_with_the_rows_they_belong_to(given, routing, early):
             pipe, {"model__max_leaf_nodes": [2]}, (X, TARGET), fit_params={name: weight}, **options
         )
     assert len(given) == 3
-    for watched in given:
-        np.testing.assert_array_equal(watched.params["sample_weight"], watched.X[:, 0] + 1)
-        np.testing.assert_array_equal(watched.sample_weight_val, watched.X_val[:, 0] + 1)
+    for monitored in given:
+        np.testing.assert_array_equal(monitored.params["sample_weight"], monitored.X[:, 0] + 1)
+        np.testing.assert_array_equal(monitored.sample_weight_val, monitored.X_val[:, 0] + 1)
 
 
 @pytest.mark.parametrize("early", [False, True])
 @pytest.mark.parametrize("depth", [0, 1])
 @pytest.mark.parametrize(("asked", "name"), [("of_rows", "of_rows"), (False, "sample_weight")])
-def test_weights_are_those_that_the_last_step_asks_for_by_its_name(
-    given, early, depth, asked, name
-):
+def test_sample_weights_are_those_that_the_last_step_requests(given, early, depth, asked, name):
     weight, X = np.arange(60.0) + 1, np.arange(60.0)[:, None]
     with config_context(enable_metadata_routing=True):
         last = hgb(max_iter=2).set_fit_request(sample_weight=asked)
@@ -440,16 +438,16 @@ def test_weights_are_those_that_the_last_step_asks_for_by_its_name(
         space = {"outer__" * depth + "model__max_leaf_nodes": [2]}
         searched(pipe, space, (X, TARGET), fit_params={name: weight}, **options)
     assert len(given) == 3
-    for watched in given:
+    for monitored in given:
         if asked:
-            np.testing.assert_array_equal(watched.params["sample_weight"], watched.X[:, 0] + 1)
-            np.testing.assert_array_equal(watched.sample_weight_val, watched.X_val[:, 0] + 1)
+            np.testing.assert_array_equal(monitored.params["sample_weight"], monitored.X[:, 0] + 1)
+            np.testing.assert_array_equal(monitored.sample_weight_val, monitored.X_val[:, 0] + 1)
         else:
-            assert "sample_weight" not in watched.params
-            assert watched.sample_weight_val is None
+            assert "sample_weight" not in monitored.params
+            assert monitored.sample_weight_val is None
 
 
-def test_classes_that_a_fold_is_not_trained_on_are_not_evaluated(given):
+def test_rows_of_unknown_classes_are_left_out_of_the_validation_data(given):
     labels = np.array([0, 1] * 29 + [2, 2])
     folds = [(np.arange(40), np.arange(40, 60)), (np.arange(20, 60), np.arange(20))]
     X = np.arange(60.0)[:, None]
@@ -466,7 +464,7 @@ def test_classes_that_a_fold_is_not_trained_on_are_not_evaluated(given):
     assert len(given[0].X_val) == len(given[0].y_val) == 18
 
 
-def test_a_fold_of_classes_it_is_not_trained_on_is_fitted_and_scored_as_ever():
+def test_a_fold_with_unknown_classes_only_is_fitted_without_a_monitor():
     labels = np.array([0, 1] * 20 + [2] * 20)
     folds = [(np.arange(10, 60), np.arange(10)), (np.arange(40), np.arange(40, 60))]
     data = (np.arange(60.0)[:, None], labels)
@@ -480,7 +478,7 @@ def test_a_fold_of_classes_it_is_not_trained_on_is_fitted_and_scored_as_ever():
 # ------------------------------------------------------------------------- native early stopping
 
 
-def test_early_stopping_goes_by_a_part_of_the_training_data_not_by_what_is_scored(given):
+def test_early_stopping_uses_a_part_of_the_training_data(given):
     X = np.arange(60.0)[:, None]
     folds = list(KFold(3).split(X))
     space = {"max_leaf_nodes": [2, 3]}
@@ -494,27 +492,27 @@ def test_early_stopping_goes_by_a_part_of_the_training_data_not_by_what_is_score
         **options,
     )
     first, second = given[:3], given[3:6]
-    for watched, again, (train, _) in zip(first, second, folds, strict=True):
-        assert len(watched.X) == 36
-        assert len(watched.X_val) == 4
-        assert sorted(watched.y_val) == ["no", "no", "yes", "yes"]
-        np.testing.assert_array_equal(watched.X_val, again.X_val)  # the same for all candidates
-        inside = np.concatenate([watched.X[:, 0], watched.X_val[:, 0]])
+    for monitored, again, (train, _) in zip(first, second, folds, strict=True):
+        assert len(monitored.X) == 36
+        assert len(monitored.X_val) == 4
+        assert sorted(monitored.y_val) == ["no", "no", "yes", "yes"]
+        np.testing.assert_array_equal(monitored.X_val, again.X_val)  # the same for all candidates
+        inside = np.concatenate([monitored.X[:, 0], monitored.X_val[:, 0]])
         assert len(set(inside.round(9))) == len(train)
-        assert abs(watched.X[:, 0].mean()) < 1e-9  # the scaler has not seen the rest either
+        assert abs(monitored.X[:, 0].mean()) < 1e-9  # the scaler has not seen the rest either
     assert [search.cv_results_[f"split{f}_best_round"].tolist() for f in range(3)] == [[7, 7]] * 3
     assert search.best_estimator_[-1].max_iter == 7
     assert search.best_estimator_[-1].n_iter_ == 7
     assert search.best_estimator_.get_params()["histgradientboostingclassifier"].max_iter == 7
 
 
-def test_the_scored_part_picks_the_rounds_where_that_is_asked_for(given):
+def test_without_validation_fraction_early_stopping_uses_the_test_part(given):
     X = np.arange(60.0)[:, None]
     options = {"monitor": Recording(early=True), "stopping": None, "scoring": "accuracy"}
     searched(
         hgb(), {"max_leaf_nodes": [2]}, (X, TARGET), n_iter=1, validation_fraction=None, **options
     )
-    assert [len(watched.X_val) for watched in given] == [20, 20, 20]
+    assert [len(monitored.X_val) for monitored in given] == [20, 20, 20]
 
 
 @pytest.mark.parametrize(
@@ -522,9 +520,7 @@ def test_the_scored_part_picks_the_rounds_where_that_is_asked_for(given):
     [(GroupKFold(3), np.arange(60) // 4, 4), (TimeSeriesSplit(3), None, None)],
     ids=["groups", "time"],
 )
-def test_what_early_stopping_goes_by_keeps_groups_whole_and_time_in_order(
-    given, cv, groups, n_held
-):
+def test_the_inner_split_keeps_groups_and_the_order_of_time(given, cv, groups, n_held):
     X = np.arange(60.0)[:, None]
     monitor = Recording(early=True)
     fit_params = {} if groups is None else {"groups": groups}
@@ -537,13 +533,13 @@ def test_what_early_stopping_goes_by_keeps_groups_whole_and_time_in_order(
         monitor=monitor,
         **options,
     )
-    for watched in given:
-        held = watched.X_val[:, 0].astype(int)
+    for monitored in given:
+        held = monitored.X_val[:, 0].astype(int)
         if groups is None:
-            assert held.min() > watched.X[:, 0].max()
+            assert held.min() > monitored.X[:, 0].max()
         else:
             assert len(held) == n_held
-            assert not set(groups[held]) & set(groups[watched.X[:, 0].astype(int)])
+            assert not set(groups[held]) & set(groups[monitored.X[:, 0].astype(int)])
 
 
 def test_folds_may_be_masks_of_rows(given):
@@ -563,7 +559,7 @@ def test_folds_may_be_masks_of_rows(given):
     assert by_mask.X_val.min() == 36  # the last tenth: the fold is validated on later rows
 
 
-def test_the_last_of_unshuffled_folds_is_no_order_of_time(given):
+def test_unshuffled_folds_are_not_ordered_by_time(given):
     X, labels = np.arange(60.0)[:, None], np.repeat([0, 1, 2], 20)
     monitor = Recording(early=True)
     folds = [(np.r_[:40], np.r_[40:60]), (np.r_[20:60], np.r_[:20])]
@@ -573,14 +569,14 @@ def test_the_last_of_unshuffled_folds_is_no_order_of_time(given):
     assert Counter(given[1].y_val) == {1: 2, 2: 2}
 
 
-def test_every_class_gives_its_share_and_one_that_is_alone_stays():
+def test_the_inner_split_is_stratified_and_keeps_a_class_with_one_row():
     labels = np.array([0] * 50 + [1] * 20 + [2])
     rest, held = inner_split(71, 0.1, np.random.default_rng(0), classes=labels)
     assert Counter(labels[held]) == {0: 5, 1: 2}
     assert sorted([*rest, *held]) == list(range(71))
 
 
-def test_too_few_rows_to_split_are_a_clear_error():
+def test_too_few_rows_for_the_inner_split_raise():
     with pytest.raises(ValueError, match=r"validation_fraction=0\.1: give more data"):
         inner_split(2, 0.1, np.random.default_rng(0), classes=np.array([0, 1]))
 
@@ -610,14 +606,14 @@ def test_too_few_rows_to_split_are_a_clear_error():
         ),
     ],
 )
-def test_histogram_boosting_in_portions_is_the_fit_it_would_be(model, data, metric):
+def test_histogram_boosting_in_portions_gives_the_same_model(model, data, metric):
     space = {"max_leaf_nodes": [4, 8]}
     options = {"n_iter": 2, "scoring": None, "return_train_score": True}
-    watched = searched(model, space, data, **options)
+    monitored = searched(model, space, data, **options)
     plain = searched(model, space, data, stopping=None, **options)
     for name in ("split0_test_score", "split2_test_score", "split1_train_score"):
-        np.testing.assert_array_equal(watched.cv_results_[name], plain.cv_results_[name])
-    assert {trial.metric for trial in watched.study_.trials} == {metric}
+        np.testing.assert_array_equal(monitored.cv_results_[name], plain.cv_results_[name])
+    assert {trial.metric for trial in monitored.study_.trials} == {metric}
 
 
 @pytest.mark.parametrize("scoring", ["loss", get_scorer("accuracy")])
@@ -641,7 +637,7 @@ def test_histogram_boosting_ends_where_it_stops_early_also_at_the_end_of_a_porti
     assert any(end % 3 == 0 and end < 30 for end in ends)  # portions have 3 iterations
 
 
-def test_histogram_boosting_that_goes_on_from_where_it_was_is_not_accepted():
+def test_histogram_boosting_with_warm_start_is_not_accepted():
     monitor = HistGradientBoostingMonitor()
     assert monitor.accepts(hgb())
     assert not monitor.accepts(hgb(warm_start=True))
@@ -651,12 +647,12 @@ def test_histogram_boosting_that_goes_on_from_where_it_was_is_not_accepted():
 # --------------------------------------------------------------------------- where it does not fit
 
 
-def test_an_estimator_that_nothing_watches_is_refused_before_any_fit():
+def test_an_estimator_that_no_monitor_accepts_is_refused_before_any_fit():
     with pytest.raises(ValueError, match=r"stopping needs an estimator .* but got SVC, which none"):
         searched(make_pipeline(StandardScaler(), SVC()), {"svc__C": [1.0, 2.0]}, n_iter=2)
 
 
-def test_a_strategy_with_a_rule_of_its_own_says_so_where_nothing_watches():
+def test_the_error_names_a_strategy_that_brings_a_stopping_rule():
     options = {"strategy": "hyperband", "stopping": None, "n_iter": 2}
     with pytest.raises(ValueError, match=r"strategy 'hyperband' needs .*: take another strategy"):
         searched(SVC(), {"C": [1.0, 2.0]}, **options)
@@ -676,7 +672,7 @@ def test_wrong_arguments_are_refused_before_any_fit(wrong, error):
         searched(**wrong)
 
 
-def test_an_estimator_among_the_choices_may_be_what_is_watched():
+def test_an_estimator_among_the_categories_can_be_monitored():
     pipe = Pipeline([("scale", StandardScaler()), ("model", SVC(probability=False))])
     space = {"model": [hgb(max_iter=k) for k in (10, 12, 14)] + [SVC()]}
     search = searched(pipe, space, n_iter=4, scoring="accuracy", strategy="grid")
@@ -684,7 +680,7 @@ def test_an_estimator_among_the_choices_may_be_what_is_watched():
     assert counts == [30, 30, 30, 0]
 
 
-def test_a_watched_search_is_cloned_pickled_and_nested():
+def test_a_monitored_search_is_cloned_pickled_and_nested():
     search = WarpedBayesSearchCV(
         Descent(), {"floor": Float(0, 1)}, monitor=DescentMonitor(), stopping="median", cv=3
     )
@@ -696,7 +692,7 @@ def test_a_watched_search_is_cloned_pickled_and_nested():
     assert "fit" not in vars(again.best_estimator_)
 
 
-def test_intercept_fit_leaves_no_trace_and_tells_what_fit_takes():
+def test_intercept_fit_restores_fit_and_keeps_its_signature():
     import inspect
 
     model = Descent()

@@ -26,20 +26,20 @@ def skopt():
         return pytest.importorskip("skopt.space")
 
 
-def translated(space):
+def converted(space):
     return Plugins().convert_space(space)
 
 
 def one(declared):
     """Return what a single declaration becomes."""
-    return translated({"p": declared})["p"]
+    return converted({"p": declared})["p"]
 
 
-# ---------------------------------------------------------------------- what is not foreign
+# ---------------------------------------------------------------------- spaces left unchanged
 
 
 class Real:
-    """A name alone does not make a class foreign."""
+    """It shares only its name with a class of scikit-optimize."""
 
     low, high, prior = 0.0, 1.0, "uniform"
 
@@ -60,8 +60,8 @@ class Real:
     ],
     ids=repr,
 )
-def test_without_anything_foreign_the_very_space_comes_back(space):
-    assert translated(space) is space
+def test_a_space_without_foreign_declarations_is_returned_unchanged(space):
+    assert converted(space) is space
 
 
 def test_neither_package_is_imported():
@@ -92,7 +92,7 @@ def test_a_range_of_scikit_optimize_keeps_its_ends_and_its_prior(skopt, name, ar
 @pytest.mark.parametrize("name", ["Real", "Integer"])
 def test_a_range_of_scikit_optimize_includes_the_values_it_includes_there(skopt, name, prior):
     dimension = getattr(skopt, name)(2, 64, prior=prior)
-    space = SearchSpace(translated({"p": dimension}))
+    space = SearchSpace(converted({"p": dimension}))
     assert (space.decode([0.0])["p"], space.decode([1.0])["p"]) == dimension.bounds
     drawn = [configuration["p"] for configuration in space.sample(200, np.random.default_rng(0))]
     assert all(value in dimension for value in drawn)
@@ -102,7 +102,7 @@ def test_a_range_of_scikit_optimize_includes_the_values_it_includes_there(skopt,
 @pytest.mark.parametrize("prior", ["uniform", "log-uniform"])
 def test_draws_have_the_distribution_of_scikit_optimize(skopt, prior):
     dimension = skopt.Real(1e-3, 1e3, prior=prior)
-    space = SearchSpace(translated({"p": dimension}))
+    space = SearchSpace(converted({"p": dimension}))
     ours = np.sort([s["p"] for s in space.sample(4000, np.random.default_rng(0))])
     theirs = np.sort(dimension.rvs(4000, random_state=0))
     ranks = np.searchsorted(theirs, ours) / 4000
@@ -128,12 +128,12 @@ def test_equal_weights_of_categories_are_taken_and_others_are_a_fault(skopt):
     with pytest.raises(
         SpaceError, match=r"kernel: categories must have equal weights.*omit prior="
     ):
-        translated({"kernel": skopt.Categorical(["a", "b"], prior=[0.1, 0.9])})
+        converted({"kernel": skopt.Categorical(["a", "b"], prior=[0.1, 0.9])})
 
 
 def test_lists_and_tuples_beside_dimensions_stay_choices(skopt):
     listed, shorthand = [5, 25], (1e-6, 1e6, "log-uniform")
-    space = translated({"C": skopt.Real(0, 1), "depth": listed, "gamma": shorthand})
+    space = converted({"C": skopt.Real(0, 1), "depth": listed, "gamma": shorthand})
     assert space["depth"] is listed
     assert space["gamma"] is shorthand
 
@@ -142,7 +142,7 @@ def test_an_unknown_prior_names_the_parameter(skopt):
     odd = skopt.Real(1, 2)
     odd.prior = "normal"
     with pytest.raises(ValueError, match=r"C: prior must be one of .* but got 'normal'"):
-        translated({"C": odd, "gamma": skopt.Real(0, 1)})
+        converted({"C": odd, "gamma": skopt.Real(0, 1)})
 
 
 def test_every_fault_of_every_sub_space_is_listed_at_once(skopt):
@@ -150,7 +150,7 @@ def test_every_fault_of_every_sub_space_is_listed_at_once(skopt):
     odd.prior = "normal"
     weighted = skopt.Categorical([1, 2], prior=[0.2, 0.8])
     with pytest.raises(SpaceError, match="3 errors") as caught:
-        translated([{"a": odd}, ({"b": [1]}, 20), {"c": weighted, "d": [1, 2]}])
+        converted([{"a": odd}, ({"b": [1]}, 20), {"c": weighted, "d": [1, 2]}])
     lines = str(caught.value).splitlines()[1:]
     assert [line.split(":")[0] for line in lines] == [
         "  - [0] a",
@@ -161,7 +161,7 @@ def test_every_fault_of_every_sub_space_is_listed_at_once(skopt):
 
 def test_a_budget_for_a_sub_space_is_refused_without_scikit_optimize_too():
     with pytest.raises(SpaceError, match=r"n_iter=20: give the dict alone, and the sum of all"):
-        translated([({"C": [1, 2]}, 20)])
+        converted([({"C": [1, 2]}, 20)])
 
 
 def test_a_dimension_of_another_class_is_refused(skopt):
@@ -169,14 +169,14 @@ def test_a_dimension_of_another_class_is_refused(skopt):
         pass
 
     with pytest.raises(SpaceError, match=r"C: .*Odd has no equal here: declare a tuneplug\.Float"):
-        translated({"C": Odd()})
+        converted({"C": Odd()})
 
 
 def test_the_declaration_is_not_changed(skopt):
     dimension, listed = skopt.Real(0, 1), [1, 2]
     branches = [{"a": dimension, "b": listed}, {"b": listed}]
     before = copy.copy(branches), [dict(branch) for branch in branches]
-    space = translated(branches)
+    space = converted(branches)
     assert (branches, [dict(branch) for branch in branches]) == before
     assert branches[0]["a"] is dimension
     assert space[0]["b"] is listed

@@ -16,6 +16,9 @@ from tuneplug_sklearn import WarpedBayesSearchCV
 
 ray = pytest.importorskip("ray")
 
+#: Ray limits its start to 30 s.  Dask covers what clusters have in common.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def running():

@@ -245,11 +245,8 @@ def test_any_executor_will_do():
 @pytest.mark.slow
 def test_a_killed_worker_of_dask_costs_its_candidate_and_not_the_data():
     distributed = pytest.importorskip("distributed")
-    dask = pytest.importorskip("dask")
     search = WarpedBayesSearchCV(deadly(7), {"b": [7, 9, 5]}, n_iter=3, cv=2, strategy="grid")
     with (
-        # a worker that is long in coming back would be given up by its cluster
-        dask.config.set({"distributed.deploy.lost-worker-timeout": "300s"}),
         distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
         pytest.warns(FitFailedWarning),

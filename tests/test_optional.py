@@ -14,6 +14,8 @@ from tuneplug.optional import OptionalDependency, is_instance_of, lazy_attribute
 
 NEEDS = [
     ("tuneplug_sklearn.WarpedBayesSearchCV", "sklearn", "scikit-learn", "sklearn"),
+    ("tuneplug_sklearn.WarpedBayesSearchCV", "cloudpickle", "scikit-learn", "sklearn"),
+    ("tuneplug_sklearn.WarpedBayesSearchCV", "joblib", "scikit-learn", "sklearn"),
     ("tuneplug_xgboost.TrialCallback", "xgboost", "XGBoost", "xgboost"),
     ("tuneplug_optuna.TunePlugSampler", "optuna", "Optuna", "optuna"),
     ("tuneplug_optuna.OptunaStrategy()", "optuna", "Optuna", "optuna"),
@@ -26,7 +28,9 @@ NEEDS = [
 ]
 
 
-@pytest.mark.parametrize(("used", "module", "name", "extra"), NEEDS, ids=[n[0] for n in NEEDS])
+@pytest.mark.parametrize(
+    ("used", "module", "name", "extra"), NEEDS, ids=[f"{n[0]}-{n[1]}" for n in NEEDS]
+)
 def test_a_framework_that_is_missing_is_named_with_its_extra(used, module, name, extra):
     package = used.partition(".")[0]
     code = (

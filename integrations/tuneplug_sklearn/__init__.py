@@ -41,5 +41,7 @@ __all__ = [
 ]
 
 __getattr__, __dir__ = lazy_attributes(
-    __name__, _HOME, OptionalDependency("scikit-learn", "sklearn", "sklearn")
+    __name__,
+    _HOME,
+    OptionalDependency("scikit-learn", "sklearn", "sklearn", ("cloudpickle", "joblib")),
 )

@@ -27,11 +27,14 @@ class OptionalDependency:
         Name of its top-level module.
     extra : str
         Extra of tuneplug that installs it.
+    companions : tuple of str
+        Names of other top-level modules that the extra installs.
     """
 
     name: str
     module: str
     extra: str
+    companions: tuple[str, ...] = ()
 
     @contextmanager
     def required_by(self, what: str) -> Iterator[None]:
@@ -40,12 +43,12 @@ class OptionalDependency:
         Raises
         ------
         MissingDependencyError
-            If an import of the package raises ``ModuleNotFoundError``.
+            If an import of the package or a companion raises ``ModuleNotFoundError``.
         """
         try:
             yield
         except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] != self.module:
+            if (error.name or "").partition(".")[0] not in (self.module, *self.companions):
                 raise
             raise MissingDependencyError(
                 f"{what} needs {self.name}: pip install 'tuneplug[{self.extra}]'"

@@ -259,8 +259,8 @@ def test_the_empirical_scale_is_the_same_every_time():
 
 
 @pytest.mark.parametrize(("distribution", "kind"), [(Layers(), tuple), (Coin(), bool)])
-def test_draws_that_are_no_numbers_become_choices_with_a_warning(distribution, kind):
-    with pytest.warns(UserWarning, match="does not draw numbers: its first 128 draws are taken"):
+def test_draws_that_are_not_numbers_become_categories_with_a_warning(distribution, kind):
+    with pytest.warns(UserWarning, match="does not draw numbers: its first 128 draws are used"):
         parameter = as_parameter(distribution)
     assert isinstance(parameter, Categorical)
     assert {type(value) for value in draw(parameter, n=100)} == {kind}
@@ -281,7 +281,10 @@ FAULTS = [
     (stats.beta, "a distribution must be given its parameters"),
     (stats.binom(4, 0.5, loc=0.5), "must draw whole numbers, but quantile(binom) does not"),
     (stats.rv_discrete(values=([0, 0.5, 1], [0.2, 0.5, 0.3])), "must draw whole numbers"),
-    (3.0, "a parameter must be a Float, Int or Categorical, a list of choices or a distribution"),
+    (
+        3.0,
+        "a parameter must be a Float, Int or Categorical, a list of categories or a distribution",
+    ),
     ("abc", "but got 'abc'"),
     ({"a": 1}, "but got {'a': 1}"),
     ({1}, "but got {1}"),

@@ -24,7 +24,7 @@ def rows_of(space, n, seed=0):
     return np.random.default_rng(seed).random((n, space.n_dimensions))
 
 
-def faults_of(declared):
+def errors_of(declared):
     with pytest.raises(SpaceError) as caught:
         SearchSpace(declared)
     return str(caught.value)
@@ -66,21 +66,21 @@ PARAMETERS = st.one_of(FLOATS, INTS, CONSTANTS, CHOICES, QUANTILES)
 
 
 @st.composite
-def branches(draw):
+def subspaces(draw):
     """A mapping of up to six parameters, some of them switched by a choice or an integer."""
-    branch = dict(enumerate(draw(st.lists(PARAMETERS, min_size=0, max_size=4))))
-    branch = {f"p{i}": parameter for i, parameter in branch.items()}
-    branch["switch"] = Categorical(["a", "b", None])
-    branch["depth"] = Int(1, 4, when=draw(st.sampled_from([None, {"switch": ["a", None]}])))
+    subspace = dict(enumerate(draw(st.lists(PARAMETERS, min_size=0, max_size=4))))
+    subspace = {f"p{i}": parameter for i, parameter in subspace.items()}
+    subspace["switch"] = Categorical(["a", "b", None])
+    subspace["depth"] = Int(1, 4, when=draw(st.sampled_from([None, {"switch": ["a", None]}])))
     inner = draw(st.sampled_from([{"switch": ["b"]}, {"depth": [1, 3]}, {"depth": [2, 4]}]))
-    branch["inner"] = draw(
+    subspace["inner"] = draw(
         st.sampled_from([Float(0, 1, when=inner), Int(1, 5, when=inner), Int(3, 3, when=inner)])
     )
-    names = draw(st.permutations(list(branch)))
-    return {name: branch[name] for name in names}
+    names = draw(st.permutations(list(subspace)))
+    return {name: subspace[name] for name in names}
 
 
-SPACES = st.one_of(branches(), st.lists(branches(), min_size=1, max_size=3)).map(SearchSpace)
+SPACES = st.one_of(subspaces(), st.lists(subspaces(), min_size=1, max_size=3)).map(SearchSpace)
 
 
 def assert_same_configuration(a, b):
@@ -366,7 +366,7 @@ MISFITS = [
     ({"eta": 0.1, "booster": "gblinear", "seed": 7, "zeta": 3}, "['zeta'] not expected"),
     ({"eta": 0.1, "booster": "gblinear", "seed": 8}, "seed is constant, but got 8"),
     ({"eta": 9.0, "booster": "gblinear", "seed": 7}, "eta: values must lie in [0.0001, 1.0]"),
-    ({"eta": 0.1, "booster": "tree", "seed": 7}, "booster: values must be among the choices"),
+    ({"eta": 0.1, "booster": "tree", "seed": 7}, "booster: values must be among the categories"),
 ]
 
 
@@ -379,8 +379,8 @@ def test_encode_refuses_what_is_no_configuration(configuration, message):
 # -------------------------------------------------------------------------------------- errors
 
 
-def test_every_fault_is_in_one_message():
-    message = faults_of(
+def test_every_error_is_in_one_message():
+    message = errors_of(
         {
             "momentum": Float(0, 1, "log"),
             "decay": Float(0, 1, "reverse_log"),
@@ -407,17 +407,17 @@ def test_every_fault_is_in_one_message():
         "broken_child: `low <= high` must hold",
         "names must be strings, but got 8",
         "child: when= names 'nobody', which is not a parameter of this space",
-        "broken_child: it is never active: 'fixed' is always another value",
-        "`when=` must not go in a circle: ['egg', 'hen']",
+        "broken_child: when['fixed'] must contain the constant 'fixed', but got",
+        "`when=` must not be circular, but is: ['egg', 'hen']",
     ]
     assert len(lines) == 1 + len(starts)
     for line, start in zip(lines[1:], starts, strict=True):
         assert line.startswith("  - " + start)
 
 
-def test_faults_of_all_branches_are_in_one_message():
-    message = faults_of([{"a": Float(2, 1)}, {"a": Float(0, 1)}, {"b": Int(3, 1), "c": "x"}, 7])
-    for part in ("4 errors", "[0] a: ", "[2] b: ", "[2] c: ", "[3] a mapping of names"):
+def test_errors_of_all_subspaces_are_in_one_message():
+    message = errors_of([{"a": Float(2, 1)}, {"a": Float(0, 1)}, {"b": Int(3, 1), "c": "x"}, 7])
+    for part in ("4 errors", "[0] a: ", "[2] b: ", "[2] c: ", "[3] must be a mapping of names"):
         assert part in message
     assert "[1]" not in message
 
@@ -427,30 +427,30 @@ CONDITIONS = [
     ({"c": Float(0, 1, when={"z": [1]})}, "names 'z', which is not a parameter of this space"),
     ({"c": Float(0, 1, when={"a": "x"})}, "when['a'] must be a list of values, but got 'x'"),
     ({"c": Float(0, 1, when={"a": []})}, "when['a'] must be a list of values, but got []"),
-    ({"c": Float(0, 1, when={"a": ["w"]})}, "when['a']: values must be among the choices"),
+    ({"c": Float(0, 1, when={"a": ["w"]})}, "when['a']: values must be among the categories"),
     ({"c": Float(0, 1, when={"n": [9]})}, "when['n']: values must lie in [1, 4], but got 9"),
     ({"c": Float(0, 1, when={"x": [0.5]})}, "distinct values, but 'x' is continuous"),
     ({"c": Float(0, 1, when={"g": [0.5]})}, "distinct values, but 'g' is continuous"),
-    ({"c": Float(0, 1, when={"one": [2]})}, "it is never active: 'one' is always another value"),
+    ({"c": Float(0, 1, when={"one": [2]})}, "must contain the constant 'one', but got [2]"),
     ({"c": Float(0, 1, when={"c": [1]})}, "but 'c' is continuous"),
-    ({"c": Int(0, 1, when={"c": [1]})}, "`when=` must not go in a circle: ['c']"),
+    ({"c": Int(0, 1, when={"c": [1]})}, "`when=` must not be circular, but is: ['c']"),
     (
         {"c": Int(0, 1, when={"d": [1]}), "d": Int(0, 1, when={"e": [1]}),
          "e": Int(0, 1, when={"c": [1]})},
-        "`when=` must not go in a circle: ['c', 'd', 'e']",
+        "`when=` must not be circular, but is: ['c', 'd', 'e']",
     ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("declared", "message"), CONDITIONS)
-def test_a_condition_that_cannot_be_is_a_fault(declared, message):
+def test_an_impossible_condition_is_an_error(declared, message):
     parents = {"a": ["x", "y"], "n": Int(1, 4), "x": Float(0, 1), "g": stats.norm(), "one": [1]}
-    assert message in faults_of(parents | declared)
+    assert message in errors_of(parents | declared)
 
 
 @pytest.mark.parametrize("declared", [3, "abc", None, [], set(), [[]], ["a"], iter([{}])], ids=str)
 def test_what_is_no_space_is_refused(declared):
-    assert "mapping of names to parameters" in faults_of(declared)
+    assert "mapping of names to parameters" in errors_of(declared)
 
 
 # ------------------------------------------------------------------------------ grids, sub-spaces
@@ -485,26 +485,26 @@ def test_rows_sit_where_their_configurations_do():
 
 def test_rows_of_a_continuous_space_need_levels():
     space = SearchSpace({"a": Float(0, 1), "b": ["x", "y"]})
-    with pytest.raises(ValueError, match="give levels="):
+    with pytest.raises(ValueError, match="levels must be given for an infinite space"):
         next(space.rows())
     values = [tuple(space.decode(row).values()) for row in space.rows(levels=3)]
     assert values == [(a, b) for a in (0.0, 0.5, 1.0) for b in "xy"]
 
 
-def test_branches_share_a_dimension_they_declare_alike():
+def test_subspaces_share_a_dimension_that_they_declare_alike():
     same = {"C": Float(1e-3, 1e3)}
     space = SearchSpace([same | {"kernel": ["linear"]}, {"kernel": ["rbf"], "C": Float(1e-3, 1e3)}])
     assert space.column_names == ["(sub-space)", "C"]
     assert space.n_subspaces == 2
 
 
-def test_branches_do_not_share_what_they_declare_differently():
+def test_subspaces_do_not_share_parameters_that_they_declare_differently():
     space = SearchSpace([{"C": Float(1e-3, 1e3)}, {"C": Float(1, 2), "g": [1, 2, 3]}])
     assert space.column_names == ["(sub-space)", "C[0]", "C[1]", "g"]
     assert space.names == ["C", "g"]
 
 
-def test_conditional_parameters_of_branches_keep_their_own_conditions():
+def test_conditional_parameters_of_subspaces_keep_their_own_conditions():
     shared = {"kind": ["p", "q"], "n": Int(1, 5, when={"kind": ["q"]})}
     space = SearchSpace([shared | {"b": [1]}, {**shared, "n": Int(1, 5, when={"kind": ["p"]})}])
     for configuration in space.sample(200, np.random.default_rng(0)):
@@ -513,12 +513,12 @@ def test_conditional_parameters_of_branches_keep_their_own_conditions():
 
 
 @pytest.mark.parametrize("n", [2, 3, 7])
-def test_branches_have_no_order(n):
+def test_subspaces_have_no_order(n):
     space = SearchSpace([{f"only{i}": Float(0, 1)} for i in range(n)])
     assert [parameter.ordered for parameter in space.dimensions] == [False] + [True] * n
 
 
-def test_branches_are_drawn_equally_often():
+def test_subspaces_are_sampled_equally_often():
     space = SearchSpace([{"a": [1]}, {"b": list(range(50))}, {"c": Float(0, 1)}])
     names = [next(iter(s)) for s in space.sample(3000, np.random.default_rng(0))]
     assert stats.chisquare([names.count(name) for name in "abc"]).pvalue > 1e-3
@@ -534,7 +534,7 @@ OVERLAPPING = [
 
 
 @pytest.mark.parametrize("declared", OVERLAPPING)
-def test_a_configuration_of_two_branches_has_one_place(declared):
+def test_a_configuration_of_two_subspaces_has_one_point(declared):
     space = SearchSpace(declared)
     listed = [space.decode(row) for row in space.rows()]
     assert len({str(sorted(configuration.items())) for configuration in listed}) == len(listed)
@@ -544,7 +544,7 @@ def test_a_configuration_of_two_branches_has_one_place(declared):
     assert all(space.decode(u) in listed for u in drawn)
 
 
-def test_a_configuration_of_two_continuous_branches_has_one_place():
+def test_a_configuration_of_two_continuous_subspaces_has_one_point():
     space = SearchSpace([{"a": Float(0, 2)}, {"a": Float(1, 3)}])
     for a in (1.0, 1.5, 2.0):
         second = np.array([[0.75, 0.5, (a - 1) / 2]])
@@ -555,7 +555,7 @@ def test_a_configuration_of_two_continuous_branches_has_one_place():
 
 
 @pytest.mark.parametrize("swap", [False, True])
-def test_a_number_belongs_to_the_branch_of_its_type(swap):
+def test_a_number_belongs_to_the_subspace_of_its_type(swap):
     declared = [{"max_features": Float(0.1, 1.0)}, {"max_features": Int(1, 20)}]
     space = SearchSpace(declared[::-1] if swap else declared)
     for value in (1, 1.0):

@@ -1,6 +1,6 @@
-"""Categorical parameters: one of several choices, any Python objects.
+"""Categorical parameters: categories are any Python objects.
 
-Notation: n choices own one n-th of the unit interval each, and sit in the middle of it.
+Notation: each of n categories owns an n-th of the unit interval, and its point is the middle of it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import numpy as np
 from tuneplug._typing import FloatArray, IndexArray
 from tuneplug.space.parameters import Condition, Parameter, is_finite, is_real
 
-__all__ = ["Categorical", "is_choices"]
+__all__ = ["Categorical", "is_categories"]
 
-#: Types whose values can be told apart by hashing type and value.
+#: Types whose values are compared by a hash of type and value.
 PLAIN = frozenset({bool, int, float, str, bytes, type(None)})
 
 
-def is_choices(declared: Any) -> bool:
-    """Whether a declaration is a list of choices: it has a length and an order."""
+def is_categories(declared: Any) -> bool:
+    """Return whether a declaration is a list of categories: it has a length and an order."""
     if isinstance(declared, (str, bytes, Mapping, set, frozenset)):
         return False
     try:
@@ -36,21 +36,23 @@ def is_choices(declared: Any) -> bool:
 @final
 @dataclass(frozen=True, eq=False)
 class Categorical(Parameter):
-    """One of several choices; the very object given comes back.
+    """A parameter whose value is one of several categories.
+
+    Configurations contain the category objects themselves.
 
     Parameters
     ----------
     choices : sequence or one-dimensional array
-        Any Python objects.  Elements of a NumPy array come back as Python scalars; repeated
-        choices count once.
+        Categories: any Python objects.  Elements of a NumPy array are converted to Python scalars.
+        Repeated categories count once.
     when : mapping of str to list, optional
-        Other parameters and the values of theirs under which this one is active.
+        Condition: names of other parameters, with the values that activate this one.
 
     Notes
     -----
-    Three or more choices that are all numbers in rising or falling order keep that order for the
-    model, which sees them as equally spaced steps; all others are labels with no order.  Only the
-    given choices are ever tried.
+    Categories are ordered for the model if there are at least three, and all are numbers in
+    increasing or decreasing order.  They are then equally spaced.  All other categories have no
+    order.  The search tries no values between categories.
     """
 
     choices: Sequence[Any]
@@ -58,7 +60,7 @@ class Categorical(Parameter):
 
     def errors(self) -> list[str]:
         choices = self.choices
-        if not is_choices(choices):
+        if not is_categories(choices):
             return [f"choices must be a list, tuple or array, but got {choices!r}"]
         if len(choices) == 0:
             return ["choices must hold at least one value, but got none"]
@@ -66,7 +68,7 @@ class Categorical(Parameter):
 
     @cached_property
     def values(self) -> list[Any]:
-        """The distinct choices, in the order given."""
+        """The distinct categories, in the order given."""
         given = self.choices
         if isinstance(given, np.ndarray) and given.ndim == 1:
             given = given.tolist()
@@ -87,7 +89,7 @@ class Categorical(Parameter):
         return {pair: i for i, pair in enumerate(pairs) if pair[0] in PLAIN}
 
     def position(self, value: Any) -> int | None:
-        """Return the place of a value among the choices, None if it is not one of them."""
+        """Return the index of a category; None if the value is not a category."""
         if (
             type(value) in PLAIN
             and (at := self._plain_positions.get((type(value), value))) is not None
@@ -111,13 +113,13 @@ class Categorical(Parameter):
         at = [self.position(value) for value in values]
         if None in at:
             raise ValueError(
-                f"values must be among the choices {self.values!r}, "
+                f"values must be among the categories {self.values!r}, "
                 f"but got {values[at.index(None)]!r}"
             )
         return (np.array(at, dtype=np.float64) + 0.5) / self.size
 
     def index(self, u: FloatArray) -> IndexArray:
-        """Return the position of the choice that each u falls on."""
+        """Return the index of the category that owns each u."""
         return np.clip(np.floor(u * self.size), 0, self.size - 1).astype(np.intp)
 
     def from_unit(self, u: FloatArray) -> list[Any]:
@@ -130,10 +132,10 @@ class Categorical(Parameter):
         return np.asarray((np.arange(len(self.values)) + 0.5) / self.size, dtype=np.float64)
 
     def levels(self, n: int) -> FloatArray:
-        return self.points()  # leaving choices out would be a decision of its own
+        return self.points()  # categories are never omitted
 
     def contains(self, value: Any) -> bool:
-        """Whether the value is one of the choices."""
+        """Return whether the value is one of the categories."""
         return self.position(value) is not None
 
     def same_as(self, other: Parameter) -> bool:
@@ -143,7 +145,7 @@ class Categorical(Parameter):
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Whether two choices are one: identical, or equal and of one type (1, 1.0, True differ)."""
+    """Return whether two categories are identical, or equal and of one type (not 1 and 1.0)."""
     if a is b:
         return True
     if type(a) is not type(b):
@@ -156,7 +158,7 @@ def _same(a: Any, b: Any) -> bool:
         return math.isnan(b)
     try:
         return bool(a == b)
-    except (TypeError, ValueError):  # objects that refuse a truth value are told apart by identity
+    except (TypeError, ValueError):  # no truth value: compared by identity
         return False
 
 
@@ -167,7 +169,7 @@ def _position(values: Sequence[Any], value: Any) -> int | None:
     for i, known in enumerate(values):
         if _same(known, value):
             return i
-    # A number that went through JSON, NumPy or a data frame keeps its value, not its type.
+    # A number from JSON, NumPy or a data frame may have another type.
     if is_real(value):
         for i, known in enumerate(values):
             if is_real(known) and known == value:

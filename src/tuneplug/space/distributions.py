@@ -1,10 +1,10 @@
-"""Distributions as parameters: what ``RandomizedSearchCV`` accepts, searched on its own scale.
+"""Distributions as parameters, as ``RandomizedSearchCV`` accepts them.
 
-``uniform``, ``loguniform`` and ``randint`` are ranges with that scaling.  Every other frozen
-distribution brings its own scale: with cumulative distribution function F and quantile function
-Q, a value x lies at u = F(x), and u maps to Q(u).  Uniform u then draws exactly from it, and a
-model-guided strategy searches in its quantiles.  scipy itself is not imported here: a distribution
-is recognized by its methods.
+``uniform``, ``loguniform`` and ``randint`` are converted to ranges with the same scaling.  Any
+other frozen distribution defines its own scale: with cumulative distribution function F and
+quantile function Q, a value x is at u = F(x), and u maps to Q(u).  A uniform u then samples the
+distribution exactly, and a model-guided strategy searches its quantiles.  This module recognizes
+distributions by their methods, and does not import scipy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, final
 import numpy as np
 
 from tuneplug._typing import FloatArray
-from tuneplug.space.categorical import Categorical, is_choices
+from tuneplug.space.categorical import Categorical, is_categories
 from tuneplug.space.parameters import (
     Condition,
     Float,
@@ -32,22 +32,21 @@ from tuneplug.space.parameters import (
 
 __all__ = ["Quantiles", "as_parameter"]
 
-#: A quantile function that is infinite at an end is searched by models inside this part of u.
+#: Share of u at each infinite end of a quantile function that models do not search.
 OPEN_END = 0.001
-#: The nearest that u comes to an infinite end when configurations are drawn at random.
+#: Smallest distance of u to an infinite end in random samples.
 TINY = 2.0**-53
-#: Values of a discrete distribution that are rarer than this, taken together at each end, do not
-#: count toward the size of a space.
+#: Probability at each end of a discrete distribution that is ignored in the size of a space.
 RARE = 1e-11
-#: Draws that stand for a distribution that has only ``rvs``, and the seed they are made with.
+#: Number and seed of the draws that replace a distribution that has only ``rvs``.
 EMPIRICAL_DRAWS = 1024
 EMPIRICAL_SEED = 0
-#: ... and how many of them become choices where they are not numbers.
-EMPIRICAL_CHOICES = 128
+#: Number of draws that become categories if they are not numbers.
+EMPIRICAL_CATEGORIES = 128
 
 
 class _Empirical:
-    """Quantile and distribution function of draws, for an object that has only ``rvs``."""
+    """Empirical quantile and distribution functions of draws."""
 
     def __init__(self, draws: Sequence[float]) -> None:
         self._draws = np.sort(np.asarray(draws, dtype=np.float64))
@@ -70,18 +69,18 @@ class _Empirical:
 @final
 @dataclass(frozen=True, eq=False)
 class Quantiles(Parameter):
-    """A parameter with the scale of a distribution: anything with ``ppf``, ``cdf``, ``support``.
+    """A parameter on the quantile scale of a distribution with ``ppf``, ``cdf`` and ``support``.
 
     Parameters
     ----------
     distribution : frozen scipy distribution
-        Discrete ones (with a ``pmf``) give Python ints.
+        Values of a discrete distribution, which has a ``pmf``, are Python ints.
     label : str
-        What ``explain_scaling()`` calls it.
+        Name of the scaling in ``explain_scaling()``.
     reason : str
-        Why it lies on this scale.
+        Reason for the scaling in ``explain_scaling()``.
     when : mapping of str to list, optional
-        Other parameters and the values of theirs under which this one is active.
+        Condition: names of other parameters, with the values that activate this one.
     """
 
     distribution: Any
@@ -141,7 +140,7 @@ class Quantiles(Parameter):
 
     @cached_property
     def _likely(self) -> tuple[float, float]:
-        """Ends of what a discrete distribution gives, but for values too rare to count."""
+        """Range of a discrete distribution without values of negligible probability."""
         first, last = self._quantile(np.array([RARE, 1.0 - RARE]))
         return float(first), float(last)
 
@@ -150,7 +149,7 @@ class Quantiles(Parameter):
         inside = np.clip(
             u, 0.0 if math.isfinite(low) else TINY, 1.0 if math.isfinite(high) else 1.0 - TINY
         )
-        # scipy puts ppf(0) of a discrete distribution one below its support.
+        # In scipy, ppf(0) of a discrete distribution is one below its support.
         return np.clip(np.asarray(self.distribution.ppf(inside), dtype=np.float64), low, high)
 
     def _at(self, x: FloatArray) -> FloatArray:
@@ -183,20 +182,20 @@ class Quantiles(Parameter):
 
 
 def as_parameter(declared: Any) -> Parameter:
-    """Turn what stands in a search space into a parameter.
+    """Convert a declaration in a search space to a parameter.
 
     Raises
     ------
     ValueError
-        If it is neither a parameter, a list of choices, nor a distribution.
+        If it is neither a parameter, nor a list of categories, nor a distribution.
     """
     if isinstance(declared, Parameter):
         return declared
     if hasattr(declared, "rvs"):
         return _from_distribution(declared)
-    if not is_choices(declared):
+    if not is_categories(declared):
         raise ValueError(
-            "a parameter must be a Float, Int or Categorical, a list of choices or a "
+            "a parameter must be a Float, Int or Categorical, a list of categories or a "
             f"distribution, but got {declared!r}"
         )
     return Categorical(declared)
@@ -211,7 +210,7 @@ def _from_distribution(distribution: Any) -> Parameter:
     quantiles = Quantiles(distribution, label, reason)
     try:
         low, high = quantiles._support
-    except TypeError as error:  # a scipy distribution that was not called
+    except TypeError as error:  # an unfrozen scipy distribution
         raise ValueError(f"a distribution must be given its parameters, but {error}") from None
     if math.isnan(low) or math.isnan(high):
         return quantiles
@@ -219,7 +218,7 @@ def _from_distribution(distribution: Any) -> Parameter:
         return Int(int(low), int(high), "linear")
     if name == "uniform":
         return Float(low, high, "linear")
-    # A shifted loguniform is not a log scale: its median is not the geometric mean of its ends.
+    # A shifted loguniform has no log scale: its median is not the geometric mean of its ends.
     if name in ("loguniform", "reciprocal") and low > 0:
         median = float(distribution.ppf(0.5))
         if math.isclose(median, math.sqrt(low) * math.sqrt(high), rel_tol=1e-9):
@@ -237,11 +236,11 @@ def _from_draws(distribution: Any) -> Parameter:
         )
         return Quantiles(_Empirical(draws), f"empirical({kind})", reason)
     plain = [draw.item() if isinstance(draw, np.generic) else draw for draw in draws]
-    choices = plain[:EMPIRICAL_CHOICES]
+    categories = plain[:EMPIRICAL_CATEGORIES]
     warnings.warn(
-        f"{kind} has only rvs, and does not draw numbers: its first {len(choices)} draws "
-        "are taken as the choices.",
+        f"{kind} has only rvs, and does not draw numbers: its first {len(categories)} draws "
+        "are used as categories",
         UserWarning,
         stacklevel=2,
     )
-    return Categorical(choices)
+    return Categorical(categories)

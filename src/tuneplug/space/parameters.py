@@ -1,11 +1,11 @@
-"""Parameters: what a user declares, and how it lies on the unit interval; the numeric ranges.
+"""Parameter, the base class of all parameters, and the numeric ranges Float and Int.
 
-Notation: a parameter maps values to u in [0, 1] and back.  A discrete parameter owns one interval
-of u for each of its values; its values sit at one point inside, and ``snap`` moves any u to the
-point of the interval it falls in.
+Notation: a parameter maps values to u in [0, 1] and back.  Each value of a discrete parameter owns
+an interval of u, and has one point in this interval.  ``snap`` moves any u to the point of its
+interval.
 
-Constructors only store what they are given; ``SearchSpace`` calls ``errors`` and reports all of
-them at once.
+Constructors do not check their arguments.  ``SearchSpace`` calls ``errors`` and reports the errors
+of all parameters at once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
     "outside",
 ]
 
-#: ``when=``: parameter names, each with the values under which the conditional one is active.
+#: Condition ``when=``: names of other parameters, with the values that activate the parameter.
 Condition = Mapping[str, Sequence[Any]]
 
 
@@ -49,67 +49,67 @@ class ScalingRecord(TypedDict):
 
 
 class Parameter(ABC):
-    """One hyperparameter: its values, and their place on the unit interval."""
+    """A hyperparameter: its values, and their points on the unit interval."""
 
     when: Condition | None
 
     @property
     def ordered(self) -> bool:
-        """Whether the order of u is an order of the values (else they are mere labels)."""
+        """Whether the values are ordered as u; False for categories without order."""
         return True
 
     @property
     def unit_bounds(self) -> tuple[float, float]:
-        """The part of the unit interval that a model-guided strategy searches."""
+        """Part of the unit interval that a model-guided strategy searches."""
         return (0.0, 1.0)
 
     @property
     def distinct(self) -> bool:
-        """Whether the values are set apart, so that a condition can name some of them."""
+        """Whether the parameter is discrete, so that conditions can list its values."""
         return True
 
     def explain(self, name: str) -> ScalingRecord | None:
-        """Return how the values lie on u and who chose that; None where there is no scale."""
+        """Return the scaling and the reason for it; None if the parameter has no scaling."""
         return None
 
     @abstractmethod
     def errors(self) -> list[str]:
-        """Return every rule that the declaration breaks, in words; empty if it is sound."""
+        """Return a message for each rule that the declaration breaks."""
 
     @property
     @abstractmethod
     def size(self) -> float:
-        """The number of distinct values, ``math.inf`` for a continuous parameter."""
+        """Number of distinct values; ``math.inf`` for a continuous parameter."""
 
     @abstractmethod
     def to_unit(self, values: Sequence[Any]) -> FloatArray:
-        """Map n values to u, shape (n,).  Raises ValueError for a value outside."""
+        """Map n values to u, shape (n,); raise a ValueError for a value outside."""
 
     @abstractmethod
     def from_unit(self, u: FloatArray) -> list[Any]:
-        """Map u, shape (n,), to n values in the user's units."""
+        """Map u, shape (n,), to n values."""
 
     @abstractmethod
     def snap(self, u: FloatArray) -> FloatArray:
-        """Move each u to the point at which its value sits; the identity where continuous."""
+        """Move each u to the point of its value; the identity for a continuous parameter."""
 
     def same_as(self, other: Parameter) -> bool:
-        """Whether two declarations mean the same dimension of a space."""
+        """Return whether two declarations can share a dimension of the unit cube."""
         return self == other
 
     @abstractmethod
     def points(self) -> FloatArray:
-        """Return the u of every value, rising; only asked of a finite parameter."""
+        """Return the points of all values, ascending; for finite parameters only."""
 
     def levels(self, n: int) -> FloatArray:
-        """Return the u of all values if there are at most n, else of up to n spread evenly."""
+        """Return the points of all values, or of at most n evenly spaced ones if there are more."""
         if self.size <= n:
             return self.points()
         return np.unique(self.snap(np.linspace(*self.unit_bounds, n)))
 
 
 def is_real(value: object) -> bool:
-    """Whether a value is a real number; True and False are not."""
+    """Return whether a value is a real number; booleans are not."""
     return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
 
 
@@ -118,7 +118,7 @@ def _is_integer(value: object) -> bool:
 
 
 def is_finite(value: Any) -> bool:
-    """Whether a number is finite as a float."""
+    """Return whether a number is finite as a float."""
     try:
         return math.isfinite(value)
     except OverflowError:  # an int beyond the largest float
@@ -126,12 +126,12 @@ def is_finite(value: Any) -> bool:
 
 
 def outside(value: object, low: object, high: object) -> ValueError:
-    """Return the error for a value that is not one of a range."""
+    """Return the error for a value outside a range."""
     return ValueError(f"values must lie in [{low!r}, {high!r}], but got {value!r}")
 
 
 class _Range(Parameter):
-    """What Float and Int share: two ends and a scaling."""
+    """Base class of Float and Int: a range with a scaling."""
 
     low: float
     high: float
@@ -153,7 +153,7 @@ class _Range(Parameter):
 
     @cached_property
     def choice(self) -> ScalingChoice:
-        """The scaling that the range got, who chose it, and why."""
+        """Scaling of the range, and the reason for it."""
         return resolve_scaling(self.scaling, self.low, self.high, integer=isinstance(self, Int))
 
     @property
@@ -179,11 +179,11 @@ class Float(_Range):
     Parameters
     ----------
     low, high : float
-        Ends in the user's units; equal ends make a constant.
+        Ends of the range.  A parameter with equal ends is a constant.
     scaling : str or Scaling, default "auto"
         ``"auto"``, ``"linear"``, ``"log"``, ``"reverse_log"``, or SageMaker's spelling of these.
     when : mapping of str to list, optional
-        Other parameters and the values of theirs under which this one is active.
+        Condition: names of other parameters, with the values that activate this one.
     """
 
     low: float
@@ -198,7 +198,7 @@ class Float(_Range):
         if not all(map(is_finite, ends)) or not is_finite(self.high - self.low):
             error = (
                 f"low, high and their distance must be finite, but got low={self.low!r}, "
-                f"high={self.high!r}: for an unbounded range give a scipy distribution"
+                f"high={self.high!r}: for an unbounded range declare a scipy distribution"
             )
             return [error]
         return []
@@ -234,20 +234,21 @@ class Float(_Range):
 @final
 @dataclass(frozen=True)
 class Int(_Range):
-    """A whole number in [low, high], both ends included and reachable.
+    """An integer in [low, high], both ends included.
 
-    Value k owns the part of the scaled axis from k - 1/2 to k + 1/2 (Auto's and SageMaker's rule:
-    continuous on [low - 1/2, high + 1/2], then rounded).  Under linear scaling every value has
-    equal mass; under log scaling the mass of k is ln((k + 1/2) / (k - 1/2)), close to 1/k.
+    Value k owns the part of the scaled axis from k - 1/2 to k + 1/2.  This is SageMaker's rule: a
+    continuous value in [low - 1/2, high + 1/2] is rounded.  With linear scaling, all values have
+    equal probability.  With log scaling, the probability of k is proportional to
+    ln((k + 1/2) / (k - 1/2)), which is close to 1/k.
 
     Parameters
     ----------
     low, high : int
-        Ends in the user's units; equal ends make a constant.
+        Ends of the range.  A parameter with equal ends is a constant.
     scaling : str or Scaling, default "auto"
         ``"auto"``, ``"linear"``, ``"log"``, or SageMaker's spelling of these.
     when : mapping of str to list, optional
-        Other parameters and the values of theirs under which this one is active.
+        Condition: names of other parameters, with the values that activate this one.
     """
 
     low: int
@@ -285,7 +286,7 @@ class Int(_Range):
         low, high = int(self.low), int(self.high)
         if low == high:
             return [low] * len(u)
-        # Ends beyond 2**53 are given as they are: the float next to them may lie outside.
+        # Ends beyond 2**53 are returned as ints: the nearest float may be outside the range.
         ends = {float(low): low, float(high): high}
         return [ends.get(x, int(x)) for x in self._whole(u).tolist()]
 

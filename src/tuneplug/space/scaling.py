@@ -1,11 +1,11 @@
-"""Scalings: how a numeric range is laid out on the unit interval, and the Auto rule that picks one.
+"""Scalings map a numeric range to the unit interval; the Auto rule selects one.
 
 Notation: x is a value in the user's units, t = f(x) the transformed value, and
 
     u = (f(x) - f(low)) / (f(high) - f(low))        in [0, 1].
 
-A scaling acts from the first trial on; the warp that the Bayesian strategy learns comes on top of
-it.  The names and rules are those of Amazon SageMaker Automatic Model Tuning (``ScalingType``).
+A scaling acts from the first trial on.  The warp that the Bayesian strategy learns is applied to u.
+The names and rules are those of Amazon SageMaker Automatic Model Tuning (``ScalingType``).
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ __all__ = [
 ]
 
 
-#: A range spans this factor, or more, before Auto leaves the linear scale.
+#: Smallest ratio of the ends of a range for which Auto selects a logarithmic scale.
 AUTO_RATIO = 100.0
-#: ... and where both logarithmic scales qualify, the larger ratio must lead by this factor.
+#: If both logarithmic scales qualify, one ratio must be this factor larger than the other.
 AUTO_LEAD = 10.0
 #: (1 - 0.9) / (1 - 0.999) is 99.99999999999991 in floating point and must count as 100.
 AUTO_TOLERANCE = 1e-9
 
 
 class Scaling(ABC):
-    """A strictly increasing function f, and the unit interval that f makes of a range.
+    """A strictly increasing function f that maps a range to the unit interval.
 
-    A subclass gives ``name``, ``forward`` (f), ``inverse`` and, where f is not defined everywhere,
-    ``error``.  All functions take and return float arrays of any one shape.
+    A subclass defines ``name``, ``forward`` (f) and ``inverse``.  If f is not defined for all real
+    numbers, it also defines ``error``.  All functions take and return float arrays of equal shape.
     """
 
     name: ClassVar[str]
@@ -58,7 +58,7 @@ class Scaling(ABC):
         """Return the x for which f(x) = t."""
 
     def error(self, low: float, high: float) -> str | None:
-        """Say why this scaling cannot serve [low, high], or return None if it can."""
+        """Return why this scaling is not defined on [low, high], or None if it is."""
         return None
 
     @final
@@ -88,7 +88,7 @@ class Scaling(ABC):
 @final
 @dataclass(frozen=True)
 class Linear(Scaling):
-    """f(x) = x: equal steps matter equally.
+    """f(x) = x: equal differences have equal length.
 
     >>> Linear().to_unit([0, 5, 10], 0, 10)
     array([0. , 0.5, 1. ])
@@ -106,7 +106,7 @@ class Linear(Scaling):
 @final
 @dataclass(frozen=True)
 class Log(Scaling):
-    """f(x) = ln(x) for x > 0: equal factors matter equally.
+    """f(x) = ln(x) for x > 0: equal factors have equal length.
 
     >>> Log().from_unit([0, 0.5, 1], 0.01, 100)
     array([1.e-02, 1.e+00, 1.e+02])
@@ -133,8 +133,8 @@ class Log(Scaling):
 class ReverseLog(Scaling):
     """f(x) = -ln(1 - x) on [0, 1): for momentum-like ranges such as 0.9, 0.99, 0.999.
 
-    This is SageMaker's (and Syne Tune's) ``ReverseLogarithmic``.  Vizier gives the same name to
-    another function, ln(low + high - x), which is defined on any positive range.
+    This is ``ReverseLogarithmic`` of SageMaker and Syne Tune.  Vizier uses this name for another
+    function, ln(low + high - x), which is defined on any positive range.
 
     >>> ReverseLog().from_unit([0, 0.5, 1], 0.9, 0.999).round(3)
     array([0.9  , 0.99 , 0.999])
@@ -158,7 +158,7 @@ class ReverseLog(Scaling):
         )
 
 
-#: What ``scaling=`` accepts by name; the capitalised spellings are SageMaker's.
+#: Names that ``scaling=`` accepts; the capitalized names are SageMaker's.
 NAMED: Mapping[str, Scaling] = {
     "linear": Linear(),
     "log": Log(),
@@ -172,11 +172,19 @@ AUTO_NAMES = ("auto", "Auto")
 
 @dataclass(frozen=True)
 class ScalingChoice:
-    """Which scaling a range got, who chose it, and why.
+    """Scaling of a range, and the reason for it.
 
-    ``log_ratio`` is high / low, ``reverse_ratio`` is (1 - low) / (1 - high); each is None where it
-    is not defined.  ``advice`` is empty unless an end of the range stood in the way of a
-    logarithmic scale.
+    Attributes
+    ----------
+    scaling : Scaling
+    chosen_by : {"user", "auto"}
+    reason : str
+    advice : str
+        How to get a logarithmic scale if an end of the range prevents it; otherwise empty.
+    log_ratio : float or None
+        high / low.  None if undefined.
+    reverse_ratio : float or None
+        (1 - low) / (1 - high).  None if undefined.
     """
 
     scaling: Scaling
@@ -194,11 +202,14 @@ def _at_least(ratio: float | None, bar: float) -> bool:
 def choose_scaling(low: float, high: float, *, integer: bool = False) -> ScalingChoice:
     """Apply the Auto rule to a range.
 
-    A range that spans a factor of 100 or more, high / low, becomes log; one whose distance to 1
-    does, (1 - low) / (1 - high), becomes reverse-log (never for integers).  Where both do, the one
-    that is at least 10 times the other wins, else the range stays linear.  Ratios are compared
-    with a relative tolerance of 1e-9.  The thresholds are tuneplug's own: the service has not
-    published its own.
+    - If high / low is at least 100, the scaling is log.
+    - If (1 - low) / (1 - high) is at least 100, the scaling is reverse-log; never for integers.
+    - If both are, the scaling with the larger ratio is used, provided that its ratio is at least 10
+      times the other.  Otherwise the scaling is linear.
+    - If neither is, the scaling is linear.
+
+    Ratios are compared with a relative tolerance of 1e-9.  The thresholds are those of tuneplug,
+    as SageMaker has not published its thresholds.
 
     >>> choose_scaling(1e-4, 1.0).scaling.name
     'log'
@@ -234,7 +245,7 @@ def choose_scaling(low: float, high: float, *, integer: bool = False) -> Scaling
 
 
 def _ratio(numerator: float, denominator: float) -> float:
-    """Return the ratio of two positive numbers, infinite where it overflows."""
+    """Return the ratio of two positive numbers; infinity if it overflows."""
     try:
         return float(numerator) / float(denominator)
     except (OverflowError, ZeroDivisionError):
@@ -246,7 +257,7 @@ def _g(ratio: float | None) -> str:
 
 
 def _advice(low: float, high: float, integer: bool) -> str:
-    """Name the end of the range that ruled a logarithmic scale out, if one did."""
+    """Return how to declare the range for a logarithmic scale if an end prevents it."""
     advice = []
     if low == 0 and (not integer or _at_least(float(high), AUTO_RATIO)):
         positive = "1e-8" if high > 1e-4 else f"{high * 1e-4:.0e}"
@@ -265,12 +276,12 @@ def _advice(low: float, high: float, integer: bool) -> str:
 def resolve_scaling(
     declared: str | Scaling, low: float, high: float, *, integer: bool = False
 ) -> ScalingChoice:
-    """Turn what a user declared into a scaling for [low, high]; an explicit choice never changes.
+    """Return the scaling for [low, high] that a user declared, or that the Auto rule selects.
 
     Raises
     ------
     ValueError
-        If the name is unknown, or the scaling cannot serve the range.
+        If the name is unknown, or if the scaling is not defined on the range.
     """
     if isinstance(declared, str) and declared in AUTO_NAMES:
         return choose_scaling(low, high, integer=integer)
@@ -285,7 +296,7 @@ def resolve_scaling(
         raise ValueError("reverse-log scaling is for Float only: integers are linear or log")
     if error := scaling.error(low, high):
         raise ValueError(error)
-    if integer:  # each value owns half a step on either side, the ends included
+    if integer:  # each value owns the interval of 1/2 on either side
         low, high = low - 0.5, high + 0.5
     with np.errstate(all="ignore"):
         start, stop = scaling.ends(low, high)

@@ -1,16 +1,15 @@
-"""SearchSpace: named parameters, laid out in one unit cube.
+"""SearchSpace: named parameters, and the unit cube that they span.
 
-Notation: d is the number of dimensions of the cube, u a row of shape (d,), U rows of shape (n, d).
-A configuration is a dict of values in the user's units; every configuration has one place in the
+Notation: d is the number of dimensions of the cube, u a point of shape (d,), U points of shape
+(n, d).  A configuration is a dict of parameter values.  Each configuration has one point in the
 cube.
 
-- Constants (one value) are part of every configuration and of no dimension.
-- A conditional parameter is active where ``when=`` holds.  Inactive, it is absent from the
-  configuration
-  and its coordinate rests at 0.5, so that it adds no distance between configurations.
-- A list of mappings is one space with several sub-spaces: a first, hidden dimension says which
-  sub-space a configuration belongs to.  Sub-spaces share the dimension of a parameter they declare
-  alike.
+- Constants, which have one value, are part of every configuration and have no dimension.
+- A conditional parameter is active if its condition ``when=`` holds.  If it is inactive, it is
+  absent from the configuration, and its coordinate is 0.5.  It then adds no distance between
+  configurations.
+- A list of mappings is one space with several sub-spaces.  A hidden first dimension selects the
+  sub-space.  Sub-spaces share the dimension of a parameter that they declare in the same way.
 """
 
 from __future__ import annotations
@@ -37,15 +36,15 @@ from tuneplug.space.validation import (
 
 __all__ = ["SearchSpace"]
 
-#: Coordinates are compared after rounding to this many digits.
+#: Number of digits to which coordinates are rounded in keys.
 KEY_DIGITS = 12
-#: Configurations of a finite space are listed in blocks of this many.
-ROWS_AT_ONCE = 1024
+#: Block size for the list of configurations of a finite space.
+BLOCK_SIZE = 1024
 
 
 @dataclass(frozen=True)
 class _Condition:
-    """A condition on another coordinate: it must be active and at one of the points ``at``."""
+    """A condition: the parameter of another entry is active, and at one of the points ``at``."""
 
     entry: int
     at: tuple[float, ...]
@@ -64,19 +63,19 @@ class _Column:
 
 @final
 class SearchSpace:
-    """The parameters of a search, and the unit cube they span.
+    """The parameters of a search, and the unit cube that they span.
 
     Parameters
     ----------
     parameters : mapping of str to parameter, or a list of such mappings
-        A parameter is a ``Float``, ``Int`` or ``Categorical``, a list or array of choices, or a
-        frozen scipy distribution (anything with ``rvs``).  A list of mappings is one space with
+        A parameter is a ``Float``, ``Int`` or ``Categorical``, a list or array of categories, or a
+        frozen scipy distribution (an object with ``rvs``).  A list of mappings is one space with
         several sub-spaces.
 
     Raises
     ------
     SpaceError
-        Listing every error of every parameter at once.
+        If a parameter is invalid.  The message lists the errors of all parameters.
 
     Examples
     --------
@@ -96,13 +95,13 @@ class SearchSpace:
             self.subspaces: list[dict[str, Parameter]] = parameters.subspaces
         else:
             self.subspaces = parse_space(parameters)
-        # Names, because numbers would be taken for ordered.
+        # Strings, because numbers would be ordered.
         self._subspace = Categorical([f"subspace {i}" for i in range(len(self.subspaces))])
         self._entries: list[_Column] = []
         self._columns: list[Parameter] = [self._subspace] if len(self.subspaces) > 1 else []
         for number, subspace in enumerate(self.subspaces):
             self._add_subspace(number, subspace)
-        #: Sub-spaces that may hold a configuration of an earlier one.
+        #: Sub-spaces that may contain a configuration of an earlier one.
         self._overlapping = [
             k
             for k, subspace in enumerate(self.subspaces)
@@ -133,30 +132,30 @@ class SearchSpace:
             self._entries.append(_Column(name, parameter, column, conditions, (number,)))
 
     def _shared(self, name: str, parameter: Parameter) -> int | None:
-        """Return the entry of an earlier sub-space that declares this parameter alike."""
+        """Return the entry of an earlier sub-space that declares the parameter in the same way."""
         for i, entry in enumerate(self._entries):
-            alike = entry.name == name and not entry.conditions and not parameter.when
-            if alike and entry.parameter.same_as(parameter):
+            same = entry.name == name and not entry.conditions and not parameter.when
+            if same and entry.parameter.same_as(parameter):
                 return i
         return None
 
-    # ------------------------------------------------------------------ what the cube looks like
+    # ------------------------------------------------------------------ properties of the cube
 
     @property
     def names(self) -> list[str]:
-        """Names of all parameters, constants included, each once, in order of declaration."""
+        """Names of all parameters and constants, each once, in order of declaration."""
         return list(dict.fromkeys(name for subspace in self.subspaces for name in subspace))
 
     @property
     def dimensions(self) -> list[Parameter]:
-        """The parameter behind each of the d columns (a hidden Categorical for the sub-spaces)."""
+        """Parameter of each of the d columns; the hidden one is a Categorical."""
         return list(self._columns)
 
     @property
     def column_names(self) -> list[str]:
-        """A name for each of the d columns; the hidden one is called ``(sub-space)``.
+        """Name of each of the d columns; the hidden one is ``(sub-space)``.
 
-        A parameter that sub-spaces declare differently has a column each, named ``name[subspace]``.
+        A parameter that sub-spaces declare differently has several columns: ``name[subspace]``.
         """
         columns = [e for e in self._entries if e.column is not None]
         count = Counter(e.name for e in columns)
@@ -168,36 +167,35 @@ class SearchSpace:
 
     @property
     def n_dimensions(self) -> int:
-        """The number of dimensions d of the unit cube."""
+        """Number d of dimensions of the unit cube."""
         return len(self._columns)
 
     @property
     def n_subspaces(self) -> int:
-        """The number of sub-spaces: 1 unless the space was given as a list."""
+        """Number of sub-spaces; 1 unless the space was declared as a list."""
         return len(self.subspaces)
 
     @property
     def bounds(self) -> FloatArray:
-        """Ends of the part of the cube that a model-guided strategy searches, shape (d, 2)."""
+        """Bounds of the part of the cube that a model-guided strategy searches, shape (d, 2)."""
         return np.array([p.unit_bounds for p in self._columns], dtype=np.float64).reshape(-1, 2)
 
     @property
     def size(self) -> float:
-        """The number of configurations: exact without conditions and sub-spaces, else an upper
-        bound."""
+        """Number of configurations; an upper bound if there are conditions or sub-spaces."""
         return sum(
             math.prod(float(p.size) for p in subspace.values()) for subspace in self.subspaces
         )
 
     def explain_scaling(self) -> list[ScalingRecord]:
-        """Return, for each numeric parameter, its scaling, who chose it, why, and advice."""
+        """Return the scaling of each numeric parameter, with the reason and advice."""
         records = (e.parameter.explain(e.name) for e in self._entries if e.column is not None)
         return [record for record in records if record is not None]
 
     # ------------------------------------------------------------------ configurations <-> cube
 
     def decode(self, u: Sequence[float] | FloatArray) -> dict[str, Any]:
-        """Map a row of the cube, shape (d,), to a configuration.
+        """Map a point of the cube, shape (d,), to its configuration.
 
         Raises
         ------
@@ -230,14 +228,14 @@ class SearchSpace:
         ]
 
     def encode(self, params: Mapping[str, Any]) -> FloatArray:
-        """Map a configuration to its row of the cube, shape (d,).
+        """Map a configuration to the cube, shape (d,), without snapping.
 
         Raises
         ------
         TypeError
             If the configuration is not a mapping.
         ValueError
-            If a name is missing, unknown or inactive, or a value lies outside its parameter.
+            If a name is missing, unknown or inactive, or if a value is outside its parameter.
         """
         if not isinstance(params, Mapping):
             raise TypeError(f"a configuration must map names to values, but got {params!r}")
@@ -249,7 +247,7 @@ class SearchSpace:
                 errors.append(str(error))
         if not rows:
             raise ValueError("; or ".join(dict.fromkeys(errors)))
-        # Of several sub-spaces, the first that gives these very types: 1 is one feature, 1.0 all.
+        # Prefer the first sub-space with the same types: max_features=1 is one feature, 1.0 all.
         kept = (row for row in rows if _same_types(self.decode(row), params))
         return rows[0] if len(rows) == 1 else next(kept, rows[0])
 
@@ -279,8 +277,7 @@ class SearchSpace:
         return row
 
     def canonical(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a configuration in the order and types of the space: the choices given, int,
-        float.
+        """Return a configuration in the order of the space, with its categories and types.
 
         Raises
         ------
@@ -288,13 +285,14 @@ class SearchSpace:
             As ``encode`` does.
         """
         own = self.decode(self.encode(params))
-        # The digits of a number are kept: the way through the cube may change the last one.
+        # Numbers are taken from params: encoding and decoding may change their last digit.
         return {k: type(v)(params[k]) if type(v) in (int, float) else v for k, v in own.items()}
 
     def locate(self, params: Mapping[str, Any]) -> FloatArray:
-        """Return the point of the cube that stands for a configuration, shape (d,).
+        """Return the point of a configuration in the cube, shape (d,).
 
-        It is the encoded configuration, snapped: ``Trial.point`` is ``locate(trial.params)``.
+        The point is the encoded configuration, snapped.  ``Trial.point`` is
+        ``locate(trial.params)``.
 
         Raises
         ------
@@ -304,7 +302,7 @@ class SearchSpace:
         return self.snap(self.encode(params))
 
     def key(self, params: Mapping[str, Any]) -> bytes:
-        """Return the hashable key of a configuration: equal configurations have equal keys.
+        """Return the hashable key of a configuration.  Equal configurations have equal keys.
 
         Raises
         ------
@@ -314,9 +312,9 @@ class SearchSpace:
         return self.keys(self.locate(params))[0]
 
     def snap(self, U: FloatArray) -> FloatArray:
-        """Move points, shape (..., d), to the points that stand for their configurations.
+        """Move points, shape (..., d), to the points of their configurations.
 
-        ``snap(U)`` decodes to the same configurations as U and equals the encoding of them.
+        ``snap(U)`` decodes to the same configurations as U, and is the encoding of them.
         """
         return self._snap_rows(self._as_rows(U)).reshape(np.shape(U))
 
@@ -331,12 +329,12 @@ class SearchSpace:
         for number in self._overlapping:
             for i in np.flatnonzero(self._subspace.index(snapped[:, 0]) == number):
                 first = self.encode(self.decode(snapped[i]))
-                if first[0] != snapped[i, 0]:  # an earlier sub-space holds this configuration too
+                if first[0] != snapped[i, 0]:  # an earlier sub-space contains the configuration
                     snapped[i] = first
         return snapped
 
     def active_mask(self, U: FloatArray) -> BoolArray:
-        """Return which coordinates of points, shape (..., d), bear on their configurations."""
+        """Return whether each coordinate of points, shape (..., d), is active."""
         return self._used(self._snap_columns(self._as_rows(U))).reshape(np.shape(U))
 
     def _used(self, snapped: FloatArray) -> BoolArray:
@@ -353,7 +351,7 @@ class SearchSpace:
         return np.stack(columns, axis=1) if columns else np.empty((len(U), 0))
 
     def _active(self, snapped: FloatArray) -> BoolArray:
-        """Return which entries each row uses, shape (n, number of entries)."""
+        """Return whether each entry is active in each row, shape (n, number of entries)."""
         active = np.zeros((len(snapped), len(self._entries)), dtype=bool)
         if self.n_subspaces > 1:
             subspace = self._subspace.index(snapped[:, 0])
@@ -373,23 +371,24 @@ class SearchSpace:
     def keys(self, U: FloatArray) -> list[bytes]:
         """Return the hashable keys of snapped points, shape (..., d), as one flat list.
 
-        Equal configurations have equal keys.  The list of one point has one key.
+        Equal configurations have equal keys.  One point gives a list of one key.
         """
         rounded = np.ascontiguousarray(np.round(self._as_rows(U), KEY_DIGITS) + 0.0)
         return [row.tobytes() for row in rounded]
 
-    # ------------------------------------------------------------------ going through
-    # configurations
+    # ------------------------------------------------------------------ lists of configurations
 
     def sample(self, n: int, rng: np.random.Generator) -> list[dict[str, Any]]:
-        """Draw n configurations independently and uniformly in the cube (repeats can occur)."""
+        """Sample n configurations independently and uniformly in the cube, with replacement."""
         return self._configurations(rng.random((n, self.n_dimensions)))
 
     def rows(self, levels: int | None = None) -> Iterator[FloatArray]:
-        """Yield the row of every configuration once, in scikit-learn's ``ParameterGrid`` order.
+        """Yield the point of each configuration once, in the order of ``ParameterGrid``.
 
-        ``levels`` is the most values that a dimension contributes; None takes all of them and
-        needs a finite space.
+        Parameters
+        ----------
+        levels : int or None
+            Maximum number of values of each dimension.  If None, all values of a finite space.
 
         Raises
         ------
@@ -397,7 +396,7 @@ class SearchSpace:
             If ``levels`` is None and the space is not finite.
         """
         if levels is None and math.isinf(self.size):
-            raise ValueError("an infinite space has no list of configurations: give levels=")
+            raise ValueError("levels must be given for an infinite space, but got None")
         seen: set[bytes] = set()
         for number in range(self.n_subspaces):
             mine = [e for e in self._entries if number in e.subspaces]
@@ -406,7 +405,7 @@ class SearchSpace:
             order = [column for _, column in sorted(columns)]
             axes = [self._columns[j].levels(levels or int(self._columns[j].size)) for j in order]
             points = itertools.product(*axes)
-            while block := list(itertools.islice(points, ROWS_AT_ONCE)):
+            while block := list(itertools.islice(points, BLOCK_SIZE)):
                 rows = np.full((len(block), self.n_dimensions), INACTIVE_COORDINATE)
                 if self.n_subspaces > 1:
                     rows[:, 0] = self._subspace.points()[number]

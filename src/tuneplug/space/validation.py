@@ -1,8 +1,8 @@
-"""Validation of declared search spaces: parsed into parameters, or refused with every error.
+"""Validate declared search spaces: convert them to parameters, or raise with all errors.
 
-Also relations between parameters and between sub-spaces: which values of a parent activate a
-conditional parameter, in which order parameters are decided, and whether two sub-spaces can hold
-the same configuration.
+This module also computes relations of parameters and of sub-spaces: the points of a parent that
+activate a conditional parameter, an order with parents before their children, and whether two
+sub-spaces can contain the same configuration.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from tuneplug.space.parameters import Parameter
 
 __all__ = ["INACTIVE_COORDINATE", "condition_points", "may_overlap", "parents_first", "parse_space"]
 
-#: Where the coordinate of an inactive parameter rests.
+#: Coordinate of an inactive parameter.
 INACTIVE_COORDINATE = 0.5
 
 
 def parse_space(declared: Any) -> list[dict[str, Parameter]]:
-    """Turn a declaration into sub-spaces of parameters, or raise with every error in it."""
+    """Convert a declaration to sub-spaces of parameters; raise a SpaceError with all errors."""
     subspaces = [declared] if isinstance(declared, Mapping) else declared
     if isinstance(subspaces, (str, bytes)) or not isinstance(subspaces, Sequence) or not subspaces:
         raise SpaceError(
@@ -36,7 +36,7 @@ def parse_space(declared: Any) -> list[dict[str, Parameter]]:
     for number, subspace in enumerate(subspaces):
         prefix = f"[{number}] " if len(subspaces) > 1 else ""
         if not isinstance(subspace, Mapping):
-            errors.append(f"{prefix}a mapping of names to parameters is needed, got {subspace!r}")
+            errors.append(f"{prefix}must be a mapping of names to parameters, but got {subspace!r}")
             continue
         sound, found = _check_subspace(subspace)
         errors += [prefix + error for error in found]
@@ -68,15 +68,15 @@ def _check_subspace(subspace: Mapping[str, Any]) -> tuple[dict[str, Parameter], 
     for name, parameter in parsed.items():
         found = _condition_errors(parameter, set(subspace), sound)
         errors += [f"{name}: {error}" for error in found]
-    if circle := set(parsed) - set(parents_first(parsed)):
-        errors.append(f"`when=` must not go in a circle: {sorted(circle)}")
+    if cycle := set(parsed) - set(parents_first(parsed)):
+        errors.append(f"`when=` must not be circular, but is: {sorted(cycle)}")
     return sound, errors
 
 
 def _condition_errors(
     parameter: Parameter, names: Collection[str], sound: Mapping[str, Parameter]
 ) -> list[str]:
-    when: Any = parameter.when  # as declared: not checked yet
+    when: Any = parameter.when  # not checked yet
     if when is None:
         return []
     if not isinstance(when, Mapping):
@@ -88,7 +88,7 @@ def _condition_errors(
         elif isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or not values:
             errors.append(f"when[{parent!r}] must be a list of values, but got {values!r}")
         elif parent not in sound:
-            continue  # reported by itself, and nothing can be said about its values
+            continue  # its own errors are reported
         elif not sound[parent].distinct:
             errors.append(
                 f"when= needs a parameter with distinct values, but {parent!r} is continuous"
@@ -96,24 +96,29 @@ def _condition_errors(
         else:
             try:
                 if not condition_points(sound[parent], values):
-                    errors.append(f"it is never active: {parent!r} is always another value")
+                    errors.append(
+                        f"when[{parent!r}] must contain the constant {parent!r}, but got {values!r}"
+                    )
             except ValueError as error:
                 errors.append(f"when[{parent!r}]: {error}")
     return errors
 
 
 def condition_points(parent: Parameter, values: Sequence[Any]) -> list[float]:
-    """Return where the values lie on the parent's axis; one rest point for a fitting constant."""
+    """Return the points of the values on the axis of a parent.
+
+    If the parent is a constant, the result is one point if it is among the values, or none.
+    """
     if parent.size > 1:
         points: list[float] = parent.snap(parent.to_unit(values)).tolist()
         return points
     constant = Categorical([parent.from_unit(np.array([INACTIVE_COORDINATE]))[0]])
-    fitting = [value for value in values if constant.contains(value)]
-    return [INACTIVE_COORDINATE] if fitting else []
+    matching = [value for value in values if constant.contains(value)]
+    return [INACTIVE_COORDINATE] if matching else []
 
 
 def parents_first(subspace: Mapping[str, Parameter]) -> list[str]:
-    """Order names so that parents come before those they switch; a circle is left out."""
+    """Return the names with parents before their children; names in a cycle are omitted."""
     parents = {
         name: [p for p in parameter.when if p in subspace]
         for name, parameter in subspace.items()
@@ -131,8 +136,7 @@ def parents_first(subspace: Mapping[str, Parameter]) -> list[str]:
 
 
 def may_overlap(a: Mapping[str, Parameter], b: Mapping[str, Parameter]) -> bool:
-    """Whether two sub-spaces could hold one and the same configuration; False only where they
-    cannot."""
+    """Return False only if no configuration is in both sub-spaces."""
     always_a, always_b = ({n for n, p in x.items() if not p.when} for x in (a, b))
     if not (always_a <= set(b) and always_b <= set(a)):
         return False
@@ -140,7 +144,7 @@ def may_overlap(a: Mapping[str, Parameter], b: Mapping[str, Parameter]) -> bool:
 
 
 def _may_meet(a: Parameter, b: Parameter) -> bool:
-    """Whether b could take one of the choices of a, or its only value."""
+    """Return whether a category of ``a``, or its constant value, may be a value of ``b``."""
     if isinstance(a, Categorical):
         return any(_takes(b, value) for value in a.values)
     return a.size > 1 or _takes(b, a.from_unit(np.array([INACTIVE_COORDINATE]))[0])

@@ -9,7 +9,7 @@
     ├── UnknownNameError (ValueError)           no plugin has registered the name
     ├── PluginError                             a plugin is invalid or raised an error
     ├── StorageError                            a storage cannot be read or written
-    │   └── ConcurrentStudyError                     another process runs the same study
+    │   └── ConcurrentStudyError                another process runs the same study
     └── MissingDependencyError (ModuleNotFoundError)    an optional package is not installed
 
 Each message states the rule, then the values, then the cure.

@@ -61,7 +61,7 @@ def test_tell_completes_a_trial_once():
         study.tell(trial, 0.4)
 
 
-def test_n_trials_is_the_planned_number_and_optimize_raises_it():
+def test_n_trials_is_the_planned_number_and_optimize_increases_it():
     study = Study(SPACE, seed=0)
     assert study.n_trials is None
     study.optimize(bowl, 3)

@@ -134,7 +134,7 @@ class ProgressReporter:
             self._suggesting += time.monotonic() - start
 
     def report(self, trial: Trial) -> bool:
-        """Report a trial that ended; return whether a callback ends the search."""
+        """Print a line and call the callbacks; return whether a callback ends the search."""
         progress = self._progress(trial)
         if self._verbose > 0:
             print(progress, flush=True)

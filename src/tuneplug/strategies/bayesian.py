@@ -168,7 +168,7 @@ class _FittedModel:
         tried: Collection[bytes],
         rng: np.random.Generator,
     ) -> tuple[FloatArray | None, float | None]:
-        """Return the best untried point and its expected improvement, or two None."""
+        """Return the best untried point and its expected improvement, or (None, None)."""
         acquisition = self.acquisition(pending, rng)
         point = maximize(acquisition, space, tried, rng)
         return point, None if point is None else self._expected_improvement(acquisition, point)

@@ -31,7 +31,7 @@ def check_direction(direction: object) -> None:
 
 
 def check_budget(n_trials: object, timeout: float | None) -> None:
-    """Check that at least one of the limits is given, and that both are positive.
+    """Check that ``optimize`` has a number of trials, a timeout or both, each of them positive.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def check_budget(n_trials: object, timeout: float | None) -> None:
 def resolve_space(
     space: SearchSpace | Mapping[str, Any] | Sequence[Mapping[str, Any]], plugins: Plugins
 ) -> SearchSpace:
-    """Return the search space of a declaration, in which plugins convert foreign distributions."""
+    """Return the search space of a declaration; plugins convert foreign distributions."""
     return space if isinstance(space, SearchSpace) else SearchSpace(plugins.convert_space(space))
 
 
@@ -71,7 +71,9 @@ def resolve_strategy(strategy: object, plugins: Plugins) -> Strategy:
 
 
 def resolve_stopping(stopping: object, strategy: Strategy, plugins: Plugins) -> StoppingRule | None:
-    """Return the stopping rule that is given as a name, as an instance or by the strategy.
+    """Return the stopping rule that is given as a name or as an instance.
+
+    If None, return the rule of the strategy, which may be None.
 
     Raises
     ------

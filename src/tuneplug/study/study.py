@@ -88,7 +88,7 @@ class Study(StudyResults):
     SpaceError
         If the space has errors (the message lists all of them), does not contain a stored trial,
         or has categories that a storage cannot distinguish.
-    ValueError
+    ValueError, TypeError
         If another argument is invalid.
     UnknownNameError
         If no plugin has registered the name.
@@ -435,7 +435,7 @@ class Study(StudyResults):
 
     @property
     def n_trials(self) -> int | None:
-        """Number of planned trials, or None if unknown; ``optimize`` raises it if necessary."""
+        """Number of planned trials, or None if unknown; ``optimize`` increases it."""
         return self._budget
 
     def learned_warps(self) -> Mapping[str, WarpCurve]:

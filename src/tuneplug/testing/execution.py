@@ -32,7 +32,7 @@ def _length(values: list[int], extra: int) -> int:
 
 
 class ExecutorContract:
-    """Tests of an executor; define the fixture ``executor``: running, and may be shut down.
+    """Tests of an executor; define the fixture ``executor``, which the tests may shut down.
 
     The optional members of ``tuneplug.execution.Executor`` are tested if the executor has them.
     """

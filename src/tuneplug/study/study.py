@@ -12,6 +12,7 @@ from typing import Any, final
 
 import numpy as np
 
+from tuneplug._typing import FloatArray
 from tuneplug.errors import TrialError, check_count
 from tuneplug.execution import Executor, make_pool
 from tuneplug.execution.progress import Progress, ProgressReporter, check_callbacks
@@ -285,7 +286,7 @@ class Study(StudyResults):
         TrialError
             If the trial is not of this study, or has ended.
         """
-        self._check_running(trial)
+        self._running_trial(trial.number, trial.point)
         self.finish(trial.number, trial.resolve(value, variance))
 
     def fail(self, trial: Trial, error: str | BaseException) -> None:
@@ -296,22 +297,15 @@ class Study(StudyResults):
         TrialError
             If the trial is not of this study, or has ended.
         """
-        self._check_running(trial)
+        self._running_trial(trial.number, trial.point)
         text = error if isinstance(error, str) else repr(error)
         self.finish(trial.number, trial.result(TrialState.FAILED, error=text))
 
-    def _check_running(self, trial: Trial) -> None:
-        if not np.array_equal(self._trial(trial.number).point, trial.point):
-            raise TrialError(f"trial {trial.number} is not of this study")
-        self._running_trial(trial.number)
-
-    def _trial(self, number: int) -> Trial:
-        if not 0 <= number < len(self.history):
+    def _running_trial(self, number: int, point: FloatArray | None = None) -> Trial:
+        """Return the running trial with that number and, if given, that point."""
+        trial = self.history[number] if 0 <= number < len(self.history) else None
+        if trial is None or not (point is None or np.array_equal(trial.point, point)):
             raise TrialError(f"trial {number} is not of this study")
-        return self.history[number]
-
-    def _running_trial(self, number: int) -> Trial:
-        trial = self._trial(number)
         if trial.state.ended:
             raise TrialError(f"trial {number} has already ended: it is {trial.state.value}")
         return trial

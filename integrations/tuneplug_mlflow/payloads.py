@@ -117,7 +117,7 @@ def study_params(study: Study) -> dict[str, str]:
         "tuneplug_version": tuneplug.__version__,
     }
     for name in study.space.names:
-        declared = [branch[name] for branch in study.space.subspaces if name in branch]
+        declared = [subspace[name] for subspace in study.space.subspaces if name in subspace]
         found[f"space.{name}"] = " or ".join(dict.fromkeys(map(repr, declared)))
     scales: dict[str, list[str]] = {}
     for record in study.explain_scaling():

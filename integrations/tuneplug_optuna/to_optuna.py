@@ -183,7 +183,9 @@ def storage_params(space: SearchSpace) -> list[Mapping[str, StorageParam]]:
     """Return, per sub-space, the stored parameters by their names in the sub-space."""
     found: list[dict[str, StorageParam]] = [{} for _ in space.subspaces]
     for name in space.names:
-        declared = {k: branch[name] for k, branch in enumerate(space.subspaces) if name in branch}
+        declared = {
+            k: subspace[name] for k, subspace in enumerate(space.subspaces) if name in subspace
+        }
         for k, param in _by_sub_space(name, declared).items():
             found[k][name] = param
     return list(found)

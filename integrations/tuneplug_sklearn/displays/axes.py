@@ -95,7 +95,7 @@ def axis_of(space: SearchSpace, name: str, values: Sequence[Any]) -> Axis:
     The axis is linear if sub-spaces scale the parameter differently.  If one sub-space has
     categories and another a range, the axis is categorical and includes the values tried.
     """
-    declared = [branch[name] for branch in space.subspaces if name in branch]
+    declared = [subspace[name] for subspace in space.subspaces if name in subspace]
     scalings = {r["scaling"] for r in space.explain_scaling() if r["parameter"] == name}
     listed = [p for p in declared if isinstance(p, Categorical)]
     if scalings and not listed:

@@ -735,15 +735,15 @@ def test_scalings_can_be_explained_after_a_search():
 
 @pytest.mark.parametrize("seed", range(8))
 def test_every_sub_space_of_lists_alone_is_in_the_start_up_design(seed):
-    branches = [
+    subspaces = [
         {"max_depth": list(range(1, 10))},
         {"min_samples_leaf": list(range(1, 8))},
         {"criterion": ["gini", "entropy"]},
     ]
-    search = WarpedBayesSearchCV(DecisionTreeClassifier(), branches, n_iter=10, random_state=seed)
+    search = WarpedBayesSearchCV(DecisionTreeClassifier(), subspaces, n_iter=10, random_state=seed)
     search.fit(*load_iris(return_X_y=True))
     startup = search.cv_results_["params"][:5]
-    assert {next(iter(params)) for params in startup} == {name for b in branches for name in b}
+    assert {next(iter(params)) for params in startup} == {name for b in subspaces for name in b}
     assert len({str(p) for p in search.cv_results_["params"]}) == 10
 
 

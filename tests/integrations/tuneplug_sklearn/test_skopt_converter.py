@@ -174,13 +174,13 @@ def test_a_dimension_of_another_class_is_refused(skopt):
 
 def test_the_declaration_is_not_changed(skopt):
     dimension, listed = skopt.Real(0, 1), [1, 2]
-    branches = [{"a": dimension, "b": listed}, {"b": listed}]
-    before = copy.copy(branches), [dict(branch) for branch in branches]
-    space = converted(branches)
-    assert (branches, [dict(branch) for branch in branches]) == before
-    assert branches[0]["a"] is dimension
+    subspaces = [{"a": dimension, "b": listed}, {"b": listed}]
+    before = copy.copy(subspaces), [dict(subspace) for subspace in subspaces]
+    space = converted(subspaces)
+    assert (subspaces, [dict(subspace) for subspace in subspaces]) == before
+    assert subspaces[0]["a"] is dimension
     assert space[0]["b"] is listed
-    assert space[1] is branches[1]
+    assert space[1] is subspaces[1]
 
 
 # ---------------------------------------------------------------------- in a search

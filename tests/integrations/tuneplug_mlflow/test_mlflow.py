@@ -553,7 +553,7 @@ def test_studies_on_several_threads_have_separate_runs(store):
 
 def test_a_failing_store_gives_one_warning_and_the_search_completes(store, monkeypatch):
     observer = MLflowObserver(experiment=store.name, tracking_uri=store.uri)
-    search = search_with(observer, n_jobs=4, verbose=1)
+    search = search_with(observer, n_jobs=2, verbose=1)
     calls = []  # in this process
     client = type(store.client)
     log_batch = client.log_batch

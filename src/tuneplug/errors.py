@@ -9,7 +9,8 @@
     ├── UnknownNameError (ValueError)           no plugin has registered the name
     ├── PluginError                             a plugin is invalid or raised an error
     ├── StorageError                            a storage cannot be read or written
-    │   └── ConcurrentStudyError                another process runs the same study
+    │   ├── ConcurrentStudyError                another process runs the same study
+    │   └── StoredTrialError (SpaceError)       a stored trial is not in the search space
     └── MissingDependencyError (ModuleNotFoundError)    an optional package is not installed
 
 Each message states the rule, then the values, then the cure.
@@ -29,6 +30,7 @@ __all__ = [
     "SpaceError",
     "SpaceExhausted",
     "StorageError",
+    "StoredTrialError",
     "TrialError",
     "TuneplugError",
     "UnknownNameError",
@@ -83,6 +85,28 @@ class ConcurrentStudyError(StorageError):
             f"only one process at a time may run a study, but another process has added trial "
             f"{number} to {study!r}: end one of the processes, or give its study another name"
         )
+
+    @classmethod
+    def created(cls, study: str) -> ConcurrentStudyError:
+        """Return the error for a study that another process has created in the meantime."""
+        return cls(
+            f"only one process at a time may run a study, but another process has created "
+            f"{study!r} since this one looked for it: end one of the processes and create the "
+            "Study again, or give it another name"
+        )
+
+    @classmethod
+    def changed(cls, study: str, number: int) -> ConcurrentStudyError:
+        """Return the error for a trial of a study that is not as it was read."""
+        return cls(
+            f"only one process at a time may run a study, but another process has changed trial "
+            f"{number} of {study!r} since this one read it: end one of the processes and create "
+            "the Study again, or give it another name"
+        )
+
+
+class StoredTrialError(SpaceError, StorageError):
+    """A stored trial is not in the search space; the message names study, trial and parameter."""
 
 
 class MissingDependencyError(TuneplugError, ModuleNotFoundError):

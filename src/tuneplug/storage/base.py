@@ -23,7 +23,8 @@ class StoredStudy(NamedTuple):
 class Storage(ABC):
     """Stores the trials of studies, by the name of the study.
 
-    One process at a time runs a study and writes its trials.  Several processes can read.  Every
+    One process at a time runs a study and writes its trials.  Several processes can read.  Reading
+    writes nothing.  Every
     write is durable when the call returns, also if the process is killed afterwards.
 
     Parameters
@@ -40,6 +41,8 @@ class Storage(ABC):
     @abstractmethod
     def open(self, study: str, settings: Mapping[str, Any]) -> StoredStudy:
         """Return a stored study.  If there is none of this name, create it with these settings.
+
+        If the study exists, nothing is written.
 
         Raises
         ------
@@ -58,12 +61,26 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def update(self, study: str, record: TrialRecord) -> None:
-        """Replace the record of the same number."""
+    def update(self, study: str, record: TrialRecord, expected: TrialRecord | None = None) -> None:
+        """Replace the record of the same number.
+
+        Parameters
+        ----------
+        study : str
+        record : dict
+        expected : dict, optional
+            The record as it was read.  It is compared with the stored record in the transaction
+            that replaces it.  If None, any record is replaced.
+
+        Raises
+        ------
+        ConcurrentStudyError
+            If the stored record is not ``expected``: another process has changed it.
+        """
 
     @abstractmethod
     def studies(self) -> list[str]:
-        """Return the names of all studies, sorted."""
+        """Return the names of all studies, sorted.  Nothing is written."""
 
     @abstractmethod
     def delete(self, study: str) -> None:

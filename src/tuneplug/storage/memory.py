@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, final
 
 from tuneplug.errors import ConcurrentStudyError, StorageError
 from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
+from tuneplug.storage.documents import decode, encode
 
 __all__ = ["MemoryStorage"]
 
@@ -36,23 +36,26 @@ class MemoryStorage(Storage):
         self._records: dict[str, dict[int, str]] = {}  # as JSON
 
     def open(self, study: str, settings: Mapping[str, Any]) -> StoredStudy:
-        self._settings.setdefault(study, json.dumps(settings))
+        if study not in self._settings:
+            self._settings[study] = encode(settings)
         records = self._records.setdefault(study, {})
         return StoredStudy(
-            json.loads(self._settings[study]), [json.loads(records[n]) for n in sorted(records)]
+            decode(self._settings[study]), [decode(records[n]) for n in sorted(records)]
         )
 
     def add(self, study: str, record: TrialRecord) -> None:
         records = self._of(study)
         if record["number"] in records:
             raise ConcurrentStudyError.of(study, record["number"])
-        records[record["number"]] = json.dumps(record)
+        records[record["number"]] = encode(record)
 
-    def update(self, study: str, record: TrialRecord) -> None:
-        records = self._of(study)
-        if record["number"] not in records:
-            raise StorageError(f"study {study!r} has no trial {record['number']} to update")
-        records[record["number"]] = json.dumps(record)
+    def update(self, study: str, record: TrialRecord, expected: TrialRecord | None = None) -> None:
+        records, number = self._of(study), record["number"]
+        if number not in records:
+            raise StorageError(f"study {study!r} has no trial {number} to update")
+        if expected is not None and encode(expected) != records[number]:
+            raise ConcurrentStudyError.changed(study, number)
+        records[number] = encode(record)
 
     def _of(self, study: str) -> dict[int, str]:
         if study not in self._records:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import reprlib
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from tuneplug.errors import ConcurrentStudyError, SpaceError, StorageError
+from tuneplug.errors import ConcurrentStudyError, StorageError, StoredTrialError
 from tuneplug.space import SearchSpace
 from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
-from tuneplug.storage.serialization import check_categories, from_record, to_record
+from tuneplug.storage.categories import check_categories
+from tuneplug.storage.serialization import from_record, to_record
+from tuneplug.storage.validation import check_record, check_settings
 from tuneplug.trial import Trial, TrialState
 
-__all__ = ["StudyPersistence", "open_persistence"]
+__all__ = ["INTERRUPTED", "StudyPersistence", "open_persistence"]
 
 #: Error of a trial that was running when its process ended.
 INTERRUPTED = "interrupted: the process that ran this trial has ended"
@@ -22,43 +25,72 @@ INTERRUPTED = "interrupted: the process that ran this trial has ended"
 class StudyPersistence:
     """Writes the trials of one study to a storage.
 
-    A failed write, for example because of a full disk or a lock, does not end the study.  It causes
-    one warning, and the trials are written with the next change.
+    Nothing is written before the first trial.  A failed write, for example because of a full disk
+    or a lock, does not end the study.  It causes one warning, and the trials are written with the
+    next change.
     """
 
     def __init__(self, storage: Storage, study: str) -> None:
         self.storage, self.study = storage, study
+        self._settings: Mapping[str, Any] | None = None  # of a study that is not stored yet
         self._n_stored = 0  # trials 0 to n - 1 are stored
+        self._running: dict[int, TrialRecord] = {}  # records that were read as running
         self._pending_writes: dict[int, TrialRecord] = {}
         self._warned = False
 
-    def begin(self, settings: Mapping[str, Any], space: SearchSpace) -> StoredStudy:
-        """Open the study in the storage.  If it does not exist, create it with the settings.
+    def begin(self, settings: Mapping[str, Any], space: SearchSpace) -> StoredStudy | None:
+        """Read the study from the storage.  Nothing is written.
+
+        Returns None if the storage does not have the study.  The first ``write`` creates it with
+        the settings.
 
         Raises
         ------
         SpaceError
             If categories of the space have no stable and unique ``repr``.
         StorageError
-            If the numbers of the stored trials have gaps.
+            If the settings or a record of the study cannot be right, or the numbers of the trials
+            have gaps.
         """
         check_categories(space)
+        if self.study not in self.storage.studies():
+            self._settings = settings
+            return None
         stored = self.storage.open(self.study, settings)
-        numbers = [record["number"] for record in stored.records]
-        if numbers != list(range(len(numbers))):
-            raise StorageError(
-                f"the trials of study {self.study!r} must be numbered from 0 without a gap, but "
-                f"{self.storage!r} has {numbers}: give this study another name"
-            )
-        self._n_stored = len(numbers)
+        self._check_stored(stored)
+        self._n_stored = len(stored.records)
         return stored
 
+    def _check_stored(self, stored: StoredStudy) -> None:
+        with self._unusable("the settings"):
+            check_settings(stored.settings)
+        numbers = [record.get("number") for record in stored.records]
+        if all(type(number) is int for number in numbers) and numbers != [*range(len(numbers))]:
+            raise StorageError(
+                f"the trials of study {self.study!r} must be numbered from 0 without a gap, but "
+                f"{self.storage!r} has {reprlib.repr(numbers)}: give this study another name"
+            )
+        for number, record in enumerate(stored.records):
+            with self._unusable(f"trial {number}"):
+                check_record(record, number)
+
+    @contextmanager
+    def _unusable(self, what: str) -> Iterator[None]:
+        """Context manager: raise a ValueError as a StorageError that says where."""
+        try:
+            yield
+        except ValueError as error:
+            raise StorageError(
+                f"{what} of study {self.study!r} in {self.storage!r} cannot be used: {error}; "
+                "restore the storage from a copy, or give this study another name"
+            ) from None
+
     def trials(self, stored: StoredStudy, space: SearchSpace) -> list[Trial]:
-        """Return the stored trials, with running ones as failed.
+        """Return the stored trials.
 
         Raises
         ------
-        SpaceError
+        StoredTrialError
             If the configuration of a trial is not in the space.
         """
         trials = []
@@ -66,16 +98,19 @@ class StudyPersistence:
             try:
                 trial = from_record(record, space)
             except ValueError as error:
-                raise SpaceError(
-                    f"every trial of study {self.study!r} must be in the space, but trial "
-                    f"{record['number']}, {record['params']}, is not: {error}; give a space that "
-                    "contains it, or give the study another name"
+                raise StoredTrialError(
+                    f"every trial of study {self.study!r} in {self.storage!r} must be in the "
+                    f"space, but trial {record['number']}, {reprlib.repr(record['params'])}, is "
+                    f"not: {error}; give a space that contains it, or give the study another name"
                 ) from None
             if trial.state is TrialState.RUNNING:
-                trial = replace(trial, state=TrialState.FAILED, error=INTERRUPTED)
-                self.write(trial)
+                self._running[trial.number] = record
             trials.append(trial)
         return trials
+
+    def running(self) -> list[int]:
+        """Return the numbers of trials that were read as running and not written since."""
+        return sorted(self._running.keys() - self._pending_writes.keys())
 
     def write(self, trial: Trial) -> None:
         """Write the current record of a trial, after all pending writes.
@@ -83,7 +118,8 @@ class StudyPersistence:
         Raises
         ------
         ConcurrentStudyError
-            If another process has added a trial of this number to the study.
+            If another process has created the study, added a trial of this number, or changed the
+            trial since it was read.
         """
         self._pending_writes[trial.number] = to_record(trial)
         try:
@@ -94,26 +130,59 @@ class StudyPersistence:
 
     def flush(self) -> None:
         """Write all pending records.  Warn at the first failure after a success."""
+        error = self._write_pending()
+        if error is not None and not self._warned:
+            warnings.warn(
+                f"{len(self._pending_writes)} trial(s) of study {self.study!r} could not be "
+                f"written; they will be written with the next change: {error}",
+                RuntimeWarning,
+                stacklevel=5,
+            )
+        self._warned = error is not None
+
+    def finish(self) -> None:
+        """Write all pending records at the end of a run.  Warn if they cannot be written."""
+        error = self._write_pending()
+        if error is not None:
+            warnings.warn(
+                f"{len(self._pending_writes)} trial(s) of study {self.study!r} are not stored at "
+                f"the end of the run, and end with this process: {error}; remove the cause and "
+                "run another trial, or save study.trials",
+                RuntimeWarning,
+                stacklevel=5,
+            )
+
+    def _write_pending(self) -> StorageError | None:
+        """Write all pending records; return the error if they cannot be written."""
         try:
+            if self._pending_writes:
+                self._create()
             for number in sorted(self._pending_writes):
                 self._write(self._pending_writes[number])
                 del self._pending_writes[number]
         except ConcurrentStudyError:
             raise
         except StorageError as error:
-            if not self._warned:
-                self._warned = True
-                warnings.warn(
-                    f"{len(self._pending_writes)} trial(s) of study {self.study!r} could not be "
-                    f"written; they will be written with the next change: {error}",
-                    RuntimeWarning,
-                    stacklevel=5,
-                )
-        else:
-            self._warned = False
+            return error
+        return None
+
+    def _create(self) -> None:
+        """Create the study in the storage, unless this has been done."""
+        if self._settings is None:
+            return
+        stored = self.storage.open(self.study, self._settings)
+        if stored.records:
+            raise ConcurrentStudyError.of(self.study, 0)
+        if stored.settings != self._settings:
+            raise ConcurrentStudyError.created(self.study)
+        self._settings = None
 
     def _write(self, record: TrialRecord) -> None:
-        if record["number"] < self._n_stored:
+        number = record["number"]
+        if number in self._running:
+            self.storage.update(self.study, record, self._running[number])
+            del self._running[number]
+        elif number < self._n_stored:
             self.storage.update(self.study, record)
         else:
             self.storage.add(self.study, record)
@@ -142,6 +211,8 @@ def open_persistence(
         If ``storage`` is neither a URL nor a storage.
     UnknownNameError
         If no plugin registers a storage of this name.
+    StorageError
+        If the name of the study has lone surrogates, or the storage cannot be read.
     """
     if storage is None:
         return None
@@ -157,4 +228,10 @@ def open_persistence(
         raise TypeError(f"storage must be a URL, a Storage or None, but got {storage!r}")
     if not isinstance(study, str) or not study:
         raise ValueError(f"a study in a storage needs a name, but got name={study!r}")
+    try:
+        study.encode()
+    except UnicodeEncodeError as error:
+        raise StorageError(
+            f"the name of a study must be text that UTF-8 can hold, but got name={study!r}: {error}"
+        ) from None
     return StudyPersistence(storage, study)

@@ -7,23 +7,18 @@ the category of the space with the same key.  Categories can be added to the spa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from tuneplug.errors import SpaceError
 from tuneplug.space import SearchSpace
-from tuneplug.space.categorical import Categorical
 from tuneplug.storage.base import TrialRecord
+from tuneplug.storage.categories import categories_of, repr_key, to_json
 from tuneplug.trial import Trial, TrialState
 from tuneplug.trial.learning_curves import Report
 from tuneplug.trial.reporting import TrialReporter
 
-__all__ = ["check_categories", "from_record", "to_record"]
-
-#: Start of the address in the ``repr`` of an object; it differs between processes.
-ADDRESS = " at 0x"
+__all__ = ["from_record", "to_record"]
 
 #: Attributes of a trial in its record, in addition to number, state, parameters and reports.
 PLAIN = (
@@ -45,14 +40,14 @@ def to_record(trial: Trial) -> TrialRecord:
     return {
         "number": trial.number,
         "state": trial.state.value,
-        "params": {name: _to_json(value) for name, value in trial.params.items()},
-        "reports": [[r.step, r.value, _to_builtin(r.fold)] for r in trial.reports],
+        "params": {name: to_json(value) for name, value in trial.params.items()},
+        "reports": [[_to_builtin(part) for part in report] for report in trial.reports],
         **{name: _to_builtin(getattr(trial, name)) for name in (*PLAIN, *REPORTED)},
     }
 
 
 def from_record(record: TrialRecord, space: SearchSpace) -> Trial:
-    """Return the trial of a record.
+    """Return the trial of a record that ``check_record`` accepts.
 
     Raises
     ------
@@ -74,37 +69,6 @@ def from_record(record: TrialRecord, space: SearchSpace) -> Trial:
     )
 
 
-def check_categories(space: SearchSpace) -> None:
-    """Check that the key of each category is unique and the same in every process.
-
-    Raises
-    ------
-    SpaceError
-        If a key contains an address, or if two categories of a parameter have the same key.
-    """
-    for name in dict.fromkeys(name for subspace in space.subspaces for name in subspace):
-        distinct = Categorical(list(_categories(name, space))).values
-        keys = [k["repr"] for value in distinct if isinstance(k := _to_json(value), dict)]
-        if ambiguous := {key for key in keys if ADDRESS in key or keys.count(key) > 1}:
-            raise SpaceError(
-                "categories in a storage need a unique repr that is the same in every process, "
-                f"but {name!r} has {sorted(ambiguous)}: give their class a __repr__, or declare "
-                "names and look them up in the objective"
-            )
-
-
-def _to_json(value: Any) -> Any:
-    plain = value is None or type(value) in (bool, int, float, str)
-    return value if plain else {"repr": _repr_key(value)}
-
-
-def _repr_key(value: Any) -> str:
-    key = repr(value)
-    if ADDRESS in key and hasattr(value, "__qualname__"):  # a function
-        return f"{value.__module__}.{value.__qualname__}"
-    return key
-
-
 def _to_builtin(value: Any) -> Any:
     """Convert a NumPy scalar to a Python number."""
     return value.item() if isinstance(value, np.generic) else value
@@ -114,17 +78,10 @@ def _from_json(name: str, stored: Any, space: SearchSpace) -> Any:
     if not isinstance(stored, dict):
         return stored
     key = stored["repr"]
-    categories = list(_categories(name, space))
+    categories = list(categories_of(name, space))
     if not categories:
         return key  # the space raises the error
     for category in categories:
-        if _repr_key(category) == key:
+        if repr_key(category) == key:
             return category
     raise ValueError(f"{name}: no category of {categories!r} has the repr {key}")
-
-
-def _categories(name: str, space: SearchSpace) -> Iterator[Any]:
-    for subspace in space.subspaces:
-        parameter = subspace.get(name)
-        if isinstance(parameter, Categorical):
-            yield from parameter.values

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, final
 
@@ -21,7 +22,7 @@ from tuneplug.space import SearchSpace
 from tuneplug.stopping.base import StoppingRule, early_stop_variance
 from tuneplug.stopping.completion import CompletionRule, check_completion
 from tuneplug.storage.base import Storage
-from tuneplug.storage.persistence import StudyPersistence, open_persistence
+from tuneplug.storage.persistence import INTERRUPTED, StudyPersistence, open_persistence
 from tuneplug.strategies.base import Context, Strategy, Suggestion
 from tuneplug.strategies.learned_warps import WarpCurve
 from tuneplug.study.optimize import OptimizeLoop
@@ -72,8 +73,9 @@ class Study(StudyResults):
         Where to store every trial as it changes, so that the study outlives the process:
         ``"sqlite:///study.db"``, the URL of a plugin's storage, or an instance.  If the storage has
         a study of that name, this study resumes it: it takes over the trials and, if ``seed`` is
-        None, the seed.  Stored trials that were still running become FAILED.  Enqueued
-        configurations and added observations are not stored.
+        None, the seed.  Nothing is written before the first ``ask``.  It creates a new study, and
+        records as FAILED the stored trials that are still running.  Enqueued configurations and
+        added observations are not stored.
     name : str, optional
         Name of the study.  Required with a storage.
 
@@ -94,7 +96,7 @@ class Study(StudyResults):
     UnknownNameError
         If no plugin has registered the name.
     StorageError
-        If the storage cannot be opened.
+        If the storage cannot be read, or a stored trial cannot be right.
 
     Examples
     --------
@@ -142,6 +144,8 @@ class Study(StudyResults):
     def _resume(self, persistence: StudyPersistence, *, own_seed: bool) -> None:
         """Take over the trials of the stored study and, unless the user gave a seed, its seed."""
         stored = persistence.begin({"direction": self.direction, "seed": self.seed}, self.space)
+        if stored is None:
+            return
         if (direction := stored.settings["direction"]) != self.direction:
             raise ValueError(
                 f"study {self.name!r} must be resumed with direction={direction!r}, but got "
@@ -151,6 +155,14 @@ class Study(StudyResults):
             self.seed = stored.settings["seed"]
         for trial in persistence.trials(stored, self.space):
             self.history.append(trial)
+
+    def _fail_interrupted(self, persistence: StudyPersistence) -> None:
+        """Record as failed the trials that were running when the process that ran them ended."""
+        for number in persistence.running():
+            trial = self.history[number]
+            persistence.write(replace(trial, state=TrialState.FAILED, error=INTERRUPTED))
+            trial.state, trial.error = TrialState.FAILED, INTERRUPTED
+            self.plugins.notify("tuneplug_trial_finished", study=self, trial=trial)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -165,7 +177,7 @@ class Study(StudyResults):
         finally:
             try:
                 if self._persistence is not None:
-                    self._persistence.flush()
+                    self._persistence.finish()
             finally:
                 self.plugins.notify("tuneplug_study_finished", study=self, error=error)
 
@@ -201,7 +213,11 @@ class Study(StudyResults):
         ------
         SpaceExhausted
             If every configuration of a finite space has been tried or is running.
+        ConcurrentStudyError
+            If another process has added or changed a trial of the stored study.
         """
+        if self._persistence is not None:
+            self._fail_interrupted(self._persistence)
         visible = self.history.until(len(self.history) - lag) if lag else self.history
         if self._enqueued:
             params = self._enqueued.pop(next(iter(self._enqueued)))

@@ -81,6 +81,40 @@ class StorageContract:
             self.reopened(storage).add("a", _record(0, value=2))
         assert storage.open("a", {}).records == [_record(0, value=1)]
 
+    def test_update_of_an_expected_record_replaces_no_other(self, storage: Storage) -> None:
+        storage.open("a", {})
+        storage.add("a", _record(0, value=math.nan))
+        read = self.reopened(storage).open("a", {}).records[0]
+        storage.update("a", _record(0, value=1), read)
+        with pytest.raises(ConcurrentStudyError):
+            self.reopened(storage).update("a", _record(0, value=2), read)
+        assert storage.open("a", {}).records == [_record(0, value=1)]
+
+    def test_study_that_is_only_opened_is_not_stored(self, storage: Storage) -> None:
+        Study({"x": Float(0.0, 1.0)}, storage=storage, name="a")
+        assert self.reopened(storage).studies() == []
+
+    def test_opening_a_running_study_overwrites_no_result(self, storage: Storage) -> None:
+        space = {"x": Float(0.0, 1.0)}
+        writer = Study(space, strategy="random", storage=storage, name="a")
+        trial = writer.ask()
+        reader = Study(space, strategy="random", storage=self.reopened(storage), name="a")
+        assert reader.trials[0].state is TrialState.RUNNING
+        writer.tell(trial, 0.5)
+        with pytest.raises(ConcurrentStudyError):
+            reader.ask()
+        again = Study(space, strategy="random", storage=self.reopened(storage), name="a")
+        assert [trial.value for trial in again.trials] == [0.5]
+
+    def test_interrupted_trials_fail_when_the_study_goes_on(self, storage: Storage) -> None:
+        space = {"x": Float(0.0, 1.0)}
+        Study(space, strategy="random", storage=storage, name="a").ask()
+        Study(space, strategy="random", storage=self.reopened(storage), name="a").ask()
+        again = Study(space, strategy="random", storage=self.reopened(storage), name="a")
+        states = [trial.state for trial in again.trials]
+        assert states == [TrialState.FAILED, TrialState.RUNNING]
+        assert "interrupted" in str(again.trials[0].error)
+
     def test_unknown_study_and_unknown_trial_raise_storage_error(self, storage: Storage) -> None:
         with pytest.raises(StorageError):
             storage.add("a", _record(0))

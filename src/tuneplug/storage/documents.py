@@ -1,0 +1,90 @@
+"""Encode settings and records as JSON text, and check the text when it is read.
+
+A sealed text has a checksum as its last key.  The checksum covers the text and the place of the
+text in the storage.  A text without a checksum is accepted: a person may have edited it.
+"""
+
+from __future__ import annotations
+
+import json
+import reprlib
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from tuneplug.errors import StorageError
+from tuneplug.storage.base import TrialRecord
+
+__all__ = ["decode", "encode", "seal", "unseal"]
+
+#: Key of the checksum.
+CHECKSUM = "crc32"
+
+
+def encode(document: Mapping[str, Any]) -> str:
+    """Return a document as JSON text, in ASCII.
+
+    Raises
+    ------
+    StorageError
+        If JSON has no value for a part of the document.
+    """
+    try:
+        return json.dumps(document)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise StorageError(
+            f"a record must have JSON values, but {reprlib.repr(dict(document))} has others: "
+            f"{error}; give the trial numbers, strings, booleans and None"
+        ) from error
+
+
+def decode(text: Any) -> TrialRecord:
+    """Return the document of a JSON text.
+
+    Raises
+    ------
+    ValueError
+        If the text is not the JSON text of a dict.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"a record must be JSON text, but got {reprlib.repr(text)}")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"a record must be JSON text, but got {reprlib.repr(text)}: {error}"
+        ) from None
+    if not isinstance(document, dict):
+        raise ValueError(f"a record must be a JSON object, but got {reprlib.repr(text)}")
+    return document
+
+
+def seal(document: Mapping[str, Any], *place: str | int) -> str:
+    """Return the JSON text of a document with the checksum of the text and its place."""
+    text = encode(document)
+    separator = ", " if document else ""
+    return f'{text[:-1]}{separator}"{CHECKSUM}": {_checksum(text, place)}}}'
+
+
+def unseal(text: Any, *place: str | int) -> TrialRecord:
+    """Return the document of a sealed text.
+
+    Raises
+    ------
+    ValueError
+        If the text is not the JSON text of a dict, or has another checksum.
+    """
+    document = decode(text)
+    if CHECKSUM in document:
+        stored = document.pop(CHECKSUM)
+        expected = _checksum(json.dumps(document), place)
+        if type(stored) is not int or stored != expected:
+            raise ValueError(
+                f"a record must be as it was written, with {CHECKSUM}={expected}, but it has "
+                f"{CHECKSUM}={reprlib.repr(stored)}"
+            )
+    return document
+
+
+def _checksum(text: str, place: tuple[str | int, ...]) -> int:
+    return zlib.crc32("\0".join([*map(str, place), text]).encode())

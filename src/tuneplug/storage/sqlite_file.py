@@ -1,0 +1,218 @@
+"""SqliteFile: open the file of a SqliteStorage, and check it before anything is read or written.
+
+The file has a rollback journal, so that a reader needs no file of its own.  A file in write-ahead
+mode can be read too.  It is changed to a rollback journal when it is next written.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from tuneplug.errors import StorageError
+
+__all__ = ["SqliteFile"]
+
+#: Version of the tables and records, stored as ``user_version``; other versions are refused.
+VERSION = 2
+#: "tune" in ASCII, stored as ``application_id``.
+APPLICATION = 0x74756E65
+#: Seconds to wait while another process writes.
+LOCK_TIMEOUT = 30.0
+#: Seconds after which a statement is ended: a damaged file can make one endless.
+STATEMENT_TIMEOUT = 60.0
+#: Number of instructions of SQLite between two looks at the clock.
+N_INSTRUCTIONS = 1_000_000
+#: Number of times the header is read while another process writes it.
+N_ATTEMPTS = 3
+
+TABLES = {
+    "studies": "CREATE TABLE studies (name text primary key, settings text not null) without rowid",
+    "trials": (
+        "CREATE TABLE trials (\n"
+        "    study text not null references studies on delete cascade,\n"
+        "    number integer not null,\n"
+        "    record text not null,\n"
+        "    primary key (study, number)\n"
+        ") without rowid"
+    ),
+}
+
+
+class SqliteFile:
+    """The file of a SqliteStorage.
+
+    Parameters
+    ----------
+    location : str or path
+
+    Raises
+    ------
+    StorageError
+        If the location is no path of a file.  All methods raise it if the file cannot be opened,
+        belongs to another program, or has another version.
+    """
+
+    def __init__(self, location: str | os.PathLike[str]) -> None:
+        path: object = os.fspath(location)
+        if not isinstance(path, str) or "\0" in path:
+            raise StorageError(f"the path of a file must be text without NUL, but got {path!r}")
+        self.path = Path(path).absolute()
+
+    def check(self) -> None:
+        """Check the file, if it exists.  Nothing is written."""
+        with self.reading():
+            pass
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection | None]:
+        """Context manager: a snapshot of the file; None if it does not exist yet."""
+        with self._own_errors():
+            mode = self._journal_mode()
+            if mode is None:
+                yield None
+                return
+            with closing(self._snapshot(mode)) as db:
+                yield db
+
+    def _snapshot(self, mode: str) -> sqlite3.Connection:
+        # A reader of a file in write-ahead mode creates files, unless the file is immutable.
+        unchanging = mode == "wal" and not self._has_content("-wal")
+        try:
+            return self._checked("immutable=1" if unchanging else "mode=ro")
+        except sqlite3.OperationalError:
+            if not self._has_content("-journal"):
+                raise
+            # A killed process left half a transaction, which only a writer can roll back.
+            return self._checked("mode=rw")
+
+    def _checked(self, option: str) -> sqlite3.Connection:
+        db = self._connect(option)
+        try:
+            db.execute("begin")
+            self._check_version(db)
+            self._check_tables(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    @contextmanager
+    def writing(self, *, create: bool = False) -> Iterator[sqlite3.Connection]:
+        """Context manager: commit all changes of its body, or none if it raises.
+
+        Parameters
+        ----------
+        create : bool, default False
+            Whether to create the file and its tables if they do not exist.
+        """
+        with self._own_errors():
+            mode = self._journal_mode()
+            with closing(self._connect("mode=rwc" if create else "mode=rw")) as db:
+                if mode == "wal":
+                    db.execute("pragma journal_mode = delete")
+                db.execute("pragma foreign_keys = on")
+                db.execute("begin immediate")
+                if create and self._is_empty(db):
+                    self._create_tables(db)
+                self._check_version(db)
+                self._check_tables(db)
+                yield db
+                db.execute("commit")
+
+    @contextmanager
+    def _own_errors(self) -> Iterator[None]:
+        """Context manager: raise every error of SQLite and of the file system as StorageError."""
+        try:
+            yield
+        except (sqlite3.Error, sqlite3.Warning, OSError, ValueError, OverflowError) as error:
+            raise StorageError(f"{self.path}: {error}") from error
+
+    def _connect(self, option: str) -> sqlite3.Connection:
+        # Options of a URI come after the path, in which every special character is quoted.
+        uri = f"{self.path.as_uri()}?{option}"
+        db = sqlite3.connect(uri, LOCK_TIMEOUT, isolation_level=None, uri=True)
+        ends: list[float] = []
+
+        def is_endless() -> bool:
+            ends[:] = ends or [time.monotonic() + STATEMENT_TIMEOUT]
+            return time.monotonic() > ends[0]
+
+        db.set_progress_handler(is_endless, N_INSTRUCTIONS)
+        db.execute("pragma trusted_schema = off")
+        return db
+
+    def _journal_mode(self) -> str | None:
+        """Return the mode of the journal; None if the file has no tables yet.
+
+        The header is read without a lock and without a file next to it.  While another process
+        writes, it may not match the file.
+        """
+        for attempt in range(N_ATTEMPTS):
+            if not self._has_content(""):
+                return None
+            try:
+                with closing(self._connect("immutable=1")) as db:
+                    if self._is_empty(db) and not self._has_content("-wal"):
+                        return None
+                    self._check_version(db)
+                    return str(db.execute("pragma journal_mode").fetchone()[0])
+            except sqlite3.DatabaseError:
+                if self._has_content("-journal"):
+                    return "delete"
+                if attempt == N_ATTEMPTS - 1:
+                    raise
+        return None
+
+    def _has_content(self, suffix: str) -> bool:
+        """Return whether the file, or the file of SQLite next to it, has content."""
+        path = self.path.with_name(self.path.name + suffix)
+        try:
+            size = path.stat().st_size
+        except FileNotFoundError:
+            if not path.parent.is_dir():
+                raise StorageError(
+                    f"{self.path}: unable to open database file: its folder must exist"
+                ) from None
+            return False
+        if not path.is_file():
+            raise StorageError(f"{path} must be a file, but is not: give another path")
+        return size > 0
+
+    def _is_empty(self, db: sqlite3.Connection) -> bool:
+        numbers = ("user_version", "application_id")
+        marked = any(db.execute(f"pragma {number}").fetchone()[0] for number in numbers)
+        return not marked and not db.execute("select 1 from sqlite_master limit 1").fetchone()
+
+    def _create_tables(self, db: sqlite3.Connection) -> None:
+        for statement in TABLES.values():
+            db.execute(statement)
+        db.execute(f"pragma user_version = {VERSION}")
+        db.execute(f"pragma application_id = {APPLICATION}")
+
+    def _check_version(self, db: sqlite3.Connection) -> None:
+        (version,) = db.execute("pragma user_version").fetchone()
+        (application,) = db.execute("pragma application_id").fetchone()
+        if application != APPLICATION:
+            raise StorageError(f"{self.path} is the database of another program: give another file")
+        if version != VERSION:
+            cure = "install a newer tuneplug" if version > VERSION else "give another file"
+            raise StorageError(
+                f"the file must have version {VERSION}, but {self.path} has {version}: {cure}"
+            )
+
+    def _check_tables(self, db: sqlite3.Connection) -> None:
+        """Check that the file has these tables and no views or triggers, which run statements."""
+        query = "select type, name, sql from sqlite_master where name not like 'sqlite\\_%' "
+        found = db.execute(query + "escape '\\' limit 3").fetchall()
+        expected = [("table", name, sql) for name, sql in TABLES.items()]
+        if sorted(found, key=repr) != sorted(expected, key=repr):
+            raise StorageError(
+                f"the tables of {self.path} must be {sorted(TABLES)} with the columns of tuneplug, "
+                f"but it has {[row[:2] for row in found]}, or other columns: restore the "
+                "file from a copy, or give another file"
+            )

@@ -23,6 +23,8 @@ __all__ = ["categories_of", "check_categories", "repr_key", "to_json"]
 ADDRESS = " at 0x"
 #: Maximum number of objects inside a category that are searched for sets.
 MAX_OBJECTS = 10_000
+#: Maximum number of opening braces in a key that are searched for sets.
+MAX_BRACES = 100
 #: Objects that a ``repr`` names without their content.
 NAMED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
@@ -102,13 +104,26 @@ def _depends_on_hashing(value: Any, key: str) -> bool:
 
 
 def _shows_a_set(key: str) -> bool:
-    """Return whether a key is Python code with a set of two or more elements."""
-    if "{" not in key:
-        return False
+    """Return whether a part of a key in braces is a set of two or more elements."""
+    starts = [i for i, character in enumerate(key) if character == "{"][:MAX_BRACES]
+    return any(_is_a_set(_in_braces(key[start:])) for start in starts)
+
+
+def _in_braces(text: str) -> str:
+    """Return the start of a text up to the brace that closes its first one."""
+    depth = 0
+    for end, character in enumerate(text, 1):
+        depth += (character == "{") - (character == "}")
+        if depth == 0:
+            return text[:end]
+    return text
+
+
+def _is_a_set(code: str) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # such as an invalid escape in a string
-            tree = ast.parse(key, mode="eval")
+            tree = ast.parse(code, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return any(isinstance(node, ast.Set) and len(node.elts) > 1 for node in ast.walk(tree))

@@ -33,8 +33,9 @@ def encode(document: Mapping[str, Any]) -> str:
         return json.dumps(document)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise StorageError(
-            f"a record must have JSON values, but {reprlib.repr(dict(document))} has others: "
-            f"{error}; give the trial numbers, strings, booleans and None"
+            f"a record must have JSON values, but that with the keys "
+            f"{reprlib.repr(list(document))} has others: {error}; give the trial "
+            "numbers, strings, booleans and None"
         ) from error
 
 
@@ -87,4 +88,4 @@ def unseal(text: Any, *place: str | int) -> TrialRecord:
 
 
 def _checksum(text: str, place: tuple[str | int, ...]) -> int:
-    return zlib.crc32("\0".join([*map(str, place), text]).encode())
+    return zlib.crc32("\0".join([*map(str, place), text]).encode(errors="surrogatepass"))

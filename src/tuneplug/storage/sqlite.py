@@ -60,7 +60,9 @@ class SqliteStorage(Storage):
                 db.execute("insert into studies values (?, ?) on conflict do nothing", row)
             stored = self._read(study)
         if stored is None:
-            raise StorageError(f"{self.path}: study {study!r} was deleted while it was opened")
+            raise StorageError(
+                f"{self._file.shown}: study {study!r} was deleted while it was opened"
+            )
         return stored
 
     def _read(self, study: str) -> StoredStudy | None:
@@ -77,8 +79,11 @@ class SqliteStorage(Storage):
             records = [self._record(study, *row) for row in db.execute(query, (study,))]
         return StoredStudy(settings, records)
 
-    def _check_content(self, db: sqlite3.Connection) -> None:
-        """Check that the file is intact, and that each trial belongs to a study."""
+    def _check_content(self, db: sqlite3.Connection) -> list[str]:
+        """Check that the file is intact, and that each trial belongs to a study.
+
+        Returns the names of the studies, sorted.
+        """
         (found,) = db.execute("pragma integrity_check(1)").fetchone()
         if found != "ok":
             raise self._damaged(f"SQLite's integrity check found {found!r}")
@@ -90,6 +95,7 @@ class SqliteStorage(Storage):
             if place[0] not in names:
                 raise self._damaged(f"trial {place!r} belongs to no study")
             last = place
+        return names
 
     def _names(self, db: sqlite3.Connection) -> list[str]:
         names: list[str] = []
@@ -113,8 +119,8 @@ class SqliteStorage(Storage):
 
     def _damaged(self, cause: str) -> StorageError:
         return StorageError(
-            f"{self.path} must be as tuneplug wrote it, but {cause}: restore the file from a "
-            "copy, or give another file"
+            f"{self._file.shown} must be as tuneplug wrote it, but {cause}: restore the file "
+            "from a copy, or give another file"
         )
 
     def add(self, study: str, record: TrialRecord) -> None:
@@ -126,7 +132,7 @@ class SqliteStorage(Storage):
             except sqlite3.IntegrityError as error:
                 if "UNIQUE" in str(error):
                     raise ConcurrentStudyError.of(study, number) from None
-                raise StorageError(f"{self.path} has no study {study!r}") from error
+                raise StorageError(f"{self._file.shown} has no study {study!r}") from error
 
     def update(self, study: str, record: TrialRecord, expected: TrialRecord | None = None) -> None:
         number = record["number"]
@@ -135,7 +141,9 @@ class SqliteStorage(Storage):
             query = "select record from trials where study = ? and number = ?"
             stored = db.execute(query, row[1:]).fetchone()
             if stored is None:
-                raise StorageError(f"{self.path}: study {study!r} has no trial {number} to update")
+                raise StorageError(
+                    f"{self._file.shown}: study {study!r} has no trial {number} to update"
+                )
             if expected is not None:
                 found = self._record(study, number, stored[0])
                 if encode(found) != encode(expected):
@@ -144,7 +152,7 @@ class SqliteStorage(Storage):
 
     def studies(self) -> list[str]:
         with self._file.reading() as db:
-            return [] if db is None else self._names(db)
+            return [] if db is None else self._check_content(db)
 
     def delete(self, study: str) -> None:
         if study in self.studies():
@@ -152,4 +160,4 @@ class SqliteStorage(Storage):
                 db.execute("delete from studies where name = ?", (study,))
 
     def __repr__(self) -> str:
-        return f"SqliteStorage({str(self.path)!r})"
+        return f"SqliteStorage({self._file.shown!r})"

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from tuneplug.errors import StorageError
@@ -62,6 +62,8 @@ class SqliteFile:
         if not isinstance(path, str) or "\0" in path:
             raise StorageError(f"the path of a file must be text without NUL, but got {path!r}")
         self.path = Path(path).absolute()
+        #: The path as text that can be printed.
+        self.shown = str(self.path).encode(errors="backslashreplace").decode()
 
     def check(self) -> None:
         """Check the file, if it exists.  Nothing is written."""
@@ -72,16 +74,15 @@ class SqliteFile:
     def reading(self) -> Iterator[sqlite3.Connection | None]:
         """Context manager: a snapshot of the file; None if it does not exist yet."""
         with self._own_errors():
-            mode = self._journal_mode()
-            if mode is None:
+            if not self._exists():
                 yield None
                 return
-            with closing(self._snapshot(mode)) as db:
+            with closing(self._snapshot()) as db:
                 yield db
 
-    def _snapshot(self, mode: str) -> sqlite3.Connection:
+    def _snapshot(self) -> sqlite3.Connection:
         # A reader of a file in write-ahead mode creates files, unless the file is immutable.
-        unchanging = mode == "wal" and not self._has_content("-wal")
+        unchanging = not self._has_content("-wal") and self._is_write_ahead()
         try:
             return self._checked("immutable=1" if unchanging else "mode=ro")
         except sqlite3.OperationalError:
@@ -89,6 +90,15 @@ class SqliteFile:
                 raise
             # A killed process left half a transaction, which only a writer can roll back.
             return self._checked("mode=rw")
+
+    def _is_write_ahead(self) -> bool:
+        """Return whether the file is in write-ahead mode, which SQLite refuses without locks."""
+        try:
+            with closing(self._connect("mode=ro&nolock=1")) as db:
+                db.execute("pragma user_version").fetchone()
+        except sqlite3.OperationalError as error:
+            return error.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN
+        return False
 
     def _checked(self, option: str) -> sqlite3.Connection:
         db = self._connect(option)
@@ -111,10 +121,10 @@ class SqliteFile:
             Whether to create the file and its tables if they do not exist.
         """
         with self._own_errors():
-            mode = self._journal_mode()
+            if not self._exists() and not create:
+                raise StorageError(f"{self.shown} has no studies yet: open one first")
             with closing(self._connect("mode=rwc" if create else "mode=rw")) as db:
-                if mode == "wal":
-                    db.execute("pragma journal_mode = delete")
+                self._leave_write_ahead(db)
                 db.execute("pragma foreign_keys = on")
                 db.execute("begin immediate")
                 if create and self._is_empty(db):
@@ -124,13 +134,19 @@ class SqliteFile:
                 yield db
                 db.execute("commit")
 
+    def _leave_write_ahead(self, db: sqlite3.Connection) -> None:
+        """Change a file in write-ahead mode, unless another connection has it open."""
+        if db.execute("pragma journal_mode").fetchone() == ("wal",):
+            with suppress(sqlite3.OperationalError):
+                db.execute("pragma journal_mode = delete")
+
     @contextmanager
     def _own_errors(self) -> Iterator[None]:
         """Context manager: raise every error of SQLite and of the file system as StorageError."""
         try:
             yield
         except (sqlite3.Error, sqlite3.Warning, OSError, ValueError, OverflowError) as error:
-            raise StorageError(f"{self.path}: {error}") from error
+            raise StorageError(f"{self.shown}: {error}") from error
 
     def _connect(self, option: str) -> sqlite3.Connection:
         # Options of a URI come after the path, in which every special character is quoted.
@@ -146,27 +162,25 @@ class SqliteFile:
         db.execute("pragma trusted_schema = off")
         return db
 
-    def _journal_mode(self) -> str | None:
-        """Return the mode of the journal; None if the file has no tables yet.
+    def _exists(self) -> bool:
+        """Return whether the file has tables, and check that they are those of tuneplug.
 
         The header is read without a lock and without a file next to it.  While another process
         writes, it may not match the file.
         """
         for attempt in range(N_ATTEMPTS):
             if not self._has_content(""):
-                return None
+                return False
             try:
                 with closing(self._connect("immutable=1")) as db:
                     if self._is_empty(db) and not self._has_content("-wal"):
-                        return None
+                        return False
                     self._check_version(db)
-                    return str(db.execute("pragma journal_mode").fetchone()[0])
+                    return True
             except sqlite3.DatabaseError:
-                if self._has_content("-journal"):
-                    return "delete"
-                if attempt == N_ATTEMPTS - 1:
+                if attempt == N_ATTEMPTS - 1 and not self._has_content("-journal"):
                     raise
-        return None
+        return True  # another process writes, and the reader waits for it
 
     def _has_content(self, suffix: str) -> bool:
         """Return whether the file, or the file of SQLite next to it, has content."""
@@ -176,11 +190,13 @@ class SqliteFile:
         except FileNotFoundError:
             if not path.parent.is_dir():
                 raise StorageError(
-                    f"{self.path}: unable to open database file: its folder must exist"
+                    f"{self.shown}: unable to open database file: its folder must exist"
                 ) from None
             return False
         if not path.is_file():
-            raise StorageError(f"{path} must be a file, but is not: give another path")
+            raise StorageError(
+                f"{self.shown}{suffix} must be a file, but is not: give another path"
+            )
         return size > 0
 
     def _is_empty(self, db: sqlite3.Connection) -> bool:
@@ -198,11 +214,13 @@ class SqliteFile:
         (version,) = db.execute("pragma user_version").fetchone()
         (application,) = db.execute("pragma application_id").fetchone()
         if application != APPLICATION:
-            raise StorageError(f"{self.path} is the database of another program: give another file")
+            raise StorageError(
+                f"{self.shown} is the database of another program: give another file"
+            )
         if version != VERSION:
             cure = "install a newer tuneplug" if version > VERSION else "give another file"
             raise StorageError(
-                f"the file must have version {VERSION}, but {self.path} has {version}: {cure}"
+                f"the file must have version {VERSION}, but {self.shown} has {version}: {cure}"
             )
 
     def _check_tables(self, db: sqlite3.Connection) -> None:
@@ -212,7 +230,7 @@ class SqliteFile:
         expected = [("table", name, sql) for name, sql in TABLES.items()]
         if sorted(found, key=repr) != sorted(expected, key=repr):
             raise StorageError(
-                f"the tables of {self.path} must be {sorted(TABLES)} with the columns of tuneplug, "
-                f"but it has {[row[:2] for row in found]}, or other columns: restore the "
+                f"the tables of {self.shown} must be {sorted(TABLES)} with the columns of "
+                f"tuneplug, but it has {[row[:2] for row in found]}, or other columns: restore the "
                 "file from a copy, or give another file"
             )

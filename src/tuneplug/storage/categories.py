@@ -10,6 +10,7 @@ import gc
 import json
 import types
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,8 +43,8 @@ def check_categories(space: SearchSpace) -> None:
         distinct = Categorical(list(categories_of(name, space))).values
         stored = [_checked_json(name, value) for value in distinct]
         keyed = [(value, k["repr"]) for value, k in zip(distinct, stored, strict=True) if _keyed(k)]
-        keys = [key for _, key in keyed]
-        if ambiguous := {key for key in keys if ADDRESS in key or keys.count(key) > 1}:
+        counts = Counter(key for _, key in keyed)
+        if ambiguous := {key for key, n in counts.items() if ADDRESS in key or n > 1}:
             raise SpaceError(
                 "categories in a storage need a unique repr that is the same in every process, "
                 f"but {name!r} has {sorted(ambiguous)}: give their class a __repr__, or declare "

@@ -157,11 +157,14 @@ class Study(StudyResults):
             self.history.append(trial)
 
     def _fail_interrupted(self, persistence: StudyPersistence) -> None:
-        """Record as failed the trials that were running when the process that ran them ended."""
+        """Record as failed the trials that were running when the process that ran them ended.
+
+        They have no end, as nobody knows it.
+        """
         for number in persistence.running():
-            trial = self.history[number]
-            persistence.write(replace(trial, state=TrialState.FAILED, error=INTERRUPTED))
-            trial.state, trial.error = TrialState.FAILED, INTERRUPTED
+            trial = replace(self.history[number], state=TrialState.FAILED, error=INTERRUPTED)
+            persistence.write(trial)
+            self.history.replace(trial)
             self.plugins.notify("tuneplug_trial_finished", study=self, trial=trial)
 
     @contextmanager

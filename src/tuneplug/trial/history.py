@@ -53,6 +53,10 @@ class History(Sequence[Trial]):
         assert trial.number == len(self._trials)
         self._trials.append(trial)
 
+    def replace(self, trial: Trial) -> None:
+        """Replace the trial of the same number."""
+        self._trials[trial.number] = trial
+
     def until(self, number: int) -> History:
         """Return the history with all trials from ``number`` on still running."""
         later = [

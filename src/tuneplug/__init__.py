@@ -89,4 +89,47 @@ __all__ = [
     "choose_scaling",
 ]
 
-__getattr__, __dir__ = lazy_attributes(__name__, _HOME)
+#: Packages of public names that users look for here.
+_ELSEWHERE = {
+    **dict.fromkeys(
+        (
+            "AsynchronousHalving",
+            "Convergence",
+            "HyperbandRule",
+            "MedianRule",
+            "Patience",
+            "StoppingRule",
+            "Target",
+        ),
+        "tuneplug.stopping",
+    ),
+    **dict.fromkeys(
+        ("BayesianSearch", "GridSearch", "HyperbandSearch", "RandomSearch", "Strategy"),
+        "tuneplug.strategies",
+    ),
+    **dict.fromkeys(("Plugins", "hookimpl"), "tuneplug.plugins"),
+    **dict.fromkeys(("Progress", "Executor"), "tuneplug.execution"),
+    **dict.fromkeys(("FitMonitor", "FitReporter"), "tuneplug.monitoring"),
+    **dict.fromkeys(
+        (
+            "BestSoFarDisplay",
+            "FoldScoresDisplay",
+            "LearnedWarpsDisplay",
+            "ParallelCoordinatesDisplay",
+            "TriedConfigurationsDisplay",
+            "WarpedBayesSearchCV",
+        ),
+        "tuneplug_sklearn",
+    ),
+    **dict.fromkeys(("OptunaMirror", "OptunaStrategy", "TunePlugSampler"), "tuneplug_optuna"),
+    **dict.fromkeys(("MLflowObserver", "log_study"), "tuneplug_mlflow"),
+    "DaskExecutor": "tuneplug_dask",
+    "LightGBMMonitor": "tuneplug_lightgbm",
+    "ProgressBar": "tuneplug_rich",
+    "RayExecutor": "tuneplug_ray",
+    "TrialCallback": "tuneplug_xgboost or tuneplug_lightgbm",
+    "XGBoostMonitor": "tuneplug_xgboost",
+    "recommended_space": "tuneplug_xgboost or tuneplug_lightgbm",
+}
+
+__getattr__, __dir__ = lazy_attributes(__name__, _HOME, elsewhere=_ELSEWHERE)

@@ -18,7 +18,10 @@ Each message states the rule, then the values, then the cure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
 
 __all__ = [
@@ -36,7 +39,13 @@ __all__ = [
     "UnknownNameError",
     "check_choice",
     "check_count",
+    "did_you_mean",
+    "safe_repr",
+    "warn_caller",
 ]
+
+#: Maximum length of the description of an object in a message.
+MAX_REPR = 300
 
 
 class TuneplugError(Exception):
@@ -60,7 +69,10 @@ class NoCompletedTrialError(TuneplugError, ValueError):
 
 
 class AllTrialsFailedError(TuneplugError, RuntimeError):
-    """Every trial of a search failed; the message counts the trials and shows their errors."""
+    """Every trial of a search failed; the message counts the trials and shows their errors.
+
+    The search ends early if its first trials all fail with the same exception.
+    """
 
 
 class UnknownNameError(TuneplugError, ValueError):
@@ -116,7 +128,10 @@ class MissingDependencyError(TuneplugError, ModuleNotFoundError):
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
     """Raise ValueError unless the value is one of the choices."""
     if value not in choices:
-        raise ValueError(f"{name} must be one of {sorted(choices)}, but got {value!r}.")
+        raise ValueError(
+            f"{name} must be one of {sorted(choices)}, but got {safe_repr(value)}"
+            f"{did_you_mean(value, choices)}"
+        )
 
 
 def check_count(name: str, value: object, *, at_least: int) -> None:
@@ -124,3 +139,32 @@ def check_count(name: str, value: object, *, at_least: int) -> None:
     whole = isinstance(value, Integral) and not isinstance(value, bool)
     if not whole or int(value) < at_least:  # type: ignore[call-overload]
         raise ValueError(f"{name} must be an integer of at least {at_least}, but got {value!r}")
+
+
+def did_you_mean(value: object, choices: Iterable[str]) -> str:
+    """Return the end of a message that names the most similar choice; empty if there is none."""
+    lowered = {choice.lower(): choice for choice in choices}
+    close = difflib.get_close_matches(str(value).lower(), lowered, n=1) if lowered else []
+    return f": did you mean {lowered[close[0]]!r}?" if close else ""
+
+
+def safe_repr(obj: object, convert: Callable[[object], str] = repr) -> str:
+    """Return the ``repr`` of an object for a message; at most 300 characters long.
+
+    If the conversion raises an exception, the result names the class.  An interrupt propagates.
+    """
+    try:
+        text = convert(obj)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  a third party's mistake must not end a search
+        text = f"<{type(obj).__name__} without a {convert.__name__}>"
+    return text if len(text) <= MAX_REPR else f"{text[:MAX_REPR]}..."
+
+
+def warn_caller(message: str, category: type[Warning]) -> None:
+    """Warn, and attribute the warning to the code outside of tuneplug that called it."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("tuneplug"):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, final
 
-from tuneplug.errors import MissingDependencyError
+from tuneplug.errors import MissingDependencyError, did_you_mean
 
 __all__ = ["OptionalDependency", "is_instance_of", "lazy_attributes"]
 
@@ -83,7 +83,10 @@ def is_instance_of(obj: Any, module: str, *class_names: str) -> bool:
 
 
 def lazy_attributes(
-    package: str, homes: Mapping[str, str], framework: OptionalDependency | None = None
+    package: str,
+    homes: Mapping[str, str],
+    framework: OptionalDependency | None = None,
+    elsewhere: Mapping[str, str] | None = None,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return ``__getattr__`` and ``__dir__`` for a package that imports its modules on first use.
 
@@ -96,6 +99,9 @@ def lazy_attributes(
     framework : OptionalDependency, optional
         Package that the modules import.  If it is missing, accessing a name raises
         ``MissingDependencyError``.
+    elsewhere : mapping of str to str, optional
+        Where users find names of other packages: ``"tuneplug_sklearn"``.  Accessing such a name
+        raises an ``ImportError`` that says so.
 
     Examples
     --------
@@ -106,7 +112,7 @@ def lazy_attributes(
 
     def get(name: str) -> Any:
         if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            raise _unknown(package, name, homes, elsewhere or {})
         with framework.required_by(name) if framework else nullcontext():
             return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
 
@@ -114,3 +120,21 @@ def lazy_attributes(
         return sorted({*vars(sys.modules[package]), *homes})
 
     return get, listed
+
+
+def _unknown(
+    package: str, name: str, homes: Mapping[str, str], elsewhere: Mapping[str, str]
+) -> Exception:
+    """Return the error for a name that a package does not have.
+
+    ``from package import name`` discards the message of an ``AttributeError``, but not that of an
+    ``ImportError``.
+    """
+    if name in elsewhere:
+        return ImportError(
+            f"{name} must be imported from its own package, but got {package!r}: "
+            f"from {elsewhere[name]} import {name}",
+            name=package,
+        )
+    message = f"module {package!r} has no attribute {name!r}{did_you_mean(name, homes)}"
+    return AttributeError(message, name=name)

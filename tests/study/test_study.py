@@ -251,7 +251,8 @@ def test_exception_of_the_objective_fails_its_trial_and_the_search_continues():
         return trial.params["x"]
 
     study = Study(SPACE, seed=0)
-    study.optimize(fails_below_zero, 15)
+    with pytest.warns(RuntimeWarning, match="failed"):
+        study.optimize(fails_below_zero, 15)
     failed = [t for t in study.trials if t.state is TrialState.FAILED]
     assert len(study.trials) == 15
     assert failed
@@ -264,14 +265,18 @@ def test_optimize_raises_one_error_with_the_causes_if_every_trial_fails():
         raise OSError("disk full") if trial.params["n"] < 50 else KeyError("loss")
 
     study = Study(SPACE, strategy="random", seed=0)
-    with pytest.raises(AllTrialsFailedError, match=r"all 12 trials failed(.|\n)*disk full"):
+    with (
+        pytest.warns(RuntimeWarning, match="trial 0 failed"),
+        pytest.raises(AllTrialsFailedError, match=r"all 12 trials failed(.|\n)*disk full"),
+    ):
         study.optimize(fails, 12)
     assert len(study.trials) == 12
 
 
 def test_objective_that_returns_no_number_fails_its_trial():
     study = Study(SPACE, seed=0)
-    study.optimize(lambda trial: 1.0 if trial.number else None, 2)
+    with pytest.warns(RuntimeWarning, match="must be a real number, but got None"):
+        study.optimize(lambda trial: 1.0 if trial.number else None, 2)
     assert study.trials[0].state is TrialState.FAILED
     assert "real number" in study.trials[0].error
 
@@ -336,6 +341,7 @@ def test_trial_that_the_executor_loses_fails():
     study = Study(SPACE, seed=0)
     with (
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes,
+        pytest.warns(RuntimeWarning, match="trial 0 failed"),
         pytest.raises(AllTrialsFailedError, match=r"all 2 trials failed"),
     ):
         study.optimize(lambda trial: 0.0, 2, executor=processes)  # cannot be pickled

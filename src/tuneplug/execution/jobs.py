@@ -130,12 +130,15 @@ def run_objective(objective: Callable[[Trial], Any], trial: Trial) -> TrialResul
     """Run the objective on one trial, on a worker, and return the result.
 
     The trial is FAILED if the objective raises an exception or does not return a finite number.
-    ``KeyboardInterrupt`` and ``SystemExit`` propagate.
+    ``KeyboardInterrupt`` and ``SystemExit`` propagate; any other exception is one of the trial,
+    also if its class derives from ``BaseException``.
     """
     started = time.time()
     try:
         returned = objective(trial)
-    except Exception:  # noqa: BLE001  any exception of an objective fails its trial
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # noqa: BLE001  any other exception of an objective fails its trial
         result = trial.result(TrialState.FAILED, error=traceback.format_exc())
     else:
         result = _resolve(trial, returned)
@@ -146,4 +149,4 @@ def _resolve(trial: Trial, returned: Any) -> TrialResult:
     try:
         return trial.resolve(returned)
     except TypeError as error:
-        return trial.result(TrialState.FAILED, error=str(error))
+        return trial.result(TrialState.FAILED, error=f"TypeError: {error}")

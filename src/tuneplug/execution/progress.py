@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tuneplug.errors import safe_repr
 from tuneplug.trial import History, Trial, TrialState
 
 __all__ = ["Progress", "ProgressReporter", "check_callbacks"]
@@ -144,14 +145,14 @@ class ProgressReporter:
         best = self._history.best()
         return Progress(
             number=trial.number,
-            params=dict(trial.params),
+            params=trial.params,
             score=trial.value,
             state=trial.state.value,
             stop_reason=trial.stop_reason,
             n_done=sum(t.state.ended for t in self._history[self._first :]),
             n_iter=self._n_iter,
             best_number=None if best is None else best.number,
-            best_params=None if best is None else dict(best.params),
+            best_params=None if best is None else best.params,
             best_score=None if best is None else best.value,
             elapsed=time.monotonic() - self._start,
             suggesting=self._suggesting,
@@ -192,7 +193,8 @@ def _call_all(callbacks: Iterable[Callable[[Progress], Any]], progress: Progress
             ends |= callback(progress) is True
         except Exception as error:  # noqa: BLE001  an exception of a callback must not end the search
             warnings.warn(
-                f"the callback {callback!r} failed after trial {progress.number}: {error!r}",
+                f"the callback {safe_repr(callback)} failed after trial {progress.number}: "
+                f"{safe_repr(error)}",
                 UserWarning,
                 stacklevel=2,
             )

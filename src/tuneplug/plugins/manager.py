@@ -14,7 +14,7 @@ import importlib.metadata
 import itertools
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +22,7 @@ from typing import Any
 
 import pluggy
 
-from tuneplug.errors import PluginError, UnknownNameError
+from tuneplug.errors import PluginError, UnknownNameError, did_you_mean, safe_repr
 from tuneplug.plugins import builtin, hookspecs
 from tuneplug.plugins.converters import convert_space
 from tuneplug.plugins.extension_points import EXTENSION_POINTS
@@ -76,6 +76,20 @@ class Plugins:
         """Copies and pickles find installed plugins again; what was registered stays here."""
         return Plugins, (self.installed,)
 
+    @classmethod
+    def with_installed(cls, plugins: Iterable[Any]) -> Plugins:
+        """Return all installed plugins, and the given ones.
+
+        Raises
+        ------
+        PluginError
+            If one of them cannot be used; see ``register``.
+        """
+        found = cls()
+        for plugin in plugins:
+            found.register(plugin)
+        return found
+
     # ------------------------------------------------------------------ which there are
 
     def register(self, plugin: Any, name: str | None = None) -> None:
@@ -92,7 +106,8 @@ class Plugins:
         try:
             self._add(plugin, record)
         except Exception as error:
-            raise PluginError(f"plugin {record} cannot be used: {error}") from error
+            cause = safe_repr(error, str)
+            raise PluginError(f"plugin {record} cannot be used: {cause}") from error
 
     def _free(self, name: str) -> str:
         """Return a name, numbered if that is taken."""
@@ -162,8 +177,8 @@ class Plugins:
         if unmarked or not hooks:
             found = f"{unmarked} is not" if unmarked else "nothing is"
             raise PluginError(
-                f"hooks must be marked by hookimpl, but {found} in {plugin!r}: give a module or an "
-                "object with @hookimpl above each function that is a hook"
+                f"hooks must be marked by hookimpl, but {found} in {safe_repr(plugin)}: give a "
+                "module or an object with @hookimpl above each function that is a hook"
             )
         for impl in (impl for caller in callers for impl in caller.get_hookimpls()):
             if impl.plugin is plugin and (impl.wrapper or impl.hookwrapper):
@@ -185,7 +200,7 @@ class Plugins:
 
     def _skip(self, record: PluginInfo, error: BaseException, status: Status) -> None:
         """Go on without a plugin, and say so, once."""
-        cause = str(error) if isinstance(error, PluginError) else repr(error)
+        cause = safe_repr(error, str if isinstance(error, PluginError) else repr)
         if strict():
             raise PluginError(f"plugin {record} is {status}: {cause}") from error
         if record.status == status:
@@ -224,7 +239,10 @@ class Plugins:
                 return cls(*args)
         found = self._found(kind)
         if name not in found:
-            raise UnknownNameError(f"{kind} must be one of {sorted(found)}, but got {name!r}")
+            raise UnknownNameError(
+                f"{kind} must be one of {sorted(found)}, but got {name!r}"
+                f"{did_you_mean(name, found)}"
+            )
         (owner, cls), *others = found[name]
         if others:
             owners = " and by ".join(str(self._records[owner]) for owner, _ in found[name])

@@ -162,6 +162,11 @@ def _same(a: Any, b: Any) -> bool:
         return False
 
 
+def _tuples(value: Any) -> Any:
+    """Return lists as tuples, also inside of lists and tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value
+
+
 def _position(values: Sequence[Any], value: Any) -> int | None:
     for i, known in enumerate(values):
         if known is value:
@@ -169,6 +174,10 @@ def _position(values: Sequence[Any], value: Any) -> int | None:
     for i, known in enumerate(values):
         if _same(known, value):
             return i
+    # A list that equals a tuple among the categories is that tuple: JSON has no tuples.
+    if isinstance(value, list):
+        given = _tuples(value)
+        return next((i for i, known in enumerate(values) if _same(_tuples(known), given)), None)
     # A number from JSON, NumPy or a data frame may have another type.
     if is_real(value):
         for i, known in enumerate(values):

@@ -24,12 +24,13 @@ def to_frame(history: History, space: SearchSpace) -> pd.DataFrame:
     """
     with OptionalDependency("pandas", "pandas", "pandas").required_by("to_frame()"):
         import pandas as pd
+    configurations = [trial.params for trial in history]
     rows = [
         {
             "number": trial.number,
             "state": trial.state.value,
             "value": trial.value,
-            **{f"param_{name}": trial.params.get(name) for name in space.names},
+            **{f"param_{name}": params.get(name) for name in space.names},
             "origin": trial.origin,
             "expected_improvement": trial.expected_improvement,
             "stop_reason": trial.stop_reason,
@@ -38,7 +39,7 @@ def to_frame(history: History, space: SearchSpace) -> pd.DataFrame:
             "started": trial.started,
             "duration": trial.duration,
         }
-        for trial in history
+        for trial, params in zip(history, configurations, strict=True)
     ]
     frame = pd.DataFrame(rows)
     return frame.set_index("number") if rows else frame

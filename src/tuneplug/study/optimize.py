@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tuneplug.errors import AllTrialsFailedError, NoCompletedTrialError, SpaceExhausted
+from tuneplug.errors import NoCompletedTrialError, SpaceExhausted
 from tuneplug.execution import (
     INTERRUPTED_MESSAGE,
     Broadcast,
@@ -18,15 +17,20 @@ from tuneplug.execution import (
 )
 from tuneplug.execution.progress import ProgressReporter
 from tuneplug.stopping.completion import CompletionRule, completion_reason
-from tuneplug.trial import Trial, TrialResult, TrialState
+from tuneplug.study.failures import FailureMonitor
+from tuneplug.trial import Trial, TrialResult
 
 if TYPE_CHECKING:
     from tuneplug.study import Study
 
-__all__ = ["OptimizeLoop"]
+__all__ = ["Budget", "OptimizeLoop"]
 
-#: Maximum number of different tracebacks in the message when every trial failed.
-N_TRACEBACKS = 3
+
+class Budget(NamedTuple):
+    """Maximum number of trials to start, and seconds after which none starts; None: no limit."""
+
+    n_trials: int | None
+    timeout: float | None
 
 
 class OptimizeLoop:
@@ -36,13 +40,11 @@ class OptimizeLoop:
     ----------
     study : Study
     objective : callable
-    n_trials : int or None
-        Maximum number of trials to start.
-    timeout : float or None
-        Seconds after which no trial starts.
+    budget : Budget
     completion : sequence of CompletionRule
         Rules that can end the search before its budget is spent.
     progress : ProgressReporter
+    failures : FailureMonitor
 
     Attributes
     ----------
@@ -54,16 +56,17 @@ class OptimizeLoop:
         self,
         study: Study,
         objective: Callable[[Trial], Any],
-        n_trials: int | None,
-        timeout: float | None,
+        budget: Budget,
         completion: Sequence[CompletionRule],
         progress: ProgressReporter,
+        failures: FailureMonitor,
     ) -> None:
-        self._study, self._objective, self._n_trials = study, Broadcast(objective), n_trials
+        self._study, self._objective = study, Broadcast(objective)
+        self._n_trials, self._timeout = budget
         self._first = len(study.history)
-        self._timeout = timeout
-        self._deadline = None if timeout is None else time.time() + timeout
-        self._completion, self._progress = completion, progress
+        self._deadline = None if self._timeout is None else time.time() + self._timeout
+        self._timed_out = False
+        self._completion, self._progress, self._failures = completion, progress, failures
         self.exhausted: str | None = None
 
     @property
@@ -83,7 +86,7 @@ class OptimizeLoop:
     def _next_job(self) -> Job | None:
         n_started = len(self._trials)
         spent = self._n_trials is not None and n_started >= self._n_trials
-        if spent or self.exhausted is not None or self._is_complete():
+        if spent or self.exhausted is not None or self._failures.all_alike or self._is_complete():
             return None
         try:
             with self._progress.suggesting():
@@ -101,7 +104,7 @@ class OptimizeLoop:
             return True
         reason = completion_reason(self._completion, self._study.history)
         if reason is None and self._deadline is not None and time.time() >= self._deadline:
-            reason = f"timeout: {self._timeout:g} s have passed"
+            reason, self._timed_out = f"timeout: {self._timeout:g} s have passed", True
         if reason is not None:
             self._study.complete(reason)
         return reason is not None
@@ -116,35 +119,40 @@ class OptimizeLoop:
 
     def _report(self, job: Job) -> None:
         """Report the trial of the history: the trial of the job may be a worker's copy."""
-        ends = self._progress.report(self._study.history[job.args[1].number])
+        trial = self._study.history[job.args[1].number]
+        self._failures.record(trial)
+        ends = self._progress.report(trial)
         if ends and self._study.completion_reason is None:
             self._study.complete("callback")
 
     def raise_if_none_completed(self) -> None:
-        """Raise if every trial failed, or if the timeout left the study without a completed trial.
+        """Raise if every trial failed, or if the search ended without a completed trial.
 
         Raises
         ------
         AllTrialsFailedError
             If every trial failed.
         NoCompletedTrialError
-            If the timeout expired before any trial of the study completed.
+            If the timeout expired, or no trial could start, before any trial of the study
+            completed.
         """
+        if self._failures.all_alike:
+            self._study.complete("failures: the first trials had the same error")
+        self._failures.raise_if_all_failed(self._n_trials)
         trials = self._trials
-        stopped = any(trial.stop_reason == "timeout" for trial in trials)
-        if stopped and self._study.history.best() is None:
+        timed_out = self._timed_out or any(trial.stop_reason == "timeout" for trial in trials)
+        if self._study.history.best() is not None or (trials and not timed_out):
+            return
+        if timed_out:
             raise NoCompletedTrialError(
                 f"at least one trial must complete before the timeout, but none of the "
                 f"{len(trials)} started trials did: increase the timeout or shorten the trials; "
                 "their reports are in study.trials"
             )
-        errors = Counter(t.error for t in trials if t.state is TrialState.FAILED)
-        if trials and errors.total() == len(trials):
-            shown = "\n".join(
-                f"{count} trial(s) failed with:\n{error}"
-                for error, count in errors.most_common(N_TRACEBACKS)
-            )
-            raise AllTrialsFailedError(f"all {len(trials)} trials failed.\n{shown}")
+        raise NoCompletedTrialError(
+            "at least one trial of the study must complete, but the search started none: "
+            f"{self.exhausted or self._study.completion_reason}"
+        )
 
 
 def _run_broadcast(objective: Broadcast, trial: Trial) -> TrialResult:

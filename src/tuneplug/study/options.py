@@ -8,43 +8,102 @@ from typing import Any
 
 import numpy as np
 
-from tuneplug.errors import check_count
+from tuneplug.errors import check_choice, check_count, safe_repr
 from tuneplug.plugins.manager import Plugins
 from tuneplug.space import SearchSpace
 from tuneplug.stopping.base import StoppingRule
 from tuneplug.strategies.base import Strategy
+from tuneplug.trial import Trial, as_real
 
 __all__ = [
     "check_budget",
     "check_direction",
+    "check_objective",
+    "check_trial",
+    "resolve_plugins",
     "resolve_seed",
     "resolve_space",
     "resolve_stopping",
     "resolve_strategy",
+    "resolve_timeout",
 ]
 
 
 def check_direction(direction: object) -> None:
     """Raise ValueError unless ``direction`` is ``"minimize"`` or ``"maximize"``."""
-    if direction not in ("minimize", "maximize"):
-        raise ValueError(f"direction must be 'minimize' or 'maximize', but got {direction!r}")
+    check_choice("direction", direction, ("minimize", "maximize"))
 
 
-def check_budget(n_trials: object, timeout: float | None) -> None:
-    """Check that ``optimize`` has a number of trials, a timeout or both, each of them positive.
+def check_budget(n_trials: object, timeout: object) -> None:
+    """Check that at least one of the limits is given, and that ``n_trials`` is positive.
 
     Raises
     ------
     ValueError
-        If both are None, ``n_trials`` is not an integer of at least 1, or ``timeout`` is not
-        positive.
+        If both are None, or ``n_trials`` is not an integer of at least 1.
     """
     if n_trials is not None:
         check_count("n_trials", n_trials, at_least=1)
     elif timeout is None:
         raise ValueError("optimize needs n_trials, a timeout, or both, but got neither")
-    if timeout is not None and not timeout > 0:
+
+
+def resolve_timeout(timeout: Any) -> float | None:
+    """Return a timeout in seconds as a float; None if there is none.
+
+    Raises
+    ------
+    TypeError
+        If ``timeout`` is not a real number.
+    ValueError
+        If ``timeout`` is not positive.
+    """
+    if timeout is None:
+        return None
+    seconds = as_real(timeout, "timeout")
+    if not seconds > 0:
         raise ValueError(f"timeout must be positive seconds, but got {timeout!r}")
+    return seconds
+
+
+def check_objective(objective: object) -> None:
+    """Raise TypeError unless the objective is callable."""
+    if not callable(objective):
+        raise TypeError(
+            f"objective must be a function of a trial, but got {safe_repr(objective)}: pass the "
+            "function itself, without calling it"
+        )
+
+
+def check_trial(trial: object, method: str) -> None:
+    """Raise TypeError unless the argument of a method of ``Study`` is a trial."""
+    if not isinstance(trial, Trial):
+        raise TypeError(
+            f"{method} must get a Trial, but got {safe_repr(trial)}: pass the trial that "
+            "study.ask() returned; to try a configuration of your own, call study.enqueue(params) "
+            "before study.ask(), and for a result of an earlier search call "
+            "study.add_observation(params, value)"
+        )
+
+
+def resolve_plugins(plugins: object) -> Plugins:
+    """Return the plugins of a study: all that are installed, and those of a list.
+
+    Raises
+    ------
+    TypeError
+        If ``plugins`` is neither None, nor a ``Plugins``, nor a list or tuple.
+    PluginError
+        If a plugin of the list cannot be used.
+    """
+    if isinstance(plugins, Plugins):
+        return plugins
+    if plugins is None or isinstance(plugins, (list, tuple)):
+        return Plugins.with_installed(plugins or ())
+    raise TypeError(
+        f"plugins must be a Plugins or a list of plugins, but got {safe_repr(plugins)}: pass "
+        "plugins=[plugin]"
+    )
 
 
 def resolve_space(

@@ -55,7 +55,7 @@ class StudyResults:
     @property
     def best_params(self) -> dict[str, Any]:
         """The configuration of the best trial."""
-        return dict(self.best_trial.params)
+        return self.best_trial.params
 
     @property
     def best_value(self) -> float:

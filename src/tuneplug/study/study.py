@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +13,7 @@ from typing import Any, final
 import numpy as np
 
 from tuneplug._typing import FloatArray
-from tuneplug.errors import TrialError, check_count
+from tuneplug.errors import TrialError, check_count, safe_repr, warn_caller
 from tuneplug.execution import Executor, make_pool
 from tuneplug.execution.progress import Progress, ProgressReporter, check_callbacks
 from tuneplug.plugins.manager import Plugins
@@ -25,14 +24,19 @@ from tuneplug.storage.base import Storage
 from tuneplug.storage.persistence import INTERRUPTED, StudyPersistence, open_persistence
 from tuneplug.strategies.base import Context, Strategy, Suggestion
 from tuneplug.strategies.learned_warps import WarpCurve
-from tuneplug.study.optimize import OptimizeLoop
+from tuneplug.study.failures import FailureMonitor
+from tuneplug.study.optimize import Budget, OptimizeLoop
 from tuneplug.study.options import (
     check_budget,
     check_direction,
+    check_objective,
+    check_trial,
+    resolve_plugins,
     resolve_seed,
     resolve_space,
     resolve_stopping,
     resolve_strategy,
+    resolve_timeout,
 )
 from tuneplug.study.results import StudyResults
 from tuneplug.trial import History, Observation, Trial, TrialResult, TrialState, as_real
@@ -67,8 +71,9 @@ class Study(StudyResults):
     n_trials : int or None, default None
         Number of planned trials, if known; strategies derive the size of their initial design from
         it.
-    plugins : Plugins, optional
-        Plugins that resolve names and observe the study.  If None, all installed plugins.
+    plugins : Plugins or list, optional
+        Plugins that resolve names and observe the study: a ``Plugins``, or a list of plugins that
+        are used beside all installed ones.  If None, all installed plugins.
     storage : str, Storage or None, default None
         Where to store every trial as it changes, so that the study outlives the process:
         ``"sqlite:///study.db"``, the URL of a plugin's storage, or an instance.  If the storage has
@@ -118,14 +123,14 @@ class Study(StudyResults):
         stopping: str | StoppingRule | None = None,
         seed: int | None = None,
         n_trials: int | None = None,
-        plugins: Plugins | None = None,
+        plugins: Plugins | Sequence[Any] | None = None,
         storage: str | Storage | None = None,
         name: str | None = None,
     ) -> None:
         check_direction(direction)
         if n_trials is not None:
             check_count("n_trials", n_trials, at_least=1)
-        self.plugins = Plugins() if plugins is None else plugins
+        self.plugins = resolve_plugins(plugins)
         self.space = resolve_space(space, self.plugins)
         self.strategy = resolve_strategy(strategy, self.plugins)
         self.stopping = resolve_stopping(stopping, self.strategy, self.plugins)
@@ -201,7 +206,7 @@ class Study(StudyResults):
         except ValueError as error:
             raise ValueError(f"{params!r} is not in the space: {error}") from None
         if key not in self._context().tried_keys():
-            self._enqueued.setdefault(key, dict(params))
+            self._enqueued.setdefault(key, self.space.canonical(params))
 
     def ask(self, *, lag: int = 0) -> Trial:
         """Start the next trial.
@@ -214,11 +219,14 @@ class Study(StudyResults):
 
         Raises
         ------
+        ValueError
+            If ``lag`` is not an integer of at least 0.
         SpaceExhausted
             If every configuration of a finite space has been tried or is running.
         ConcurrentStudyError
             If another process has added or changed a trial of the stored study.
         """
+        check_count("lag", lag, at_least=0)
         if self._persistence is not None:
             self._fail_interrupted(self._persistence)
         visible = self.history.until(len(self.history) - lag) if lag else self.history
@@ -272,7 +280,7 @@ class Study(StudyResults):
         TypeError
             If ``value`` is not a real number.
         """
-        number = as_real(value)
+        number = as_real(value, "the value of an observation")
         if not math.isfinite(number):
             raise ValueError(f"the value of an observation must be finite, but got {value!r}")
         self._observations += (Observation(self.space.locate(params), self.history.sign * number),)
@@ -280,10 +288,10 @@ class Study(StudyResults):
     def tell(self, trial: Trial, value: float, *, variance: float | None = None) -> None:
         """Record the value of the objective for a running trial.
 
-        The trial becomes COMPLETE, or FAILED if the value is not finite.  A trial whose
-        ``should_stop()`` has returned True becomes STOPPED instead.  If the value of a stopped
-        trial is None or not finite, its last finite report becomes its value; without such a report
-        it has no value.
+        The trial becomes COMPLETE, or FAILED if the value is not finite or a float cannot represent
+        it.  A trial whose ``should_stop()`` has returned True becomes STOPPED instead.  If the
+        value of a stopped trial is None or not finite, its last finite report becomes its value;
+        without such a report it has no value.
 
         Parameters
         ----------
@@ -299,12 +307,13 @@ class Study(StudyResults):
         Raises
         ------
         TypeError
-            If ``value`` is not a real number.
+            If ``trial`` is not a trial, or ``value`` or ``variance`` is not a real number.
         ValueError
             If ``variance`` is negative or not finite.
         TrialError
             If the trial is not of this study, or has ended.
         """
+        check_trial(trial, "tell")
         self._running_trial(trial.number, trial.point)
         self.finish(trial.number, trial.resolve(value, variance))
 
@@ -313,11 +322,14 @@ class Study(StudyResults):
 
         Raises
         ------
+        TypeError
+            If ``trial`` is not a trial.
         TrialError
             If the trial is not of this study, or has ended.
         """
+        check_trial(trial, "fail")
         self._running_trial(trial.number, trial.point)
-        text = error if isinstance(error, str) else repr(error)
+        text = error if isinstance(error, str) else safe_repr(error)
         self.finish(trial.number, trial.result(TrialState.FAILED, error=text))
 
     def _running_trial(self, number: int, point: FloatArray | None = None) -> Trial:
@@ -385,11 +397,13 @@ class Study(StudyResults):
         completion: Sequence[CompletionRule] = (),
         callbacks: Sequence[Callable[[Progress], Any]] = (),
         verbose: int = 0,
+        fail_fast: bool = True,
     ) -> None:
         """Run more trials of an objective, until a budget is spent or the search is complete.
 
         If the objective raises an exception, the trial becomes FAILED with the traceback as its
-        error, and the search continues.  On an interrupt, running trials become FAILED, finished
+        error, and the search continues.  A warning shows the first failure at once, and another one
+        counts the failures at the end.  On an interrupt, running trials become FAILED, finished
         trials stay, and the interrupt is raised again.  ``completion_reason`` says why the call
         ended before it had started ``n_trials`` trials.
 
@@ -418,33 +432,42 @@ class Study(StudyResults):
             a ``tuneplug.execution.Progress``.  No new trial starts once one returns True.
         verbose : int, default 0
             If at least 1, print a line on stdout for each trial.
+        fail_fast : bool, default True
+            Whether to end the search if the first five trials that end all fail with the same
+            exception type and message.  Enqueued trials and trials of a grid do not count: if one
+            is among the first five, the search continues.
 
         Raises
         ------
         ValueError
             If ``n_trials`` or ``timeout`` is not positive, or both are None.
         TypeError
-            If ``completion`` contains another object than a completion rule, or a callback is not
-            callable.
+            If ``objective`` or a callback is not callable, ``timeout`` is not a real number, or
+            ``completion`` contains another object than a completion rule.
         AllTrialsFailedError
             If every trial of this call failed.
         NoCompletedTrialError
-            If the timeout passed before any trial completed.
+            If the timeout passed, or the space was exhausted, before any trial completed.
         """
+        check_objective(objective)
         check_budget(n_trials, timeout)
+        seconds = resolve_timeout(timeout)
         rules = check_completion(completion)
         check_callbacks(callbacks)
         make = self.plugins.executor_factory(executor)
         progress = ProgressReporter(self.history, n_trials, "value", callbacks, verbose)
-        run = OptimizeLoop(self, objective, n_trials, timeout, rules, progress)
-        self.completion_reason = None
+        budget = Budget(n_trials, seconds)
+        failures = FailureMonitor(fail_fast=fail_fast)
+        run = OptimizeLoop(self, objective, budget, rules, progress, failures)
+        self.completion_reason, n_earlier = None, len(self.history)
         if n_trials is not None:
-            self._budget = max(self._budget or 0, len(self.history) + n_trials)
+            self._budget = max(self._budget or 0, n_earlier + n_trials)
         with make_pool(executor, n_jobs, make) as pool, self.running():
             run.run(pool)
         if run.exhausted is not None:
-            warnings.warn(run.exhausted, UserWarning, stacklevel=2)
+            warn_caller(run.exhausted, UserWarning)
         run.raise_if_none_completed()
+        failures.warn_of_count(len(self.history) - n_earlier)
 
     @property
     def n_trials(self) -> int | None:

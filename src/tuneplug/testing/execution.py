@@ -58,7 +58,8 @@ class ExecutorContract:
 
     def test_study_runs_on_the_executor(self, executor: Any) -> None:
         study = Study({"x": Float(-1.0, 1.0)}, strategy="random", seed=0)
-        study.optimize(_square, 8, executor=executor, n_jobs=2)
+        with pytest.warns(RuntimeWarning, match="failed"):
+            study.optimize(_square, 8, executor=executor, n_jobs=2)
         states = [trial.state for trial in study.trials]
         assert states.count(TrialState.FAILED) == 1
         assert states.count(TrialState.COMPLETE) == 7

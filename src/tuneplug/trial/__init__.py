@@ -3,7 +3,8 @@
 from tuneplug.trial.history import History, Observation
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report, StopThresholds
 from tuneplug.trial.reporting import Direction, TrialReporter
-from tuneplug.trial.trial import Trial, TrialResult, TrialState, as_real
+from tuneplug.trial.trial import Trial, TrialResult, TrialState
+from tuneplug.trial.values import as_real, as_whole
 
 __all__ = [
     "CurveKey",
@@ -18,4 +19,5 @@ __all__ = [
     "TrialResult",
     "TrialState",
     "as_real",
+    "as_whole",
 ]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tuneplug.trial.learning_curves import CurveKey, Report, StopThresholds
+from tuneplug.trial.values import as_real, as_whole
 
 __all__ = ["Direction", "TrialReporter"]
 
@@ -51,6 +52,7 @@ class TrialReporter:
         Parameters
         ----------
         value : float
+            A real number, or a scalar or tensor that ``float`` converts.
         step : int
             A boosting round or an epoch, from 0.  Steps of a fold increase.
         fold : int, optional
@@ -58,9 +60,14 @@ class TrialReporter:
 
         Raises
         ------
+        TypeError
+            If the value, the step or the fold is not a real number.
         ValueError
-            If the step is not larger than the last one of its fold.
+            If the step or the fold is not whole, if the step is not larger than the last one of its
+            fold, or if the value cannot be converted to a float.
         """
+        value, step = as_real(value, "a reported value"), as_whole(step, "a step")
+        fold = None if fold is None else as_whole(fold, "a fold")
         if step <= (before := self._last_step(fold)):
             of = "" if fold is None else f" of fold {fold}"
             raise ValueError(
@@ -70,7 +77,7 @@ class TrialReporter:
         thresholds = self.stop_thresholds.get((self.metric, fold))
         if self.stop_reason is None and thresholds is not None:
             self.stop_reason = thresholds.reason(before, step, value)
-        self.reports.append(Report(int(step), float(value), fold))
+        self.reports.append(Report(step, value, fold))
 
     def should_stop(self) -> bool:
         """Return whether the objective should return now.  If True, the trial ends STOPPED."""

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-import numpy as np
-
 from tuneplug._typing import FloatArray
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report
 from tuneplug.trial.reporting import Direction, TrialReporter
+from tuneplug.trial.values import as_real, copied_on_access
 
 __all__ = [
+    "NOT_FINITE",
     "Direction",
     "Trial",
     "TrialResult",
     "TrialState",
-    "as_real",
 ]
+
+#: Start of the error of a trial whose objective returned NaN or infinity.
+NOT_FINITE = "the objective must be finite"
 
 
 class TrialState(Enum):
@@ -67,6 +68,8 @@ class TrialResult:
 
     Raises
     ------
+    TypeError
+        If the value or the variance is not a real number.
     ValueError
         If the state is RUNNING, if a complete trial has no value, if a value is not finite, or if a
         variance is negative or not finite.
@@ -88,19 +91,22 @@ class TrialResult:
             raise ValueError(
                 f"state must be COMPLETE, STOPPED or FAILED, but got {self.state.name}"
             )
+        if self.value is not None:
+            object.__setattr__(self, "value", as_real(self.value, "a value"))
         known = self.value is not None and math.isfinite(self.value)
         if not known and (self.value is not None or self.state is TrialState.COMPLETE):
             raise ValueError(
                 f"a {self.state.value} trial must have a finite value, but got {self.value!r}: "
                 "record it as FAILED"
             )
-        _check_variance(self.variance)
+        object.__setattr__(self, "variance", _as_variance(self.variance))
 
     def curves(self, sign: float = 1.0) -> dict[CurveKey, LearningCurve]:
         """Return the learning curves of the reports, by metric and fold; see ``Trial.curves``."""
         return _curves(self, sign)
 
 
+@copied_on_access("params")
 @dataclass(eq=False)
 class Trial:
     """One configuration, and the state and result of its evaluation.
@@ -110,7 +116,9 @@ class Trial:
     number : int
         Position in the history, from 0.
     params : dict
-        Configuration: values of the active parameters, in their own units.
+        Configuration: values of the active parameters, in their own units.  Each access returns a
+        new copy, so that an objective may change it.  Containers, estimators and other categories
+        that equal their copy are copied too.
     point : ndarray of shape (d,)
         Point of the configuration in the unit cube.
     origin : str
@@ -223,10 +231,12 @@ class Trial:
         ------
         TypeError
             If the returned value is not a real number, or is None and the trial was not stopped.
+        ValueError
+            If the returned value cannot be converted to a float and the trial was not stopped.
         """
         if not self.stop_reason:
             return as_real(returned)
-        number = math.nan if returned is None else as_real(returned)
+        number = _as_real_or_nan(returned)
         reported = [report.value for report in self.reports if math.isfinite(report.value)]
         return number if math.isfinite(number) or not reported else reported[-1]
 
@@ -235,24 +245,27 @@ class Trial:
 
         If ``should_stop()`` has been True, the state is STOPPED, with the value of
         ``resolve_value`` if that is finite.  Otherwise the state is COMPLETE, or FAILED if the
-        value is not finite.
+        value is not finite or cannot be converted to a float.
 
         Raises
         ------
         TypeError
-            If the value is not a real number.
+            If the value or the variance is not a real number.
         ValueError
             If the variance is negative or not finite.
         """
-        value = self.resolve_value(returned)
-        _check_variance(variance)
+        variance = _as_variance(variance)
+        try:
+            value = self.resolve_value(returned)
+        except ValueError as error:
+            return self.result(TrialState.FAILED, error=f"ValueError: {error}")
         if math.isfinite(value):
             state = TrialState.STOPPED if self.stop_reason else TrialState.COMPLETE
             return self.result(state, value=value, variance=variance)
         if self.stop_reason:
             return self.result(TrialState.STOPPED)
-        error = f"the objective must be finite, but got {value!r}"
-        return self.result(TrialState.FAILED, error=error)
+        message = f"{NOT_FINITE}, but got {value!r}"
+        return self.result(TrialState.FAILED, error=message)
 
     def result(
         self,
@@ -319,21 +332,20 @@ def _curves(trial: Trial | TrialResult, sign: float) -> dict[CurveKey, LearningC
     return found
 
 
-def _check_variance(variance: float | None) -> None:
-    if variance is not None and not (math.isfinite(variance) and variance >= 0):
+def _as_variance(variance: Any) -> float | None:
+    if variance is None:
+        return None
+    number = as_real(variance, "variance")
+    if not (math.isfinite(number) and number >= 0):
         raise ValueError(f"variance must be finite and not negative, but got {variance!r}")
+    return number
 
 
-def as_real(value: Any) -> float:
-    """Convert a real number of Python or NumPy to a float.
-
-    Raises
-    ------
-    TypeError
-        If the value is not a real number, or is a boolean.
-    """
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value.item()
-    if isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_)):
-        return float(value)
-    raise TypeError(f"the objective must be a real number, but got {value!r}")
+def _as_real_or_nan(returned: Any) -> float:
+    """Return the value of a stopped trial; NaN if it is None or a float cannot represent it."""
+    if returned is None:
+        return math.nan
+    try:
+        return as_real(returned)
+    except ValueError:
+        return math.nan

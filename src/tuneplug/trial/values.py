@@ -1,0 +1,160 @@
+"""Convert the numbers that an objective returns or reports, and copy configurations."""
+
+from __future__ import annotations
+
+import copy
+import math
+import sys
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tuneplug.errors import safe_repr
+
+__all__ = ["CopiedOnAccess", "as_real", "as_whole", "copied_on_access", "copy_value"]
+
+#: Types of values without parts that could change.
+PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None)})
+#: Types that convert to a float but are no real numbers.
+NOT_NUMBERS = (bool, np.bool_, str, bytes, bytearray, complex)
+
+_Class = TypeVar("_Class")
+
+
+def as_real(value: Any, what: str = "the objective") -> float:
+    """Convert a real number to a float.
+
+    A real number is an instance of ``numbers.Real``, or an object without dimensions whose class
+    has ``__float__``: a scalar or a 0-dimensional array of NumPy, a tensor, a ``Fraction``, a
+    ``Decimal``.  Strings, booleans, complex numbers, dates and masked values are none.
+
+    Parameters
+    ----------
+    value : object
+    what : str
+        Description of the value, for the message of an error.
+
+    Raises
+    ------
+    TypeError
+        If the value is not a real number.
+    ValueError
+        If the conversion raises an exception, for example because the number is too large.
+    """
+    if type(value) is float:
+        return value
+    if isinstance(value, np.ndarray) and value.ndim == 0 and not np.ma.is_masked(value):
+        value = value[()]
+    if not _is_number(value):
+        raise TypeError(
+            f"{what} must be a real number, but got {safe_repr(value)}: return or report a float"
+        )
+    try:
+        return float(value)
+    except Exception as error:
+        raise ValueError(
+            f"{what} must be a number that a float can represent, but got {safe_repr(value)}: "
+            f"{type(error).__name__}: {safe_repr(error, str)}"
+        ) from error
+
+
+def _is_number(value: Any) -> bool:
+    """Return whether a value counts as a real number; no code of its class may raise an error."""
+    try:
+        if isinstance(value, NOT_NUMBERS) or np.ma.is_masked(value):
+            return False
+        if isinstance(value, Real):
+            return True
+        kind = str(getattr(value, "dtype", "float"))
+        dimensions = getattr(value, "ndim", 0), getattr(value, "shape", ())
+        known = "float" in kind or "int" in kind
+        return known and hasattr(type(value), "__float__") and _are_none(*dimensions)
+    except Exception:  # noqa: BLE001  a value that cannot be looked at is no number
+        return False
+
+
+def _are_none(ndim: Any, shape: Any) -> bool:
+    """Return whether the number of dimensions is 0; a library may offer them as methods."""
+    n = ndim() if callable(ndim) else ndim
+    return isinstance(n, Integral) and n == 0 and (callable(shape) or tuple(shape) == ())
+
+
+def as_whole(value: Any, what: str) -> int:
+    """Convert a whole number, such as a NumPy integer or 2.0, to an int.
+
+    Raises
+    ------
+    TypeError
+        If the value is not a real number.
+    ValueError
+        If the value is not whole, or does not fit into 64 bits.
+    """
+    if type(value) is not int:
+        number = int(value) if _is_integer(value) else as_real(value, what)
+        if not math.isfinite(number) or number != int(number):
+            raise ValueError(
+                f"{what} must be a whole number, but got {safe_repr(value)}: count boosting rounds "
+                "or epochs from 0"
+            )
+        value = int(number)
+    if abs(value) > sys.maxsize:
+        raise ValueError(f"{what} must fit into 64 bits, but got {safe_repr(value)}")
+    return int(value)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, NOT_NUMBERS)
+
+
+def copy_value(value: Any) -> Any:
+    """Return a value such that a change of the result does not change the value.
+
+    Containers are copied with their elements.  Any other object is copied if the copy is equal to
+    it, or if it is an estimator (it has ``get_params``).  An object that equals only itself, such
+    as a function, is returned as it is.
+    """
+    if type(value) in PLAIN:
+        return value
+    if type(value) is dict:
+        return {key: copy_value(element) for key, element in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(copy_value, value))
+    if type(value) is np.ndarray and value.dtype != object:
+        return value.copy()
+    return _copy_object(value)
+
+
+def _copy_object(value: Any) -> Any:
+    try:
+        copied = copy.deepcopy(value)
+        same = hasattr(value, "get_params") or bool(copied == value)
+    except Exception:  # noqa: BLE001  the class may support neither copies nor comparisons
+        return value
+    return copied if same else value
+
+
+class CopiedOnAccess:
+    """Descriptor of an attribute that holds a dict and returns a copy of it at each access."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, obj: Any, owner: type | None = None) -> Any:
+        if obj is None:
+            return self
+        return copy_value(obj.__dict__[self._name])
+
+    def __set__(self, obj: Any, value: Mapping[str, Any]) -> None:
+        obj.__dict__[self._name] = dict(value)
+
+
+def copied_on_access(name: str) -> Callable[[type[_Class]], type[_Class]]:
+    """Return a decorator of a class: reading the attribute returns a copy of its dict."""
+
+    def decorate(cls: type[_Class]) -> type[_Class]:
+        setattr(cls, name, CopiedOnAccess(name))
+        return cls
+
+    return decorate

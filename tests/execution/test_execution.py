@@ -407,6 +407,7 @@ def test_study_keeps_finished_trials_if_a_given_executor_breaks(pool, tasks):
     assert [t.state for t in study.trials[3:]] == [TrialState.COMPLETE] * 2
 
 
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_broken_executor_inside_an_objective_fails_only_that_trial():
     study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
 

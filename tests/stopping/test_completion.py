@@ -328,6 +328,7 @@ def test_callbacks_refuse_an_object_that_is_not_callable():
     assert study.trials == []
 
 
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_verbose_prints_one_line_for_each_trial_on_stdout(capsys):
     def objective(trial):
         if trial.number == 1:

@@ -54,6 +54,7 @@ def value(trial):
 # ---------------------------------------------------------------- resumed studies
 
 
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_resumed_study_restores_every_attribute_of_its_trials(path):
     first = study(path, direction="maximize", stopping="median")
     first.optimize(_objective, 4)

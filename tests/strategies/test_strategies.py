@@ -267,6 +267,7 @@ def test_unbounded_distribution_is_searched_between_its_quantiles():
     assert max(t.params["x"] for t in study.trials) == pytest.approx(top)
 
 
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_model_avoids_a_region_of_failures():
     def loss(trial):
         if trial.params["x"] > 0.6:
@@ -288,6 +289,7 @@ def n_failed(trials):
 
 
 @pytest.mark.parametrize(("best_x", "share"), [(0.3, 0.6), (0.55, 1.25)])
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_model_has_fewer_failures_than_random_search_if_half_of_the_cube_fails(best_x, share):
     """The optimum is far from the boundary of the failures, or beyond it in the failing half."""
 
@@ -313,6 +315,7 @@ def test_model_has_fewer_failures_than_random_search_if_half_of_the_cube_fails(b
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_single_failure_near_the_optimum_does_not_exclude_it(seed):
     failed = []
 

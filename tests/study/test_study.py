@@ -269,13 +269,13 @@ def test_optimize_raises_one_error_with_the_causes_if_every_trial_fails():
         pytest.warns(RuntimeWarning, match="trial 0 failed"),
         pytest.raises(AllTrialsFailedError, match=r"all 12 trials failed(.|\n)*disk full"),
     ):
-        study.optimize(fails, 12)
+        study.optimize(fails, 12, fail_fast=False)
     assert len(study.trials) == 12
 
 
 def test_objective_that_returns_no_number_fails_its_trial():
     study = Study(SPACE, seed=0)
-    with pytest.warns(RuntimeWarning, match="must be a real number, but got None"):
+    with pytest.warns(RuntimeWarning, match="failed"):
         study.optimize(lambda trial: 1.0 if trial.number else None, 2)
     assert study.trials[0].state is TrialState.FAILED
     assert "real number" in study.trials[0].error

@@ -4,7 +4,7 @@ from tuneplug.trial.history import History, Observation
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report, StopThresholds
 from tuneplug.trial.reporting import Direction, TrialReporter
 from tuneplug.trial.trial import Trial, TrialResult, TrialState
-from tuneplug.trial.values import as_real, as_whole
+from tuneplug.trial.values import as_real
 
 __all__ = [
     "CurveKey",
@@ -19,5 +19,4 @@ __all__ = [
     "TrialResult",
     "TrialState",
     "as_real",
-    "as_whole",
 ]

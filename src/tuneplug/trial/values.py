@@ -119,8 +119,12 @@ def copy_value(value: Any) -> Any:
         return value
     if type(value) is dict:
         return {key: copy_value(element) for key, element in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(map(copy_value, value))
+    if type(value) is list:
+        return list(map(copy_value, value))
+    if type(value) is tuple:
+        elements = tuple(map(copy_value, value))
+        same = all(a is b for a, b in zip(elements, value, strict=True))
+        return value if same else elements
     if type(value) is np.ndarray and value.dtype != object:
         return value.copy()
     return _copy_object(value)

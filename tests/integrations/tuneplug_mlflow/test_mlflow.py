@@ -308,6 +308,7 @@ def test_an_interrupt_before_an_event_leaves_no_run_running(store):
     assert parent.data.tags["best_trial"] == "1"
 
 
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_a_study_whose_trials_all_failed_has_status_failed(store):
     study, _ = store.study(strategy="random")
     with pytest.raises(AllTrialsFailedError):
@@ -412,6 +413,7 @@ def content(store):
     return found
 
 
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_log_study_logs_the_same_as_the_observer(store):
     def sometimes(trial):
         if trial.number == 2:

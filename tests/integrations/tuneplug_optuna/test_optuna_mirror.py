@@ -79,6 +79,7 @@ def study_of(plugins=None, n_trials=8, **options):
 # ---------------------------------------------------------------------- copies
 
 
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_a_finished_study_is_copied_to_a_file(sqlite):
     study = study_of()
     mirror(study, sqlite, study_name="churn")
@@ -95,6 +96,7 @@ def test_a_finished_study_is_copied_to_a_file(sqlite):
         assert trial.datetime_complete.timestamp() == pytest.approx(original.finished, abs=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_parameters_are_stored_in_the_users_units():
     study = study_of()
     loaded = mirror(study, InMemoryStorage())
@@ -111,6 +113,7 @@ def test_parameters_are_stored_in_the_users_units():
     assert all(t.distributions["shift"].low <= t.params["shift"] for t in loaded.trials)
 
 
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_user_attributes_hold_the_other_results():
     study = study_of()
     loaded = mirror(study, InMemoryStorage())
@@ -198,6 +201,7 @@ def content(loaded):
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "journal", "memory"])
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_a_mirrored_study_equals_a_copy(request, kind):
     storage = InMemoryStorage() if kind == "memory" else request.getfixturevalue(kind)
     plugins = Plugins()
@@ -225,6 +229,7 @@ def test_a_trial_is_written_when_it_starts_and_when_it_ends(sqlite):
     assert [(t.state, t.value) for t in seen] == [(TrialState.COMPLETE, 2.0)]
 
 
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_trials_older_than_the_mirror_are_written(sqlite):
     study = study_of(Plugins())
     study.plugins.register(OptunaMirror(sqlite, "late"))
@@ -295,6 +300,7 @@ def test_the_completion_reason_is_stored():
 # ---------------------------------------------------------------------- errors
 
 
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_an_existing_study_name_is_an_error(sqlite):
     study = study_of()
     mirror(study, sqlite, study_name="taken")
@@ -342,6 +348,7 @@ def get(app, path):
     return json.loads(body)
 
 
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_the_dashboard_shows_the_study_and_its_trials(sqlite):
     dashboard = pytest.importorskip("optuna_dashboard")
     study = study_of()

@@ -66,6 +66,7 @@ def sometimes(trial):
 
 
 @pytest.mark.usefixtures("ticking")
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_a_bar_shows_trials_best_value_and_states(terminal):
     study = study_on(terminal)
     study.optimize(sometimes, 4)
@@ -224,6 +225,7 @@ def test_on_a_pseudo_terminal_prints_go_to_their_stream(to_file):
 
 
 @pytest.mark.usefixtures("ticking")
+@pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_a_log_has_a_line_per_new_best_and_one_at_the_end(log):
     study_on(log).optimize(sometimes, 4)
     assert log.file.getvalue().splitlines() == [

@@ -18,7 +18,7 @@ __all__ = ["CopiedOnAccess", "as_real", "as_whole", "copied_on_access", "copy_va
 #: Types of values without parts that could change.
 PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None)})
 #: Types that convert to a float but are no real numbers.
-NOT_NUMBERS = (bool, np.bool_, str, bytes, bytearray, complex)
+NOT_NUMBERS = (bool, np.bool_, np.timedelta64, str, bytes, bytearray, complex)
 
 _Class = TypeVar("_Class")
 

@@ -215,7 +215,9 @@ class _StudyWriter:
 
     def _frozen(self, trial: Trial) -> FrozenTrial:
         sub_space = int(trial.point[0] * len(self._params)) if len(self._params) > 1 else 0
-        params = [(self._params[sub_space][name], value) for name, value in trial.params.items()]
+        params = [
+            (self._params[sub_space][name], value) for name, value in trial.proposed_params.items()
+        ]
         has_value = trial.state in (TrialState.COMPLETE, TrialState.STOPPED)
         values = thin(means_by_step(trial.reports), MAX_STEPS) if trial.state.ended else {}
         return FrozenTrial(

@@ -127,7 +127,7 @@ def _cv_results(
     finished = [candidate.finished for candidate in candidates]
     out = [nan_result(results[0]) if r is None else r for row in finished for r in row]
     stopped = np.array([None in row for row in finished])
-    params = [candidate.trial.params for candidate in candidates]
+    params = [candidate.trial.proposed_params for candidate in candidates]
     more = _more_columns(candidates, plan)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -197,7 +197,7 @@ class Scheduler:
         if self._plan.monitoring is not None:
             deadline = self._limits.deadline(self._start_epoch, candidate.started)
             limits = candidate.fit_limits(fold, deadline)
-        task = FoldTask(candidate.trial.params, number, fold, limits, context)
+        task = FoldTask(candidate.trial.proposed_params, number, fold, limits, context)
         if self._shared is None:
             return Job((number, fold), self._evaluation, (task,))
         where = (self._pool.n_threads, self._pool.in_process)

@@ -40,7 +40,7 @@ def to_record(trial: Trial) -> TrialRecord:
     return {
         "number": trial.number,
         "state": trial.state.value,
-        "params": {name: to_json(value) for name, value in trial.params.items()},
+        "params": {name: to_json(value) for name, value in trial.proposed_params.items()},
         "reports": [[_to_builtin(part) for part in report] for report in trial.reports],
         **{name: _to_builtin(getattr(trial, name)) for name in (*PLAIN, *REPORTED)},
     }

@@ -62,6 +62,7 @@ class History(Sequence[Trial]):
         later = [
             replace(
                 trial,
+                params=trial.proposed_params,
                 state=TrialState.RUNNING,
                 value=None,
                 variance=None,

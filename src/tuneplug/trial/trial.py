@@ -158,6 +158,14 @@ class Trial:
     _curves: dict[CurveKey, LearningCurve] | None = field(default=None, init=False, repr=False)
 
     @property
+    def proposed_params(self) -> dict[str, Any]:
+        """The configuration as it was proposed, in a new dict that holds the objects themselves.
+
+        A change of one of the objects, such as a list among the categories, changes the space.
+        """
+        return dict(self.__dict__["params"])
+
+    @property
     def reports(self) -> list[Report]:
         """Intermediate values, in the order reported: (step, value, fold)."""
         return self.reporter.reports

@@ -89,47 +89,26 @@ __all__ = [
     "choose_scaling",
 ]
 
-#: Packages of public names that users look for here.
-_ELSEWHERE = {
-    **dict.fromkeys(
-        (
-            "AsynchronousHalving",
-            "Convergence",
-            "HyperbandRule",
-            "MedianRule",
-            "Patience",
-            "StoppingRule",
-            "Target",
-        ),
-        "tuneplug.stopping",
-    ),
-    **dict.fromkeys(
-        ("BayesianSearch", "GridSearch", "HyperbandSearch", "RandomSearch", "Strategy"),
-        "tuneplug.strategies",
-    ),
-    **dict.fromkeys(("Plugins", "hookimpl"), "tuneplug.plugins"),
-    **dict.fromkeys(("Progress", "Executor"), "tuneplug.execution"),
-    **dict.fromkeys(("FitMonitor", "FitReporter"), "tuneplug.monitoring"),
-    **dict.fromkeys(
-        (
-            "BestSoFarDisplay",
-            "FoldScoresDisplay",
-            "LearnedWarpsDisplay",
-            "ParallelCoordinatesDisplay",
-            "TriedConfigurationsDisplay",
-            "WarpedBayesSearchCV",
-        ),
-        "tuneplug_sklearn",
-    ),
-    **dict.fromkeys(("OptunaMirror", "OptunaStrategy", "TunePlugSampler"), "tuneplug_optuna"),
-    **dict.fromkeys(("MLflowObserver", "log_study"), "tuneplug_mlflow"),
-    "DaskExecutor": "tuneplug_dask",
-    "LightGBMMonitor": "tuneplug_lightgbm",
-    "ProgressBar": "tuneplug_rich",
-    "RayExecutor": "tuneplug_ray",
-    "TrialCallback": "tuneplug_xgboost or tuneplug_lightgbm",
-    "XGBoostMonitor": "tuneplug_xgboost",
-    "recommended_space": "tuneplug_xgboost or tuneplug_lightgbm",
+#: Public names of other packages that users look for here, by package.
+_PACKAGES = {
+    "tuneplug.execution": "Executor Progress",
+    "tuneplug.monitoring": "FitMonitor FitReporter",
+    "tuneplug.plugins": "Plugins hookimpl",
+    "tuneplug.stopping": "AsynchronousHalving CompletionRule Convergence HyperbandRule MedianRule "
+    "Patience StoppingRule Target",
+    "tuneplug.strategies": "BayesianSearch GridSearch HyperbandSearch RandomSearch Strategy",
+    "tuneplug_configspace": "ConfigSpaceConverter",
+    "tuneplug_dask": "DaskExecutor",
+    "tuneplug_lightgbm": "LightGBMMonitor",
+    "tuneplug_mlflow": "MLflowObserver log_study",
+    "tuneplug_optuna": "OptunaConverter OptunaMirror OptunaStrategy TunePlugSampler mirror",
+    "tuneplug_ray": "RayExecutor",
+    "tuneplug_rich": "ProgressBar",
+    "tuneplug_sklearn": "BestSoFarDisplay FoldScoresDisplay LearnedWarpsDisplay "
+    "ParallelCoordinatesDisplay TriedConfigurationsDisplay WarpedBayesSearchCV",
+    "tuneplug_xgboost": "XGBoostMonitor",
+    "tuneplug_xgboost or tuneplug_lightgbm": "TrialCallback recommended_space",
 }
+_ELSEWHERE = {name: package for package, names in _PACKAGES.items() for name in names.split()}
 
 __getattr__, __dir__ = lazy_attributes(__name__, _HOME, elsewhere=_ELSEWHERE)

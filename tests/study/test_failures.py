@@ -21,6 +21,8 @@ from tuneplug import (
     UnknownNameError,
 )
 from tuneplug.plugins import Plugins, hookimpl
+from tuneplug.stopping import MedianRule
+from tuneplug.strategies import RandomSearch
 from tuneplug.study.failures import exception_of
 
 SPACE = {"x": Float(0, 1)}
@@ -126,6 +128,16 @@ def test_exception_of_a_traceback_is_its_type_and_message():
     assert exception_of("interrupted") == "interrupted"
 
 
+def endless(trial):
+    return endless(trial)
+
+
+def test_exception_of_an_endless_recursion_is_the_same_for_each_trial():
+    study, _, _ = run(endless, 9)
+    assert len(study.trials) == 5
+    assert exception_of(study.trials[0].error).startswith("RecursionError")
+
+
 @pytest.mark.parametrize("timeout", [np.float32(60), Fraction(60), np.array(60), 60])
 def test_timeout_may_be_any_real_number(timeout):
     study, _, _ = run(lambda trial: 0.0, 3, timeout=timeout)
@@ -194,6 +206,18 @@ def test_tell_and_fail_take_nothing_but_a_trial(wrong):
 def test_objective_that_was_called_by_mistake_raises():
     with pytest.raises(TypeError, match=r"objective must be a function of a trial, but got 0\.5"):
         Study(SPACE).optimize(0.5, 3)
+
+
+def test_callback_without_a_list_raises_with_the_cure():
+    with pytest.raises(TypeError, match=r"must be a list .*callbacks=\[callback\]"):
+        Study(SPACE).optimize(lambda trial: 0.0, 3, callbacks=print)
+
+
+def test_class_instead_of_an_instance_raises_with_the_cure():
+    with pytest.raises(TypeError, match=r"pass an instance, RandomSearch\(...\)"):
+        Study(SPACE, strategy=RandomSearch)
+    with pytest.raises(TypeError, match=r"pass an instance, MedianRule\(...\)"):
+        Study(SPACE, stopping=MedianRule)
 
 
 @pytest.mark.parametrize("lag", [-1, 0.5, "1", True])

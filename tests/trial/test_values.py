@@ -246,6 +246,21 @@ def test_objective_that_changes_its_configuration_changes_neither_record_nor_spa
     assert [t.params for t in again.trials] == [t.params for t in study.trials]
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_objective_that_assigns_to_its_trial_does_not_change_the_record(n_jobs):
+    def objective(trial):
+        trial.report(1.0, 0)
+        trial.params, trial.number, trial.value = {}, 77, -1e9
+        trial.state, trial.origin = TrialState.COMPLETE, "objective"
+        return 0.5
+
+    study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
+    study.optimize(objective, 4, n_jobs=n_jobs)
+    assert [t.number for t in study.trials] == [0, 1, 2, 3]
+    assert all(list(t.params) == ["x"] and t.value == 0.5 for t in study.trials)
+    assert all(t.origin == "random" and t.reports == [(0, 1.0, None)] for t in study.trials)
+
+
 def test_configuration_that_changes_after_it_was_enqueued_is_tried_as_enqueued():
     study = Study({"layers": [[1], [1, 2]]}, seed=0)
     mine = {"layers": [1, 2]}

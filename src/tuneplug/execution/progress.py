@@ -167,8 +167,14 @@ def check_callbacks(callbacks: Iterable[Any], hint: str = "") -> None:
     Raises
     ------
     TypeError
-        If a callback is not callable; the message ends with ``hint``.
+        If ``callbacks`` is not a list, or a callback is not callable; that message ends with
+        ``hint``.
     """
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(
+            f"callbacks must be a list of callables, but got {safe_repr(callbacks)}: pass "
+            "callbacks=[callback]"
+        )
     for callback in callbacks:
         if not callable(callback):
             raise TypeError(

@@ -17,8 +17,8 @@ N_ALIKE = 5
 N_TRACEBACKS = 3
 #: Origins of configurations that the user chose: their failures say little about other ones.
 CHOSEN = ("user", "grid")
-#: A frame of a traceback: the line of its file, and the indented lines below.
-FRAME = re.compile(r"^  File \".*\n(?:    .*\n)*", re.MULTILINE)
+#: A frame of a traceback: the line of its file, the indented lines below, and a count of repeats.
+FRAME = re.compile(r"^  File \".*\n(?:    .*\n)*(?:  \[Previous line repeated .*\n)?", re.MULTILINE)
 
 
 class FailureMonitor:

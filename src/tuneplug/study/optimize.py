@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -96,7 +97,8 @@ class OptimizeLoop:
             self.exhausted = f"{error} The search ends after {n_started}{planned} trials."
             return None
         trial.reporter.deadline = self._deadline
-        return Job(trial.number, _run_broadcast, (self._objective, trial))
+        # An objective in this process must not change the record: it gets a copy of its own.
+        return Job(trial.number, _run_broadcast, (self._objective, copy.copy(trial)))
 
     def _is_complete(self) -> bool:
         """Whether a completion rule, the timeout, a callback or the user has ended the search."""
@@ -110,16 +112,19 @@ class OptimizeLoop:
         return reason is not None
 
     def _record(self, job: Job, result: TrialResult) -> None:
-        self._study.finish(job.args[1].number, result)
-        self._report(job)
+        self._study.finish(self._trial(job).number, result)
+        self._report(self._trial(job))
 
     def _record_failure(self, job: Job, error: str) -> None:
-        self._study.fail(job.args[1], error)
-        self._report(job)
+        self._study.fail(self._trial(job), error)
+        self._report(self._trial(job))
 
-    def _report(self, job: Job) -> None:
-        """Report the trial of the history: the trial of the job may be a worker's copy."""
-        trial = self._study.history[job.args[1].number]
+    def _trial(self, job: Job) -> Trial:
+        """Return the trial of the history: the job holds a copy, which the objective may change."""
+        assert isinstance(job.key, int), "the key of a job is the number of its trial"
+        return self._study.history[job.key]
+
+    def _report(self, trial: Trial) -> None:
         self._failures.record(trial)
         ends = self._progress.report(trial)
         if ends and self._study.completion_reason is None:

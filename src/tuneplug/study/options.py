@@ -125,7 +125,9 @@ def resolve_strategy(strategy: object, plugins: Plugins) -> Strategy:
     """
     found = plugins.create("strategy", strategy) if isinstance(strategy, str) else strategy
     if not isinstance(found, Strategy):
-        raise TypeError(f"strategy must be a name or a Strategy, but got {found!r}")
+        raise TypeError(
+            f"strategy must be a name or a Strategy, but got {safe_repr(found)}{_cure(found)}"
+        )
     return found
 
 
@@ -152,8 +154,16 @@ def resolve_stopping(stopping: object, strategy: Strategy, plugins: Plugins) -> 
         )
     rule = plugins.create("stopping", stopping) if isinstance(stopping, str) else stopping
     if not isinstance(rule, StoppingRule):
-        raise TypeError(f"stopping must be a name, a StoppingRule or None, but got {stopping!r}")
+        raise TypeError(
+            f"stopping must be a name, a StoppingRule or None, but got {safe_repr(stopping)}"
+            f"{_cure(stopping)}"
+        )
     return rule
+
+
+def _cure(given: object) -> str:
+    """Return the end of the message for a class that is given instead of an instance."""
+    return f": pass an instance, {given.__name__}(...)" if isinstance(given, type) else ""
 
 
 def resolve_seed(seed: int | None) -> int:

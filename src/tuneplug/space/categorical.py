@@ -6,8 +6,7 @@ Notation: each of n categories owns an n-th of the unit interval, and its point 
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, final
@@ -15,12 +14,16 @@ from typing import Any, final
 import numpy as np
 
 from tuneplug._typing import FloatArray, IndexArray
+from tuneplug.errors import did_you_mean
+from tuneplug.space.identity import COPIED, IDENTITIES, PLAIN
 from tuneplug.space.parameters import Condition, Parameter, is_finite, is_real
 
 __all__ = ["Categorical", "is_categories"]
 
-#: Types whose values are compared by a hash of type and value.
-PLAIN = frozenset({bool, int, float, str, bytes, type(None)})
+#: Number of categories that an error shows.
+MAX_SHOWN = 20
+#: NumPy's types of numbers with fewer digits than a float.
+NARROW = (np.float32, np.float16)
 
 
 def is_categories(declared: Any) -> bool:
@@ -44,7 +47,8 @@ class Categorical(Parameter):
     ----------
     choices : sequence or one-dimensional array
         Categories: any Python objects.  Elements of a NumPy array are converted to Python scalars.
-        Repeated categories count once.
+        Repeated categories count once.  Two estimators of one class with equal parameters are the
+        same category.
     when : mapping of str to list, optional
         Condition: names of other parameters, with the values that activate this one.
 
@@ -66,36 +70,32 @@ class Categorical(Parameter):
             return ["choices must hold at least one value, but got none"]
         return []
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Drop what is computed: copies of the categories have other identities."""
+        return {"choices": self.choices, "when": self.when}
+
     @cached_property
     def values(self) -> list[Any]:
         """The distinct categories, in the order given."""
         given = self.choices
         if isinstance(given, np.ndarray) and given.ndim == 1:
             given = given.tolist()
-        distinct: list[Any] = []
-        seen: set[tuple[type, Any]] = set()
+        distinct: dict[Hashable, Any] = {}
         for value in given:
-            if type(value) in PLAIN and value == value:  # NaN is not, even to itself
-                if (key := (type(value), value)) not in seen:
-                    seen.add(key)
-                    distinct.append(value)
-            elif not any(_same(known, value) for known in distinct):
-                distinct.append(value)
-        return distinct
+            distinct.setdefault(IDENTITIES[0].key(value), value)
+        return list(distinct.values())
 
     @cached_property
-    def _plain_positions(self) -> dict[tuple[type, Any], int]:
-        pairs = [(type(value), value) for value in self.values]
-        return {pair: i for i, pair in enumerate(pairs) if pair[0] in PLAIN}
+    def _positions(self) -> _Positions:
+        return _Positions(self.values)
 
     def position(self, value: Any) -> int | None:
-        """Return the index of a category; None if the value is not a category."""
-        if (
-            type(value) in PLAIN
-            and (at := self._plain_positions.get((type(value), value))) is not None
-        ):
-            return at
-        return _position(self.values, value)
+        """Return the index of a category; None if the value is not a category.
+
+        A category is found by identity, by its key, or by the key of a copy: an estimator with
+        equal parameters, a list for a tuple (from JSON), a number of another type.
+        """
+        return self._positions.of(value)
 
     @property
     def size(self) -> float:
@@ -112,11 +112,16 @@ class Categorical(Parameter):
     def to_unit(self, values: Sequence[Any]) -> FloatArray:
         at = [self.position(value) for value in values]
         if None in at:
-            raise ValueError(
-                f"values must be among the categories {self.values!r}, "
-                f"but got {values[at.index(None)]!r}"
-            )
+            raise ValueError(self._not_among(values[at.index(None)]))
         return (np.array(at, dtype=np.float64) + 0.5) / self.size
+
+    def _not_among(self, value: Any) -> str:
+        shown = ", ".join(map(repr, self.values[:MAX_SHOWN]))
+        if more := len(self.values[MAX_SHOWN:]):
+            shown += f", ... ({more} more)"
+        names = [name for name in self.values if isinstance(name, str)]
+        hint = did_you_mean(value, names) if isinstance(value, str) else ""
+        return f"values must be among the categories [{shown}], but got {value!r}{hint}"
 
     def index(self, u: FloatArray) -> IndexArray:
         """Return the index of the category that owns each u."""
@@ -141,48 +146,56 @@ class Categorical(Parameter):
     def same_as(self, other: Parameter) -> bool:
         if not isinstance(other, Categorical) or self.size != other.size:
             return False
-        return all(_same(a, b) for a, b in zip(self.values, other.values, strict=True))
+        key = COPIED.key
+        return all(key(a) == key(b) for a, b in zip(self.values, other.values, strict=True))
 
 
-def _same(a: Any, b: Any) -> bool:
-    """Return whether two categories are identical, or equal and of one type (not 1 and 1.0)."""
-    if a is b:
-        return True
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(_same, a, b))
-    if isinstance(a, np.ndarray):
-        return a.dtype == b.dtype and np.array_equal(a, b)
-    if isinstance(a, float) and math.isnan(a):
-        return math.isnan(b)
-    try:
-        return bool(a == b)
-    except (TypeError, ValueError):  # no truth value: compared by identity
-        return False
+@final
+class _Positions:
+    """Index of each category, by the keys of ``IDENTITIES``; tables are made when needed."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self._values = values
+        self._by_id = {id(value): i for i, value in enumerate(values)}
+        self._tables: dict[Hashable, dict[Hashable, int]] = {}
+
+    def of(self, value: Any) -> int | None:
+        """Return the index of a category; None if the value is not a category."""
+        if type(value) not in PLAIN:
+            at = self._by_id.get(id(value))
+            if at is not None and self._values[at] is value:
+                return at
+        for identity in IDENTITIES:
+            at = self._table(identity, identity.key).get(identity.key(value))
+            if at is not None:
+                return at
+        return self._rounded(value)
+
+    def _table(self, name: Hashable, key: Callable[[Any], Hashable | None]) -> dict[Hashable, int]:
+        if name not in self._tables:
+            table: dict[Hashable, int] = {}
+            for i, value in enumerate(self._values):
+                if (found := key(value)) is not None:
+                    table.setdefault(found, i)
+            self._tables[name] = table
+        return self._tables[name]
+
+    def _rounded(self, value: Any) -> int | None:
+        """Return the index of a number that equals the value in single or half precision."""
+        for kind in NARROW:
+            narrow = type(value) is kind  # if not, only categories of this precision are rounded
+
+            def key(number: Any, kind: Any = kind, narrow: bool = narrow) -> Hashable | None:
+                return _round(number, kind) if narrow or type(number) is kind else None
+
+            at = self._table((kind, narrow), key).get(_round(value, kind))
+            if at is not None:
+                return at
+        return None
 
 
-def _tuples(value: Any) -> Any:
-    """Return lists as tuples, also inside of lists and tuples."""
-    return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value
-
-
-def _position(values: Sequence[Any], value: Any) -> int | None:
-    for i, known in enumerate(values):
-        if known is value:
-            return i
-    for i, known in enumerate(values):
-        if _same(known, value):
-            return i
-    # A list that equals a tuple among the categories is that tuple: JSON has no tuples.
-    if isinstance(value, list):
-        given = _tuples(value)
-        return next((i for i, known in enumerate(values) if _same(_tuples(known), given)), None)
-    # A number from JSON, NumPy or a data frame may have another type.
-    if is_real(value):
-        for i, known in enumerate(values):
-            if is_real(known) and known == value:
-                return i
-    if isinstance(value, np.generic):
-        return _position(values, value.item())
-    return None
+def _round(number: Any, kind: Any) -> float | None:
+    if not is_real(number) or not is_finite(number):
+        return None
+    with np.errstate(over="ignore"):
+        return float(kind(number))

@@ -85,6 +85,14 @@ class Parameter(ABC):
     def to_unit(self, values: Sequence[Any]) -> FloatArray:
         """Map n values to u, shape (n,); raise a ValueError for a value outside."""
 
+    def contains(self, value: Any) -> bool:
+        """Return whether the value is one of the parameter."""
+        try:
+            self.to_unit([value])
+        except ValueError:
+            return False
+        return True
+
     @abstractmethod
     def from_unit(self, u: FloatArray) -> list[Any]:
         """Map u, shape (n,), to n values."""

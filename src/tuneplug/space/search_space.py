@@ -18,13 +18,13 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 
 from tuneplug._typing import BoolArray, FloatArray
 from tuneplug.space.categorical import Categorical
+from tuneplug.space.encoding import KEY_DIGITS, Column, ColumnCondition, SubspaceEncoder
 from tuneplug.space.parameters import Parameter, ScalingRecord
 from tuneplug.space.validation import (
     INACTIVE_COORDINATE,
@@ -36,29 +36,8 @@ from tuneplug.space.validation import (
 
 __all__ = ["SearchSpace"]
 
-#: Number of digits to which coordinates are rounded in keys.
-KEY_DIGITS = 12
 #: Block size for the list of configurations of a finite space.
 BLOCK_SIZE = 1024
-
-
-@dataclass(frozen=True)
-class _Condition:
-    """A condition: the parameter of another entry is active, and at one of the points ``at``."""
-
-    entry: int
-    at: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class _Column:
-    """One parameter in one or more sub-spaces; ``column`` is None for a constant."""
-
-    name: str
-    parameter: Parameter
-    column: int | None
-    conditions: tuple[_Condition, ...]
-    subspaces: tuple[int, ...]
 
 
 @final
@@ -97,16 +76,24 @@ class SearchSpace:
             self.subspaces = parse_space(parameters)
         # Strings, because numbers would be ordered.
         self._subspace = Categorical([f"subspace {i}" for i in range(len(self.subspaces))])
-        self._entries: list[_Column] = []
+        self._entries: list[Column] = []
         self._columns: list[Parameter] = [self._subspace] if len(self.subspaces) > 1 else []
         for number, subspace in enumerate(self.subspaces):
             self._add_subspace(number, subspace)
-        #: Sub-spaces that may contain a configuration of an earlier one.
-        self._overlapping = [
-            k
+        self._encoders = [self._encoder(number) for number in range(len(self.subspaces))]
+        #: Earlier sub-spaces that may contain a configuration of a sub-space.
+        self._overlapping = {
+            k: earlier
             for k, subspace in enumerate(self.subspaces)
-            if any(may_overlap(subspace, earlier) for earlier in self.subspaces[:k])
-        ]
+            if (earlier := [j for j in range(k) if may_overlap(subspace, self.subspaces[j])])
+        }
+
+    def _encoder(self, number: int) -> SubspaceEncoder:
+        template = np.full(self.n_dimensions, INACTIVE_COORDINATE)
+        if self.n_subspaces > 1:
+            template[0] = self._subspace.points()[number]
+        mine = {i: e for i, e in enumerate(self._entries) if number in e.subspaces}
+        return SubspaceEncoder(template, mine)
 
     def _add_subspace(self, number: int, subspace: Mapping[str, Parameter]) -> None:
         placed: dict[str, int] = {}
@@ -115,13 +102,13 @@ class SearchSpace:
             shared = self._shared(name, parameter)
             if shared is not None:
                 entry = self._entries[shared]
-                self._entries[shared] = _Column(
+                self._entries[shared] = Column(
                     name, entry.parameter, entry.column, (), (*entry.subspaces, number)
                 )
                 placed[name] = shared
                 continue
             conditions = tuple(
-                _Condition(placed[parent], tuple(condition_points(subspace[parent], values)))
+                ColumnCondition(placed[parent], tuple(condition_points(subspace[parent], values)))
                 for parent, values in (parameter.when or {}).items()
             )
             column = None
@@ -129,7 +116,7 @@ class SearchSpace:
                 column = len(self._columns)
                 self._columns.append(parameter)
             placed[name] = len(self._entries)
-            self._entries.append(_Column(name, parameter, column, conditions, (number,)))
+            self._entries.append(Column(name, parameter, column, conditions, (number,)))
 
     def _shared(self, name: str, parameter: Parameter) -> int | None:
         """Return the entry of an earlier sub-space that declares the parameter in the same way."""
@@ -235,46 +222,23 @@ class SearchSpace:
         TypeError
             If the configuration is not a mapping.
         ValueError
-            If a name is missing, unknown or inactive, or if a value is outside its parameter.
+            If a name is missing, unknown or inactive, or if a value is outside its parameter.  The
+            message lists all errors.
         """
         if not isinstance(params, Mapping):
             raise TypeError(f"a configuration must map names to values, but got {params!r}")
-        rows, errors = [], []
-        for number in range(self.n_subspaces):
+        rows, errors = {}, []
+        for encoder in self._encoders:
             try:
-                rows.append(self._encode_in(number, params))
+                rows[encoder] = encoder.encode(params)
             except ValueError as error:
                 errors.append(str(error))
         if not rows:
             raise ValueError("; or ".join(dict.fromkeys(errors)))
         # Prefer the first sub-space with the same types: max_features=1 is one feature, 1.0 all.
-        kept = (row for row in rows if _same_types(self.decode(row), params))
-        return rows[0] if len(rows) == 1 else next(kept, rows[0])
-
-    def _encode_in(self, subspace: int, params: Mapping[str, Any]) -> FloatArray:
-        row = np.full(self.n_dimensions, INACTIVE_COORDINATE)
-        if self.n_subspaces > 1:
-            row[0] = self._subspace.points()[subspace]
-        mine = [(i, e) for i, e in enumerate(self._entries) if subspace in e.subspaces]
-        for _, entry in mine:
-            if entry.name in params:
-                try:
-                    at = condition_points(entry.parameter, [params[entry.name]])
-                except ValueError as error:
-                    raise ValueError(f"{entry.name}: {error}") from None
-                if not at:
-                    raise ValueError(f"{entry.name} is constant, but got {params[entry.name]!r}")
-                if entry.column is not None:
-                    row[entry.column] = at[0]
-        active = self._active(row[None, :])[0]
-        wanted = {entry.name for i, entry in mine if active[i]}
-        if missing := sorted(wanted - set(params)):
-            raise ValueError(f"a configuration must give every active parameter: {missing} missing")
-        if extra := sorted(set(params) - wanted):
-            raise ValueError(
-                f"a configuration must give active parameters only: {extra} not expected"
-            )
-        return row
+        kept = (row for encoder, row in rows.items() if encoder.keeps_types(row, params))
+        first = next(iter(rows.values()))
+        return first if len(rows) == 1 else next(kept, first)
 
     def canonical(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return a configuration in the order of the space, with its categories and types.
@@ -326,12 +290,36 @@ class SearchSpace:
     def _snap_rows(self, U: FloatArray) -> FloatArray:
         snapped = self._snap_columns(U)
         snapped = np.where(self._used(snapped), snapped, INACTIVE_COORDINATE)
-        for number in self._overlapping:
-            for i in np.flatnonzero(self._subspace.index(snapped[:, 0]) == number):
-                first = self.encode(self.decode(snapped[i]))
-                if first[0] != snapped[i, 0]:  # an earlier sub-space contains the configuration
-                    snapped[i] = first
+        if self._overlapping:
+            self._move_to_first(snapped)
         return snapped
+
+    def _move_to_first(self, snapped: FloatArray) -> None:
+        """Move points, in place, to the first sub-space that contains their configurations."""
+        number = self._subspace.index(snapped[:, 0])
+        rows = np.flatnonzero(np.isin(number, list(self._overlapping)))
+        at: dict[bytes, list[int]] = {}
+        for i in rows.tolist():
+            at.setdefault(snapped[i].tobytes(), []).append(i)
+        distinct = [same[0] for same in at.values()]
+        configurations = self._configurations(snapped[distinct])
+        for same, params in zip(at.values(), configurations, strict=True):
+            first = self._encode_first(self._overlapping[number[same[0]]], params)
+            if first is not None:
+                snapped[same] = first
+
+    def _encode_first(self, numbers: list[int], params: Mapping[str, Any]) -> FloatArray | None:
+        """Encode a configuration in the first of some sub-spaces that has it, with its types."""
+        for number in numbers:
+            encoder = self._encoders[number]
+            if encoder.may_contain(params):
+                try:
+                    row = encoder.encode(params)
+                except ValueError:  # a parameter is active there, but not here
+                    continue
+                if encoder.keeps_types(row, params):
+                    return row
+        return None
 
     def active_mask(self, U: FloatArray) -> BoolArray:
         """Return whether each coordinate of points, shape (..., d), is active."""
@@ -418,7 +406,3 @@ class SearchSpace:
 
     def __repr__(self) -> str:
         return f"SearchSpace({self.subspaces[0] if self.n_subspaces == 1 else self.subspaces!r})"
-
-
-def _same_types(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    return all(type(a[name]) is type(b[name]) for name in a)

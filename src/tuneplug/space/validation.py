@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tuneplug.errors import SpaceError
+from tuneplug.errors import SpaceError, did_you_mean
 from tuneplug.space.categorical import Categorical
 from tuneplug.space.distributions import as_parameter
 from tuneplug.space.parameters import Parameter
@@ -65,8 +65,9 @@ def _check_subspace(subspace: Mapping[str, Any]) -> tuple[dict[str, Parameter], 
             errors += [f"{name}: {error}" for error in found]
         else:
             sound[name] = parameter
+    names = list(map(str, subspace))
     for name, parameter in parsed.items():
-        found = _condition_errors(parameter, set(subspace), sound)
+        found = _condition_errors(parameter, names, sound)
         errors += [f"{name}: {error}" for error in found]
     if cycle := set(parsed) - set(parents_first(parsed)):
         errors.append(f"`when=` must not be circular, but is: {sorted(cycle)}")
@@ -84,7 +85,10 @@ def _condition_errors(
     errors = []
     for parent, values in when.items():
         if parent not in names:
-            errors.append(f"when= names {parent!r}, which is not a parameter of this space")
+            errors.append(
+                f"when= names {parent!r}, which is not a parameter of this space"
+                f"{did_you_mean(parent, names)}"
+            )
         elif isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or not values:
             errors.append(f"when[{parent!r}] must be a list of values, but got {values!r}")
         elif parent not in sound:
@@ -146,12 +150,5 @@ def may_overlap(a: Mapping[str, Parameter], b: Mapping[str, Parameter]) -> bool:
 def _may_meet(a: Parameter, b: Parameter) -> bool:
     """Return whether a category of ``a``, or its constant value, may be a value of ``b``."""
     if isinstance(a, Categorical):
-        return any(_takes(b, value) for value in a.values)
-    return a.size > 1 or _takes(b, a.from_unit(np.array([INACTIVE_COORDINATE]))[0])
-
-
-def _takes(parameter: Parameter, value: Any) -> bool:
-    try:
-        return bool(condition_points(parameter, [value]))
-    except ValueError:
-        return False
+        return any(map(b.contains, a.values))
+    return a.size > 1 or b.contains(a.from_unit(np.array([INACTIVE_COORDINATE]))[0])

@@ -14,6 +14,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from numbers import Integral, Real
 from typing import Any, Literal, TypedDict, final
@@ -21,7 +22,14 @@ from typing import Any, Literal, TypedDict, final
 import numpy as np
 
 from tuneplug._typing import FloatArray
-from tuneplug.space.scaling import Scaling, ScalingChoice, resolve_scaling
+from tuneplug.space.integer_cells import (
+    MAX_EXACT,
+    MAX_RESOLVED,
+    Cells,
+    ExactCells,
+    RoundedCells,
+)
+from tuneplug.space.scaling import Linear, Scaling, ScalingChoice, resolve_scaling
 
 __all__ = [
     "Condition",
@@ -33,6 +41,9 @@ __all__ = [
     "is_real",
     "outside",
 ]
+
+#: A scaling that is not linear needs this many floats between the ends of a range.
+MIN_RESOLUTION = 1000
 
 #: Condition ``when=``: names of other parameters, with the values that activate the parameter.
 Condition = Mapping[str, Sequence[Any]]
@@ -125,11 +136,16 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
 
 
+def _to_builtin(value: Any) -> float:
+    """Convert a number to an int if it is an integer, otherwise to the nearest float."""
+    return int(value) if _is_integer(value) else float(value)
+
+
 def is_finite(value: Any) -> bool:
     """Return whether a number is finite as a float."""
     try:
         return math.isfinite(value)
-    except OverflowError:  # an int beyond the largest float
+    except (OverflowError, ValueError):  # an int beyond the largest float, a signaling NaN
         return False
 
 
@@ -146,15 +162,40 @@ class _Range(Parameter):
     scaling: str | Scaling
 
     def errors(self) -> list[str]:
-        errors = self._end_errors()
-        if not errors and self.low > self.high:
-            errors.append(f"`low <= high` must hold, but got low={self.low!r}, high={self.high!r}")
-        elif not errors and self.low < self.high:
-            try:
-                resolve_scaling(self.scaling, self.low, self.high, integer=isinstance(self, Int))
-            except ValueError as error:
-                errors.append(str(error))
-        return errors
+        if errors := self._end_errors():
+            return errors
+        if self.low > self.high:
+            return [f"`low <= high` must hold, but got low={self.low!r}, high={self.high!r}"]
+        if self.low == self.high:
+            return []
+        try:
+            self._resolve_scaling()
+        except ValueError as error:
+            return [str(error)]
+        return self._resolution_errors()
+
+    def _resolve_scaling(self) -> ScalingChoice:
+        ends = map(_to_builtin, (self.low, self.high))
+        return resolve_scaling(self.scaling, *ends, integer=isinstance(self, Int))
+
+    def _resolution_errors(self) -> list[str]:
+        """Return the error of a range on whose scale floats cannot tell its values apart."""
+        if isinstance(self._scale, Linear):
+            return []
+        start, stop = self._scale.ends(*self._scaled_ends())
+        step = np.spacing(max(abs(start), abs(stop)))
+        if stop - start >= MIN_RESOLUTION * step:
+            return []
+        error = (
+            f"{self._scale.name} scaling must tell the values of a range apart, but has only "
+            f"{(stop - start) / step:.0f} floats between low={self.low!r} and high={self.high!r}: "
+            "use a linear scaling"
+        )
+        return [error]
+
+    @abstractmethod
+    def _scaled_ends(self) -> tuple[float, float]:
+        """Return the ends of the scaled axis."""
 
     @abstractmethod
     def _end_errors(self) -> list[str]: ...
@@ -162,7 +203,7 @@ class _Range(Parameter):
     @cached_property
     def choice(self) -> ScalingChoice:
         """Scaling of the range, and the reason for it."""
-        return resolve_scaling(self.scaling, self.low, self.high, integer=isinstance(self, Int))
+        return self._resolve_scaling()
 
     @property
     def _scale(self) -> Scaling:
@@ -187,7 +228,8 @@ class Float(_Range):
     Parameters
     ----------
     low, high : float
-        Ends of the range.  A parameter with equal ends is a constant.
+        Ends of the range: real numbers or decimals, of which the nearest floats count.  A parameter
+        with equal ends is a constant.
     scaling : str or Scaling, default "auto"
         ``"auto"``, ``"linear"``, ``"log"``, ``"reverse_log"``, or SageMaker's spelling of these.
     when : mapping of str to list, optional
@@ -200,16 +242,27 @@ class Float(_Range):
     when: Condition | None = None
 
     def _end_errors(self) -> list[str]:
-        ends = (self.low, self.high)
-        if not all(map(is_real, ends)):
-            return [f"low and high must be numbers, but got low={self.low!r}, high={self.high!r}"]
-        if not all(map(is_finite, ends)) or not is_finite(self.high - self.low):
+        got = f"got low={self.low!r}, high={self.high!r}"
+        if not all(is_real(end) or isinstance(end, Decimal) for end in (self.low, self.high)):
+            return [f"low and high must be numbers, but {got}"]
+        finite = all(map(is_finite, (self.low, self.high)))
+        if not finite or not math.isfinite(self._ends[1] - self._ends[0]):
             error = (
-                f"low, high and their distance must be finite, but got low={self.low!r}, "
-                f"high={self.high!r}: for an unbounded range declare a scipy distribution"
+                f"low, high and their distance must be finite, but {got}: for an unbounded range "
+                "declare a scipy distribution, for orders of magnitude use a log scaling of a "
+                "positive parameter"
             )
             return [error]
+        if self.low < self.high and self._ends[0] == self._ends[1]:
+            return [f"low and high must differ as floats, but {got}: widen the range"]
         return []
+
+    @cached_property
+    def _ends(self) -> tuple[float, float]:
+        return float(self.low), float(self.high)
+
+    def _scaled_ends(self) -> tuple[float, float]:
+        return self._ends
 
     @property
     def size(self) -> float:
@@ -219,16 +272,20 @@ class Float(_Range):
     def distinct(self) -> bool:
         return self.low == self.high
 
+    def contains(self, value: Any) -> bool:
+        low, high = self._ends
+        return is_real(value) and bool(low <= value <= high or self.low <= value <= self.high)
+
     def to_unit(self, values: Sequence[Any]) -> FloatArray:
         for value in values:
-            if not (is_real(value) and self.low <= value <= self.high):
+            if not self.contains(value):
                 raise outside(value, self.low, self.high)
-        return self._scale.to_unit(values, float(self.low), float(self.high))
+        return self._scale.to_unit(values, *self._ends)
 
     def from_unit(self, u: FloatArray) -> list[Any]:
         if self.low == self.high:
-            return [float(self.low)] * len(u)
-        values: list[Any] = self._scale.from_unit(u, float(self.low), float(self.high)).tolist()
+            return [self._ends[0]] * len(u)
+        values: list[Any] = self._scale.from_unit(u, *self._ends).tolist()
         return values
 
     def snap(self, u: FloatArray) -> FloatArray:
@@ -249,10 +306,13 @@ class Int(_Range):
     equal probability.  With log scaling, the probability of k is proportional to
     ln((k + 1/2) / (k - 1/2)), which is close to 1/k.
 
+    Beyond 2**53, where floats omit integers, a linear range still has all its values if it has at
+    most 2**53 of them.  All other ranges have values spread over the whole range.
+
     Parameters
     ----------
     low, high : int
-        Ends of the range.  A parameter with equal ends is a constant.
+        Ends of the range, of any size up to 1.8e308.  A parameter with equal ends is a constant.
     scaling : str or Scaling, default "auto"
         ``"auto"``, ``"linear"``, ``"log"``, or SageMaker's spelling of these.
     when : mapping of str to list, optional
@@ -270,36 +330,53 @@ class Int(_Range):
             return [f"low and high must be integers, but got low={self.low!r}, high={self.high!r}"]
         if not all(map(is_finite, ends)):
             return ["low and high must be finite as floats, but one is beyond 1.8e308"]
+        if not is_finite(int(self.high) - int(self.low)):
+            error = (
+                "the distance of low and high must be finite as a float, but is beyond 1.8e308: "
+                "declare a narrower range"
+            )
+            return [error]
         return []
+
+    @cached_property
+    def _ends(self) -> tuple[int, int]:
+        return int(self.low), int(self.high)
 
     @property
     def size(self) -> float:
-        return int(self.high) - int(self.low) + 1
+        low, high = self._ends
+        return high - low + 1
 
-    def _cells(self) -> tuple[float, float]:
-        return float(self.low) - 0.5, float(self.high) + 0.5
+    def _scaled_ends(self) -> tuple[float, float]:
+        low, high = self._ends
+        return float(low) - 0.5, float(high) + 0.5
 
-    def _whole(self, u: FloatArray) -> FloatArray:
-        x = self._scale.from_unit(u, *self._cells())
-        return np.clip(np.floor(x + 0.5), float(self.low), float(self.high))
+    @cached_property
+    def _axis(self) -> Cells | ExactCells | RoundedCells:
+        """The cells of the values on the unit interval."""
+        low, high = self._ends
+        linear, largest = isinstance(self._scale, Linear), max(-low, high)
+        if largest <= (MAX_EXACT if linear else MAX_RESOLVED):
+            return Cells(self._ends, self._scale)
+        return ExactCells(self._ends) if linear else RoundedCells(self._ends, self._scale)
+
+    def contains(self, value: Any) -> bool:
+        low, high = self._ends
+        return is_real(value) and bool(low <= value <= high) and value == int(value)
 
     def to_unit(self, values: Sequence[Any]) -> FloatArray:
         for value in values:
-            inside = is_real(value) and self.low <= value <= self.high
-            if not (inside and float(value).is_integer()):
+            if not self.contains(value):
                 raise outside(value, self.low, self.high)
-        return self._scale.to_unit(values, *self._cells())
+        return self._axis.to_unit(list(map(int, values)))
 
     def from_unit(self, u: FloatArray) -> list[Any]:
-        low, high = int(self.low), int(self.high)
-        if low == high:
-            return [low] * len(u)
-        # Ends beyond 2**53 are returned as ints: the nearest float may be outside the range.
-        ends = {float(low): low, float(high): high}
-        return [ends.get(x, int(x)) for x in self._whole(u).tolist()]
+        low, high = self._ends
+        return [low] * len(u) if low == high else self._axis.from_unit(u)
 
     def snap(self, u: FloatArray) -> FloatArray:
-        return self._scale.to_unit(self._whole(u), *self._cells())
+        return self._axis.snap(u)
 
     def points(self) -> FloatArray:
-        return self.to_unit(range(int(self.low), int(self.high) + 1))
+        low, high = self._ends
+        return self.to_unit(range(low, high + 1))

@@ -296,6 +296,13 @@ def resolve_scaling(
         raise ValueError("reverse-log scaling is for Float only: integers are linear or log")
     if error := scaling.error(low, high):
         raise ValueError(error)
+    if scaling != Linear():
+        _check_increasing(scaling, low, high, integer=integer)
+    return ScalingChoice(scaling, "user", f"declared {scaling.name}")
+
+
+def _check_increasing(scaling: Scaling, low: float, high: float, *, integer: bool) -> None:
+    """Raise a ValueError unless the scaling increases from low to high."""
     if integer:  # each value owns the interval of 1/2 on either side
         low, high = low - 0.5, high + 0.5
     with np.errstate(all="ignore"):
@@ -304,6 +311,6 @@ def resolve_scaling(
         raise ValueError(
             f"{scaling.name} scaling must increase from low to high"
             f"{' (of an Int: low - 1/2 to high + 1/2)' if integer else ''}, "
-            f"but f({low!r}) = {start!r} and f({high!r}) = {stop!r}"
+            f"but f({low!r}) = {start!r} and f({high!r}) = {stop!r}: use a linear scaling, or "
+            "change the range"
         )
-    return ScalingChoice(scaling, "user", f"declared {scaling.name}")

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from tuneplug._typing import FloatArray
-from tuneplug.space import SearchSpace
+from tuneplug.space import Parameter, SearchSpace
 from tuneplug.surrogate.acquisition import Acquisition
 from tuneplug.surrogate.gp import GaussianProcess
 
@@ -29,6 +29,8 @@ N_SOBOL, N_AROUND, N_INCUMBENTS = 512, 64, 5
 N_STARTS, N_ROUNDS, MAX_ITER = 4, 4, 40
 #: Number of spread values that the coordinate search tries per discrete coordinate.
 N_LINE = 24
+#: Number of unobserved categories that the coordinate search tries; they are much alike.
+N_CATEGORIES = 1024
 #: Starts are at least this far apart in some coordinate.
 MIN_START_DISTANCE = 0.05
 #: The local search ends when no start gains this much of the acquisition, a logarithm, in a round.
@@ -154,7 +156,7 @@ def _optimize_continuous(acquisition: Acquisition, space: SearchSpace, scored: S
     """
     points = scored[0]
     ordered = acquisition.gps[0].layout.ordered
-    continuous = np.isinf([space.dimensions[j].size for j in ordered])
+    continuous = np.isinf([float(space.dimensions[j].size) for j in ordered])
     row, position = np.nonzero(continuous & space.active_mask(points)[:, ordered])
     if len(row) == 0:
         return scored
@@ -184,23 +186,33 @@ def _coordinate_search(acquisition: Acquisition, space: SearchSpace, scored: Sco
     """Replace each point by its best variant in one discrete coordinate, if that is better."""
     best = []
     for point in scored[0]:
-        variants = space.snap(_line_variants(space, point))
+        variants = space.snap(_line_variants(space, point, acquisition.gps[0].U))
         best.append(variants[int(np.argmax(acquisition(variants)))])
     return _keep_better(acquisition, scored, np.array(best))
 
 
-def _line_variants(space: SearchSpace, point: FloatArray) -> FloatArray:
+def _line_variants(space: SearchSpace, point: FloatArray, observed: FloatArray) -> FloatArray:
     """Return variants of a point, each of which differs in one discrete coordinate; not snapped."""
     variants = []
     for j, parameter in enumerate(space.dimensions):
         if math.isfinite(parameter.size):
-            values = parameter.levels(N_LINE)
-            if parameter.size > N_LINE:
-                # Doubling steps reach the neighboring value on any scale, however far it is.
-                steps = 2.0 ** np.arange(-4.0, math.log2(parameter.size) - 2.0) / parameter.size
-                near = np.clip(np.concatenate([point[j] - steps, point[j] + steps]), 0.0, 1.0)
-                values = np.concatenate([values, parameter.snap(near)])
+            values = _line_values(parameter, point[j], observed[:, j])
             lines = np.repeat(point[None, :], len(values), axis=0)
             lines[:, j] = values
             variants.append(lines)
     return np.vstack(variants)
+
+
+def _line_values(parameter: Parameter, at: float, observed: FloatArray) -> FloatArray:
+    """Return the values of a discrete coordinate that the coordinate search tries."""
+    size = float(parameter.size)
+    if not parameter.ordered and size > N_CATEGORIES:
+        spread = parameter.snap(np.linspace(0.0, 1.0, N_CATEGORIES))
+        return np.unique(np.concatenate([spread, observed]))
+    values = parameter.levels(N_LINE)
+    if size <= N_LINE:
+        return values
+    # Doubling steps reach the neighboring value on any scale, however far it is.
+    steps = 2.0 ** np.arange(-4.0, math.log2(size) - 2.0) / size
+    near = np.clip(np.concatenate([at - steps, at + steps]), 0.0, 1.0)
+    return np.concatenate([values, parameter.snap(near)])

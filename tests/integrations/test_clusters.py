@@ -224,7 +224,8 @@ def test_a_trial_that_kills_its_worker_fails(cluster):
         return trial.params["k"]
 
     study = Study({"k": [0, 1, 2, 3]}, strategy="grid")
-    study.optimize(objective, 4, executor=cluster)
+    with pytest.warns(RuntimeWarning, match="failed"):
+        study.optimize(objective, 4, executor=cluster)
     failed = [trial for trial in study.trials if trial.state is TrialState.FAILED]
     assert [trial.params["k"] for trial in failed] == [2]
 

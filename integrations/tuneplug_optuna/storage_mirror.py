@@ -17,7 +17,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 import tuneplug
-from tuneplug import Study, Trial, TrialState
+from tuneplug import StorageError, Study, Trial, TrialState
 from tuneplug.plugins import hookimpl
 from tuneplug.stopping import Report
 from tuneplug_optuna._states import TO_OPTUNA
@@ -62,6 +62,8 @@ def mirror(
         If the storage already has a study named ``study_name``.
     TypeError
         If ``storage`` is neither a URL nor an Optuna storage.
+    StorageError
+        If Optuna cannot open the database of the URL.
     MissingDependencyError
         If Optuna is not installed.
 
@@ -103,6 +105,8 @@ class OptunaMirror:
         If the storage already has a study named ``study_name``.
     TypeError
         If ``storage`` is neither a URL nor an Optuna storage.
+    StorageError
+        If Optuna cannot open the database of the URL.
     MissingDependencyError
         If Optuna is not installed.
 
@@ -264,7 +268,13 @@ def _local_time(seconds: float | None) -> datetime.datetime | None:
 
 def _open_storage(storage: str | BaseStorage) -> BaseStorage:
     if isinstance(storage, str):
-        return RDBStorage(storage)
+        try:
+            return RDBStorage(storage)
+        except Exception as error:  # of Optuna, SQLAlchemy or a driver
+            raise StorageError(
+                f"storage must be the URL of a database that Optuna can open, but {storage!r} "
+                f"raises {type(error).__name__}: {error}"
+            ) from error
     if not isinstance(storage, BaseStorage):
         raise TypeError(f"storage must be a URL or an Optuna storage, but got {storage!r}")
     return storage

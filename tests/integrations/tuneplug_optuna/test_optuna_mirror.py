@@ -18,7 +18,7 @@ from optuna.trial import TrialState
 from scipy.stats import norm
 
 import tuneplug
-from tuneplug import Float, Int, Study
+from tuneplug import Float, Int, StorageError, Study
 from tuneplug.plugins import Plugins, hookimpl
 from tuneplug.strategies import RandomSearch
 from tuneplug_optuna import OptunaMirror, mirror
@@ -368,3 +368,14 @@ def test_the_dashboard_shows_the_study_and_its_trials(sqlite):
     assert len(shown["trials"][0]["intermediate_values"]) == 5
     attributes = {a["key"]: a["value"] for a in shown["trials"][4]["user_attrs"]}
     assert attributes["stop_reason"] == "made to stop"
+
+
+def test_a_database_that_optuna_cannot_open_is_a_storage_error(tmp_path):
+    path = tmp_path / "notes.db"
+    path.write_text("notes of mine, not a database" * 100)
+    study = Study({"x": Float(0.0, 1.0)}, seed=0)
+    for url in (f"sqlite:///{path}", "no URL", "nothing://x"):
+        for call in (lambda url=url: mirror(study, url), lambda url=url: OptunaMirror(url)):
+            with pytest.raises(StorageError, match="a database that Optuna can open, but"):
+                call()
+    assert path.read_text().startswith("notes of mine")

@@ -411,6 +411,22 @@ def test_a_configuration_outside_of_the_space_is_an_error_of_space_and_storage(p
     assert issubclass(StoredTrialError, (SpaceError, StorageError))
 
 
+@pytest.mark.parametrize(
+    ("report", "message"),
+    [
+        (lambda trial: trial.report(1.0, 0, fold="first"), "'reports' must be a list of"),
+        (lambda trial: trial.set_metric(3, "minimize"), "'metric' must be text or None, but got 3"),
+    ],
+)
+def test_a_trial_that_could_not_be_read_again_is_refused_at_once(path, report, message):
+    made = stored(path)
+    trial = made.ask()
+    report(trial)
+    with pytest.raises(StorageError, match=f"trial 3 of study 'a' cannot be stored: {message}"):
+        made.tell(trial, 1.0)
+    assert len(study(path).trials) == 4
+
+
 # ---------------------------------------------------------------- names and categories
 
 

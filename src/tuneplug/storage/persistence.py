@@ -120,8 +120,18 @@ class StudyPersistence:
         ConcurrentStudyError
             If another process has created the study, added a trial of this number, or changed the
             trial since it was read.
+        StorageError
+            If the trial has a value that could not be read again.
         """
-        self._pending_writes[trial.number] = to_record(trial)
+        record = to_record(trial)
+        try:
+            check_record(record, trial.number)
+        except ValueError as error:
+            raise StorageError(
+                f"trial {trial.number} of study {self.study!r} cannot be stored: {error}; correct "
+                "what the strategy, the objective or the result gives"
+            ) from None
+        self._pending_writes[trial.number] = record
         try:
             self.flush()
         except ConcurrentStudyError:

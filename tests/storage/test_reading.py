@@ -26,7 +26,7 @@ from tuneplug import (
     TrialState,
 )
 from tuneplug.plugins import Plugins, hookimpl
-from tuneplug.storage import MemoryStorage, SqliteStorage, Storage
+from tuneplug.storage import MemoryStorage, SqliteStorage, Storage, sqlite_file
 
 SPACE = {"x": Float(0.0, 1.0)}
 PLUGINS = Plugins(installed=False)
@@ -290,6 +290,16 @@ def test_a_file_with_other_tables_views_or_triggers_is_refused(path, statements)
     with pytest.warns(RuntimeWarning, match="could not be written"):
         writer.tell(running, 1.0)
     assert folder(path) == before
+
+
+def test_a_statement_that_never_ends_is_ended(path, monkeypatch):
+    stored(path)
+    monkeypatch.setattr(sqlite_file, "CALL_TIMEOUT", 0.05)
+    with (
+        pytest.raises(StorageError, match="interrupted"),
+        sqlite_file.SqliteFile(path).reading() as db,
+    ):
+        db.execute(f"{ENDLESS} count(*) from n")
 
 
 def test_a_file_swapped_for_a_foreign_one_is_not_written(path):

@@ -23,8 +23,8 @@ VERSION = 2
 APPLICATION = 0x74756E65
 #: Seconds to wait while another process writes.
 LOCK_TIMEOUT = 30.0
-#: Seconds after which a statement is ended: a damaged file can make one endless.
-STATEMENT_TIMEOUT = 60.0
+#: Seconds of computing after which a call is ended: a damaged file can make one endless.
+CALL_TIMEOUT = 60.0
 #: Number of instructions of SQLite between two looks at the clock.
 N_INSTRUCTIONS = 1_000_000
 #: Number of times the header is read while another process writes it.
@@ -155,7 +155,7 @@ class SqliteFile:
         ends: list[float] = []
 
         def is_endless() -> bool:
-            ends[:] = ends or [time.monotonic() + STATEMENT_TIMEOUT]
+            ends[:] = ends or [time.monotonic() + CALL_TIMEOUT]
             return time.monotonic() > ends[0]
 
         db.set_progress_handler(is_endless, N_INSTRUCTIONS)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 from sklearn.base import clone
 
 from tuneplug import NoCompletedTrialError, TrialState
@@ -138,7 +139,19 @@ def _cv_results(
                 warning.message, warning.category, warning.filename, warning.lineno
             )
     _set_mean_times(columns, counted, stopped)
+    _rank_infinite_last(columns)
     return columns
+
+
+def _rank_infinite_last(columns: dict[str, Any]) -> None:
+    """Rank infinite mean scores last, as scikit-learn ranks NaN."""
+    for key in [key for key in columns if key.startswith("mean_test_")]:
+        means = columns[key]
+        finite = np.isfinite(means)
+        if np.isinf(means).any():
+            ranks = np.full(len(means), 1 + finite.sum(), dtype=np.int32)
+            ranks[finite] = rankdata(-means[finite], method="min")
+            columns[key.replace("mean_", "rank_", 1)] = ranks
 
 
 def _more_columns(candidates: Sequence[Candidate], plan: SearchPlan) -> dict[str, Any]:
@@ -199,7 +212,7 @@ def select_best(
     Raises
     ------
     NoCompletedTrialError
-        If there are stopped candidates, but no complete one.
+        If there are stopped candidates, but no complete one; or if no candidate has a finite score.
     """
     rows = [candidate for candidate in scheduler.candidates if candidate.scored]
     _check_any_complete(rows)
@@ -207,8 +220,9 @@ def select_best(
         return outcome
     custom = callable(options.scoring) and outcome.multimetric
     metric = options.refit if custom else options.refit_metric
-    failed = np.array([candidate.error is not None for candidate in rows])
     results = outcome.cv_results
+    _check_any_finite(results, options.refit, metric)
+    failed = np.array([candidate.error is not None for candidate in rows])
     index = _best_index(options.refit, metric, results, failed)
     score = None if callable(options.refit) else results[f"mean_test_{metric}"][index]
     return replace(
@@ -217,10 +231,29 @@ def select_best(
 
 
 def _best_index(refit: Any, metric: Any, results: Mapping[str, Any], failed: Any) -> int:
-    """Return the best row; a failed one only if all failed, whatever ``error_score`` is."""
-    if callable(refit) or failed.all():
+    """Return the best row with a finite score.
+
+    A row with a failed fold is the best one only if all such rows have one, whatever
+    ``error_score`` is.
+    """
+    if callable(refit):
         return int(select_best_index(refit, metric, results))
-    return int(np.where(failed, len(failed) + 1, results[f"rank_test_{metric}"]).argmin())
+    finite = np.isfinite(results[f"mean_test_{metric}"])
+    eligible = finite & ~failed if (finite & ~failed).any() else finite
+    return int(np.where(eligible, results[f"rank_test_{metric}"], len(failed) + 1).argmin())
+
+
+def _check_any_finite(results: Mapping[str, Any], refit: Any, metric: Any) -> None:
+    """Raise if no candidate has a finite mean score; a callable ``refit`` may use any metric."""
+    names = [f"mean_test_{metric}"]
+    if callable(refit):
+        names = [name for name in results if name.startswith("mean_test_")]
+    if not any(np.isfinite(results[name]).any() for name in names):
+        raise NoCompletedTrialError(
+            f"the best candidate must have a finite mean score, but no candidate has a score: all "
+            f"{len(results['params'])} values of {' and '.join(names)} are NaN or infinite: "
+            "check scoring=, and set error_score='raise' to see errors of fits and scorers"
+        )
 
 
 def _check_any_complete(rows: Sequence[Candidate]) -> None:

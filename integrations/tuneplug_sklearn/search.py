@@ -144,7 +144,8 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         ``Target(0.9)``, ``Patience(10)`` and ``Convergence()``.
     callbacks : list of callable or None, default None
         Each is called in this process with a ``tuneplug_sklearn.Progress`` after each candidate.
-        The search ends when one returns True.
+        The search ends when one returns True, of Python or of NumPy.  Other true values are ignored
+        with a warning.
     plugins : Plugins or None, default None
         Plugins that provide named components and observe ``study_``.  If None, all that are
         installed.
@@ -283,7 +284,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         """Search, then refit the best candidate on all data.
 
         If an interrupt or an error ends the search, ``cv_results_`` has the candidates with a score
-        and nothing is refitted; the interrupt or the error is then raised.
+        and nothing is refitted; the interrupt or the error is then raised.  If the refit raises,
+        all other attributes are set.
 
         Parameters
         ----------
@@ -307,7 +309,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             If another argument is wrong; raised before any fit.  Or if every fit failed; the
             message has counts and tracebacks.
         NoCompletedTrialError
-            If no candidate was completed, because ``trial_timeout`` or a callback stopped all.
+            If no candidate was completed, because ``trial_timeout`` or a callback stopped all, or
+            if no candidate has a finite mean score.  ``cv_results_`` is set, and nothing is
+            refitted.
         """
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tuneplug.errors import safe_repr
 from tuneplug.trial import History, Trial, TrialState
 
@@ -191,12 +193,13 @@ def _stop_metric(trial: Trial) -> str | None:
 def _call_all(callbacks: Iterable[Callable[[Progress], Any]], progress: Progress) -> bool:
     """Call each callback; return whether one of them returned True.
 
-    If a callback raises an exception, warn and call the remaining callbacks.
+    If a callback raises an exception or returns another true value, warn and call the remaining
+    callbacks.
     """
     ends = False
     for callback in callbacks:
         try:
-            ends |= callback(progress) is True
+            ends |= _ends_search(callback(progress))
         except Exception as error:  # noqa: BLE001  an exception of a callback must not end the search
             warnings.warn(
                 f"the callback {safe_repr(callback)} failed after trial {progress.number}: "
@@ -205,3 +208,21 @@ def _call_all(callbacks: Iterable[Callable[[Progress], Any]], progress: Progress
                 stacklevel=2,
             )
     return ends
+
+
+def _ends_search(answer: Any) -> bool:
+    """Return whether a callback's return value ends the search.
+
+    Raises
+    ------
+    TypeError
+        If the value is true, but not a bool of Python or NumPy.
+    """
+    if isinstance(answer, bool | np.bool_):
+        return bool(answer)
+    if answer is not None and answer:
+        raise TypeError(
+            f"a callback must return True to end the search, or None or False, but got {answer!r}: "
+            "return bool(...) or nothing"
+        )
+    return False

@@ -136,9 +136,21 @@ def test_a_callback_that_fails_is_warned_of_and_does_not_end_the_search():
     assert len(search.cv_results_["params"]) == 3
 
 
-@pytest.mark.parametrize("truthy", [1, "yes", np.bool_(True)])
-def test_only_true_itself_ends_a_search(truthy):
-    assert len(fitted(n_iter=3, callbacks=[lambda p: truthy]).cv_results_["params"]) == 3
+@pytest.mark.parametrize("true", [True, np.True_, np.max([0.7]) > 0.5])
+def test_true_of_python_and_of_numpy_ends_a_search(true):
+    assert len(fitted(n_iter=3, callbacks=[lambda p: true]).cv_results_["params"]) == 1
+
+
+@pytest.mark.parametrize("false", [None, False, np.False_, 0, "", []])
+def test_a_false_value_of_a_callback_is_silent(false):
+    assert len(fitted(n_iter=3, callbacks=[lambda p: false]).cv_results_["params"]) == 3
+
+
+@pytest.mark.parametrize("truthy", [1, "yes", np.array([True]), np.array([True, False])])
+def test_another_true_value_of_a_callback_does_not_end_a_search_and_warns(truthy):
+    with pytest.warns(UserWarning, match=r"callback .* (must return True|more than one element)"):
+        search = fitted(n_iter=3, callbacks=[lambda p: truthy])
+    assert len(search.cv_results_["params"]) == 3
 
 
 def test_progress_is_one_line_a_trial_in_the_parent(capsys):
@@ -391,6 +403,78 @@ def test_scores_are_kept_if_refit_or_a_fit_raises():
     with pytest.raises(AssertionError):
         (search := peak(Fragile(), error_score="raise")).fit(ROWS, LABELS)
     assert len(search.cv_results_["params"]) == 4
+    assert not hasattr(search, "best_estimator_")
+
+
+class RefusesAllRows(Peak):
+    def fit(self, X, y=None):
+        if len(X) == len(ROWS):
+            raise ArithmeticError("all rows")
+        return super().fit(X, y)
+
+
+def test_everything_computed_is_kept_if_the_refit_raises():
+    with pytest.raises(ArithmeticError, match="all rows"):
+        (search := peak(RefusesAllRows())).fit(ROWS, LABELS)
+    whole = peak().fit(ROWS, LABELS)
+    for name in ("best_index_", "best_params_", "best_score_", "n_splits_", "multimetric_"):
+        assert getattr(search, name) == getattr(whole, name)
+    assert search.cv_results_["params"] == whole.cv_results_["params"]
+    assert search.study_.best_trial.number == search.best_index_
+    assert not hasattr(search, "best_estimator_")
+
+
+# --------------------------------------------------------------------------- scores without value
+
+
+def score_of(bad, number=0):
+    """Return a scorer that gives ``bad`` to each candidate whose ``a`` is ``number``."""
+    return lambda model, X, y: bad if model.a == number else float(model.a)
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_candidate_without_a_finite_mean_score_failed_and_is_ranked_last(bad, n_jobs):
+    space, scoring = {"a": [0, 1, 2, 3]}, score_of(bad)
+    with warnings.catch_warnings(), joblib.parallel_config("threading"):
+        warnings.simplefilter("ignore")  # of scikit-learn, about scores that are not finite
+        search = fitted(space=space, n_iter=4, strategy="grid", scoring=scoring, n_jobs=n_jobs)
+    row = search.cv_results_["params"].index({"a": 0})
+    assert search.cv_results_["rank_test_score"].tolist() == [4, 3, 2, 1]
+    assert search.cv_results_["rank_test_score"][row] == 4
+    assert search.study_.trials[row].state is TrialState.FAILED
+    assert search.best_params_ == search.study_.best_params == {"a": 3}
+    assert search.best_estimator_.a == 3
+
+
+def test_a_fold_with_an_infinite_score_makes_the_candidate_fail():
+    scoring = {
+        "driving": lambda m, X, y: np.inf if m.a == 1 and X[0, 0] > 5 else -m.a,
+        "other": "accuracy",
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search = fitted(
+            space={"a": [1, 2]}, n_iter=2, strategy="grid", scoring=scoring, refit="driving"
+        )
+    assert search.best_params_ == {"a": 2}
+    assert search.cv_results_["rank_test_driving"].tolist() == [2, 1]
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered")  # of NumPy in scikit-learn
+@pytest.mark.parametrize("refit", [True, False, lambda results: 0])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_no_candidate_is_best_if_none_has_a_score(bad, refit):
+    search = peak(space={"a": [1, 2, 3]}, n_iter=3, strategy="grid", refit=refit)
+    search.set_params(scoring=lambda model, X, y: bad)
+    with (
+        pytest.warns(UserWarning, match="non-finite"),
+        pytest.raises(NoCompletedTrialError, match="no candidate has a score: all 3 values"),
+    ):
+        search.fit(ROWS, LABELS)
+    assert len(search.cv_results_["params"]) == 3
+    assert {trial.state for trial in search.study_.trials} == {TrialState.FAILED}
+    assert not hasattr(search, "best_index_")
     assert not hasattr(search, "best_estimator_")
 
 

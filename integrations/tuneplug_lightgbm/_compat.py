@@ -5,6 +5,7 @@ The rest of this package uses documented names only.
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import lightgbm
 import numpy as np
 from lightgbm.basic import _ConfigAliases
+from lightgbm.callback import _ResetParameterCallback
 
 from tuneplug.monitoring import Entry
 from tuneplug.trial import Direction
@@ -23,6 +25,7 @@ __all__ = [
     "distributed_workers",
     "encodes_eval_y",
     "results",
+    "shortened_schedule",
     "takes_eval_x",
     "training_name",
 ]
@@ -65,6 +68,21 @@ def distributed_workers(params: Mapping[str, Any]) -> int:
     machines = aliases("machines", "machine_list_filename")
     n_workers = max([1, *counts])
     return n_workers if n_workers > 1 or any(params.get(name) for name in machines) else 0
+
+
+def shortened_schedule(callback: Any, n_rounds: int) -> Any:
+    """Return a copy of a ``reset_parameter`` callback whose lists have at most ``n_rounds`` values.
+
+    LightGBM requires one value per round.  Other callbacks are returned unchanged.
+    """
+    if not isinstance(callback, _ResetParameterCallback):
+        return callback
+    shortened = copy.copy(callback)
+    shortened.kwargs = {
+        name: values[:n_rounds] if isinstance(values, list) else values
+        for name, values in callback.kwargs.items()
+    }
+    return shortened
 
 
 @functools.cache

@@ -78,7 +78,8 @@ class LightGBMMonitor(FitMonitor):
         Returns
         -------
         dict
-            The arguments of ``fit`` without callbacks that stop early.
+            The arguments of ``fit`` without callbacks that stop early.  Lists of values of
+            ``lightgbm.reset_parameter`` are shortened to the number of rounds.
         """
         rounds = {}
         if n_steps is not None:
@@ -87,7 +88,8 @@ class LightGBMMonitor(FitMonitor):
         estimator.set_params(**rounds, **early)
         kept = dict(params)
         if kept.get("callbacks"):
-            kept["callbacks"] = [c for c in kept["callbacks"] if not _stops_early(c)]
+            others = [c for c in kept["callbacks"] if not _stops_early(c)]
+            kept["callbacks"] = [_shortened(c, n_steps) for c in others]
         return kept
 
 
@@ -105,6 +107,13 @@ def _stops_early(callback: Any) -> bool:
     return isinstance(callback, type(lightgbm.early_stopping(1)))
 
 
+def _shortened(callback: Any, n_steps: int | None) -> Any:
+    """Return a schedule of parameters with its first ``n_steps`` values; others unchanged."""
+    from tuneplug_lightgbm._compat import shortened_schedule
+
+    return callback if n_steps is None else shortened_schedule(callback, n_steps)
+
+
 def _evaluation_params(watched: MonitoredFit) -> dict[str, Any]:
     """Return the validation data as arguments of ``fit`` of the installed LightGBM."""
     import lightgbm
@@ -112,16 +121,18 @@ def _evaluation_params(watched: MonitoredFit) -> dict[str, Any]:
 
     from tuneplug_lightgbm._compat import encodes_eval_y, takes_eval_x
 
-    weights = {}
+    per_row = {}
     if watched.sample_weight_val is not None:
-        weights["eval_sample_weight"] = [watched.sample_weight_val]
+        per_row["eval_sample_weight"] = [watched.sample_weight_val]
+    if "init_score" in watched.params_val:
+        per_row["eval_init_score"] = [watched.params_val["init_score"]]
     X_val, y_val = watched.X_val, watched.y_val
     if isinstance(X_val, list):  # LightGBM converts lists of training data only
         X_val = np.array(X_val)
     if not takes_eval_x():
-        return {"eval_set": [(X_val, y_val)], **weights}
+        return {"eval_set": [(X_val, y_val)], **per_row}
     if isinstance(watched.estimator, lightgbm.LGBMClassifier) and not encodes_eval_y():
         from sklearn.preprocessing import LabelEncoder  # LightGBM encodes y with the same class
 
         y_val = LabelEncoder().fit(watched.y).transform(y_val)
-    return {"eval_X": (X_val,), "eval_y": (y_val,), **weights}
+    return {"eval_X": (X_val,), "eval_y": (y_val,), **per_row}

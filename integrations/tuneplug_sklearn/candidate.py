@@ -167,7 +167,7 @@ class Candidate:
         reports: list[Report] = []
         for fold, result in enumerate(self.counted):
             record = self.records.get(fold)
-            if result is not None and record is not None:
+            if result is not None and record is not None and record.failure is None:
                 metric, direction = record.metric, record.direction
                 reports += record.reports
         return TrialResult(

@@ -1,31 +1,35 @@
 """Monitored fits within scikit-learn's evaluation of a fold.
 
 scikit-learn sets the parameters, splits the data, fits and scores as always.  Only ``fit`` of the
-last step is intercepted: it is passed to the monitor that accepts the step, with validation data
+last step is intercepted: it is passed to the monitor that accepts the step, with evaluation data
 that the fitted transformers before it have transformed.
 
-The validation data are the test part of the fold, so that reports estimate the score of the fold.
+The evaluation data are the test part of the fold, so that reports estimate the score of the fold.
 If the estimator stops early by its own rule, they are a part of the training data instead: the data
 that choose the number of rounds must not be the data that the candidate is scored on.
+
+If monitoring raises an exception, the fit runs without a monitor, and its record has the cause.  A
+fit that stops early by its own rule fails instead, because it needs evaluation data.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import is_classifier
+from sklearn.base import clone, is_classifier
 
-from tuneplug.monitoring import FitMonitor, MonitoredFit, TrialReporter
+from tuneplug.monitoring import FitMonitor, MetricError, MonitoredFit, TrialReporter
 from tuneplug.stopping import Report, StopThresholds
 from tuneplug_sklearn._compat import check_method_params, safe_split
-from tuneplug_sklearn.pipelines import call_fit, intercept_fit, last_step, own_params, transformed
-from tuneplug_sklearn.splitting import inner_split, row_weights
+from tuneplug_sklearn.evaluation_data import EvaluationData, failure_text
+from tuneplug_sklearn.pipelines import call_fit, intercept_fit, last_step, own_params
+from tuneplug_sklearn.splitting import TimeOrder, inner_split
 
 __all__ = ["FitLimits", "FitRecord", "FoldData", "MonitorConfig", "MonitoredFold"]
 
@@ -64,14 +68,17 @@ class FitRecord:
         Number of rounds that the estimator's own early stopping chose; None if it did not stop.
     notes : sequence of str
         Warnings of the monitor.
+    failure : str or None
+        Why the fit was not monitored, or only for its deadline.  None if it was monitored.
     """
 
-    reports: Sequence[Report]
-    metric: str | None
-    direction: Any
-    stop_reason: str | None
-    n_rounds: int | None
-    notes: Sequence[str]
+    reports: Sequence[Report] = ()
+    metric: str | None = None
+    direction: Any = None
+    stop_reason: str | None = None
+    n_rounds: int | None = None
+    notes: Sequence[str] = ()
+    failure: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,8 +98,8 @@ class MonitorConfig:
         Seed of that split; all candidates share it.
     groups : array-like of shape (n_samples,) or None
         Groups that the split keeps together.
-    in_order : bool
-        Whether the rows are ordered by time: the test part of each fold follows its training part.
+    time_order : TimeOrder or None
+        If given, the rows are ordered by time, and early stopping uses the last rows.
     """
 
     monitors: tuple[FitMonitor, ...]
@@ -100,7 +107,7 @@ class MonitorConfig:
     validation_fraction: float | None
     seed: int
     groups: Any = None
-    in_order: bool = False
+    time_order: TimeOrder | None = None
 
     def monitor_of(self, estimator: Any) -> FitMonitor | None:
         """Return the first monitor that accepts an estimator."""
@@ -131,18 +138,15 @@ class FoldData:
     fold: int
 
 
-class _Validation(NamedTuple):
-    """Validation data of a fit; all None if the user passes evaluation sets."""
+@dataclass(frozen=True)
+class _Setup:
+    """Monitor and data of one fit; the evaluation data are not transformed yet."""
 
-    X: Any = None
-    y: Any = None
-    sample_weight: Any = None
-
-    def take(self, estimator: Any, mask: NDArray[np.bool_]) -> _Validation:
-        """Return the rows of a mask."""
-        X, y = safe_split(estimator, self.X, self.y, np.flatnonzero(mask))
-        weight = self.sample_weight
-        return _Validation(X, y, None if weight is None else np.asarray(weight)[mask])
+    monitor: FitMonitor
+    X: Any
+    y: Any
+    params: Mapping[str, Any]
+    evaluation: EvaluationData
 
 
 class MonitoredFold:
@@ -159,7 +163,7 @@ class MonitoredFold:
     Attributes
     ----------
     record : FitRecord or None
-        None until a monitor has fitted the last step.
+        None unless a monitor has fitted the last step, or could not.
     """
 
     def __init__(
@@ -168,6 +172,8 @@ class MonitoredFold:
         self._config, self._limits = config, limits
         self._estimator, self._data = estimator, data
         self.record: FitRecord | None = None
+        self._failure: str | None = None
+        self._required = False  # whether the fit needs evaluation data: it fails if monitoring does
 
     @contextmanager
     def monitoring(self) -> Iterator[MonitoredFold]:
@@ -176,65 +182,121 @@ class MonitoredFold:
             yield self
 
     def _fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+        estimator = self._estimator
+        setup = self._attempt(self._set_up, X, y, params)
+        if setup is None:
+            fitted = call_fit(estimator, X, y, params)
+        else:
+            last = last_step(estimator)
+            with intercept_fit(last, functools.partial(self._fit_last, setup)):
+                fitted = call_fit(estimator, setup.X, setup.y, setup.params)
+        if self._failure is not None:
+            self.record = replace(self.record or FitRecord(), failure=self._failure)
+        return fitted
+
+    def _attempt(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function of the monitoring; return None if it raises, and record the cause.
+
+        Raises
+        ------
+        MetricError
+            If the user has named a wrong metric or no direction.
+        Exception
+            The exception of the function, if the fit cannot run without evaluation data.
+        """
+        try:
+            return function(*args)
+        except MetricError:
+            raise
+        except Exception as error:
+            if self._required:
+                raise
+            self._failure = self._failure or failure_text(self._estimator, error)
+            return None
+
+    def _set_up(self, X: Any, y: Any, params: Mapping[str, Any]) -> _Setup | None:
+        """Return monitor and data of the fit; None if the fit needs no monitor."""
         estimator, config = self._estimator, self._config
         last, own = last_step(estimator), own_params(estimator, params)
         monitor = config.monitor_of(last)
         early = monitor is not None and monitor.has_early_stopping(last, own)
         timed = self._limits.deadline is not None
         if monitor is None or not (config.reporting or early or timed):
-            return call_fit(estimator, X, y, params)
+            return None
         if monitor.has_eval_set(own):
-            validation = _Validation()
-        elif early and config.validation_fraction is not None:
-            inner, held_out = self._inner_split(y, config.validation_fraction)
-            X_val, y_val = safe_split(estimator, X, y, held_out, inner)
-            validation = _Validation(X_val, y_val, row_weights(own, X, held_out))
-            params = check_method_params(X, params=params, indices=inner)
-            X, y = safe_split(estimator, X, y, inner)
-        else:
-            validation = self._test_part()
-        with intercept_fit(last, functools.partial(self._fit_last, monitor, validation)):
-            return call_fit(estimator, X, y, params)
+            return _Setup(monitor, X, y, params, EvaluationData())
+        self._required = early
+        if not early or config.validation_fraction is None:
+            return _Setup(monitor, X, y, params, self._test_part())
+        inner, held_out = self._inner_split(y, config.validation_fraction)
+        evaluation = EvaluationData.of_rows(estimator, (X, y, own), held_out, inner)
+        params = check_method_params(X, params=params, indices=inner)
+        X, y = safe_split(estimator, X, y, inner)
+        return _Setup(monitor, X, y, params, evaluation)
 
     def _inner_split(self, y: Any, fraction: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Split the training part for early stopping."""
         config, train = self._config, np.asarray(self._data.train)
+        if config.time_order is not None:
+            return config.time_order.inner_split(train, fraction)
         return inner_split(
             len(train),
             fraction,
             np.random.default_rng([config.seed, self._data.fold]),
             classes=y if is_classifier(self._estimator) else None,
             groups=None if config.groups is None else np.asarray(config.groups)[train],
-            in_order=config.in_order,
         )
 
-    def _test_part(self) -> _Validation:
-        data, test = self._data, np.asarray(self._data.test)
-        X, y = safe_split(self._estimator, data.X, data.y, test, np.asarray(data.train))
+    def _test_part(self) -> EvaluationData:
+        data = self._data
         own = own_params(self._estimator, data.fit_params)
-        return _Validation(X, y, row_weights(own, data.X, test))
+        rows = np.asarray(data.test), np.asarray(data.train)
+        return EvaluationData.of_rows(self._estimator, (data.X, data.y, own), *rows)
 
-    def _fit_last(
-        self, monitor: FitMonitor, validation: _Validation, X: Any, y: Any = None, **params: Any
-    ) -> Any:
-        """Fit the last step with the monitor and record the result."""
-        last = last_step(self._estimator)
-        if validation.X is not None:
-            validation = validation._replace(X=transformed(self._estimator, validation.X))
-            if is_classifier(last) and np.ndim(y) == 1:
-                known = np.isin(validation.y, np.unique(y))
-                if not known.any():  # no row to evaluate on, so there is nothing to monitor
-                    return call_fit(last, X, y, params)
-                if not known.all():
-                    validation = validation.take(last, known)
+    def _fit_last(self, setup: _Setup, X: Any, y: Any = None, **params: Any) -> Any:
+        """Fit the last step with the monitor if possible, and record the result."""
+        last, reporting = last_step(self._estimator), self._config.reporting
+        evaluation = setup.evaluation
+        if evaluation.X is not None:
+            evaluation = self._attempt(evaluation.transformed, self._estimator, y)
+        if evaluation is None and self._failure and self._limits.deadline is not None:
+            evaluation, reporting = EvaluationData(), False  # the deadline needs no evaluation
+        if evaluation is None:
+            return call_fit(last, X, y, params)
+        rows = dict(evaluation.params)
+        weight = rows.pop("sample_weight", None)
         fit = MonitoredFit(
-            last, X, y, self._reporter(), params, *validation, self._config.reporting
+            last,
+            X,
+            y,
+            self._reporter(),
+            params,
+            evaluation.X,
+            evaluation.y,
+            weight,
+            reporting,
+            params_val=rows,
         )
-        n_rounds = None
-        try:
+        return self._run(setup.monitor, fit)
+
+    def _run(self, monitor: FitMonitor, fit: MonitoredFit) -> Any:
+        """Fit the last step with the monitor; if that raises, without it from the same state."""
+        last, before, n_rounds = fit.estimator, clone(fit.estimator), None
+        failed = True
+
+        def monitored() -> None:
+            nonlocal n_rounds, failed
             n_rounds = monitor.fit(fit)
+            failed = False
+
+        try:
+            self._attempt(monitored)
         finally:
             self.record = self._make_record(fit, n_rounds)
+        if failed:
+            last.set_params(**before.get_params(deep=False))
+            call_fit(last, fit.X, fit.y, fit.params)
+            self.record = None
         return last
 
     def _reporter(self) -> TrialReporter:

@@ -13,7 +13,15 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 
 from tuneplug.monitoring import FitMonitor
 
-__all__ = ["call_fit", "fixed_rounds", "intercept_fit", "last_step", "own_params", "transformed"]
+__all__ = [
+    "call_fit",
+    "fixed_rounds",
+    "intercept_fit",
+    "last_step",
+    "own_params",
+    "step_label",
+    "transform_steps",
+]
 
 
 def last_step(estimator: Any) -> Any:
@@ -49,13 +57,27 @@ def _requested(estimator: Any) -> dict[str, str]:
     }
 
 
-def transformed(estimator: Any, X: Any) -> Any:
-    """Return X as the last step of a fitted pipeline receives it."""
+def transform_steps(estimator: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the name of each step before the last step and the step, also of nested pipelines.
+
+    Steps that ``predict`` does not call are left out: those that pass data through, and samplers,
+    which have ``fit_resample`` and no ``transform``.
+    """
     while isinstance(estimator, Pipeline):
-        if len(estimator.steps) > 1:
-            X = estimator[:-1].transform(X)
+        for name, step in estimator.steps[:-1]:
+            sampler = hasattr(step, "fit_resample") and not hasattr(step, "transform")
+            if step is not None and step != "passthrough" and not sampler:
+                yield name, step
         estimator = estimator.steps[-1][1]
-    return X
+
+
+def step_label(step: Any, name: str | None = None) -> str:
+    """Return the name and class of a step for messages; those of the last step for a pipeline."""
+    while name is None and isinstance(step, Pipeline):
+        last_name, step = step.steps[-1]
+        name = None if isinstance(step, Pipeline) else last_name
+    kind = type(step).__name__
+    return kind if name is None else f"step {name!r} ({kind})"
 
 
 def call_fit(estimator: Any, X: Any, y: Any, params: Mapping[str, Any]) -> Any:

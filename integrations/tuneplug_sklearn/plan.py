@@ -20,6 +20,7 @@ from tuneplug_sklearn.candidate import Limits
 from tuneplug_sklearn.initial_points import start_study
 from tuneplug_sklearn.monitored_fit import MonitorConfig
 from tuneplug_sklearn.pipelines import last_step
+from tuneplug_sklearn.splitting import TimeOrder
 
 if TYPE_CHECKING:
     from tuneplug_sklearn.search import WarpedBayesSearchCV
@@ -121,7 +122,7 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed:
         n_independent,
         resolve_lag(search.lag, search.random_state, len(splits)),
         metric,
-        _monitor_config(monitors, study, search.validation_fraction, splits, groups),
+        _monitor_config(monitors, study, search, splits, groups),
     )
 
 
@@ -169,16 +170,21 @@ def _check_names(estimator: Any, space: SearchSpace) -> None:
 def _monitor_config(
     monitors: tuple[FitMonitor, ...],
     study: Study,
-    validation_fraction: float | None,
+    search: WarpedBayesSearchCV,
     splits: Sequence[tuple[Any, Any]],
     groups: Any,
 ) -> MonitorConfig | None:
     """Return the configuration of monitored fits; None if there is no monitor."""
     if not monitors:
         return None
-    in_order = all(np.max(train) < np.min(test) for train, test in splits)
-    reporting = study.stopping is not None
-    return MonitorConfig(monitors, reporting, validation_fraction, study.seed, groups, in_order)
+    return MonitorConfig(
+        monitors,
+        study.stopping is not None,
+        search.validation_fraction,
+        study.seed,
+        groups,
+        TimeOrder.of(search.cv, splits),
+    )
 
 
 def _monitors(search: WarpedBayesSearchCV, study: Study) -> tuple[FitMonitor, ...]:

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -221,8 +222,9 @@ def select_best(
     custom = callable(options.scoring) and outcome.multimetric
     metric = options.refit if custom else options.refit_metric
     results = outcome.cv_results
-    _check_any_finite(results, options.refit, metric)
-    failed = np.array([candidate.error is not None for candidate in rows])
+    errors = [candidate.error for candidate in rows]
+    _check_any_finite(results, options.refit, metric, errors)
+    failed = np.array([error is not None for error in errors])
     index = _best_index(options.refit, metric, results, failed)
     score = None if callable(options.refit) else results[f"mean_test_{metric}"][index]
     return replace(
@@ -243,15 +245,21 @@ def _best_index(refit: Any, metric: Any, results: Mapping[str, Any], failed: Any
     return int(np.where(eligible, results[f"rank_test_{metric}"], len(failed) + 1).argmin())
 
 
-def _check_any_finite(results: Mapping[str, Any], refit: Any, metric: Any) -> None:
+def _check_any_finite(
+    results: Mapping[str, Any], refit: Any, metric: Any, errors: Sequence[str | None]
+) -> None:
     """Raise if no candidate has a finite mean score; a callable ``refit`` may use any metric."""
     names = [f"mean_test_{metric}"]
     if callable(refit):
         names = [name for name in results if name.startswith("mean_test_")]
     if not any(np.isfinite(results[name]).any() for name in names):
+        error = next((error for error in errors if error is not None), None)
+        cause = (
+            "" if error is None else f" (first error of a fit: {error.strip().splitlines()[-1]})"
+        )
         raise NoCompletedTrialError(
             f"the best candidate must have a finite mean score, but no candidate has a score: all "
-            f"{len(results['params'])} values of {' and '.join(names)} are NaN or infinite: "
+            f"{len(errors)} values of {' and '.join(names)} are NaN or infinite{cause}: "
             "check scoring=, and set error_score='raise' to see errors of fits and scorers"
         )
 
@@ -292,9 +300,27 @@ def refit(outcome: SearchOutcome, evaluation: Evaluation, task: CallbackTask) ->
     params = clone(outcome.best_params, safe=False)
     estimator = clone(evaluation.estimator).set_params(**params)
     X, y, fit_params = evaluation.X, evaluation.y, evaluation.options["fit_params"]
-    config = evaluation.monitoring
-    monitor = None if config is None else config.monitor_of(last_step(estimator))
-    with fixed_rounds(estimator, monitor, fit_params, outcome.median_rounds):
+    with _fixed_rounds(estimator, evaluation, outcome.median_rounds):
         start = time.time()
         task.fit(estimator, X, *([] if y is None else [y]), **fit_params)
         return Refit(estimator, time.time() - start)
+
+
+def _fixed_rounds(
+    estimator: Any, evaluation: Evaluation, n_rounds: int | None
+) -> AbstractContextManager[None]:
+    """Return ``fixed_rounds`` of a refit; without effect if the monitor raises."""
+    config = evaluation.monitoring
+    if config is None:
+        return nullcontext()
+    try:
+        monitor = config.monitor_of(last_step(estimator))
+        return fixed_rounds(estimator, monitor, evaluation.options["fit_params"], n_rounds)
+    except Exception as error:  # noqa: BLE001  of a third party's monitor
+        warnings.warn(
+            f"a monitor must not raise, but the one of the refit raised {error!r}: the refit runs "
+            "with the estimator's own number of rounds",
+            UserWarning,
+            stacklevel=5,  # the line that calls fit of the search
+        )
+        return nullcontext()

@@ -278,6 +278,18 @@ class Scheduler:
 
     @property
     def notes(self) -> list[str]:
-        """The warnings of the monitors, without duplicates."""
-        records = (record for c in self.candidates for record in c.records.values())
-        return list(dict.fromkeys(note for record in records for note in record.notes))
+        """The warnings of the monitors, without duplicates, and one if fits were not monitored."""
+        records = [record for c in self.candidates for record in c.records.values()]
+        failures = [record.failure for record in records if record.failure is not None]
+        notes = dict.fromkeys(note for record in records for note in record.notes)
+        return [*notes, *([_unmonitored(len(failures), failures[0])] if failures else [])]
+
+
+def _unmonitored(count: int, cause: str) -> str:
+    """Return the warning about fits that could not be monitored."""
+    return (
+        f"stopping rules and time limits need monitored fits, but {count} "
+        f"{'fit' if count == 1 else 'fits'} ran to the end without a monitor, because {cause}.  "
+        "The scores are not affected.  Correct the cause, or leave out stopping=, timeout= and "
+        "trial_timeout="
+    )

@@ -334,9 +334,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if scheduler.exhausted is not None:
             self._warn_exhausted(plan.study, scheduler.exhausted)
         task.end()
-        outcome = self._conclude(scheduler, plan, options)
-        for note in scheduler.notes:
-            warnings.warn(note, UserWarning, stacklevel=3)  # scikit-learn's decorator lies between
+        try:
+            outcome = self._conclude(scheduler, plan, options)
+        finally:
+            for note in scheduler.notes:
+                warnings.warn(note, UserWarning, stacklevel=3)  # scikit-learn's decorator between
         if self.refit:
             task = root.child("refit-with-best-params", with_data=True)
             self._set_outcome(refit(outcome, evaluation, task))

@@ -56,6 +56,8 @@ class XGBoostMonitor(FitMonitor):
             params["eval_set"] = [(watched.X_val, watched.y_val)]
             if watched.sample_weight_val is not None:
                 params["sample_weight_eval_set"] = [watched.sample_weight_val]
+            if "base_margin" in watched.params_val:
+                params["base_margin_eval_set"] = [watched.params_val["base_margin"]]
         reporter = SearchFitReporter(watched, self.metric, maximize=self.maximize)
         user_callbacks = estimator.callbacks
         copies = copy.deepcopy(list(user_callbacks or []))

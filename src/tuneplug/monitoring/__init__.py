@@ -2,13 +2,14 @@
 
 from tuneplug.monitoring.fit_monitor import FitMonitor, MonitoredFit
 from tuneplug.monitoring.fit_reporter import FitReporter, SearchFitReporter
-from tuneplug.monitoring.metric_selection import Entry, select_metric
+from tuneplug.monitoring.metric_selection import Entry, MetricError, select_metric
 from tuneplug.trial.reporting import TrialReporter
 
 __all__ = [
     "Entry",
     "FitMonitor",
     "FitReporter",
+    "MetricError",
     "MonitoredFit",
     "SearchFitReporter",
     "TrialReporter",

@@ -44,6 +44,9 @@ class MonitoredFit:
         not matter.
     notes : list of str
         Warnings, to be appended by the monitor.  A search shows each distinct warning once.
+    params_val : mapping
+        The arguments in ``params`` that have one entry per row, such as ``base_margin``, for the
+        validation data.  ``sample_weight`` is not among them.
     """
 
     estimator: Any
@@ -56,6 +59,7 @@ class MonitoredFit:
     sample_weight_val: Any = None
     pruning: bool = True
     notes: list[str] = field(default_factory=list)
+    params_val: Mapping[str, Any] = field(default_factory=dict)
 
 
 class FitMonitor(ABC):
@@ -79,7 +83,9 @@ class FitMonitor(ABC):
     def fit(self, watched: MonitoredFit) -> int | None:
         """Fit, report after each step, and end the fit when ``reporter.should_stop()`` is True.
 
-        A fit that is not stopped must give the same estimator as the estimator's own ``fit``.
+        A fit that is not stopped must give the same estimator as the estimator's own ``fit``.  If
+        this method raises an exception, the search calls the estimator's own ``fit`` and warns,
+        unless the estimator stops early by its own rule.
 
         Returns
         -------

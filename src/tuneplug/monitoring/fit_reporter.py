@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tuneplug.monitoring.fit_monitor import MonitoredFit
-from tuneplug.monitoring.metric_selection import Entry, select_metric
+from tuneplug.monitoring.metric_selection import Entry, MetricError, select_metric
 from tuneplug.trial.reporting import Direction, TrialReporter
 
 if TYPE_CHECKING:
@@ -117,8 +117,10 @@ class FitReporter:
         Raises
         ------
         ValueError
+            If there are no entries, or if the direction is not the one of the study.
+        MetricError
             If no entry matches ``metric`` and ``dataset``, if the direction of the metric is
-            unknown, or if the direction is not the one of ``maximize`` or of the study.
+            unknown, or if the direction is not the one of ``maximize``.
         """
         entry = None
         if entries or self._metric_required:
@@ -160,12 +162,12 @@ class FitReporter:
         if self.maximize is not None:
             given = "maximize" if self.maximize else "minimize"
         if defined is None and given is None and self._metric_required:
-            raise ValueError(
+            raise MetricError(
                 "maximize must be given for a metric that the library does not define, but got "
                 f"maximize=None for {metric!r}: pass maximize=True or maximize=False"
             )
         if defined is not None and given is not None and defined != given:
-            raise ValueError(
+            raise MetricError(
                 f"maximize must be {defined == 'maximize'} for {metric!r}, as the library defines "
                 f"it, but got maximize={self.maximize}: omit maximize=.  If the metric is your "
                 "own, rename it or correct the direction that it returns"

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-__all__ = ["Entry", "select_metric"]
+__all__ = ["Entry", "MetricError", "select_metric"]
+
+
+class MetricError(ValueError):
+    """The metric to report is not evaluated, or its direction is unknown or contradictory.
+
+    A search raises this error instead of going on without a monitor: it concerns every fit.
+    """
 
 
 class Entry(NamedTuple):
@@ -51,7 +58,9 @@ def select_metric(
     Raises
     ------
     ValueError
-        If there are no entries, or if no entry matches.
+        If there are no entries.
+    MetricError
+        If no entry matches.
     """
     if not entries:
         raise ValueError(f"reporting needs an evaluation set, but nothing is evaluated: {hint}")
@@ -64,7 +73,7 @@ def select_metric(
     if dataset is None and metric not in names:
         matching = [entry for entry in matching if entry.dataset not in training]
     if not matching:
-        raise ValueError(
+        raise MetricError(
             "metric and dataset must match an evaluated metric, but got "
             f"{metric=}, {dataset=}: choose from {', '.join(map(repr, names))} "
             "(training data is reported only if dataset= names it)"

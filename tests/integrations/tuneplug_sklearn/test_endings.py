@@ -19,6 +19,7 @@ import pytest
 from interrupts import interrupted
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.svm import SVC
 
@@ -475,6 +476,24 @@ def test_no_candidate_is_best_if_none_has_a_score(bad, refit):
     assert len(search.cv_results_["params"]) == 3
     assert {trial.state for trial in search.study_.trials} == {TrialState.FAILED}
     assert not hasattr(search, "best_index_")
+    assert not hasattr(search, "best_estimator_")
+
+
+class FailsOnSomeRows(Peak):
+    def fit(self, X, y=None):
+        if 0 not in X[:, 0]:
+            raise ArithmeticError("the first row is missing")
+        return super().fit(X, y)
+
+
+def test_nothing_is_refitted_if_a_fit_of_each_candidate_fails():
+    search = peak(FailsOnSomeRows(), n_iter=3)
+    with (
+        pytest.warns(FitFailedWarning, match="3 fits failed out of a total of"),
+        pytest.warns(UserWarning, match="non-finite"),
+        pytest.raises(NoCompletedTrialError, match="of a fit: ArithmeticError: the first row"),
+    ):
+        search.fit(ROWS, LABELS)
     assert not hasattr(search, "best_estimator_")
 
 

@@ -20,7 +20,14 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import GroupKFold, KFold, TimeSeriesSplit, cross_val_score
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    PredefinedSplit,
+    ShuffleSplit,
+    TimeSeriesSplit,
+    cross_val_score,
+)
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
@@ -33,7 +40,7 @@ from tuneplug.strategies import BayesianSearch, HyperbandSearch
 from tuneplug_sklearn import WarpedBayesSearchCV
 from tuneplug_sklearn.hist_gradient_boosting import HistGradientBoostingMonitor
 from tuneplug_sklearn.pipelines import intercept_fit
-from tuneplug_sklearn.splitting import inner_split
+from tuneplug_sklearn.splitting import TimeOrder, inner_split
 
 CANCER = tuple(part[:150] for part in load_breast_cancer(return_X_y=True))
 SPACE = {"learning_rate": Float(1e-3, 1.0), "max_leaf_nodes": Int(2, 32)}
@@ -73,6 +80,7 @@ class Descent(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y):
         self.classes_, self.done_ = np.unique(y), self.n_steps
+        float(self.floor)
         return self
 
     def predict(self, X):
@@ -556,7 +564,79 @@ def test_folds_may_be_masks_of_rows(given):
     by_mask, by_number = given
     np.testing.assert_array_equal(by_mask.X, by_number.X)
     np.testing.assert_array_equal(by_mask.X_val, by_number.X_val)
-    assert by_mask.X_val.min() == 36  # the last tenth: the fold is validated on later rows
+    assert Counter(by_mask.y_val) == {"no": 2, "yes": 2}
+
+
+def blocks(*ends):
+    """Return folds whose training parts are (start, end) and whose test parts are (start, end)."""
+    return [(np.arange(a, b), np.arange(c, d)) for a, b, c, d in ends]
+
+
+@pytest.mark.parametrize(
+    ("cv", "ordered", "gap"),
+    [
+        (TimeSeriesSplit(3), True, 0),
+        (TimeSeriesSplit(3, gap=5), True, 5),
+        (TimeSeriesSplit(3, gap=2, max_train_size=10), True, 2),
+        (blocks((0, 20, 20, 30), (0, 30, 30, 40)), True, 0),
+        (blocks((0, 30, 34, 40), (0, 20, 23, 30)), True, 3),
+        (blocks((0, 20, 20, 30), (10, 30, 30, 40)), True, 0),
+        (blocks((0, 48, 48, 60)), False, 0),
+        (PredefinedSplit(np.r_[-np.ones(48), np.zeros(12)]), False, 0),
+        (blocks((0, 48, 48, 54), (0, 48, 54, 60)), False, 0),
+        (blocks((0, 20, 20, 30), (30, 50, 50, 60)), False, 0),
+        (KFold(3), False, 0),
+        (KFold(2), False, 0),
+        (ShuffleSplit(3, random_state=0), False, 0),
+    ],
+)
+def test_rows_are_ordered_by_time_only_if_the_splitter_says_so(cv, ordered, gap):
+    splits = cv if isinstance(cv, list) else list(cv.split(np.zeros((60, 1))))
+    assert TimeOrder.of(cv, splits) == (TimeOrder(gap) if ordered else None)
+
+
+@pytest.mark.parametrize("n_folds", [1, 2])
+def test_early_stopping_on_rows_held_out_last_is_stratified(given, n_folds):
+    """One fold tests the last rows, sorted by class before: no time series."""
+    labels = np.r_[np.repeat([0, 1], 20), np.tile([0, 1], 10)]
+    cv = PredefinedSplit(np.r_[-np.ones(40), np.arange(20) % n_folds])
+    searched(
+        hgb(max_iter=2),
+        {"max_leaf_nodes": [2]},
+        (np.arange(60.0)[:, None], labels),
+        cv=cv,
+        n_iter=1,
+        monitor=Recording(early=True),
+        scoring="accuracy",
+        stopping=None,
+    )
+    assert Counter(given[0].y_val) in ({0: 2, 1: 2}, {0: 2, 1: 3}, {0: 3, 1: 2})
+
+
+@pytest.mark.parametrize("gap", [0, 4])
+def test_the_inner_split_keeps_the_gap_of_the_splitter(given, gap):
+    X, cv = np.arange(60.0)[:, None], TimeSeriesSplit(3, gap=gap)
+    options = {"cv": cv, "n_iter": 1, "scoring": "accuracy", "stopping": None}
+    searched(
+        hgb(max_iter=2),
+        {"max_leaf_nodes": [2]},
+        (X, TARGET),
+        monitor=Recording(early=True),
+        **options,
+    )
+    for monitored, (train, _) in zip(given, cv.split(X), strict=True):
+        assert monitored.X_val.min() - monitored.X.max() == gap + 1
+        assert monitored.X_val.max() == train.max()
+        assert monitored.X.min() == 0
+
+
+def test_the_inner_split_by_time_takes_the_last_rows_in_any_order_of_the_training_part():
+    rows = np.array([5, 3, 9, 1, 7, 11, 13, 15, 17, 19])
+    rest, held = TimeOrder(gap=3).inner_split(rows, 0.2)
+    assert sorted(rows[held]) == [17, 19]
+    assert sorted(rows[rest]) == [1, 3, 5, 7, 9, 11, 13]
+    with pytest.raises(ValueError, match="after a gap of 30 rows: give more data"):
+        TimeOrder(gap=30).inner_split(rows, 0.2)
 
 
 def test_unshuffled_folds_are_not_ordered_by_time(given):

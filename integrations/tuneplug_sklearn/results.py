@@ -1,36 +1,31 @@
-"""Results of a search: ``cv_results_``, the best candidate, and its refit."""
+"""Results of a search: ``cv_results_`` and the best candidate."""
 
 from __future__ import annotations
 
 import re
-import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
-from sklearn.base import clone
 
 from tuneplug import NoCompletedTrialError, TrialState
 from tuneplug_sklearn._compat import (
-    CallbackTask,
     insert_error_scores,
     public_scorers,
     select_best_index,
     warn_or_raise_about_fit_failures,
 )
 from tuneplug_sklearn.candidate import Candidate
-from tuneplug_sklearn.evaluation import Evaluation, nan_result
-from tuneplug_sklearn.pipelines import fixed_rounds, last_step
+from tuneplug_sklearn.evaluation import nan_result
 from tuneplug_sklearn.plan import SearchPlan
 from tuneplug_sklearn.scheduler import Scheduler
 
-__all__ = ["Refit", "ResultOptions", "SearchOutcome", "refit", "select_best", "summarize"]
+__all__ = ["ResultOptions", "SearchOutcome", "select_best", "summarize"]
 
 
 @dataclass(frozen=True)
@@ -273,54 +268,3 @@ def _check_any_complete(rows: Sequence[Candidate]) -> None:
             f"({', '.join(reasons)}); their scores and reports are in study_: "
             "give candidates more time, or use fewer folds"
         )
-
-
-# ------------------------------------------------------------------ refit
-
-
-@dataclass(frozen=True)
-class Refit:
-    """The best candidate's estimator, fitted on all rows, and the seconds that the fit took."""
-
-    estimator: Any
-    seconds: float
-
-    @property
-    def fitted(self) -> dict[str, Any]:
-        """The fitted attributes of the search that the refit determines."""
-        fitted = {"best_estimator_": self.estimator, "refit_time_": self.seconds}
-        if hasattr(self.estimator, "feature_names_in_"):
-            fitted["feature_names_in_"] = self.estimator.feature_names_in_
-        return fitted
-
-
-def refit(outcome: SearchOutcome, evaluation: Evaluation, task: CallbackTask) -> Refit:
-    """Fit a clone of the estimator with the best configuration on all rows."""
-    # Configurations may hold estimators: they are cloned like the estimator itself.
-    params = clone(outcome.best_params, safe=False)
-    estimator = clone(evaluation.estimator).set_params(**params)
-    X, y, fit_params = evaluation.X, evaluation.y, evaluation.options["fit_params"]
-    with _fixed_rounds(estimator, evaluation, outcome.median_rounds):
-        start = time.time()
-        task.fit(estimator, X, *([] if y is None else [y]), **fit_params)
-        return Refit(estimator, time.time() - start)
-
-
-def _fixed_rounds(
-    estimator: Any, evaluation: Evaluation, n_rounds: int | None
-) -> AbstractContextManager[None]:
-    """Return ``fixed_rounds`` of a refit; without effect if the monitor raises."""
-    config = evaluation.monitoring
-    if config is None:
-        return nullcontext()
-    try:
-        monitor = config.monitor_of(last_step(estimator))
-        return fixed_rounds(estimator, monitor, evaluation.options["fit_params"], n_rounds)
-    except Exception as error:  # noqa: BLE001  of a third party's monitor
-        warnings.warn(
-            f"a monitor must not raise, but the one of the refit raised {error!r}: the refit runs "
-            "with the estimator's own number of rounds",
-            UserWarning,
-            stacklevel=5,  # the line that calls fit of the search
-        )
-        return nullcontext()

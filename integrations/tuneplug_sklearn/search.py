@@ -32,14 +32,8 @@ from tuneplug_sklearn.evaluation import Evaluation
 from tuneplug_sklearn.executors import make_pool
 from tuneplug_sklearn.initial_points import as_param_grid
 from tuneplug_sklearn.plan import SearchPlan, check_metric, make_plan
-from tuneplug_sklearn.results import (
-    Refit,
-    ResultOptions,
-    SearchOutcome,
-    refit,
-    select_best,
-    summarize,
-)
+from tuneplug_sklearn.refit import Refit, refit
+from tuneplug_sklearn.results import ResultOptions, SearchOutcome, select_best, summarize
 from tuneplug_sklearn.scheduler import Scheduler, SearchHooks
 
 __all__ = ["WarpedBayesSearchCV"]

@@ -429,7 +429,8 @@ class Study(StudyResults):
             ``completion=[Target(0.9), Patience(10)]``.  No new trial starts once one applies.
         callbacks : sequence of callable, default ()
             Functions ``callback(progress)`` that are called in this process after each trial, with
-            a ``tuneplug.execution.Progress``.  No new trial starts once one returns True.
+            a ``tuneplug.execution.Progress``.  No new trial starts once one returns True, of
+            Python or of NumPy.  Other true values are ignored with a warning.
         verbose : int, default 0
             If at least 1, print a line on stdout for each trial.
         fail_fast : bool, default True

@@ -132,6 +132,31 @@ def test_weights_of_the_validation_data_are_used(library):
     assert fits[1].reporter.reports[-1].value == pytest.approx(-np.log(proba).mean(), rel=1e-5)
 
 
+def test_margins_of_the_validation_data_are_used(library):
+    name = {"xgboost": "base_margin", "lightgbm": "init_score"}[library.name]
+    offset, offset_val = 100 * X_TRAIN[:, 2], 100 * X_VALID[:, 2]
+    model = library.Regressor(n_estimators=20, n_jobs=1)
+    if library.name == "lightgbm":
+        model.set_params(verbose=-1)
+    fit = watched(model, y=Y_TRAIN + offset, y_val=Y_VALID + offset_val, **{name: offset})
+    library.Monitor().fit(replace(fit, params_val={name: offset_val}))
+    assert fit.reporter.reports[-1].value < 0.5  # about 100, or its square, without the margin
+
+
+def test_the_refit_keeps_as_many_values_of_a_schedule_as_rounds():
+    library = LIBRARIES["lightgbm"]
+    decay = sys.modules["lightgbm"].reset_parameter(
+        learning_rate=[0.5, 0.4, 0.3, 0.2, 0.1], bagging_fraction=lambda step: 1.0
+    )
+    model = library.classifier(n_estimators=5, early_stopping_rounds=2)
+    (kept,) = library.Monitor().refit_params(model, {"callbacks": [decay]}, 3)["callbacks"]
+    assert kept.kwargs["learning_rate"] == [0.5, 0.4, 0.3]
+    assert callable(kept.kwargs["bagging_fraction"])
+    assert len(decay.kwargs["learning_rate"]) == 5
+    (kept,) = library.Monitor().refit_params(model, {"callbacks": [decay]}, None)["callbacks"]
+    assert len(kept.kwargs["learning_rate"]) == 5
+
+
 def test_regressors_sparse_matrices_and_pandas_categories(library):
     monitor = library.Monitor()
     model = library.Regressor(n_estimators=3, n_jobs=1)

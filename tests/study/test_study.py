@@ -383,6 +383,20 @@ def test_optimize_names_an_invalid_budget_before_a_trial_starts(arguments, match
     assert study.trials == []
 
 
+@pytest.mark.parametrize(("answer", "n_trials"), [(np.True_, 1), (True, 1), (np.False_, 3)])
+def test_a_callback_ends_optimize_with_true_of_python_or_numpy(answer, n_trials):
+    study = Study({"x": Float(0.0, 1.0)}, seed=0)
+    study.optimize(lambda trial: trial.params["x"], n_trials=3, callbacks=[lambda p: answer])
+    assert len(study.trials) == n_trials
+
+
+def test_optimize_warns_of_another_true_value_of_a_callback():
+    study = Study({"x": Float(0.0, 1.0)}, seed=0)
+    with pytest.warns(UserWarning, match="must return True to end the search"):
+        study.optimize(lambda trial: trial.params["x"], n_trials=3, callbacks=[lambda p: 1])
+    assert len(study.trials) == 3
+
+
 def test_exhausted_space_ends_the_search_with_one_warning():
     study = Study({"k": [1, 2, 3]}, seed=0)
     with pytest.warns(UserWarning, match=r"space exhausted.* after 3 of 12 trials") as record:

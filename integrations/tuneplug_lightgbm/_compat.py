@@ -25,6 +25,7 @@ __all__ = [
     "distributed_workers",
     "encodes_eval_y",
     "results",
+    "set_aliases",
     "shortened_schedule",
     "takes_eval_x",
     "training_name",
@@ -60,6 +61,12 @@ def training_name(model: Any) -> str:
 def aliases(*names: str) -> set[str]:
     """Return the parameters and all their aliases."""
     return set(_ConfigAliases.get(*names))
+
+
+def set_aliases(estimator: Any, name: str) -> dict[str, Any]:
+    """Return the values of a parameter of an estimator, by the aliases under which it is set."""
+    known = aliases(name)
+    return {key: value for key, value in estimator.get_params().items() if key in known}
 
 
 def distributed_workers(params: Mapping[str, Any]) -> int:

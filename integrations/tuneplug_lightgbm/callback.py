@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tuneplug import Trial
     from tuneplug.monitoring import TrialReporter
     from tuneplug_lightgbm._compat import Result
+    from tuneplug_lightgbm.hidden_metric import HiddenMetric
 
 __all__ = ["ReportingCallback", "TrialCallback"]
 
@@ -31,10 +32,18 @@ _DART_STOPPED = (
 
 
 class ReportingCallback:
-    """Reports every round through a fit reporter."""
+    """Reports every round through a fit reporter.
 
-    def __init__(self, reporter: FitReporter) -> None:
+    Parameters
+    ----------
+    reporter : FitReporter
+    hidden : HiddenMetric, optional
+        Another callback of the training.  The metric that it hides can be reported.
+    """
+
+    def __init__(self, reporter: FitReporter, hidden: HiddenMetric | None = None) -> None:
         self._reporter = reporter
+        self._hidden = hidden
         self.order = 25  # LightGBM sets its own unless the instance has one
         self.before_iteration = False
 
@@ -50,6 +59,8 @@ class ReportingCallback:
         from tuneplug_lightgbm._compat import results
 
         evaluated = results(env.evaluation_result_list)
+        if self._hidden is not None:
+            evaluated += self._hidden.results
         if env.iteration == env.begin_iteration:
             self._begin(env, evaluated)
         if (entry := self._reporter.entry) is not None:

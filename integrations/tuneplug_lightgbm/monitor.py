@@ -21,12 +21,15 @@ class LightGBMMonitor(FitMonitor):
     """Fit ``LGBMClassifier`` and ``LGBMRegressor``, and report every round.
 
     The validation data is the evaluation set, unless the arguments of ``fit`` contain evaluation
-    sets.  Callbacks among the arguments of ``fit`` are copied for each fit.
+    sets.  If the fit has a scoring, the metric that orders fits as its score does is evaluated and
+    reported; early stopping, ``evals_result_`` and callbacks do not see it.  Callbacks among the
+    arguments of ``fit`` are copied for each fit.
 
     Parameters
     ----------
     metric : str, optional
-        Metric to report, by LightGBM's name.  If None, the last metric.
+        Metric to report, by LightGBM's name.  If None, the metric of the score; if there is none,
+        the last metric, with a note.
     maximize : bool, optional
         Whether larger values are better.  If given, it must agree with LightGBM.
     """
@@ -50,10 +53,9 @@ class LightGBMMonitor(FitMonitor):
         estimator, params = watched.estimator, dict(watched.params)
         if watched.X_val is not None and not self.has_eval_set(params):
             params |= _evaluation_params(watched)
-        reporter = SearchFitReporter(watched, self.metric, maximize=self.maximize)
         copies = copy.deepcopy(list(params.get("callbacks") or []))
-        callbacks = [*copies, ReportingCallback(reporter)]
-        estimator.fit(watched.X, watched.y, **{**params, "callbacks": callbacks})
+        params["callbacks"] = [*copies, *self._callbacks(watched, params)]
+        estimator.fit(watched.X, watched.y, **params)
         if watched.reporter.stop_reason or not self.has_early_stopping(estimator, params):
             return None
         if estimator.best_iteration_ <= 0:  # LightGBM disables early stopping under DART
@@ -61,11 +63,35 @@ class LightGBMMonitor(FitMonitor):
         n_previous = watched.reporter.reports[0].step  # rounds of a model that the fit continues
         return int(estimator.best_iteration_) - n_previous
 
+    def _callbacks(self, watched: MonitoredFit, params: dict[str, Any]) -> list[Any]:
+        """Return the callbacks that report a fit; add the metric of the score to its arguments."""
+        from tuneplug_lightgbm.score_metrics import is_evaluated, score_metric
+
+        metric = score_metric(watched) if self.metric is None else None
+        reporter = SearchFitReporter(
+            watched,
+            self.metric,
+            maximize=self.maximize,
+            score_metric=metric,
+            monitor=type(self).__name__,
+        )
+        if metric is None or is_evaluated(metric, watched.estimator, params):
+            return [ReportingCallback(reporter)]
+        from tuneplug_lightgbm.hidden_metric import HiddenMetric
+
+        own = params.get("eval_metric")
+        own = list(own) if isinstance(own, (list, tuple)) else [own]
+        params["eval_metric"] = [*(each for each in own if each is not None), metric]
+        hidden = HiddenMetric(metric)
+        return [hidden, ReportingCallback(reporter, hidden)]
+
     def has_eval_set(self, params: Mapping[str, Any]) -> bool:
         return params.get("eval_set") is not None or params.get("eval_X") is not None
 
     def has_early_stopping(self, estimator: Any, params: Mapping[str, Any]) -> bool:
-        patience = _set_aliases(estimator, "early_stopping_round").values()
+        from tuneplug_lightgbm._compat import set_aliases
+
+        patience = set_aliases(estimator, "early_stopping_round").values()
         return any(rounds is not None and rounds > 0 for rounds in patience) or any(
             _stops_early(callback) for callback in params.get("callbacks") or []
         )
@@ -81,24 +107,18 @@ class LightGBMMonitor(FitMonitor):
             The arguments of ``fit`` without callbacks that stop early.  Lists of values of
             ``lightgbm.reset_parameter`` are shortened to the number of rounds.
         """
+        from tuneplug_lightgbm._compat import set_aliases
+
         rounds = {}
         if n_steps is not None:
-            rounds = dict.fromkeys(_set_aliases(estimator, "num_iterations"), n_steps)
-        early = dict.fromkeys(_set_aliases(estimator, "early_stopping_round"))
+            rounds = dict.fromkeys(set_aliases(estimator, "num_iterations"), n_steps)
+        early = dict.fromkeys(set_aliases(estimator, "early_stopping_round"))
         estimator.set_params(**rounds, **early)
         kept = dict(params)
         if kept.get("callbacks"):
             others = [c for c in kept["callbacks"] if not _stops_early(c)]
             kept["callbacks"] = [_shortened(c, n_steps) for c in others]
         return kept
-
-
-def _set_aliases(estimator: Any, name: str) -> dict[str, Any]:
-    """Return the values of a parameter of the estimator, by the aliases under which it is set."""
-    from tuneplug_lightgbm._compat import aliases
-
-    known = aliases(name)
-    return {key: value for key, value in estimator.get_params().items() if key in known}
 
 
 def _stops_early(callback: Any) -> bool:

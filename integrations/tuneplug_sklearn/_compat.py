@@ -5,6 +5,7 @@ No other module of this package imports an undocumented name of either.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import warnings
 from collections.abc import Callable, Iterable
@@ -13,7 +14,8 @@ from typing import Any, TypeVar
 from joblib.externals.loky import ProcessPoolExecutor as LokyExecutor
 from joblib.parallel import get_active_backend as active_backend
 from sklearn.base import _fit_context
-from sklearn.metrics._scorer import _MultimetricScorer
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _PassthroughScorer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._validation import (
     _fit_and_score,
@@ -37,10 +39,13 @@ __all__ = [
     "fit_context",
     "has_callbacks",
     "insert_error_scores",
+    "is_default_score",
     "metric_names",
     "public_scorers",
     "safe_split",
+    "scorer_function",
     "select_best_index",
+    "standard_scorer_name",
     "use_warning_filters",
     "warn_or_raise_about_fit_failures",
 ]
@@ -79,6 +84,33 @@ def metric_names(scorers: Any) -> list[str] | None:
 def public_scorers(scorers: Any) -> Any:
     """Return the value of ``scorer_``: a scorer, or a dict of scorers by name."""
     return scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
+
+
+def is_default_score(scorer: Any) -> bool:
+    """Return whether a scorer calls the estimator's ``score``, as without ``scoring``."""
+    return isinstance(scorer, _PassthroughScorer)
+
+
+def scorer_function(scorer: Any) -> Any:
+    """Return the function that ``make_scorer`` got; None if another function made the scorer."""
+    return scorer._score_func if isinstance(scorer, _BaseScorer) else None
+
+
+def standard_scorer_name(scorer: Any) -> str | None:
+    """Return scikit-learn's name of a scorer; None if no named scorer computes the same."""
+    return _standard_names().get(_computation(scorer)) if isinstance(scorer, _BaseScorer) else None
+
+
+@functools.cache
+def _standard_names() -> dict[Any, str]:
+    """Return the names of scikit-learn's scorers by what they compute."""
+    return {_computation(get_scorer(name)): name for name in get_scorer_names()}
+
+
+def _computation(scorer: Any) -> Any:
+    """Return function, sign, arguments, and whether it takes classes or values of a scorer."""
+    arguments = sorted(scorer._kwargs.items())
+    return scorer._score_func, scorer._sign, repr(arguments), scorer._response_method == "predict"
 
 
 def use_warning_filters(filters: Iterable[Any]) -> None:

@@ -25,6 +25,7 @@ from tuneplug_sklearn._compat import (
 )
 from tuneplug_sklearn.executors import worker_context
 from tuneplug_sklearn.monitored_fit import FitLimits, FoldData, MonitorConfig, MonitoredFold
+from tuneplug_sklearn.scoring import FoldScoring
 
 __all__ = [
     "Evaluation",
@@ -81,6 +82,8 @@ class Evaluation:
         Warning filters of the calling process.
     monitoring : MonitorConfig or None
         If None, no fit is monitored.
+    metric : str or None
+        Name of the score that drives the search.  If None, the only score, or the first one.
     """
 
     estimator: Any
@@ -93,6 +96,7 @@ class Evaluation:
     config: Mapping[str, Any]
     filters: Sequence[Any]
     monitoring: MonitorConfig | None = None
+    metric: str | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Drop the search estimator when pickling unless scikit-learn's callbacks need it.
@@ -122,7 +126,9 @@ class Evaluation:
         if self.monitoring is None or task.limits is None:
             return run()
         data = FoldData(self.X, self.y, train, test, self.options["fit_params"], task.fold)
-        monitored = MonitoredFold(self.monitoring, task.limits, estimator, data)
+        scorer, params = self.options["scorer"], self.options["score_params"]
+        scoring = FoldScoring(scorer, self.metric, (self.X, self.y, train, test), params or {})
+        monitored = MonitoredFold(self.monitoring, task.limits, estimator, data, scoring)
         with monitored.monitoring():
             result = run()
         return {**result, "fit_record": monitored.record}

@@ -25,8 +25,12 @@ N_PORTIONS = 10
 class HistGradientBoostingMonitor(FitMonitor):
     """Monitors ``HistGradientBoostingClassifier`` and ``HistGradientBoostingRegressor``.
 
-    The training loss on the validation data is reported after each tenth of ``max_iter``: log loss
-    for classifiers, ``loss`` for regressors.
+    If the fit has a scoring, its score is reported after each tenth of ``max_iter``.  A fit thus
+    calls the scorer at most ten times, whatever ``max_iter`` is, and predicts with 5.5 times its
+    number of trees.  If the scorer raises, nothing more is reported, with a note.
+
+    Without a scoring, the training loss on the validation data is reported: log loss for
+    classifiers, ``loss`` for regressors.
     """
 
     name: ClassVar[str] = "hist_gradient_boosting"
@@ -37,18 +41,17 @@ class HistGradientBoostingMonitor(FitMonitor):
 
     def fit(self, watched: MonitoredFit) -> int | None:
         estimator, reporter, total = watched.estimator, watched.reporter, watched.estimator.max_iter
-        metric, loss = _loss_of(estimator)
-        reporter.set_metric(metric, "minimize")
+        report = _report_scores if watched.scoring is not None else _report_loss
         try:
             estimator.set_params(warm_start=True)
+            reporting = True
             for portion in range(1, N_PORTIONS + 1):
                 n_iter = -(-total * portion // N_PORTIONS)
                 if portion > 1 and n_iter == estimator.max_iter:
                     continue
                 estimator.set_params(max_iter=n_iter)
                 estimator.fit(watched.X, watched.y, **watched.params)
-                value = loss(estimator, watched.X_val, watched.y_val, watched.sample_weight_val)
-                reporter.report(value, n_iter - 1)
+                reporting = reporting and report(watched, n_iter - 1)
                 if reporter.should_stop() or _has_stopped_early(estimator):
                     break
         finally:
@@ -67,6 +70,33 @@ def _has_stopped_early(estimator: Any) -> bool:
     if len(scores) == 0:  # early stopping uses the training data, or is off
         scores = estimator.train_score_
     return len(scores) > wait and not (scores[-wait:] > scores[-wait - 1] + estimator.tol).any()
+
+
+def _report_scores(watched: MonitoredFit, step: int) -> bool:
+    """Report the score; return False, with a note, if the scorer raises."""
+    scoring = watched.scoring
+    assert scoring is not None
+    try:
+        value = float(scoring.score())
+    except Exception as error:  # noqa: BLE001  a scorer may raise anything, and the fit goes on
+        watched.notes.append(
+            f"scoring={scoring.name!r} raised {type(error).__name__} for a fit that was not "
+            "complete, which therefore was not compared with others: pass a scoring= that can "
+            "score the model after any step, or stopping=None"
+        )
+        return False
+    watched.reporter.set_metric(scoring.name, "maximize")
+    watched.reporter.report(value, step)
+    return True
+
+
+def _report_loss(watched: MonitoredFit, step: int) -> bool:
+    """Report the training loss on the validation data."""
+    metric, loss = _loss_of(watched.estimator)
+    value = loss(watched.estimator, watched.X_val, watched.y_val, watched.sample_weight_val)
+    watched.reporter.set_metric(metric, "minimize")
+    watched.reporter.report(value, step)
+    return True
 
 
 def _loss_of(estimator: Any) -> tuple[str, Callable[[Any, Any, Any, Any], float]]:

@@ -29,6 +29,7 @@ from tuneplug.stopping import Report, StopThresholds
 from tuneplug_sklearn._compat import check_method_params, safe_split
 from tuneplug_sklearn.evaluation_data import EvaluationData, failure_text
 from tuneplug_sklearn.pipelines import call_fit, intercept_fit, last_step, own_params
+from tuneplug_sklearn.scoring import FoldScoring
 from tuneplug_sklearn.splitting import TimeOrder, inner_split
 
 __all__ = ["FitLimits", "FitRecord", "FoldData", "MonitorConfig", "MonitoredFold"]
@@ -159,6 +160,8 @@ class MonitoredFold:
     estimator : estimator
         The clone to be fitted; its parameters may still be set after this.
     data : FoldData
+    scoring : FoldScoring or None
+        Score that a stopping rule compares fits by.  If None, the monitor selects a metric.
 
     Attributes
     ----------
@@ -167,10 +170,15 @@ class MonitoredFold:
     """
 
     def __init__(
-        self, config: MonitorConfig, limits: FitLimits, estimator: Any, data: FoldData
+        self,
+        config: MonitorConfig,
+        limits: FitLimits,
+        estimator: Any,
+        data: FoldData,
+        scoring: FoldScoring | None = None,
     ) -> None:
         self._config, self._limits = config, limits
-        self._estimator, self._data = estimator, data
+        self._estimator, self._data, self._scoring = estimator, data, scoring
         self.record: FitRecord | None = None
         self._failure: str | None = None
         self._required = False  # whether the fit needs evaluation data: it fails if monitoring does
@@ -265,7 +273,7 @@ class MonitoredFold:
             return call_fit(last, X, y, params)
         rows = dict(evaluation.params)
         weight = rows.pop("sample_weight", None)
-        fit = MonitoredFit(
+        fit: MonitoredFit | None = MonitoredFit(
             last,
             X,
             y,
@@ -277,7 +285,11 @@ class MonitoredFold:
             reporting,
             params_val=rows,
         )
-        return self._run(setup.monitor, fit)
+        if self._scoring is not None and fit.pruning:
+            early = setup.monitor.has_early_stopping(last, params)
+            score = functools.partial(self._scoring.of_fit, keep_weights=early)
+            fit = self._attempt(score, fit, self._estimator)
+        return call_fit(last, X, y, params) if fit is None else self._run(setup.monitor, fit)
 
     def _run(self, monitor: FitMonitor, fit: MonitoredFit) -> Any:
         """Fit the last step with the monitor; if that raises, without it from the same state."""

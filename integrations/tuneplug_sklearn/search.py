@@ -369,6 +369,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             config=get_config(),
             filters=list(warnings.filters),
             monitoring=plan.monitoring,
+            metric=plan.metric,
         )
 
     def _result_options(self, scorers: Any, refit_metric: Any) -> ResultOptions:

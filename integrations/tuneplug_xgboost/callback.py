@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ import xgboost
 
 from tuneplug.monitoring import Entry, FitReporter
 from tuneplug_xgboost.directions import known_direction
+from tuneplug_xgboost.hidden_metric import HiddenMetric
 
 if TYPE_CHECKING:
     from tuneplug import Trial
@@ -53,21 +54,33 @@ class _Training:
         Number of rounds reported.
     stopped : bool
         Whether the training ends before the next round.
+    hidden : HiddenMetric or None
+        Metric that is evaluated for the reports only.
     """
 
     n_previous: int
-    log: Mapping[str, Mapping[str, Sequence[Any]]]
+    log: MutableMapping[str, MutableMapping[str, list[Any]]]
     values: Sequence[Any] | None = None
     n_reported: int = 0
     stopped: bool = False
+    hidden: HiddenMetric | None = None
 
 
 class ReportingCallback(xgboost.callback.TrainingCallback):
-    """Reports every round through a fit reporter."""
+    """Reports every round through a fit reporter.
 
-    def __init__(self, reporter: FitReporter) -> None:
+    Parameters
+    ----------
+    reporter : FitReporter
+    hidden_metric : str, optional
+        Metric to evaluate in addition to those of the training.  Later callbacks and
+        ``evals_result()`` do not see it, so the callback must be the first.
+    """
+
+    def __init__(self, reporter: FitReporter, hidden_metric: str | None = None) -> None:
         super().__init__()
         self._reporter = reporter
+        self._hidden_metric = hidden_metric
         self._trainings: dict[int, _Training] = {}  # by thread
 
     @property
@@ -79,7 +92,10 @@ class ReportingCallback(xgboost.callback.TrainingCallback):
         """Start a training; raise a RuntimeError if it is distributed."""
         if xgboost.collective.is_distributed():
             self._reporter.refuse_distributed(xgboost.collective.get_world_size())
-        self._trainings[threading.get_ident()] = _Training(model.num_boosted_rounds(), {})
+        training = _Training(model.num_boosted_rounds(), {})
+        if self._hidden_metric is not None:
+            training.hidden = HiddenMetric(model, self._hidden_metric)
+        self._trainings[threading.get_ident()] = training
         return model
 
     def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
@@ -91,6 +107,8 @@ class ReportingCallback(xgboost.callback.TrainingCallback):
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
         """Report the round."""
         training = self._trainings[threading.get_ident()]
+        if training.hidden is not None:
+            training.hidden.take(evals_log)
         self._report(training)
         training.stopped = self._reporter.ended
         return False
@@ -106,22 +124,31 @@ class ReportingCallback(xgboost.callback.TrainingCallback):
 
     def _report(self, training: _Training) -> None:
         if training.values is None:
-            training.values = self._begin(training.log)
+            training.values = self._begin(training)
         for value in training.values[training.n_reported :]:
             mean = value[0] if isinstance(value, tuple) else value  # cv: mean, standard deviation
             self._reporter.report(float(mean), training.n_previous + training.n_reported)
             training.n_reported += 1
 
-    def _begin(self, log: Mapping[str, Mapping[str, Sequence[Any]]]) -> Sequence[Any]:
+    def _begin(self, training: _Training) -> Sequence[Any]:
         """Return the list of the log to report."""
+        logs: list[Mapping[str, Mapping[str, Sequence[Any]]]] = [training.log]
+        if training.hidden is not None:
+            logs.append(training.hidden.log)
+        values = {
+            Entry(dataset, metric): values
+            for log in logs
+            for dataset, metrics in log.items()
+            for metric, values in metrics.items()
+        }
         entry = self._reporter.begin(
-            [Entry(dataset, metric) for dataset, metrics in log.items() for metric in metrics],
+            list(values),
             lambda entry: known_direction(entry.metric),
             sep="-",
             training=_TRAINING,
             hint=_HINT,
         )
-        return () if entry is None else log[entry.dataset][entry.metric]
+        return () if entry is None else values[entry]
 
     def _warn_about_dart(self, model: xgboost.Booster, stopped: bool) -> None:
         """Warn if a DART model was stopped or has a best round; a stopped one keeps all rounds."""

@@ -20,13 +20,16 @@ class XGBoostMonitor(FitMonitor):
     """Fit ``XGBClassifier`` and ``XGBRegressor``, and report every round.
 
     The validation data is the evaluation set, unless the arguments of ``fit`` contain evaluation
-    sets.  Evaluations are printed only if ``verbose=`` is passed to ``fit``.  Callbacks of the
-    estimator are copied for each fit, and restored after the fit.
+    sets.  If the fit has a scoring, the metric that orders fits as its score does is evaluated and
+    reported; early stopping, ``evals_result()`` and callbacks do not see it.  Evaluations are
+    printed only if ``verbose=`` is passed to ``fit``.  Callbacks of the estimator are copied for
+    each fit, and restored after the fit.
 
     Parameters
     ----------
     metric : str, optional
-        Metric to report, by XGBoost's name.  If None, the last metric.
+        Metric to report, by XGBoost's name.  If None, the metric of the score; if there is none,
+        the last metric, with a note.
     maximize : bool, optional
         Whether larger values are better.  Required for metrics that are not XGBoost's own if a
         stopping rule compares the reports.
@@ -50,6 +53,7 @@ class XGBoostMonitor(FitMonitor):
 
     def fit(self, watched: MonitoredFit) -> int | None:
         from tuneplug_xgboost.callback import ReportingCallback
+        from tuneplug_xgboost.score_metrics import score_metric
 
         estimator, params = watched.estimator, {"verbose": False, **watched.params}
         if watched.X_val is not None and not self.has_eval_set(params):
@@ -58,10 +62,17 @@ class XGBoostMonitor(FitMonitor):
                 params["sample_weight_eval_set"] = [watched.sample_weight_val]
             if "base_margin" in watched.params_val:
                 params["base_margin_eval_set"] = [watched.params_val["base_margin"]]
-        reporter = SearchFitReporter(watched, self.metric, maximize=self.maximize)
+        hidden = score_metric(watched) if self.metric is None else None
+        reporter = SearchFitReporter(
+            watched,
+            self.metric,
+            maximize=self.maximize,
+            score_metric=hidden,
+            monitor=type(self).__name__,
+        )
         user_callbacks = estimator.callbacks
         copies = copy.deepcopy(list(user_callbacks or []))
-        estimator.callbacks = [ReportingCallback(reporter), *copies]
+        estimator.callbacks = [ReportingCallback(reporter, hidden), *copies]
         try:
             estimator.fit(watched.X, watched.y, **params)
         finally:

@@ -1,8 +1,9 @@
 """Fit monitors and fit reporters, which connect the training loop of a library to a search."""
 
-from tuneplug.monitoring.fit_monitor import FitMonitor, MonitoredFit
+from tuneplug.monitoring.fit_monitor import FitMonitor, MonitoredFit, Scoring
 from tuneplug.monitoring.fit_reporter import FitReporter, SearchFitReporter
 from tuneplug.monitoring.metric_selection import Entry, MetricError, select_metric
+from tuneplug.monitoring.score_metrics import ScoreMetrics
 from tuneplug.trial.reporting import TrialReporter
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "FitReporter",
     "MetricError",
     "MonitoredFit",
+    "ScoreMetrics",
+    "Scoring",
     "SearchFitReporter",
     "TrialReporter",
     "select_metric",

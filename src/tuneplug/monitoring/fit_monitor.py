@@ -9,13 +9,38 @@ Plugins register monitors through the hook ``tuneplug_fit_monitors``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from tuneplug.trial.reporting import TrialReporter
 
-__all__ = ["FitMonitor", "MonitoredFit", "TrialReporter"]
+__all__ = ["FitMonitor", "MonitoredFit", "Scoring", "TrialReporter"]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """The score that the user asked for, by which a monitor lets a stopping rule compare fits.
+
+    A monitor reports ``score()``, or a metric of its framework that orders fits in the same way.
+    If it has neither, it reports another metric, and appends a note that names both.
+
+    Attributes
+    ----------
+    name : str
+        Name of the score in reports and messages.
+    standard_name : str or None
+        scikit-learn's name of the scorer, such as ``"roc_auc"``.  None if the scorer is not one of
+        scikit-learn's.
+    score : callable
+        Takes no arguments, and returns the score of the estimator on the validation data.  Larger
+        is better.  The estimator must be able to predict.  A call costs what the scorer costs, so
+        the number of calls must not grow with the number of steps.
+    """
+
+    name: str
+    standard_name: str | None
+    score: Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -47,6 +72,8 @@ class MonitoredFit:
     params_val : mapping
         The arguments in ``params`` that have one entry per row, such as ``base_margin``, for the
         validation data.  ``sample_weight`` is not among them.
+    scoring : Scoring or None
+        The score that the search optimizes.  If None, the monitor selects the metric.
     """
 
     estimator: Any
@@ -60,6 +87,7 @@ class MonitoredFit:
     pruning: bool = True
     notes: list[str] = field(default_factory=list)
     params_val: Mapping[str, Any] = field(default_factory=dict)
+    scoring: Scoring | None = None
 
 
 class FitMonitor(ABC):

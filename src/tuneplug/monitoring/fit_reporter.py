@@ -198,14 +198,48 @@ class SearchFitReporter(FitReporter):
         As in ``FitReporter``.
     maximize : bool, optional
         As in ``FitReporter``.
+    score_metric : str, optional
+        Metric to report if ``metric`` is None: the one that orders fits as ``fit.scoring`` does.
+        If both are None, a note names the metric that decides instead of the score.
+    monitor : str, optional
+        Class of the monitor, for the cure in that note.
     """
 
     def __init__(
-        self, fit: MonitoredFit, metric: str | None = None, *, maximize: bool | None = None
+        self,
+        fit: MonitoredFit,
+        metric: str | None = None,
+        *,
+        maximize: bool | None = None,
+        score_metric: str | None = None,
+        monitor: str = "FitMonitor",
     ) -> None:
-        super().__init__(fit.reporter, metric, maximize=maximize)
+        chosen = score_metric if metric is None else metric
+        super().__init__(fit.reporter, chosen, maximize=maximize)
         self._metric_required = fit.pruning
         self._notes = fit.notes
+        self._scoring = fit.scoring if chosen is None else None
+        self._monitor = monitor
+
+    def begin(
+        self,
+        entries: Sequence[Entry],
+        direction: Callable[[Entry], Direction | None],
+        *,
+        sep: str,
+        training: Collection[str],
+        hint: str,
+    ) -> Entry | None:
+        """Begin a fit as ``FitReporter.begin`` does; note a metric that replaces the score."""
+        entry = super().begin(entries, direction, sep=sep, training=training, hint=hint)
+        if entry is not None and self._scoring is not None:
+            self.warn(
+                f"fits should be compared by scoring={self._scoring.name!r}, but no metric of the "
+                f"library orders fits as it does, and {entry.metric!r} decides which fits are "
+                f"stopped: name the metric in monitor={self._monitor}(metric=...), pass another "
+                "scoring=, or pass stopping=None"
+            )
+        return entry
 
     def warn(self, message: str) -> None:
         """Add a warning to the notes of the fit."""

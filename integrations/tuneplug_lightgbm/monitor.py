@@ -9,7 +9,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar, final
 
-from tuneplug.monitoring import FitMonitor, MonitoredFit, SearchFitReporter
+from tuneplug.monitoring import FitMonitor, MonitoredFit, SearchFitReporter, evaluation_weights
 from tuneplug.optional import is_instance_of
 from tuneplug_lightgbm.callback import ReportingCallback
 
@@ -28,8 +28,8 @@ class LightGBMMonitor(FitMonitor):
     Parameters
     ----------
     metric : str, optional
-        Metric to report, by LightGBM's name.  If None, the metric of the score; if there is none,
-        the last metric, with a note.
+        Metric to report, by LightGBM's name.  If None, the metric of the score.  If there is none,
+        or if ``maximize`` is given, the last metric.
     maximize : bool, optional
         Whether larger values are better.  If given, it must agree with LightGBM.
     """
@@ -50,11 +50,16 @@ class LightGBMMonitor(FitMonitor):
         ) and not is_instance_of(estimator, "lightgbm", "DaskLGBMClassifier", "DaskLGBMRegressor")
 
     def fit(self, watched: MonitoredFit) -> int | None:
+        from tuneplug_lightgbm.score_metrics import score_metric
+
         estimator, params = watched.estimator, dict(watched.params)
+        explicit = self.metric is not None or self.maximize is not None
+        metric = None if explicit else score_metric(watched)
         if watched.X_val is not None and not self.has_eval_set(params):
-            params |= _evaluation_params(watched)
+            early = self.has_early_stopping(estimator, params)
+            params |= _evaluation_params(watched, evaluation_weights(watched, metric, early=early))
         copies = copy.deepcopy(list(params.get("callbacks") or []))
-        params["callbacks"] = [*copies, *self._callbacks(watched, params)]
+        params["callbacks"] = [*copies, *self._callbacks(watched, metric, params)]
         estimator.fit(watched.X, watched.y, **params)
         if watched.reporter.stop_reason or not self.has_early_stopping(estimator, params):
             return None
@@ -63,11 +68,13 @@ class LightGBMMonitor(FitMonitor):
         n_previous = watched.reporter.reports[0].step  # rounds of a model that the fit continues
         return int(estimator.best_iteration_) - n_previous
 
-    def _callbacks(self, watched: MonitoredFit, params: dict[str, Any]) -> list[Any]:
+    def _callbacks(
+        self, watched: MonitoredFit, metric: str | None, params: dict[str, Any]
+    ) -> list[Any]:
         """Return the callbacks that report a fit; add the metric of the score to its arguments."""
-        from tuneplug_lightgbm.score_metrics import is_evaluated, score_metric
+        from tuneplug_lightgbm.hidden_metric import HiddenMetric
+        from tuneplug_lightgbm.score_metrics import is_evaluated
 
-        metric = score_metric(watched) if self.metric is None else None
         reporter = SearchFitReporter(
             watched,
             self.metric,
@@ -77,8 +84,6 @@ class LightGBMMonitor(FitMonitor):
         )
         if metric is None or is_evaluated(metric, watched.estimator, params):
             return [ReportingCallback(reporter)]
-        from tuneplug_lightgbm.hidden_metric import HiddenMetric
-
         own = params.get("eval_metric")
         own = list(own) if isinstance(own, (list, tuple)) else [own]
         params["eval_metric"] = [*(each for each in own if each is not None), metric]
@@ -134,7 +139,7 @@ def _shortened(callback: Any, n_steps: int | None) -> Any:
     return callback if n_steps is None else shortened_schedule(callback, n_steps)
 
 
-def _evaluation_params(watched: MonitoredFit) -> dict[str, Any]:
+def _evaluation_params(watched: MonitoredFit, sample_weight: Any) -> dict[str, Any]:
     """Return the validation data as arguments of ``fit`` of the installed LightGBM."""
     import lightgbm
     import numpy as np
@@ -142,8 +147,8 @@ def _evaluation_params(watched: MonitoredFit) -> dict[str, Any]:
     from tuneplug_lightgbm._compat import encodes_eval_y, takes_eval_x
 
     per_row = {}
-    if watched.sample_weight_val is not None:
-        per_row["eval_sample_weight"] = [watched.sample_weight_val]
+    if sample_weight is not None:
+        per_row["eval_sample_weight"] = [sample_weight]
     if "init_score" in watched.params_val:
         per_row["eval_init_score"] = [watched.params_val["init_score"]]
     X_val, y_val = watched.X_val, watched.y_val

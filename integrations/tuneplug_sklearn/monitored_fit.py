@@ -273,7 +273,7 @@ class MonitoredFold:
             return call_fit(last, X, y, params)
         rows = dict(evaluation.params)
         weight = rows.pop("sample_weight", None)
-        fit: MonitoredFit | None = MonitoredFit(
+        fit = MonitoredFit(
             last,
             X,
             y,
@@ -285,11 +285,10 @@ class MonitoredFold:
             reporting,
             params_val=rows,
         )
-        if self._scoring is not None and fit.pruning:
-            early = setup.monitor.has_early_stopping(last, params)
-            score = functools.partial(self._scoring.of_fit, keep_weights=early)
-            fit = self._attempt(score, fit, self._estimator)
-        return call_fit(last, X, y, params) if fit is None else self._run(setup.monitor, fit)
+        if self._scoring is None or not fit.pruning:
+            return self._run(setup.monitor, fit)
+        scored = self._attempt(self._scoring.of_fit, fit, self._estimator)
+        return call_fit(last, X, y, params) if scored is None else self._run(setup.monitor, scored)
 
     def _run(self, monitor: FitMonitor, fit: MonitoredFit) -> Any:
         """Fit the last step with the monitor; if that raises, without it from the same state."""

@@ -44,7 +44,7 @@ class FoldScoring:
     data: tuple[Any, Any, Any, Any]
     params: Mapping[str, Any] = field(default_factory=dict)
 
-    def of_fit(self, fit: MonitoredFit, estimator: Any, *, keep_weights: bool) -> MonitoredFit:
+    def of_fit(self, fit: MonitoredFit, estimator: Any) -> MonitoredFit:
         """Return a fit with its scoring.
 
         A scorer that only needs predictions is called with the last step and the validation data of
@@ -57,8 +57,6 @@ class FoldScoring:
             Fit of the last step of the estimator.
         estimator : estimator
             Its other steps are fitted.
-        keep_weights : bool
-            Whether to keep the weights of the validation data even if the score has none.
         """
         scorers = public_scorers(self.scorers)
         name, scorer = self.metric, scorers
@@ -69,10 +67,9 @@ class FoldScoring:
         score = self._on_test_part(estimator)
         if _needs_only_predictions(scorer) and not self.params and fit.X_val is not None:
             score = _on_validation_data(scorer, fit)
-        scoring = Scoring(name or standard or _name_of(scorer), standard, score)
-        if keep_weights or "sample_weight" in self.params:
-            return replace(fit, scoring=scoring)
-        return replace(fit, scoring=scoring, sample_weight_val=None)
+        weighted = "sample_weight" in self.params
+        scoring = Scoring(name or standard or _name_of(scorer), standard, score, weighted)
+        return replace(fit, scoring=scoring)
 
     def _on_test_part(self, estimator: Any) -> Callable[[], float]:
         X, y, train, test = self.data

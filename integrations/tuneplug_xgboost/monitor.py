@@ -9,7 +9,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar, final
 
-from tuneplug.monitoring import FitMonitor, MonitoredFit, SearchFitReporter
+from tuneplug.monitoring import FitMonitor, MonitoredFit, SearchFitReporter, evaluation_weights
 from tuneplug.optional import is_instance_of
 
 __all__ = ["XGBoostMonitor"]
@@ -28,8 +28,8 @@ class XGBoostMonitor(FitMonitor):
     Parameters
     ----------
     metric : str, optional
-        Metric to report, by XGBoost's name.  If None, the metric of the score; if there is none,
-        the last metric, with a note.
+        Metric to report, by XGBoost's name.  If None, the metric of the score.  If there is none,
+        or if ``maximize`` is given, the last metric.
     maximize : bool, optional
         Whether larger values are better.  Required for metrics that are not XGBoost's own if a
         stopping rule compares the reports.
@@ -56,23 +56,26 @@ class XGBoostMonitor(FitMonitor):
         from tuneplug_xgboost.score_metrics import score_metric
 
         estimator, params = watched.estimator, {"verbose": False, **watched.params}
+        explicit = self.metric is not None or self.maximize is not None
+        metric = None if explicit else score_metric(watched)
         if watched.X_val is not None and not self.has_eval_set(params):
+            early = self.has_early_stopping(estimator, params)
+            weights = evaluation_weights(watched, metric, early=early)
             params["eval_set"] = [(watched.X_val, watched.y_val)]
-            if watched.sample_weight_val is not None:
-                params["sample_weight_eval_set"] = [watched.sample_weight_val]
+            if weights is not None:
+                params["sample_weight_eval_set"] = [weights]
             if "base_margin" in watched.params_val:
                 params["base_margin_eval_set"] = [watched.params_val["base_margin"]]
-        hidden = score_metric(watched) if self.metric is None else None
         reporter = SearchFitReporter(
             watched,
             self.metric,
             maximize=self.maximize,
-            score_metric=hidden,
+            score_metric=metric,
             monitor=type(self).__name__,
         )
         user_callbacks = estimator.callbacks
         copies = copy.deepcopy(list(user_callbacks or []))
-        estimator.callbacks = [ReportingCallback(reporter, hidden), *copies]
+        estimator.callbacks = [ReportingCallback(reporter, metric), *copies]
         try:
             estimator.fit(watched.X, watched.y, **params)
         finally:

@@ -3,7 +3,7 @@
 from tuneplug.monitoring.fit_monitor import FitMonitor, MonitoredFit, Scoring
 from tuneplug.monitoring.fit_reporter import FitReporter, SearchFitReporter
 from tuneplug.monitoring.metric_selection import Entry, MetricError, select_metric
-from tuneplug.monitoring.score_metrics import ScoreMetrics
+from tuneplug.monitoring.score_metrics import ScoreMetrics, evaluation_weights
 from tuneplug.trial.reporting import TrialReporter
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "Scoring",
     "SearchFitReporter",
     "TrialReporter",
+    "evaluation_weights",
     "select_metric",
 ]

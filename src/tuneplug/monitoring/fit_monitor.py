@@ -36,11 +36,14 @@ class Scoring:
         Takes no arguments, and returns the score of the estimator on the validation data.  Larger
         is better.  The estimator must be able to predict.  A call costs what the scorer costs, so
         the number of calls must not grow with the number of steps.
+    weighted : bool
+        Whether the score weights the validation data.
     """
 
     name: str
     standard_name: str | None
     score: Callable[[], float]
+    weighted: bool = False
 
 
 @dataclass(frozen=True)

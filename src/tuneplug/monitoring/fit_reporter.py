@@ -200,7 +200,7 @@ class SearchFitReporter(FitReporter):
         As in ``FitReporter``.
     score_metric : str, optional
         Metric to report if ``metric`` is None: the one that orders fits as ``fit.scoring`` does.
-        If both are None, a note names the metric that decides instead of the score.
+        If these three are None, a note names the metric that decides instead of the score.
     monitor : str, optional
         Class of the monitor, for the cure in that note.
     """
@@ -218,7 +218,7 @@ class SearchFitReporter(FitReporter):
         super().__init__(fit.reporter, chosen, maximize=maximize)
         self._metric_required = fit.pruning
         self._notes = fit.notes
-        self._scoring = fit.scoring if chosen is None else None
+        self._scoring = fit.scoring if chosen is None and maximize is None else None
         self._monitor = monitor
 
     def begin(

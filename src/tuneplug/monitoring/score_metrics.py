@@ -10,7 +10,7 @@ import numpy as np
 
 from tuneplug.monitoring.fit_monitor import MonitoredFit
 
-__all__ = ["ScoreMetrics"]
+__all__ = ["ScoreMetrics", "evaluation_weights"]
 
 
 @dataclass(frozen=True)
@@ -66,3 +66,21 @@ class ScoreMetrics:
 
 def _n_classes(y: Any) -> int:
     return len(np.unique(y))
+
+
+def evaluation_weights(fit: MonitoredFit, metric: str | None, *, early: bool) -> Any:
+    """Return the weights with which a fit evaluates its validation data; None for no weights.
+
+    A metric that stands for a score without weights is evaluated without weights.
+
+    Parameters
+    ----------
+    fit : MonitoredFit
+    metric : str or None
+        Metric that stands for the score of the fit.  If None, no metric does.
+    early : bool
+        Whether the estimator stops early by its own rule, which uses the weights.
+    """
+    if metric is None or early or fit.scoring is None or fit.scoring.weighted:
+        return fit.sample_weight_val
+    return None

@@ -253,9 +253,9 @@ def test_regressors_with_weights_are_monitored(regressor):
 @pytest.mark.parametrize(
     ("estimator", "monitor"),
     [
-        (xgb(eval_metric=["logloss", "auc"]), None),
+        (xgb(eval_metric=["logloss", "auc"]), XGBoostMonitor(maximize=True)),
         (xgb(eval_metric=["auc", "logloss"]), XGBoostMonitor("auc")),
-        (lgb(metric="auc"), None),
+        (lgb(metric="auc"), LightGBMMonitor(maximize=True)),
         (lgb(metric=["binary_logloss", "auc"]), LightGBMMonitor("auc")),
     ],
 )
@@ -276,7 +276,7 @@ def test_a_metric_of_ones_own_demands_its_direction():
     """S31, inside the search."""
     estimator = xgb(eval_metric=half_error)
     with pytest.raises(ValueError, match=r"maximize must be given .*'half_error'"):
-        searched(estimator, stopping=EAGER, n_iter=2, error_score="raise")
+        searched(estimator, stopping=EAGER, n_iter=2, error_score="raise", scoring="f1")
     monitor = XGBoostMonitor(maximize=False)
     search = searched(estimator, stopping=EAGER, monitor=monitor, n_iter=6)
     assert {trial.metric for trial in search.study_.trials} == {"validation_0-half_error"}

@@ -154,10 +154,10 @@ def test_reports_of_all_folds_are_in_the_parent_keyed_by_trial_fold_and_round(st
     for trial in complete:
         steps = [(report.fold, report.step) for report in trial.reports]
         assert steps == [(fold, step) for fold in range(3) for step in range(1, 20, 2)]
-        assert trial.metric == "log_loss"
+        assert trial.metric == "neg_log_loss"
         last = [r.value for r in trial.reports if r.step == 19]
         score = stopped.cv_results_["mean_test_score"][trial.number]
-        assert -np.mean(last) == pytest.approx(score, rel=1e-12)
+        assert np.mean(last) == pytest.approx(score, rel=1e-12)
 
 
 def test_the_surrogate_gets_the_last_score_of_a_stopped_candidate_with_more_noise(stopped):
@@ -693,7 +693,13 @@ def test_histogram_boosting_in_portions_gives_the_same_model(model, data, metric
     plain = searched(model, space, data, stopping=None, **options)
     for name in ("split0_test_score", "split2_test_score", "split1_train_score"):
         np.testing.assert_array_equal(monitored.cv_results_[name], plain.cv_results_[name])
-    assert {trial.metric for trial in monitored.study_.trials} == {metric}
+    assert {trial.metric for trial in monitored.study_.trials} == {
+        "r2" if metric != "log_loss" else "accuracy"
+    }
+    X, y = data
+    fit = MonitoredFit(clone(model), X, y, TrialReporter(), {}, X, y)
+    HistGradientBoostingMonitor().fit(fit)
+    assert fit.reporter.metric == metric
 
 
 @pytest.mark.parametrize("scoring", ["loss", get_scorer("accuracy")])

@@ -118,8 +118,10 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         same folds of the best candidate, show that it cannot win.
     stopping : str, StoppingRule or None, default None
         Rule that stops poor fits between boosting rounds: ``"median"``, ``"asha"`` or an instance
-        of a rule of ``tuneplug.stopping``.  A monitor must support the final step of the estimator;
-        models of XGBoost and LightGBM and ``HistGradientBoosting*`` are supported.
+        of a rule of ``tuneplug.stopping``.  Fits are compared by the score that drives the search,
+        or by the metric of the library that stands for it.  A monitor must support the final step
+        of the estimator; models of XGBoost and LightGBM and ``HistGradientBoosting*`` are
+        supported.
     monitor : FitMonitor or None, default None
         Monitor used during fits, such as ``tuneplug_xgboost.XGBoostMonitor(metric=...)``.  If None,
         the first installed monitor that supports the final step.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tuneplug.monitoring import FitMonitor, MonitoredFit, TrialReporter
+from tuneplug.monitoring import FitMonitor, MonitoredFit, Scoring, TrialReporter
 from tuneplug.trial.learning_curves import StopThresholds
 
 __all__ = ["FitMonitorContract"]
@@ -77,6 +78,26 @@ class FitMonitorContract:
         assert all(math.isfinite(report.value) for report in fit.reporter.reports)
         assert fit.reporter.metric
         assert fit.reporter.direction in ("minimize", "maximize")
+
+    def test_a_scoring_changes_neither_the_model_nor_the_steps(
+        self, monitor: FitMonitor, estimator: Any, data: Any
+    ) -> None:
+        plain, calls = self.make_fit(estimator, data), 0
+
+        def score() -> float:
+            nonlocal calls
+            calls += 1
+            return float(np.mean(self.outputs(fit.estimator, data[2])))
+
+        fit = self.make_fit(estimator, data)
+        fit = replace(fit, scoring=Scoring("a score of one's own", None, score))
+        for each in (plain, fit):
+            monitor.fit(each)
+        np.testing.assert_array_equal(
+            self.outputs(fit.estimator, data[2]), self.outputs(plain.estimator, data[2])
+        )
+        assert [r.step for r in fit.reporter.reports] == [r.step for r in plain.reporter.reports]
+        assert calls <= len(fit.reporter.reports)
 
     def test_a_fit_ends_when_the_reporter_says_so_and_the_model_predicts(
         self, monitor: FitMonitor, estimator: Any, data: Any

@@ -64,8 +64,8 @@ class ReportingCallback:
         if env.iteration == env.begin_iteration:
             self._begin(env, evaluated)
         if (entry := self._reporter.entry) is not None:
-            value = next(result.value for result in evaluated if result.entry == entry)
-            self._reporter.report(value, env.iteration)
+            values = {result.entry: result.value for result in evaluated}  # a hidden one is last
+            self._reporter.report(values[entry], env.iteration)
         if self._reporter.ended:
             self._warn_about_dart(env)
             raise EarlyStopException(env.iteration, env.evaluation_result_list)

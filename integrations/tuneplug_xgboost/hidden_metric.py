@@ -43,12 +43,18 @@ class HiddenMetric:
             model.set_param([("eval_metric", metric) for metric in (*own, name)])
 
     def take(self, log: MutableMapping[str, MutableMapping[str, list[Any]]]) -> None:
-        """Move the values of the latest round from XGBoost's log to this one."""
+        """Move the values of the latest round from XGBoost's log to this one.
+
+        A metric of the user's that has the same name stays: XGBoost evaluates it last.
+        """
         if not self._hidden:
             return
         for dataset, metrics in log.items():
-            kept = self.log.setdefault(dataset, {self._name: []})[self._name]
-            kept.extend(metrics.pop(self._name, ()))
+            values = metrics[self._name]
+            taken = values.pop(-2 if len(values) > 1 else -1)
+            self.log.setdefault(dataset, {self._name: []})[self._name].append(taken)
+            if not values:
+                del metrics[self._name]
 
 
 def _evaluated_metrics(model: xgboost.Booster) -> list[str]:

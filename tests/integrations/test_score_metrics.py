@@ -281,6 +281,27 @@ def test_callbacks_of_the_user_do_not_see_the_metric():
     assert len(fit.reporter.reports) == 30
 
 
+def test_a_metric_of_the_user_with_the_same_name_stays():
+    def auc(y_true, y_score):
+        return 0.25
+
+    def auc_lgb(y_true, y_score):
+        return "auc", 0.25, True
+
+    X_val, y_val = DATA["binary"][2:]
+    for model, of_fit in (
+        (xgb("binary", eval_metric=auc), {}),
+        (lgb("binary"), {"eval_metric": auc_lgb}),
+    ):
+        fit = scored(model, DATA["binary"], "roc_auc", **of_fit)
+        next(m() for _, m, _ in LIBRARIES.values() if m().accepts(model)).fit(fit)
+        (results,) = results_of(fit.estimator).values()
+        assert results["auc"] == [0.25] * 30
+        assert len(fit.reporter.reports) == 30
+        wanted = roc_auc_score(y_val, fit.estimator.predict_proba(X_val)[:, 1])
+        assert fit.reporter.reports[-1].value == pytest.approx(wanted)
+
+
 def test_a_fit_without_metrics_of_its_own_gets_the_metric():
     for model in (
         xgb("binary", disable_default_eval_metric=True),

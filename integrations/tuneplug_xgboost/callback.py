@@ -162,6 +162,14 @@ class ReportingCallback(xgboost.callback.TrainingCallback):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_trainings": {}}
 
+    def __hash__(self) -> int:
+        """Return the smallest hash, so that XGBoost 2.1 calls the callback in its place.
+
+        XGBoost 2.1 keeps callbacks in a set.  CPython iterates a set of few elements by hash, and
+        those of equal hash in the order of insertion.  Later versions keep the order of the list.
+        """
+        return 0
+
 
 class TrialCallback(ReportingCallback):
     """Report every boosting round to a trial, and end the training when the trial ends.

@@ -105,9 +105,9 @@ CONTINUOUS = [
     # distribution, searched part of u
     pytest.param(stats.expon(scale=2.0), (0.0, 1 - OPEN_END), id="expon"),
     pytest.param(stats.norm(3, 2), (OPEN_END, 1 - OPEN_END), id="norm"),
-    pytest.param(stats.beta(2, 5), (0.0, 1.0), id="beta"),
+    pytest.param(stats.beta(2, 5), (OPEN_END, 1 - OPEN_END), id="beta"),
     pytest.param(stats.gamma(0.5), (0.0, 1 - OPEN_END), id="gamma"),
-    pytest.param(stats.lognorm(1.5), (0.0, 1 - OPEN_END), id="lognorm"),
+    pytest.param(stats.lognorm(1.5), (OPEN_END, 1 - OPEN_END), id="lognorm"),
     pytest.param(stats.truncnorm(-1, 2), (0.0, 1.0), id="truncnorm"),
     pytest.param(stats.loggamma(2.0), (OPEN_END, 1 - OPEN_END), id="loggamma"),
     pytest.param(stats.cauchy(), (OPEN_END, 1 - OPEN_END), id="cauchy"),

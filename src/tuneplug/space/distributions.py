@@ -11,21 +11,25 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Integral
 from typing import Any, final
 
 import numpy as np
 
 from tuneplug._typing import FloatArray
 from tuneplug.space.categorical import Categorical, is_categories
+from tuneplug.space.discrete import bounded
+from tuneplug.space.identity import COPIED
 from tuneplug.space.parameters import (
     Condition,
     Float,
     Int,
     Parameter,
     ScalingRecord,
+    is_finite,
     is_real,
     outside,
 )
@@ -34,10 +38,23 @@ __all__ = ["Quantiles", "as_parameter"]
 
 #: Share of u at each infinite end of a quantile function that models do not search.
 OPEN_END = 0.001
-#: Smallest distance of u to an infinite end in random samples.
+#: Smallest distance of u to an end that a continuous distribution never draws.
 TINY = 2.0**-53
-#: Probability at each end of a discrete distribution that is ignored in the size of a space.
+#: Probability at each end of a discrete distribution that is ignored.
 RARE = 1e-11
+#: Number of bisections for the largest u with a finite quantile.
+N_BISECTIONS = 60
+#: Scalings by the names of priors in other packages.
+PRIORS: Mapping[str, str] = {
+    "uniform": "linear",
+    "linear": "linear",
+    "log-uniform": "log",
+    "loguniform": "log",
+    "log": "log",
+    "logarithmic": "log",
+    "reverse-log": "reverse_log",
+    "auto": "auto",
+}
 #: Number and seed of the draws that replace a distribution that has only ``rvs``.
 EMPIRICAL_DRAWS = 1024
 EMPIRICAL_SEED = 0
@@ -94,6 +111,8 @@ class Quantiles(Parameter):
             return [f"the distribution has no support: its parameters are invalid ({self.label})"]
         if self._discrete and not self._draws_whole_numbers:
             return [f"a discrete distribution must draw whole numbers, but {self.label} does not"]
+        if not np.isfinite(self._quantile(np.array([OPEN_END, 0.5, 1.0 - OPEN_END]))).all():
+            return [f"the quantiles of a distribution must be numbers, but {self.label} has none"]
         return []
 
     @property
@@ -121,12 +140,51 @@ class Quantiles(Parameter):
         )
 
     @cached_property
+    def _bounded(self) -> Any:
+        return bounded(self.distribution) if self._discrete else self.distribution
+
+    @cached_property
     def unit_bounds(self) -> tuple[float, float]:
-        low, high = self._support
+        low, high = self._drawn
         return (
-            0.0 if math.isfinite(low) else OPEN_END,
-            1.0 if math.isfinite(high) else 1.0 - OPEN_END,
+            0.0 if low == 0.0 else max(low, OPEN_END),
+            1.0 if high == 1.0 else min(high, 1.0 - OPEN_END),
         )
+
+    @cached_property
+    def _drawn(self) -> tuple[float, float]:
+        """Part of the unit interval whose quantiles are finite and not next to impossible."""
+        low, high = self._support
+        if self._discrete:
+            first, last = math.isfinite(low), math.isfinite(high)
+            first = first and float(self._bounded.cdf(low)) >= RARE
+            last = last and 1.0 - float(self._bounded.cdf(high - 1.0)) >= RARE
+            return (0.0 if first else RARE, 1.0 if last else 1.0 - RARE)
+        return (
+            0.0 if self._draws_near(low) else self._finite(TINY),
+            1.0 if self._draws_near(high) else self._finite(1.0 - TINY),
+        )
+
+    def _draws_near(self, end: float) -> bool:
+        """Return whether an end of a continuous distribution is finite and has a density."""
+        pdf = getattr(self.distribution, "pdf", None)
+        if not math.isfinite(end) or pdf is None:
+            return math.isfinite(end)
+        with np.errstate(all="ignore"):
+            return float(pdf(end)) != 0.0
+
+    def _finite(self, u: float) -> float:
+        """Return the u closest to an end of the unit interval that has a finite quantile."""
+        inside, outside_ = 0.5, u
+        if math.isfinite(float(self.distribution.ppf(u))):
+            return u
+        for _ in range(N_BISECTIONS):
+            middle = 0.5 * (inside + outside_)
+            if math.isfinite(float(self.distribution.ppf(middle))):
+                inside = middle
+            else:
+                outside_ = middle
+        return inside
 
     @cached_property
     def size(self) -> float:
@@ -145,25 +203,29 @@ class Quantiles(Parameter):
         return float(first), float(last)
 
     def _quantile(self, u: FloatArray) -> FloatArray:
-        low, high = self._support
-        inside = np.clip(
-            u, 0.0 if math.isfinite(low) else TINY, 1.0 if math.isfinite(high) else 1.0 - TINY
-        )
+        with np.errstate(all="ignore"):
+            x = np.asarray(self._bounded.ppf(np.clip(u, *self._drawn)), dtype=np.float64)
         # In scipy, ppf(0) of a discrete distribution is one below its support.
-        return np.clip(np.asarray(self.distribution.ppf(inside), dtype=np.float64), low, high)
+        return np.clip(x, *self._support)
+
+    def _cdf(self, x: FloatArray) -> FloatArray:
+        with np.errstate(all="ignore"):
+            return np.asarray(self._bounded.cdf(x), dtype=np.float64)
 
     def _at(self, x: FloatArray) -> FloatArray:
-        upper = np.asarray(self.distribution.cdf(x), dtype=np.float64)
-        if self._discrete:
-            upper = 0.5 * (upper + np.asarray(self.distribution.cdf(x - 1.0), dtype=np.float64))
-        return np.clip(upper, 0.0, 1.0)
+        u = 0.5 * (self._cdf(x) + self._cdf(x - 1.0)) if self._discrete else self._cdf(x)
+        return np.clip(u, 0.0, 1.0)
+
+    def contains(self, value: Any) -> bool:
+        low, high = self._support
+        if not (is_real(value) and low <= value <= high and is_finite(value)):
+            return False
+        return not self._discrete or float(value).is_integer()
 
     def to_unit(self, values: Sequence[Any]) -> FloatArray:
-        low, high = self._support
         for value in values:
-            inside = is_real(value) and low <= value <= high
-            if not inside or (self._discrete and not float(value).is_integer()):
-                raise outside(value, low, high)
+            if not self.contains(value):
+                raise outside(value, *self._support)
         return self._at(np.asarray(values, dtype=np.float64))
 
     def from_unit(self, u: FloatArray) -> list[Any]:
@@ -171,14 +233,25 @@ class Quantiles(Parameter):
         return [int(value) for value in x] if self._discrete else [float(value) for value in x]
 
     def snap(self, u: FloatArray) -> FloatArray:
-        return self._at(self._quantile(u)) if self._discrete else np.clip(u, 0.0, 1.0)
+        return self._at(self._quantile(u)) if self._discrete else np.clip(u, *self._drawn)
 
     def points(self) -> FloatArray:
         first, last = self._likely
         return np.unique(self._at(np.arange(first, last + 1.0)))
 
     def same_as(self, other: Parameter) -> bool:
-        return isinstance(other, Quantiles) and self.distribution is other.distribution
+        if not isinstance(other, Quantiles):
+            return False
+        return COPIED.key(_declared(self.distribution)) == COPIED.key(_declared(other.distribution))
+
+
+def _declared(distribution: Any) -> Any:
+    """Return what a frozen distribution of scipy was declared with; any other is returned."""
+    dist = getattr(distribution, "dist", None)
+    if not (hasattr(distribution, "args") and hasattr(distribution, "kwds")) or dist is None:
+        return distribution
+    table = [getattr(dist, name, None) for name in ("xk", "pk")]
+    return type(dist), dist.name, distribution.args, distribution.kwds, table
 
 
 def as_parameter(declared: Any) -> Parameter:
@@ -198,7 +271,27 @@ def as_parameter(declared: Any) -> Parameter:
             "a parameter must be a Float, Int or Categorical, a list of categories or a "
             f"distribution, but got {declared!r}"
         )
+    if (range_ := _range_with_prior(declared)) is not None:
+        raise ValueError(
+            f"a range must be a Float or Int, but got the tuple {declared!r}: declare {range_}, or "
+            "a list if these are categories"
+        )
     return Categorical(declared)
+
+
+def _range_with_prior(declared: Any) -> str | None:
+    """Return what a tuple of two numbers and a prior's name means, as scikit-optimize has it."""
+    if not isinstance(declared, tuple) or len(declared) not in (3, 4):
+        return None
+    low, high, prior = declared[:3]
+    if not (is_real(low) and is_real(high) and isinstance(prior, str)):
+        return None
+    scaling = PRIORS.get(prior.lower().replace("_", "-"))
+    if scaling is None or not all(map(is_real, declared[3:])):
+        return None
+    whole = isinstance(low, Integral) and isinstance(high, Integral)
+    ends = ", ".join(repr(v.item() if isinstance(v, np.generic) else v) for v in (low, high))
+    return f"{'Int' if whole else 'Float'}({ends}, {scaling!r})".replace("'", '"')
 
 
 def _from_distribution(distribution: Any) -> Parameter:
@@ -210,8 +303,13 @@ def _from_distribution(distribution: Any) -> Parameter:
     quantiles = Quantiles(distribution, label, reason)
     try:
         low, high = quantiles._support
-    except TypeError as error:  # an unfrozen scipy distribution
-        raise ValueError(f"a distribution must be given its parameters, but {error}") from None
+    except TypeError:  # an unfrozen scipy distribution
+        shapes = getattr(distribution, "shapes", None) or "its parameters"
+        values = ", ".join(f"{shape.strip()}=..." for shape in shapes.split(","))
+        raise ValueError(
+            f"a distribution must be given its parameters, but {name} got none of {shapes}: "
+            f"declare scipy.stats.{name}({values})"
+        ) from None
     if math.isnan(low) or math.isnan(high):
         return quantiles
     if name == "randint":

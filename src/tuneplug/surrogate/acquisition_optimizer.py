@@ -214,5 +214,5 @@ def _line_values(parameter: Parameter, at: float, observed: FloatArray) -> Float
         return values
     # Doubling steps reach the neighboring value on any scale, however far it is.
     steps = 2.0 ** np.arange(-4.0, math.log2(size) - 2.0) / size
-    near = np.clip(np.concatenate([at - steps, at + steps]), 0.0, 1.0)
+    near = np.clip(np.concatenate([at - steps, at + steps]), *parameter.unit_bounds)
     return np.concatenate([values, parameter.snap(near)])

@@ -1,13 +1,12 @@
 """Distribution and quantile functions of discrete distributions, at bounded cost.
 
-scipy sums the probabilities up to x in each call of ``cdf`` if a distribution defines only its
+scipy adds up the probabilities up to x in each call of ``cdf`` if a distribution defines only its
 ``pmf``, and searches in ``ppf`` step by step.  For zipf and other heavy tails this takes minutes or
 all memory.  ``bounded`` replaces such functions:
 
-- A distribution with its own quantile function is left as it is.
-- With its own distribution function, quantiles are found by bisection.
-- With a ``pmf`` only, the probabilities of the values next to the mean are added up once.  Farther
-  away, blocks that grow geometrically have the probability of Simpson's rule.
+- Few values: F is evaluated once for all of them.
+- Many values: their probabilities are added up once, next to the mode and next to finite ends.
+  Farther away, blocks that grow geometrically have the probability of Simpson's rule.
 
 Notation: p is the probability mass function, F the distribution function, Q the quantile function.
 """
@@ -21,16 +20,18 @@ import numpy as np
 
 from tuneplug._typing import FloatArray
 
-__all__ = ["bounded"]
+__all__ = ["RARE", "bounded"]
 
-#: Largest value of a bounded distribution: floats represent all integers up to it.
-MAX_VALUE = 2.0**53
-#: Number of values, next to the mean, whose probabilities are added up.
+#: Probability at each end of a discrete distribution that is ignored.
+RARE = 1e-11
+#: Largest value of a distribution: the largest float below 2**63, where scipy's draws end.
+MAX_VALUE = 2.0**63 - 1024.0
+#: Number of values, next to the mode and to each end, whose probabilities are added up.
 N_TABLE = 2**14
 #: Number of blocks in each doubling of the distance to these values.
 N_BLOCKS = 64
-#: Maximum number of steps of a bisection: the digits of ``MAX_VALUE`` and a sign.
-MAX_STEPS = 56
+#: Size of the grids, and maximum number of them, in the search for the mode.
+N_GRID, N_REFINED = 32, 16
 #: Smallest probability of a group of values that u can tell from its neighbors.
 MIN_MASS = 1e-14
 
@@ -42,111 +43,70 @@ def bounded(distribution: Any) -> Any:
     ----------
     distribution : frozen discrete distribution of scipy, or any other distribution
     """
-    kind = type(getattr(distribution, "dist", distribution))
-    generic = next((base for base in kind.__mro__ if base.__name__ == "rv_discrete"), None)
-    if generic is None or _overrides(kind, generic, "_ppf"):
+    dist = getattr(distribution, "dist", distribution)
+    generic = next((base for base in type(dist).__mro__ if base.__name__ == "rv_discrete"), None)
+    if generic is None or hasattr(dist, "xk"):  # a table of values has fast functions
         return distribution
-    if _overrides(kind, generic, "_cdf"):
-        return Bisected(distribution)
-    return Summed(distribution) if math.isfinite(distribution.support()[0]) else distribution
-
-
-def _overrides(kind: type, generic: type, name: str) -> bool:
-    return getattr(kind, name, None) is not getattr(generic, name, None)
-
-
-class _Truncated:
-    """A discrete distribution, given that its value is at most ``MAX_VALUE`` in size."""
-
-    def __init__(self, distribution: Any) -> None:
-        low, high = distribution.support()
-        self._distribution = distribution
-        self._support = (max(float(low), -MAX_VALUE), min(float(high), MAX_VALUE))
-
-    def support(self) -> tuple[float, float]:
-        """Return the smallest and the largest value."""
-        return self._support
-
-    @property
-    def _center(self) -> float:
-        """The mean, rounded; the smallest value if there is no finite mean."""
-        low, high = self._support
-        with np.errstate(all="ignore"):
-            mean = float(self._distribution.mean())
-        if not math.isfinite(mean):
-            mean = low if low > -MAX_VALUE else 0.0
-        return float(min(max(math.floor(mean), low), high))
-
-    def pmf(self, x: FloatArray) -> FloatArray:
-        """Return p(x), not divided by the probability of the truncated values."""
-        return np.asarray(self._distribution.pmf(x), dtype=np.float64)
+    if getattr(type(dist), "_ppf", None) is getattr(generic, "_ppf", None):
+        return Summed(distribution)
+    with np.errstate(all="ignore"):
+        first, last = np.clip(distribution.ppf([RARE, 1.0 - RARE]), *distribution.support())
+    if last - first < N_TABLE:
+        return Tabulated(distribution, float(first), float(last))
+    return distribution if max(-first, last) > MAX_VALUE else Summed(distribution)
 
 
 @final
-class Bisected(_Truncated):
-    """A distribution with its own F: quantiles are the smallest x with F(x) >= u."""
+class Tabulated:
+    """A distribution with its own F and Q, given that its value is not next to impossible."""
 
-    def __init__(self, distribution: Any) -> None:
-        super().__init__(distribution)
-        low, high = self._support
-        self._below, self._total = (float(F) for F in distribution.cdf([low - 1.0, high]))
-
-    def cdf(self, x: FloatArray) -> FloatArray:
-        """Return F(x)."""
-        F = np.asarray(self._distribution.cdf(x), dtype=np.float64)
-        return np.clip((F - self._below) / (self._total - self._below), 0.0, 1.0)
+    def __init__(self, distribution: Any, first: float, last: float) -> None:
+        self.cdf, self.support = distribution.cdf, distribution.support
+        self._first, self._last = first, last
+        self._F = np.asarray(distribution.cdf(np.arange(first, last + 1.0)), dtype=np.float64)
 
     def ppf(self, u: FloatArray) -> FloatArray:
-        """Return Q(u)."""
-        wanted = np.asarray(u, dtype=np.float64)
-        below, above = self._bracket(wanted)
-        for _ in range(MAX_STEPS):
-            if np.all(above - below <= 1.0):
-                break
-            middle = np.floor(0.5 * (below + above))
-            reached = self.cdf(middle) >= wanted
-            below, above = np.where(reached, below, middle), np.where(reached, middle, above)
-        return above
-
-    def _bracket(self, wanted: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return x1 and x2, with F(x1) < u <= F(x2), in doubling distances from the center."""
-        low, high = self._support
-        start = self._center
-        below, above = np.full(wanted.shape, start), np.full(wanted.shape, start)
-        step = 1.0
-        while step <= 4.0 * MAX_VALUE:
-            too_high = (self.cdf(below) >= wanted) & (below >= low)
-            too_low = (self.cdf(above) < wanted) & (above < high)
-            if not np.any(too_high | too_low):
-                break
-            below = np.where(too_high, np.maximum(below - step, low - 1.0), below)
-            above = np.where(too_low, np.minimum(above + step, high), above)
-            step *= 2.0
-        return below, above
+        """Return Q(u), the smallest x with F(x) >= u."""
+        x = self._first + np.searchsorted(self._F, np.asarray(u, dtype=np.float64))
+        return np.asarray(np.minimum(x, self._last), dtype=np.float64)
 
 
 @final
-class Summed(_Truncated):
-    """A distribution with p only: F is linear inside of blocks of values."""
+class Summed:
+    """A distribution with p only: F is linear inside of blocks of values.
+
+    Values beyond ``MAX_VALUE`` are left out.
+    """
 
     def __init__(self, distribution: Any) -> None:
-        super().__init__(distribution)
-        low, high = self._support
-        ends = _block_ends(low, high, self._center)
+        self._distribution = distribution
+        low, high = (float(end) for end in distribution.support())
+        #: Places next to which p may change fast.
+        centers = [end for end in (low, high) if abs(end) <= MAX_VALUE] or [0.0]
+        low, high = max(low, -MAX_VALUE), min(high, MAX_VALUE)
+        centers.append(_mode(distribution, low, high, centers))
+        ends = np.unique(np.concatenate([_block_ends(low, high, c) for c in centers]))
         #: Edges of the blocks: block i holds the values in (edges[i], edges[i + 1]].
         self._edges = np.concatenate([[low - 1.0], ends])
         mass = self._block_masses()
         self._F = np.concatenate([[0.0], np.minimum(np.cumsum(mass) / mass.sum(), 1.0)])
 
+    def _pmf(self, x: FloatArray) -> FloatArray:
+        return np.array(self._distribution.pmf(x), dtype=np.float64)
+
     def _block_masses(self) -> FloatArray:
         first, last = self._edges[:-1] + 1.0, self._edges[1:]
         with np.errstate(all="ignore"):
-            mass = self.pmf(first)
+            mass = self._pmf(first)
             wide = np.flatnonzero(last > first)
             first, last = first[wide], last[wide]
-            inner = 4.0 * self.pmf(np.floor(0.5 * (first + last))) + self.pmf(last)
+            inner = 4.0 * self._pmf(np.floor(0.5 * (first + last))) + self._pmf(last)
             mass[wide] = (last - first + 1.0) * (mass[wide] + inner) / 6.0
-        return np.nan_to_num(np.maximum(mass, 0.0))
+        return np.asarray(np.nan_to_num(np.maximum(mass, 0.0)), dtype=np.float64)
+
+    def support(self) -> tuple[float, float]:
+        """Return the smallest and the largest value."""
+        return float(self._edges[0]) + 1.0, float(self._edges[-1])
 
     def cdf(self, x: FloatArray) -> FloatArray:
         """Return F(x)."""
@@ -162,6 +122,19 @@ class Summed(_Truncated):
         share = (wanted - F) / np.maximum(mass, np.finfo(float).tiny)
         group = np.clip(np.ceil(share * groups), 1.0, groups) - 1.0
         return np.asarray(start + np.ceil((group + 0.5) * (n / groups)))
+
+
+def _mode(distribution: Any, low: float, high: float, centers: list[float]) -> float:
+    """Return the value with the largest probability, if the probabilities rise and then fall."""
+    grid = np.unique(np.concatenate([_block_ends(low, high, c)[::N_GRID] for c in centers]))
+    for _ in range(N_REFINED):
+        with np.errstate(all="ignore"):
+            best = int(np.argmax(np.nan_to_num(distribution.logpmf(grid), nan=-np.inf)))
+        left, right = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+        if right - left <= N_GRID:
+            break
+        grid = np.unique(np.floor(np.linspace(left, right, N_GRID)))
+    return float(grid[best])
 
 
 def _block_ends(low: float, high: float, center: float) -> FloatArray:

@@ -21,7 +21,7 @@ import numpy as np
 
 from tuneplug._typing import FloatArray
 from tuneplug.space.categorical import Categorical, is_categories
-from tuneplug.space.discrete import bounded
+from tuneplug.space.discrete import RARE, bounded
 from tuneplug.space.identity import COPIED
 from tuneplug.space.parameters import (
     Condition,
@@ -40,8 +40,6 @@ __all__ = ["Quantiles", "as_parameter"]
 OPEN_END = 0.001
 #: Smallest distance of u to an end that a continuous distribution never draws.
 TINY = 2.0**-53
-#: Probability at each end of a discrete distribution that is ignored.
-RARE = 1e-11
 #: Number of bisections for the largest u with a finite quantile.
 N_BISECTIONS = 60
 #: Scalings by the names of priors in other packages.

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tuneplug import Categorical, Float, Int, SearchSpace, SpaceError
+from tuneplug.space.encoding import SubspaceEncoder
 
 SETTINGS = settings(deadline=None, derandomize=True, max_examples=60)
 #: encode undoes decode but for the roundings of a logarithm and its inverse.
@@ -376,6 +377,24 @@ def test_encode_refuses_what_is_no_configuration(configuration, message):
         SearchSpace(BOOSTER).encode(configuration)
 
 
+def test_all_errors_of_a_configuration_are_in_one_message():
+    with pytest.raises(ValueError, match="eta: values must") as caught:
+        SearchSpace(BOOSTER).encode({"eta": 9.0, "boostr": "dart", "seed": 8})
+    message = str(caught.value)
+    for part in (
+        "eta: values must lie in [0.0001, 1.0], but got 9.0",
+        "seed is constant, but got 8",
+        "['booster'] missing",
+        "['boostr'] not expected; 'boostr': did you mean 'booster'?",
+    ):
+        assert part in message
+
+
+def test_a_condition_on_an_unknown_name_names_the_similar_one():
+    declared = {"booster": ["dart", "gbtree"], "drop": Float(0, 1, when={"boster": ["dart"]})}
+    assert "not a parameter of this space: did you mean 'booster'?" in errors_of(declared)
+
+
 # -------------------------------------------------------------------------------------- errors
 
 
@@ -552,6 +571,16 @@ def test_a_configuration_of_two_continuous_subspaces_has_one_point():
         np.testing.assert_allclose(space.snap(second), [[0.25, a / 2, 0.5]], atol=1e-15)
     beyond = np.array([[0.75, 0.5, 0.75]])
     np.testing.assert_array_equal(space.snap(beyond), beyond)
+
+
+def test_many_overlapping_subspaces_encode_each_configuration_once(monkeypatch):
+    calls = []
+    encode = SubspaceEncoder.encode
+    monkeypatch.setattr(SubspaceEncoder, "encode", lambda *args: calls.append(1) or encode(*args))
+    n, rows = 40, 64
+    space = SearchSpace([{"x": Float(0, 1 + i), "y": Int(1, 9 + i)} for i in range(n)])
+    space.snap(np.random.default_rng(0).random((rows, space.n_dimensions)))
+    assert len(calls) <= rows
 
 
 @pytest.mark.parametrize("swap", [False, True])

@@ -302,6 +302,7 @@ def _from_distribution(distribution: Any) -> Parameter:
     try:
         low, high = quantiles._support
     except TypeError:  # an unfrozen scipy distribution
+        name = getattr(distribution, "name", name)
         shapes = getattr(distribution, "shapes", None) or "its parameters"
         values = ", ".join(f"{shape.strip()}=..." for shape in shapes.split(","))
         raise ValueError(

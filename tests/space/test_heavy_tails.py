@@ -113,6 +113,12 @@ def test_a_model_does_not_try_an_end_without_density():
     assert min(trial.params["x"] for trial in study.trials) > 1e-3
 
 
+def test_a_model_tries_the_tail_of_a_short_distribution_last():
+    study = Study({"n": stats.logser(0.9)}, seed=0, n_trials=14)
+    study.optimize(lambda trial: -float(trial.params["n"]), 14)
+    assert max(trial.params["n"] for trial in study.trials) <= stats.logser(0.9).ppf(0.9999)
+
+
 def test_an_unfrozen_distribution_is_an_error_that_shows_the_call():
     with pytest.raises(ValueError, match=r"declare scipy.stats.beta\(a=\.\.\., b=\.\.\.\)"):
         as_parameter(stats.beta)

@@ -29,7 +29,7 @@ N_SOBOL, N_AROUND, N_INCUMBENTS = 512, 64, 5
 N_STARTS, N_ROUNDS, MAX_ITER = 4, 4, 40
 #: Number of spread values that the coordinate search tries per discrete coordinate.
 N_LINE = 24
-#: Number of unobserved categories that the coordinate search tries; they are much alike.
+#: Maximum number of categories that the coordinate search tries, besides those of the starts.
 N_CATEGORIES = 1024
 #: Starts are at least this far apart in some coordinate.
 MIN_START_DISTANCE = 0.05
@@ -62,12 +62,23 @@ def maximize(
         None if the search meets tried points only.
     """
     if space.size <= MAX_EXHAUSTIVE:
-        points = np.array(list(space.rows())).reshape(-1, space.n_dimensions)
-        return _best_untried(space, [(points, acquisition(points))], tried)
+        return _search_all(acquisition, space, tried)
     candidates = _candidates(acquisition.gps[0], space, rng)
     values = acquisition(candidates)
     optimized = _local_search(acquisition, space, _distinct_starts(candidates, values))
     return _best_untried(space, [optimized, (candidates, values)], tried)
+
+
+def _search_all(
+    acquisition: Acquisition, space: SearchSpace, tried: Collection[bytes]
+) -> FloatArray | None:
+    """Return the best untried point; those outside of the bounds come last."""
+    points = np.array(list(space.rows())).reshape(-1, space.n_dimensions)
+    values = acquisition(points)
+    low, high = space.bounds.T
+    inside = np.all((points >= low) & (points <= high), axis=1)
+    best = _best_untried(space, [(points[inside], values[inside])], tried)
+    return _best_untried(space, [(points, values)], tried) if best is None else best
 
 
 def _best_untried(
@@ -186,29 +197,29 @@ def _coordinate_search(acquisition: Acquisition, space: SearchSpace, scored: Sco
     """Replace each point by its best variant in one discrete coordinate, if that is better."""
     best = []
     for point in scored[0]:
-        variants = space.snap(_line_variants(space, point, acquisition.gps[0].U))
+        variants = space.snap(_line_variants(space, point, scored[0]))
         best.append(variants[int(np.argmax(acquisition(variants)))])
     return _keep_better(acquisition, scored, np.array(best))
 
 
-def _line_variants(space: SearchSpace, point: FloatArray, observed: FloatArray) -> FloatArray:
+def _line_variants(space: SearchSpace, point: FloatArray, starts: FloatArray) -> FloatArray:
     """Return variants of a point, each of which differs in one discrete coordinate; not snapped."""
     variants = []
     for j, parameter in enumerate(space.dimensions):
         if math.isfinite(parameter.size):
-            values = _line_values(parameter, point[j], observed[:, j])
+            values = _line_values(parameter, point[j], starts[:, j])
             lines = np.repeat(point[None, :], len(values), axis=0)
             lines[:, j] = values
             variants.append(lines)
     return np.vstack(variants)
 
 
-def _line_values(parameter: Parameter, at: float, observed: FloatArray) -> FloatArray:
+def _line_values(parameter: Parameter, at: float, starts: FloatArray) -> FloatArray:
     """Return the values of a discrete coordinate that the coordinate search tries."""
     size = float(parameter.size)
     if not parameter.ordered and size > N_CATEGORIES:
         spread = parameter.snap(np.linspace(0.0, 1.0, N_CATEGORIES))
-        return np.unique(np.concatenate([spread, observed]))
+        return np.unique(np.concatenate([spread, starts]))
     values = parameter.levels(N_LINE)
     if size <= N_LINE:
         return values

@@ -124,7 +124,7 @@ def test_a_copied_category_does_not_keep_identities():
 def test_a_category_that_went_through_json_is_that_category(category):
     study = Study({"h": [(50,), category]}, seed=0)
     study.enqueue(json.loads(json.dumps({"h": category})))
-    assert study.ask().params["h"] is category
+    assert study.ask().proposed_params["h"] is category
 
 
 def test_a_list_and_a_tuple_remain_two_categories():

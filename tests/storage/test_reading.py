@@ -424,7 +424,7 @@ def test_a_configuration_outside_of_the_space_is_an_error_of_space_and_storage(p
 @pytest.mark.parametrize(
     ("report", "message"),
     [
-        (lambda trial: trial.report(1.0, 0, fold="first"), "'reports' must be a list of"),
+        (lambda trial: trial.reports.append((0, 1.0, "first")), "'reports' must be a list of"),
         (lambda trial: trial.set_metric(3, "minimize"), "'metric' must be text or None, but got 3"),
     ],
 )

@@ -20,7 +20,7 @@ import numpy as np
 
 from tuneplug._typing import FloatArray
 
-__all__ = ["RARE", "bounded"]
+__all__ = ["RARE", "Summed", "Tabulated", "bounded"]
 
 #: Probability at each end of a discrete distribution that is ignored.
 RARE = 1e-11

@@ -207,6 +207,8 @@ class Limits:
         Whether a candidate ends when its first folds show that it cannot win.
     stopping : bool
         Whether a stopping rule ends fits by their reports.
+    fail_fast : bool
+        Whether the search ends if its first candidates fail in every fold with the same exception.
     """
 
     n_iter: int
@@ -215,6 +217,7 @@ class Limits:
     rules: Sequence[CompletionRule] = ()
     racing: bool = False
     stopping: bool = False
+    fail_fast: bool = True
 
     @property
     def may_end_early(self) -> bool:

@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 
 __all__ = ["as_param_grid", "start_study"]
 
+#: Maximum number of different errors of earlier results in the warning.
+MAX_ERRORS = 10
 
-def start_study(search: WarpedBayesSearchCV, metric: str | None) -> tuple[Study, int]:
-    """Return a new study and the number of its first trials that depend on no result."""
+
+def start_study(search: WarpedBayesSearchCV, metric: str | None) -> tuple[Study, int, int]:
+    """Return a new study, and how many of its first trials depend on no result and are chosen.
+
+    Chosen trials have a configuration from the user or from a grid.
+    """
     rng = check_random_state(search.random_state)
     # Initial configurations use the state in which RandomizedSearchCV would find the generator.
     untouched = copy.deepcopy(rng)
@@ -41,18 +47,43 @@ def start_study(search: WarpedBayesSearchCV, metric: str | None) -> tuple[Study,
     if search.previous_results is not None:
         n_previous = _add_previous_results(study, search.previous_results, metric)
     points = [_default_point(space, search.estimator)] if search.include_default else []
-    points += list(search.initial_points or ())
+    points += _checked_points(space, search.initial_points or ())
+    chosen = points
     n_missing = max(0, n_startup - n_previous - len(points))
     if n_startup > 0 or not strategy.allow_repeats:
         # A strategy that may repeat configurations does not warn about a space below n_iter.
         n_listed = int(min(n_iter, space.size)) if strategy.allow_repeats else n_iter
-        points += _startup_points(space, n_listed, n_missing, untouched)
+        points = points + _startup_points(space, n_listed, n_missing, untouched)
+    if n_iter >= space.size:
+        chosen = points  # every configuration of a grid
     for point in points:
         study.enqueue(point)
     n_independent = strategy.n_independent(space, n_iter)
     if n_independent < n_iter:  # previous results replace start-up trials
         n_independent -= n_previous
-    return study, max(n_independent, _n_distinct(space, points))
+    n_chosen = _n_distinct(space, chosen)
+    return study, max(n_independent, _n_distinct(space, points)), n_chosen
+
+
+def _checked_points(space: SearchSpace, points: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return the initial points.
+
+    Raises
+    ------
+    ValueError
+        If some are no configurations of the space; the message lists the errors of all of them.
+    """
+    errors = []
+    for number, point in enumerate(points):
+        try:
+            space.encode(point)
+        except (TypeError, ValueError) as error:
+            errors.append(f"number {number}, {point!r}, is not in the space: {error}")
+    if errors:
+        raise ValueError(
+            "initial_points must be configurations of the space, but " + "; ".join(errors)
+        )
+    return list(points)
 
 
 def as_param_grid(space: SearchSpace) -> list[dict[str, list[Any]]] | None:
@@ -152,11 +183,19 @@ def _add_previous_results(study: Study, results: Mapping[str, Any], metric: str 
     if outside:
         warnings.warn(
             f"{len(outside)} of {len(configurations)} earlier configurations are not in the space "
-            f"and are left out; the first: {outside[0]}",
+            f"and are left out: {_distinct(outside)}",
             UserWarning,
             stacklevel=2,
         )
     return n_added
+
+
+def _distinct(errors: Sequence[str]) -> str:
+    """Return the different errors with their counts, the most frequent ones first."""
+    counts = Counter(errors).most_common(MAX_ERRORS)
+    n_more = len(set(errors)) - len(counts)
+    more = [f"and {n_more} other errors"] if n_more else []
+    return "; ".join([f"{error} ({count}x)" for error, count in counts] + more)
 
 
 def _previous_rows(results: Mapping[str, Any], metric: str | None) -> tuple[Any, Any]:

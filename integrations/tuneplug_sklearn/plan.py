@@ -14,7 +14,9 @@ from sklearn.model_selection import check_cv
 from tuneplug import SearchSpace, Study
 from tuneplug.execution import check_callbacks
 from tuneplug.monitoring import FitMonitor
+from tuneplug.plugins import did_you_mean
 from tuneplug.stopping import check_completion
+from tuneplug.study import resolve_timeout
 from tuneplug_sklearn._compat import RETURN, metric_names
 from tuneplug_sklearn.candidate import Limits
 from tuneplug_sklearn.initial_points import start_study
@@ -50,6 +52,8 @@ class SearchPlan:
         Maximum number of candidates; conditions of the space can make it fewer.
     n_independent : int
         Number of first candidates that depend on no result.
+    n_chosen : int
+        Number of first candidates that the user or a grid chose.
     lag : int or None
         If None, a candidate depends on every result that has arrived.
     metric : str or None
@@ -63,6 +67,7 @@ class SearchPlan:
     limits: Limits
     n_candidates: int
     n_independent: int
+    n_chosen: int
     lag: int | None
     metric: str | None
     monitoring: MonitorConfig | None
@@ -101,14 +106,15 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed:
     metric = _objective_metric(search, scorers)
     callbacks = search.callbacks or ()
     check_callbacks(callbacks, hint=": scikit-learn's own callbacks go to set_callbacks()")
-    study, n_independent = start_study(search, metric)
+    study, n_independent, n_chosen = start_study(search, metric)
     limits = Limits(
         search.n_iter,
-        search.timeout,
-        search.trial_timeout,
+        resolve_timeout(search.timeout),
+        resolve_timeout(search.trial_timeout, "trial_timeout"),
         check_completion(search.completion),
         search.racing,
         study.stopping is not None,
+        search.fail_fast,
     )
     _check_names(search.estimator, study.space)
     monitors = _monitors(search, study)
@@ -120,6 +126,7 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed:
         limits,
         _max_candidates(study, search.n_iter),
         n_independent,
+        n_chosen,
         resolve_lag(search.lag, search.random_state, len(splits)),
         metric,
         _monitor_config(monitors, study, search, splits, groups),
@@ -152,16 +159,47 @@ def check_metric(name: str | None, names: list[str]) -> None:
 
 
 def _check_names(estimator: Any, space: SearchSpace) -> None:
-    """Raise if the estimator lacks a parameter of the space; every sub-space is sampled.
+    """Raise if the estimator lacks parameters of the space; every sub-space is sampled.
 
     Raises
     ------
     ValueError
-        The error of ``set_params``, which lists the parameters of the estimator.
+        With all wrong names and the parameters of the estimator, or the error of ``set_params``.
     """
     drawn = space.sample(N_SAMPLED, np.random.default_rng(0))
+    wrong: dict[str, str] = {}
+    valid: dict[str, None] = {}
     for configuration in {tuple(configuration): configuration for configuration in drawn}.values():
-        clone(estimator).set_params(**clone(configuration, safe=False))
+        try:
+            clone(estimator).set_params(**clone(configuration, safe=False))
+        except (AttributeError, TypeError, ValueError):
+            own, unknown = _unknown_names(clone(estimator), clone(configuration, safe=False))
+            if not unknown:
+                raise
+            wrong |= {name: did_you_mean(name, own) for name in unknown}
+            valid |= dict.fromkeys(own)
+    if wrong:
+        named = ", ".join(repr(name) for name in wrong)
+        hints = "".join(f"; {name!r}{hint}" for name, hint in wrong.items() if hint)
+        raise ValueError(
+            f"every name of param_distributions must be a parameter of {type(estimator).__name__}, "
+            f"but got {named}{hints}. Valid parameters are: {sorted(valid)}"
+        )
+
+
+def _unknown_names(estimator: Any, configuration: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the estimator's names of parameters, and those of a configuration that it lacks.
+
+    Outer parameters are set first: they may replace the step that an inner one belongs to.
+    """
+    unknown = []
+    for name in sorted(configuration, key=lambda name: name.count("__")):
+        try:
+            estimator.set_params(**{name: configuration[name]})
+        except (AttributeError, TypeError, ValueError):
+            if name not in estimator.get_params():
+                unknown.append(name)
+    return sorted(estimator.get_params()), unknown
 
 
 # ------------------------------------------------------------------ monitoring

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import cloudpickle
 
-from tuneplug import SpaceExhausted, TrialResult, TrialState
+from tuneplug import NoCompletedTrialError, SpaceExhausted, TrialResult, TrialState
 from tuneplug.execution import Broadcast, Job, ProgressReporter, WorkerPool
 from tuneplug.stopping import completion_reason
 from tuneplug_sklearn.candidate import Candidate, make_fold_model
@@ -26,6 +26,7 @@ from tuneplug_sklearn.evaluation import (
     run_fold,
     test_scores,
 )
+from tuneplug_sklearn.failures import FitFailures
 from tuneplug_sklearn.folds import FoldModel
 from tuneplug_sklearn.plan import SearchPlan
 
@@ -69,6 +70,7 @@ class Scheduler:
         In the order of suggestion.
     exhausted : SpaceExhausted or None
         The error of the strategy if it had no further configuration.
+    failures : FitFailures
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Scheduler:
         self._pool, self._hooks = pool, hooks
         self._evaluation = evaluation
         self._shared = None if pool.inline else Broadcast(evaluation, cloudpickle.dumps)
+        self.failures = FitFailures(fail_fast=plan.limits.fail_fast, n_chosen=plan.n_chosen)
         self._n_folds = len(plan.splits)
         self._n_independent = 0 if plan.limits.needs_results else plan.n_independent
         self._start = time.monotonic()
@@ -94,6 +97,9 @@ class Scheduler:
         candidate unnecessary, so a candidate with a fit in flight comes last, even after a new one.
         """
         self._enforce_timeouts()
+        if self.failures.all_alike:
+            self._end_failing()
+            return None
         while True:
             ready = [candidate for candidate in self._open() if candidate.pending]
             preferred = [c for c in ready if not (self._limits.racing and c.running)]
@@ -121,6 +127,7 @@ class Scheduler:
             candidate.records[fold] = record
         self._hooks.check_scores(result)
         candidate.results[fold] = result
+        self.failures.record_fit(candidate, fold)
         if not candidate.trial.state.ended:
             if candidate.fit_stop_reason(fold):
                 candidate.pending.clear()
@@ -213,7 +220,7 @@ class Scheduler:
         """
         timeout, trial_timeout = self._limits.timeout, self._limits.trial_timeout
         expired = timeout is not None and time.monotonic() - self._start >= timeout
-        if expired and self.candidates:
+        if expired:
             self._study.complete(f"timeout: {timeout:g} s have passed")
             if self._plan.monitoring is not None or self._study.history.best() is not None:
                 self._stop_all("timeout")
@@ -222,6 +229,12 @@ class Scheduler:
                 started = candidate.started
                 if started is not None and time.time() - started >= trial_timeout:
                     self._stop(candidate, "trial_timeout")
+
+    def _end_failing(self) -> None:
+        """End the search when its last running fit has ended, which may still succeed."""
+        if not any(candidate.running for candidate in self.candidates):
+            self._study.complete("failures: the first candidates had the same error")
+            self._stop_all("failures")
 
     def _stop_all(self, reason: str) -> None:
         for candidate in self._open():
@@ -252,6 +265,7 @@ class Scheduler:
         history = self._study.history.until(visible)
         result = candidate.result(self.candidates[:visible], history)
         self._study.finish(trial.number, replace(result, finished=time.time()))
+        self.failures.record_candidate(candidate)
         if self._hooks.progress.report(trial):
             self._study.complete("callback")
             self._stop_all("callback")
@@ -269,6 +283,17 @@ class Scheduler:
             self._study.finish(candidate.trial.number, result)
 
     # ------------------------------------------------------------------ after the search
+
+    def raise_if_none_scored(self) -> None:
+        """Raise NoCompletedTrialError if no candidate has ended with the result of a fit."""
+        if any(candidate.scored for candidate in self.candidates):
+            return
+        reason = self._study.completion_reason or self.exhausted
+        raise NoCompletedTrialError(
+            f"at least one candidate must be completed, but of {len(self.candidates)} that were "
+            f"started none has the result of a fit ({reason}): increase timeout or trial_timeout, "
+            "or extend the space"
+        )
 
     @property
     def any_fitted(self) -> bool:

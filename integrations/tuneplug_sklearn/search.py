@@ -129,9 +129,9 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         Share of each training part that is held out if the final step has early stopping of its
         own.  If None, early stopping uses the test part of the fold, and the scores are optimistic.
     timeout : float or None, default None
-        Time budget in seconds.  When it expires no new fit starts, and monitored fits are
-        interrupted.  Candidates whose fits cannot be interrupted are completed if no candidate has
-        been completed yet.
+        Time budget in seconds, any real number.  When it expires no new fit starts, and monitored
+        fits are interrupted.  Candidates whose fits cannot be interrupted are completed if no
+        candidate has been completed yet.
     trial_timeout : float or None, default None
         Time budget of one candidate, in seconds.  When it expires none of its fits starts any more,
         and its monitored fits are interrupted.
@@ -142,9 +142,13 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         Each is called in this process with a ``tuneplug_sklearn.Progress`` after each candidate.
         The search ends when one returns True, of Python or of NumPy.  Other true values are ignored
         with a warning.
-    plugins : Plugins or None, default None
+    plugins : Plugins, list or None, default None
         Plugins that provide named components and observe ``study_``.  If None, all that are
-        installed.
+        installed; a list has plugins that are used beside these.
+    fail_fast : bool, default True
+        Whether the search ends if the first five candidates that end fail in every fold with the
+        same exception.  Candidates of ``initial_points``, ``include_default`` or a grid never end
+        a search.
 
     Attributes
     ----------
@@ -188,11 +192,12 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "stopping": [str, StoppingRule, None],
         "monitor": [FitMonitor, None],
         "validation_fraction": [Interval(numbers.Real, 0, 1, closed="neither"), None],
-        "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
-        "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "timeout": [HasMethods("__float__"), None],
+        "trial_timeout": [HasMethods("__float__"), None],
         "completion": [list, tuple],
         "callbacks": [list, tuple, None],
-        "plugins": [Plugins, None],
+        "plugins": [Plugins, list, tuple, None],
+        "fail_fast": ["boolean"],
     }
 
     def __init__(
@@ -225,7 +230,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         trial_timeout: float | None = None,
         completion: Sequence[CompletionRule] = (),
         callbacks: Any = None,
-        plugins: Plugins | None = None,
+        plugins: Plugins | Sequence[Any] | None = None,
+        fail_fast: bool = True,
     ) -> None:
         self.param_distributions = param_distributions
         self.n_iter = n_iter
@@ -246,6 +252,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.completion = completion
         self.callbacks = callbacks
         self.plugins = plugins
+        self.fail_fast = fail_fast
         super().__init__(
             estimator=estimator,
             scoring=scoring,
@@ -305,9 +312,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             If another argument is wrong; raised before any fit.  Or if every fit failed; the
             message has counts and tracebacks.
         NoCompletedTrialError
-            If no candidate was completed, because ``trial_timeout`` or a callback stopped all, or
-            if no candidate has a finite mean score.  ``cv_results_`` is set, and nothing is
-            refitted.
+            If no candidate was completed, because a time budget or a callback stopped all, or because
+            ``timeout`` had passed before the first fit.  Or if no candidate has a finite mean score:
+            ``cv_results_`` is set, and nothing is refitted.
         """
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)
@@ -436,7 +443,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self, scheduler: Scheduler, plan: SearchPlan, options: ResultOptions
     ) -> SearchOutcome:
         """Set ``cv_results_``, then the best candidate, whose selection may raise."""
-        outcome = summarize(scheduler, plan, options)
+        scheduler.raise_if_none_scored()
+        with scheduler.failures.explained(plan.n_candidates):
+            outcome = summarize(scheduler, plan, options)
         self._set_outcome(outcome)
         outcome = select_best(outcome, scheduler, options)
         self._set_outcome(outcome)

@@ -162,9 +162,14 @@ def safe_repr(obj: object, convert: Callable[[object], str] = repr) -> str:
     return text if len(text) <= MAX_REPR else f"{text[:MAX_REPR]}..."
 
 
-def warn_caller(message: str, category: type[Warning]) -> None:
-    """Warn, and attribute the warning to the code outside of tuneplug that called it."""
+def warn_caller(
+    message: str, category: type[Warning], *, through: tuple[str, ...] = ("tuneplug",)
+) -> None:
+    """Warn, and attribute the warning to the calling code.
+
+    The calling code is the first one whose module name starts with none of ``through``.
+    """
     level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("tuneplug"):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(through):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)

@@ -3,6 +3,7 @@
 >>> from tuneplug.plugins import hookimpl
 """
 
+from tuneplug.errors import did_you_mean, warn_caller
 from tuneplug.plugins.converters import ClassConverter, Converter, unsupported
 from tuneplug.plugins.hookspecs import API_VERSION, hookimpl
 from tuneplug.plugins.info import PluginInfo
@@ -16,6 +17,8 @@ __all__ = [
     "Parameter",
     "PluginInfo",
     "Plugins",
+    "did_you_mean",
     "hookimpl",
     "unsupported",
+    "warn_caller",
 ]

@@ -48,8 +48,10 @@ def check_budget(n_trials: object, timeout: object) -> None:
         raise ValueError("optimize needs n_trials, a timeout, or both, but got neither")
 
 
-def resolve_timeout(timeout: Any) -> float | None:
+def resolve_timeout(timeout: Any, name: str = "timeout") -> float | None:
     """Return a timeout in seconds as a float; None if there is none.
+
+    ``name`` is the name of the argument in messages.
 
     Raises
     ------
@@ -60,9 +62,9 @@ def resolve_timeout(timeout: Any) -> float | None:
     """
     if timeout is None:
         return None
-    seconds = as_real(timeout, "timeout")
+    seconds = as_real(timeout, name)
     if not seconds > 0:
-        raise ValueError(f"timeout must be positive seconds, but got {timeout!r}")
+        raise ValueError(f"{name} must be positive seconds, but got {timeout!r}")
     return seconds
 
 

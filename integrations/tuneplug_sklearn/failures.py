@@ -1,0 +1,98 @@
+"""Failed fits of a search: the first warning, and the end of a search whose fits all fail alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sklearn.exceptions import FitFailedWarning
+
+from tuneplug.plugins import warn_caller
+from tuneplug.study import N_ALIKE, exception_of
+from tuneplug_sklearn.candidate import Candidate
+
+__all__ = ["FitFailures"]
+
+#: Start of the error of a fit whose worker died; it differs between fits that failed alike.
+WHERE = re.compile(r"candidate \d+, fold \d+: ")
+
+
+class FitFailures:
+    """Warns of the first failed fit, and ends a search whose first candidates all fail alike.
+
+    Parameters
+    ----------
+    fail_fast : bool
+        Whether the search ends if its first candidates fail in every fold with the same exception.
+    n_chosen : int
+        Number of first candidates that the user or a grid chose: their failures say little about
+        other candidates.
+    """
+
+    def __init__(self, *, fail_fast: bool, n_chosen: int) -> None:
+        self._fail_fast, self._n_chosen = fail_fast, n_chosen
+        self._first: list[str | None] = []
+        self._n_failed = 0
+        self._any_fitted = False
+
+    def record_fit(self, candidate: Candidate, fold: int) -> None:
+        """Take note of a fit that ended; warn if it is the first one that failed."""
+        result = candidate.results[fold]
+        error = None if result is None else result["fit_error"]
+        if error is None:
+            self._any_fitted = True
+            return
+        self._n_failed += 1
+        if self._n_failed == 1:
+            warn_caller(
+                f"candidate {candidate.trial.number}, fold {fold}: the fit failed, and the search "
+                f"continues: {_cause_of(error)}",
+                FitFailedWarning,
+                through=("tuneplug", "sklearn.base"),
+            )
+
+    def record_candidate(self, candidate: Candidate) -> None:
+        """Take note of a candidate that ended."""
+        if len(self._first) < N_ALIKE:
+            self._first.append(self._common_exception(candidate))
+
+    def _common_exception(self, candidate: Candidate) -> str | None:
+        """Return the exception of every fold; None if there is none, or the user's choice."""
+        trial = candidate.trial
+        if trial.number < self._n_chosen or trial.origin == "grid":
+            return None
+        errors = [result["fit_error"] for result in candidate.results if result is not None]
+        exceptions = {None if e is None else _cause_of(e) for e in errors}
+        complete = len(errors) == len(candidate.results)
+        return exceptions.pop() if complete and len(exceptions) == 1 else None
+
+    @property
+    def all_alike(self) -> bool:
+        """Whether no fit succeeded, and the first candidates failed with the same exception.
+
+        No fit starts while this is True.  If a fit that was running succeeds after all, the search
+        continues.
+        """
+        if not self._fail_fast or self._any_fitted or len(self._first) < N_ALIKE:
+            return False
+        return self._first[0] is not None and len(set(self._first)) == 1
+
+    @contextmanager
+    def explained(self, n_iter: int) -> Iterator[None]:
+        """Context manager: add to scikit-learn's error why the search ended early."""
+        try:
+            yield
+        except ValueError as error:
+            if not self.all_alike:
+                raise
+            raise ValueError(
+                f"{error}\nThe search of n_iter={n_iter} candidates ended after {self._n_failed} "
+                f"fits, because the first {N_ALIKE} candidates had the same error in every fold: "
+                "correct the estimator, the data or the space, or pass fail_fast=False"
+            ) from None
+
+
+def _cause_of(error: str) -> str:
+    """Return the exception from a traceback, without the candidate and the fold."""
+    return WHERE.sub("", exception_of(error), count=1)

@@ -109,8 +109,8 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed:
     study, n_independent, n_chosen = start_study(search, metric)
     limits = Limits(
         search.n_iter,
-        resolve_timeout(search.timeout),
-        resolve_timeout(search.trial_timeout, "trial_timeout"),
+        resolve_timeout(search.timeout, "the 'timeout' parameter"),
+        resolve_timeout(search.trial_timeout, "the 'trial_timeout' parameter"),
         check_completion(search.completion),
         search.racing,
         study.stopping is not None,
@@ -169,7 +169,8 @@ def _check_names(estimator: Any, space: SearchSpace) -> None:
     drawn = space.sample(N_SAMPLED, np.random.default_rng(0))
     wrong: dict[str, str] = {}
     valid: dict[str, None] = {}
-    for configuration in {tuple(configuration): configuration for configuration in drawn}.values():
+    by_types = {tuple((n, type(value)) for n, value in params.items()): params for params in drawn}
+    for configuration in by_types.values():
         try:
             clone(estimator).set_params(**clone(configuration, safe=False))
         except (AttributeError, TypeError, ValueError):
@@ -180,10 +181,12 @@ def _check_names(estimator: Any, space: SearchSpace) -> None:
             valid |= dict.fromkeys(own)
     if wrong:
         named = ", ".join(repr(name) for name in wrong)
+        plural = "s" if len(wrong) > 1 else ""
         hints = "".join(f"; {name!r}{hint}" for name, hint in wrong.items() if hint)
         raise ValueError(
-            f"every name of param_distributions must be a parameter of {type(estimator).__name__}, "
-            f"but got {named}{hints}. Valid parameters are: {sorted(valid)}"
+            f"Invalid parameter{plural} {named} for estimator {type(estimator).__name__}: names of "
+            "param_distributions must be parameters of the estimator"
+            f"{hints}. Valid parameters are: {sorted(valid)}"
         )
 
 

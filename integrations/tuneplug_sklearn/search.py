@@ -192,7 +192,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "stopping": [str, StoppingRule, None],
         "monitor": [FitMonitor, None],
         "validation_fraction": [Interval(numbers.Real, 0, 1, closed="neither"), None],
-        "timeout": [HasMethods("__float__"), None],
+        "timeout": [HasMethods("__float__"), None],  # make_plan checks the numbers
         "trial_timeout": [HasMethods("__float__"), None],
         "completion": [list, tuple],
         "callbacks": [list, tuple, None],

@@ -207,6 +207,7 @@ def test_a_dead_worker_costs_the_candidate_that_kills_it_twice_and_no_other(clus
         return float(b)
 
     with (
+        pytest.warns(FitFailedWarning, match="the search continues"),
         pytest.warns(
             FitFailedWarning, match="candidate 2, fold 0: the worker process died in two attempts"
         ),

@@ -248,7 +248,10 @@ def test_the_timeout_holds_where_every_fit_fails():
             super().fit(X, y)
             raise ValueError("in vain")
 
-    with pytest.raises(ValueError, match="All the 12 fits failed"):
+    with (
+        pytest.warns(FitFailedWarning, match="the search continues"),
+        pytest.raises(ValueError, match="All the 12 fits failed"),
+    ):
         peak(Hopeless(), n_iter=100, timeout=9, lag=0).fit(ROWS, LABELS)
 
 

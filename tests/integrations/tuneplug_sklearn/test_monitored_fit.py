@@ -279,6 +279,7 @@ def test_hyperband_drives_a_search():
 def test_a_failing_fold_is_a_failure_whatever_is_stopped():
     space = {"floor": [0.1, 0.2, 0.3, 0.4, "no number", 0.9]}
     with (
+        pytest.warns(FitFailedWarning, match="the search continues"),
         pytest.warns(FitFailedWarning, match="3 fits failed out of a total of"),
         pytest.warns(UserWarning, match="non-finite"),
     ):

@@ -478,6 +478,7 @@ def test_a_killed_worker_costs_its_candidate_at_most():
     options = {"n_iter": 6, "cv": 2, "random_state": 0, "n_jobs": 2, "refit": False}
     search = WarpedBayesSearchCV(deadly(7), space, **options)
     with (
+        pytest.warns(FitFailedWarning, match="the search continues"),
         pytest.warns(FitFailedWarning, match="candidate 3, fold .: the worker process died"),
         pytest.warns(UserWarning, match="non-finite"),
     ):

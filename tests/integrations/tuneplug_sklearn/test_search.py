@@ -138,6 +138,7 @@ def test_the_signature_is_that_of_randomized_search_with_keyword_only_extras():
         "completion": (),
         "callbacks": None,
         "plugins": None,
+        "fail_fast": True,
     }
     fit = inspect.signature(WarpedBayesSearchCV.fit).parameters
     assert list(fit) == list(inspect.signature(RandomizedSearchCV.fit).parameters)
@@ -610,7 +611,7 @@ def test_an_interrupt_before_any_candidate_is_finished_just_goes_on():
 def test_an_interrupt_after_failures_alone_is_not_hidden_by_their_error():
     search = peak({"a": [3.0, 4.0, 5.0]}, Impatient(), n_iter=3)
     Impatient.interrupt_at = 5
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.warns(FitFailedWarning, match="continues"), pytest.raises(KeyboardInterrupt):
         search.fit(ROWS, LABELS)
     assert not hasattr(search, "cv_results_")
 

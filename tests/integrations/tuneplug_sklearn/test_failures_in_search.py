@@ -1,0 +1,200 @@
+"""Failed fits, time budgets and wrong names of a search: warnings, endings and messages."""
+
+from __future__ import annotations
+
+import warnings
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import FitFailedWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from tuneplug import Float, NoCompletedTrialError
+from tuneplug.plugins import Plugins, hookimpl
+from tuneplug_sklearn import WarpedBayesSearchCV
+
+ROWS = np.arange(24.0).reshape(-1, 1)
+LABELS = np.arange(24) % 2
+FIRST = "the search continues"
+
+
+class Model(ClassifierMixin, BaseEstimator):
+    """Fails unless ``a`` is below ``limit``; each message has ``a`` if ``talkative``."""
+
+    def __init__(self, a=0.5, limit=-1.0, talkative=False):
+        self.a, self.limit, self.talkative = a, limit, talkative
+
+    def fit(self, X, y=None):
+        self.classes_ = np.unique(y)
+        if self.a >= self.limit:
+            raise KeyError(f"lr{self.a}" if self.talkative else "lr")
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
+    def score(self, X, y=None):
+        return -self.a
+
+
+def search_of(model, space=None, **options):
+    options = {"n_iter": 12, "cv": 3, "random_state": 0} | options
+    return WarpedBayesSearchCV(model, space or {"a": Float(0.0, 1.0)}, **options)
+
+
+def error_of(search):
+    """Return the message of the ValueError that ``fit`` raises, and the first warning."""
+    with pytest.warns(FitFailedWarning, match=FIRST) as warned, pytest.raises(ValueError) as caught:  # noqa: PT011
+        search.fit(ROWS, LABELS)
+    (first,) = warned
+    return str(caught.value), first
+
+
+# ------------------------------------------------------------------ all fits fail alike
+
+
+@pytest.mark.parametrize("options", [{}, {"strategy": "random"}, {"lag": 0}, {"lag": None}])
+def test_a_search_whose_first_five_candidates_fail_alike_ends(options):
+    search = search_of(Model(), **options)
+    message, first = error_of(search)
+    assert "All the 15 fits failed" in message
+    assert message.count("KeyError: 'lr'") == 1
+    assert "fail_fast=False" in message
+    assert "candidate 0, fold 0" in str(first.message)
+    assert str(first.message).endswith("KeyError: 'lr'")
+    assert first.filename == __file__
+    assert search.study_.completion_reason.startswith("failures")
+    assert not hasattr(search, "cv_results_")
+
+
+def test_a_search_on_workers_ends_when_the_running_fits_have_ended():
+    message, _ = error_of(search_of(Model(), n_iter=60, n_jobs=2))
+    assert "fits failed" in message
+    assert "n_iter=60 candidates ended after" in message
+
+
+def test_candidates_that_are_sampled_from_lists_end_a_search():
+    space = {"a": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]}
+    assert "All the 15 fits failed" in error_of(search_of(Model(), space, n_iter=7))[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        (Model(), {"fail_fast": False}),
+        (Model(talkative=True), {}),
+        (Model(), {"initial_points": [{"a": 0.5}]}),
+        (Model(), {"include_default": True}),
+        (Model(), {"strategy": "grid"}),
+    ],
+    ids=["fail_fast", "messages differ", "initial point", "default", "grid"],
+)
+def test_other_failures_do_not_end_a_search(model, options):
+    message, _ = error_of(search_of(model, n_iter=7, **options))
+    assert "All the 21 fits failed" in message
+    assert "fail_fast" not in message
+
+
+def test_a_whole_grid_of_lists_does_not_end_a_search():
+    space = {"a": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}
+    assert "All the 18 fits failed" in error_of(search_of(Model(), space, n_iter=6))[0]
+
+
+def test_some_failures_are_warned_of_at_once_and_counted_at_the_end():
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        search = search_of(Model(limit=0.5)).fit(ROWS, LABELS)
+    n_failed = sum(trial.error is not None for trial in search.study_.trials)
+    messages = [str(w.message) for w in warned if w.category is FitFailedWarning]
+    assert 0 < n_failed < 12
+    assert len(messages) == 2
+    assert FIRST in messages[0]
+    assert f"{3 * n_failed} fits failed out of a total of 36" in messages[1]
+
+
+# ------------------------------------------------------------------ time budgets
+
+
+@pytest.mark.parametrize("budget", ["timeout", "trial_timeout"])
+@pytest.mark.parametrize("seconds", [np.float32(600), np.int64(600), Fraction(1200, 2)])
+def test_a_time_budget_may_be_any_real_number(budget, seconds):
+    search = search_of(Model(limit=2.0), n_iter=3, **{budget: seconds}).fit(ROWS, LABELS)
+    assert len(search.cv_results_["params"]) == 3
+    assert search.study_.completion_reason is None
+
+
+def test_a_search_whose_timeout_has_passed_before_the_first_fit_says_so():
+    with pytest.raises(NoCompletedTrialError, match="timeout: 1e-09 s have passed"):
+        search_of(Model(limit=2.0), timeout=1e-9).fit(ROWS, LABELS)
+
+
+# ------------------------------------------------------------------ names and values
+
+
+def test_all_wrong_names_of_the_space_are_listed_with_the_valid_ones():
+    steps = Pipeline([("scale", StandardScaler()), ("svc", SVC())])
+    number = Float(1.0, 2.0)
+    space = {"svm__C": number, "svc__gama": number, "svc__C": number}
+    with pytest.raises(ValueError, match="Invalid parameters") as caught:
+        search_of(steps, space).fit(ROWS, LABELS)
+    message = str(caught.value)
+    assert "'svm__C': did you mean 'svc__C'?" in message
+    assert "'svc__gama': did you mean 'svc__gamma'?" in message
+    assert "'scale'" in message.partition("Valid parameters are")[2]
+
+
+def test_names_are_checked_after_the_steps_of_the_space_are_set():
+    steps = Pipeline([("model", SVC())])
+    space = [
+        {"model": [LogisticRegression()], "model__gamma": [1, 2]},
+        {"model": [SVC()], "model__gamma": Float(1.0, 2.0)},
+    ]
+    with pytest.raises(ValueError, match="Invalid parameter 'model__gamma' for"):
+        search_of(steps, space).fit(ROWS, LABELS)
+
+
+def test_all_wrong_initial_points_are_listed():
+    points = [{"a": 3.0}, {"a": 0.5}, {"A": 0.5}]
+    with pytest.raises(ValueError, match="initial_points must be") as caught:
+        search_of(Model(limit=2.0), initial_points=points).fit(ROWS, LABELS)
+    message = str(caught.value)
+    assert "number 0, {'a': 3.0}" in message
+    assert "number 1" not in message
+    assert "'A': did you mean 'a'?" in message
+
+
+def test_all_errors_of_previous_results_are_in_the_warning():
+    rows = [{"a": 0.5}, {"aa": 0.2}, {"aa": 0.4}, {"a": 7.0}]
+    earlier = {"params": rows, "mean_test_score": np.zeros(4)}
+    with pytest.warns(UserWarning, match="3 of 4 earlier configurations") as warned:
+        search_of(Model(limit=2.0), previous_results=earlier, n_iter=3).fit(ROWS, LABELS)
+    message = str(warned[0].message)
+    assert "'aa': did you mean 'a'?" in message
+    assert "7.0" in message
+
+
+class Observer:
+    """Counts the trials that ended."""
+
+    n_ended = 0
+
+    @hookimpl
+    def tuneplug_trial_finished(self, trial):
+        self.n_ended += 1
+
+
+@pytest.mark.parametrize("as_list", [True, False])
+def test_plugins_are_a_list_or_an_object(as_list):
+    observer = Observer()
+    plugins = [observer]
+    if not as_list:
+        plugins = Plugins.with_installed([observer])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        search_of(Model(limit=2.0), n_iter=3, plugins=plugins).fit(ROWS, LABELS)
+    assert observer.n_ended == 3

@@ -9,13 +9,21 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, ClassVar
 
 import cloudpickle
 import joblib
 from threadpoolctl import threadpool_limits
 
-from tuneplug.execution import Job, WorkerPool, n_workers, resolve_n_jobs
+from tuneplug.execution import (
+    Job,
+    WorkerPool,
+    end_with_parent,
+    n_workers,
+    resolve_n_jobs,
+    temporary_root,
+)
 from tuneplug.plugins import Plugins
 from tuneplug_sklearn._compat import LokyExecutor, active_backend
 
@@ -203,8 +211,12 @@ class _Processes:
                 **{name: os.environ.get(name, str(n_threads)) for name in THREAD_VARIABLES},
                 CORES_VARIABLE: str(n_threads),
             },
-            initializer=_ignore_interrupts,
+            initializer=_prepare_worker,
+            initargs=(os.getpid(), temporary_root()),
         )
+        # The workers start now, so that they delete the data if this process is killed while it
+        # writes them.
+        self._pool.submit(os.getpid)
 
     def submit(self, fn: Any, /, *args: Any) -> Any:
         job = _pack(Job(None, fn, args))  # pickled now, not when the pool dispatches it
@@ -234,7 +246,8 @@ class _Processes:
         self._pool.shutdown(wait=True, kill_workers=True)
 
 
-def _ignore_interrupts() -> None:
+def _prepare_worker(parent: int, root: Path) -> None:
+    end_with_parent(parent, root)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search handles it and ends its workers
 
 

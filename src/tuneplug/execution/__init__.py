@@ -9,6 +9,8 @@ from tuneplug.execution.executors import (
     resolve_n_jobs,
 )
 from tuneplug.execution.jobs import INTERRUPTED_MESSAGE, Job, run_jobs, run_objective
+from tuneplug.execution.orphans import end_with_parent
+from tuneplug.execution.owned_folder import temporary_root
 from tuneplug.execution.pool import WorkerPool, make_pool
 from tuneplug.execution.progress import Progress, ProgressReporter, check_callbacks
 
@@ -23,9 +25,11 @@ __all__ = [
     "SerialExecutor",
     "WorkerPool",
     "check_callbacks",
+    "end_with_parent",
     "make_pool",
     "n_workers",
     "resolve_n_jobs",
     "run_jobs",
     "run_objective",
+    "temporary_root",
 ]

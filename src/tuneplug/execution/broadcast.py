@@ -11,13 +11,15 @@ import json
 import mmap
 import os
 import pickle
-import tempfile
 import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tuneplug.execution.orphans import end_with_owner, watch_folder
+from tuneplug.execution.owned_folder import OwnedFolder, remove_abandoned, temporary_root
 
 __all__ = ["Broadcast"]
 
@@ -37,7 +39,8 @@ class Broadcast:
     read-only for the workers: a job must copy an array before changing it.  Each worker unpickles
     the file once, and all its jobs share that value.
 
-    Leaving the context deletes the file.
+    Leaving the context deletes the file.  If this process is killed, workers that read the file
+    delete it within seconds, and so does the next broadcast in that folder.
 
     Parameters
     ----------
@@ -59,7 +62,7 @@ class Broadcast:
         self.path: Path | None = None
         self._dumps = dumps
         self._key = uuid.uuid4().hex
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: OwnedFolder | None = None
 
     def write(self) -> Path:
         """Write the value to a temporary file and return the path.
@@ -70,11 +73,10 @@ class Broadcast:
             If the file cannot be written, for example because the disk is full.  The environment
             variable ``JOBLIB_TEMP_FOLDER`` selects another folder.
         """
-        folder = os.environ.get("JOBLIB_TEMP_FOLDER") or None
-        self._folder = tempfile.TemporaryDirectory(
-            prefix="tuneplug-", dir=folder, ignore_cleanup_errors=True
-        )
-        path = Path(self._folder.name).resolve() / "broadcast"
+        root = temporary_root()
+        remove_abandoned(root)
+        self._folder = OwnedFolder(root)
+        path = self._folder.path / "broadcast"
         try:
             _write(path, self.value, self._dumps)
         except BaseException:
@@ -86,7 +88,7 @@ class Broadcast:
     def close(self) -> None:
         """Delete the file.  Workers that have read the value can continue to use it."""
         if self._folder is not None:
-            self._folder.cleanup()
+            self._folder.remove()
             self._folder, self.path = None, None
 
     def __enter__(self) -> Broadcast:
@@ -96,18 +98,25 @@ class Broadcast:
         self.close()
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        owner = os.getpid()
         if self.path is not None:
-            return _RemoteBroadcast, (self._key, None, str(self.path))
+            return _RemoteBroadcast, (owner, self._key, None, str(self.path))
         if self._dumps is pickle.dumps:
-            return Broadcast, (self.value,)
-        return _RemoteBroadcast, (self._key, _buffer(self._dumps(self.value), protocol), None)
+            return _receive, (owner, self.value)
+        return _RemoteBroadcast, (owner, self._key, _buffer(self._dumps(self.value), protocol))
+
+
+def _receive(owner: int, value: Any) -> Broadcast:
+    """Return a broadcast on a worker that received the value with the job."""
+    end_with_owner(owner, temporary_root())
+    return Broadcast(value)
 
 
 class _RemoteBroadcast:
     """A broadcast on a worker, which unpickles the value on first access."""
 
-    def __init__(self, key: str, content: Any, path: str | None) -> None:
-        self._key, self._content, self._path = key, content, path
+    def __init__(self, owner: int, key: str, content: Any, path: str | None = None) -> None:
+        self._owner, self._key, self._content, self._path = owner, key, content, path
 
     @property
     def value(self) -> Any:
@@ -121,13 +130,15 @@ class _RemoteBroadcast:
             return _received[self._key]
 
     def _load(self) -> Any:
+        root = temporary_root() if self._path is None else Path(self._path).parent.parent
+        end_with_owner(self._owner, root)
         if self._path is not None:
-            return _read(Path(self._path))
+            return _read_watched(Path(self._path), self._owner)
         return pickle.loads(self._content)  # noqa: S301  pickled by ``Broadcast``
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         content = None if self._content is None else _buffer(self._content, protocol)
-        return _RemoteBroadcast, (self._key, content, self._path)
+        return _RemoteBroadcast, (self._owner, self._key, content, self._path)
 
 
 def _buffer(content: Any, protocol: int) -> Any:
@@ -145,6 +156,13 @@ def _write(path: Path, value: Any, dumps: Callable[..., bytes]) -> None:
         for part in parts:
             file.write(b"\0" * (-file.tell() % ALIGNMENT))
             file.write(part)
+
+
+def _read_watched(path: Path, owner: int) -> Any:
+    """Read a file of another process, and delete it once that process has ended."""
+    if owner != os.getpid():
+        watch_folder(path.parent)
+    return _read(path)
 
 
 def _read(path: Path) -> Any:

@@ -9,10 +9,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuneplug.execution.broadcast import Broadcast
 from tuneplug.execution.executors import Executor, SerialExecutor, n_workers, resolve_n_jobs
+from tuneplug.execution.orphans import end_with_owner
+from tuneplug.execution.owned_folder import temporary_root
 
 if TYPE_CHECKING:
     from tuneplug.execution.jobs import Job
@@ -87,7 +90,10 @@ class WorkerPool:
         """Whether jobs run in this process; the first access may run a job to find out."""
         if self._in_process is None:
             known = type(self._executor) in (SerialExecutor, ThreadPoolExecutor)
-            self._in_process = known or self._probe(_this_process) == _this_process()
+            self._in_process = (
+                known
+                or self._probe(_worker_process, os.getpid(), temporary_root()) == _this_process()
+            )
         return self._in_process
 
     @property
@@ -164,6 +170,12 @@ class WorkerPool:
 
 def _this_process() -> tuple[str, int]:
     return _TOKEN, os.getpid()
+
+
+def _worker_process(owner: int, root: Path) -> tuple[str, int]:
+    """Return the process of the worker, which ends with the owner if the owner started it."""
+    end_with_owner(owner, root)
+    return _this_process()
 
 
 def _can_read(broadcast: Broadcast) -> bool:

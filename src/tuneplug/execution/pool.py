@@ -9,7 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuneplug.execution.broadcast import Broadcast
@@ -90,10 +89,7 @@ class WorkerPool:
         """Whether jobs run in this process; the first access may run a job to find out."""
         if self._in_process is None:
             known = type(self._executor) in (SerialExecutor, ThreadPoolExecutor)
-            self._in_process = (
-                known
-                or self._probe(_worker_process, os.getpid(), temporary_root()) == _this_process()
-            )
+            self._in_process = known or self._probe(_worker_process, os.getpid()) == _this_process()
         return self._in_process
 
     @property
@@ -172,9 +168,9 @@ def _this_process() -> tuple[str, int]:
     return _TOKEN, os.getpid()
 
 
-def _worker_process(owner: int, root: Path) -> tuple[str, int]:
+def _worker_process(owner: int) -> tuple[str, int]:
     """Return the process of the worker, which ends with the owner if the owner started it."""
-    end_with_owner(owner, root)
+    end_with_owner(owner, temporary_root())
     return _this_process()
 
 

@@ -312,9 +312,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             If another argument is wrong; raised before any fit.  Or if every fit failed; the
             message has counts and tracebacks.
         NoCompletedTrialError
-            If no candidate was completed, because a time budget or a callback stopped all, or because
-            ``timeout`` had passed before the first fit.  Or if no candidate has a finite mean score:
-            ``cv_results_`` is set, and nothing is refitted.
+            If no candidate was completed, because a time budget or a callback stopped all, or
+            because ``timeout`` had passed before the first fit.  Or if no candidate has a finite
+            mean score: ``cv_results_`` is set, and nothing is refitted.
         """
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)

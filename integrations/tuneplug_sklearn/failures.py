@@ -33,7 +33,8 @@ class FitFailures:
     def __init__(self, *, fail_fast: bool, n_chosen: int) -> None:
         self._fail_fast, self._n_chosen = fail_fast, n_chosen
         self._first: list[str | None] = []
-        self._n_failed = 0
+        self._n_ended = 0
+        self._warned = False
         self._any_fitted = False
 
     def record_fit(self, candidate: Candidate, fold: int) -> None:
@@ -43,8 +44,8 @@ class FitFailures:
         if error is None:
             self._any_fitted = True
             return
-        self._n_failed += 1
-        if self._n_failed == 1:
+        if not self._warned:
+            self._warned = True
             warn_caller(
                 f"candidate {candidate.trial.number}, fold {fold}: the fit failed, and the search "
                 f"continues: {_cause_of(error)}",
@@ -54,6 +55,7 @@ class FitFailures:
 
     def record_candidate(self, candidate: Candidate) -> None:
         """Take note of a candidate that ended."""
+        self._n_ended += 1
         if len(self._first) < N_ALIKE:
             self._first.append(self._common_exception(candidate))
 
@@ -79,7 +81,7 @@ class FitFailures:
         return self._first[0] is not None and len(set(self._first)) == 1
 
     @contextmanager
-    def explained(self, n_iter: int) -> Iterator[None]:
+    def explained(self, n_candidates: int) -> Iterator[None]:
         """Context manager: add to scikit-learn's error why the search ended early."""
         try:
             yield
@@ -87,9 +89,9 @@ class FitFailures:
             if not self.all_alike:
                 raise
             raise ValueError(
-                f"{error}\nThe search of n_iter={n_iter} candidates ended after {self._n_failed} "
-                f"fits, because the first {N_ALIKE} candidates had the same error in every fold: "
-                "correct the estimator, the data or the space, or pass fail_fast=False"
+                f"{error}\nThe search ended after {self._n_ended} of {n_candidates} candidates, "
+                f"because the first {N_ALIKE} had the same error in every fold: correct the "
+                "estimator, the data or the space, or pass fail_fast=False"
             ) from None
 
 

@@ -34,7 +34,7 @@ class Endless(ClassifierMixin, BaseEstimator):
         time.sleep(1000)
 
 print("starts", flush=True)
-X, y = np.ones((200, 500)), np.arange(200) % 2
+X, y = np.ones((200, {n_columns})), np.arange(200) % 2
 with joblib.parallel_config(backend="{backend}"):
     WarpedBayesSearchCV(Endless(), {{"a": Float(0, 1)}}, n_iter=8, n_jobs=2, cv=2).fit(X, y)
 """
@@ -61,6 +61,10 @@ if __name__ == "__main__":
 """
 
 
+def search_script(backend="loky", n_columns=500):
+    return SEARCH.format(backend=backend, n_columns=n_columns)
+
+
 class Killed:
     """A script that runs in a session of its own."""
 
@@ -83,6 +87,12 @@ class Killed:
             read = self.parent.stdout.readline()
             assert read, "the script has ended"
             n -= read == f"{line}\n"
+
+    def wait_for_data(self):
+        """Wait until a process begins to write the data."""
+        while not any(self.folder.glob("*/broadcast")):
+            assert self.parent.poll() is None, "the script has ended"
+            time.sleep(0.001)
 
     def kill(self, number):
         self.parent.send_signal(number)
@@ -133,7 +143,7 @@ def start(tmp_path):
 
 
 def test_workers_and_data_go_with_a_killed_search(start):
-    search = start(SEARCH.format(backend="loky"))
+    search = start(search_script())
     search.wait_for_lines("fits", 1)
     assert len(search.processes()) > 2
     assert search.files()
@@ -144,7 +154,7 @@ def test_workers_and_data_go_with_a_killed_search(start):
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
 def test_workers_and_data_go_with_a_terminated_search(start, backend):
-    search = start(SEARCH.format(backend=backend))
+    search = start(search_script(backend))
     search.wait_for_lines("fits", 2)
     search.kill(signal.SIGTERM)
     search.assert_nothing_remains()
@@ -154,11 +164,19 @@ def test_workers_and_data_go_with_a_terminated_search(start, backend):
 def test_nothing_remains_whenever_a_search_is_killed(start):
     moments = random.Random(0)
     for _ in range(20):
-        search = start(SEARCH.format(backend="loky"))
+        search = start(search_script())
         search.wait_for_lines("starts", 1)
         time.sleep(moments.uniform(0, 2))  # while workers start, data are written, or fits run
         search.kill(signal.SIGKILL)
         search.assert_nothing_remains()
+
+
+@pytest.mark.slow
+def test_nothing_remains_of_a_search_killed_while_it_writes_its_data(start):
+    search = start(search_script(n_columns=100_000))
+    search.wait_for_data()
+    search.kill(signal.SIGKILL)
+    search.assert_nothing_remains()
 
 
 @pytest.mark.slow

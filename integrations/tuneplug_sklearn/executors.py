@@ -7,8 +7,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -216,7 +216,8 @@ class _Processes:
         )
         # The workers start now, so that they delete the data if this process is killed while it
         # writes them.
-        self._pool.submit(os.getpid)
+        with suppress(BrokenExecutor):  # idle workers were killed: raised again by the first job
+            self._pool.submit(os.getpid)
 
     def submit(self, fn: Any, /, *args: Any) -> Any:
         job = _pack(Job(None, fn, args))  # pickled now, not when the pool dispatches it

@@ -303,6 +303,18 @@ def test_an_executor_that_was_named_is_ended_with_the_search():
         threads.submit(int)
 
 
+def test_idle_workers_that_were_killed_are_replaced_by_the_next_search():
+    one = svm().fit(X, y)
+    assert outcome(svm(n_jobs=2).fit(X, y)) == outcome(one)
+    (idle,) = (pool for (pid, *_), pool in executors._Processes._idle.items() if pid == os.getpid())
+    worker = idle.submit(os.getpid).result()
+    future = idle.submit(time.sleep, 1000)
+    os.kill(worker, signal.SIGTERM)  # loky ends the others
+    with pytest.raises(BrokenExecutor):
+        future.result()
+    assert outcome(svm(n_jobs=2).fit(X, y)) == outcome(one)
+
+
 FORKS = """
 import os, numpy as np
 from sklearn.tree import DecisionTreeClassifier

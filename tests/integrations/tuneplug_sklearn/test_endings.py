@@ -492,6 +492,7 @@ class FailsOnSomeRows(Peak):
 def test_nothing_is_refitted_if_a_fit_of_each_candidate_fails():
     search = peak(FailsOnSomeRows(), n_iter=3)
     with (
+        pytest.warns(FitFailedWarning, match="the search continues"),
         pytest.warns(FitFailedWarning, match="3 fits failed out of a total of"),
         pytest.warns(UserWarning, match="non-finite"),
         pytest.raises(NoCompletedTrialError, match="of a fit: ArithmeticError: the first row"),

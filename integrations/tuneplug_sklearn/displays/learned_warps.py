@@ -27,9 +27,10 @@ class LearnedWarpsDisplay:
     """The learned warp of each numeric parameter, one axes for each.
 
     The x axis is the unit interval of the declared scaling, labeled in the user's units.  The y
-    axis is the warped value, with a band that contains 90 % of the posterior.  A curve on the
-    dashed line means that the declared scaling is right; small steps matter where the curve is
-    steep.  The title states the shape.  Prefer ``from_estimator``.
+    axis is the median of the posterior's warps, in a band that contains 90 % of them.  If the band
+    includes the dashed line, nothing speaks against the declared scaling.  Small steps matter where
+    the curve is steep.  The title states the shape, if there is a clear one.  Prefer
+    ``from_estimator``.
 
     Parameters
     ----------
@@ -147,7 +148,8 @@ class LearnedWarpsDisplay:
             self.identities_ += ax.plot(curve.unit, curve.unit, "--", color=GREY, zorder=1)
             at = np.linspace(0, len(curve.unit) - 1, N_TICKS).astype(int)
             ax.set_xticks(curve.unit[at], labels=labels_of([curve.values[i] for i in at]))
-            ax.set(title=f"{name}: {curve.shape}", xlabel=name, ylabel="warped")
+            title = name if curve.shape is None else f"{name}: {curve.shape}"
+            ax.set(title=title, xlabel=name, ylabel="warped")
         return self
 
     def _grid(self) -> NDArray[np.object_]:

@@ -22,12 +22,18 @@ __all__ = ["WarpCurve", "warp_curves"]
 N_CURVE_POINTS = 101
 #: Slice sampling for the band: number of steps, burn-in, and thinning.
 N_STEPS, BURN_IN, THIN = 400, 100, 4
-#: Quantiles of the posterior that bound the band.
-BAND = (0.05, 0.95)
-#: A curve is bent if it is farther than this from the identity, on the unit interval.
+#: Quantiles of the posterior: lower end of the band, curve, and upper end of the band.
+QUANTILES = (0.05, 0.5, 0.95)
+#: A band excludes the identity if it is farther than this from it, on the unit interval.
 MIN_BEND = 0.05
-#: Minimum effect for advice: with a smaller effect, any warp fits equally well.
+#: Minimum effect for a shape: with a smaller effect, any warp fits equally well.
 MIN_EFFECT = 0.1
+#: Two scalings of a range differ if they are farther apart than this, on the unit interval.  Log and
+#: linear differ if high / low is above 2.2.
+MIN_CHANGE = 0.1
+#: A scaling has the shape of a curve if it leaves at most this part of the distance between the
+#: curve and the declared scaling.
+MAX_REST = 0.5
 #: Number of observed points over which the effect is averaged, and of grid points per parameter.
 N_EFFECT_POINTS, N_EFFECT_STEPS = 32, 11
 #: High / low of the log scale that a shape is compared with, if the range includes 0 or less.
@@ -47,20 +53,23 @@ class WarpCurve:
     unit : ndarray of shape (k,)
         The same points on the unit interval, by the declared scaling.
     warped : ndarray of shape (k,)
-        Images of ``unit`` under the most probable warp: w = 1 - (1 - u^a)^b.
+        Pointwise median of the images of ``unit`` under the posterior's warps,
+        w = 1 - (1 - u^a)^b.
     lower, upper : ndarray of shape (k,)
-        Pointwise band that holds 90 % of the posterior's warps.
+        Pointwise band that holds 90 % of the posterior's warps.  The curve lies inside.
     a, b : float
-        Shape parameters of the most probable warp; a = b = 1 is the identity.
+        Medians of the shape parameters of the posterior's warps; a = b = 1 is the identity.
     effect : float
         Standard deviation of the predicted loss along the parameter, with all other parameters
         fixed, in units of the standard deviation of all losses.
-    shape : str
+    shape : str or None
         Shape of scaling and warp together, in the user's units: ``"linear-like"``, ``"log-like"``,
         ``"reverse-log-like"``, or ``"S-shaped"`` if the warp stretches the middle or both ends.
+        None if the band includes the declared scaling, if the parameter has little effect, or if
+        none of these scalings is much closer to the curve than the declared one.
     advice : str or None
-        Scaling to declare next time.  None if the band includes the declared scaling, or if the
-        parameter has little effect.
+        Scaling to declare next time.  None if the shape is None, or if its scaling cannot be
+        declared for the range.
     """
 
     parameter: str
@@ -72,7 +81,7 @@ class WarpCurve:
     a: float
     b: float
     effect: float
-    shape: str
+    shape: str | None
     advice: str | None
 
 
@@ -95,12 +104,11 @@ def _warp_curve(
     low, high = parameter.unit_bounds
     unit = np.linspace(low, high, N_CURVE_POINTS)
     values = parameter.from_unit(unit)
-    a, b = gp.hyper.a[i], gp.hyper.b[i]
-    warped = kumaraswamy(unit, a, b)
-    lower, upper = _band(unit, [(sample.a[i], sample.b[i]) for sample in samples])
-    shape = _shape(np.array(values, dtype=np.float64), unit, warped)
+    shapes = np.array([(sample.a[i], sample.b[i]) for sample in samples])
+    lower, warped, upper = _quantiles(unit, shapes)
+    a, b = np.median(shapes, axis=0)
     effect = _effect(gp, column, unit)
-    bent = bool(np.any((lower > unit + MIN_BEND) | (upper < unit - MIN_BEND)))
+    shape = _shape(values, unit, (lower, warped, upper)) if effect > MIN_EFFECT else None
     return WarpCurve(
         parameter=name,
         values=values,
@@ -112,14 +120,14 @@ def _warp_curve(
         b=float(b),
         effect=effect,
         shape=shape,
-        advice=_advice(name, parameter, shape, values) if bent and effect > MIN_EFFECT else None,
+        advice=None if shape is None else _advice(name, parameter, shape, values),
     )
 
 
-def _band(unit: FloatArray, shapes: Sequence[tuple[Any, Any]]) -> FloatArray:
-    """Return the pointwise quantiles of the warps with the given shapes, shape (2, k)."""
+def _quantiles(unit: FloatArray, shapes: FloatArray) -> FloatArray:
+    """Return the pointwise quantiles of the warps with the given shapes (n, 2), shape (3, k)."""
     warps = np.array([kumaraswamy(unit, a, b) for a, b in shapes])
-    return np.asarray(np.quantile(warps, BAND, axis=0))
+    return np.asarray(np.quantile(warps, QUANTILES, axis=0))
 
 
 def _effect(gp: GaussianProcess, column: int, unit: FloatArray) -> float:
@@ -145,13 +153,27 @@ def _scaling_shapes(x: FloatArray) -> dict[str, FloatArray]:
     return {"linear-like": rescaled(x), "log-like": log(x), "reverse-log-like": log(1.0 - x)}
 
 
-def _shape(x: FloatArray, unit: FloatArray, warped: FloatArray) -> str:
-    """Return the name of the scaling of x that is closest to the warped curve."""
-    bend = warped - unit
-    if bend.max() > MIN_BEND and bend.min() < -MIN_BEND:
+def _shape(
+    values: list[Any], unit: FloatArray, curves: tuple[FloatArray, FloatArray, FloatArray]
+) -> str | None:
+    """Return the name of the shape of a curve with its band; None if it has no clear shape."""
+    lower, warped, upper = curves
+    above, below = bool(np.any(lower > unit + MIN_BEND)), bool(np.any(upper < unit - MIN_BEND))
+    if above and below:
         return "S-shaped"
-    shapes = _scaling_shapes(x)
-    return min(shapes, key=lambda name: float(np.abs(warped - shapes[name]).mean()))
+    return _closest_scaling(values, unit, warped) if above or below else None
+
+
+def _closest_scaling(values: list[Any], unit: FloatArray, warped: FloatArray) -> str | None:
+    """Return the scaling that is much closer to the curve than the declared one, None if none."""
+    distances = {
+        name: float(np.abs(warped - scaled).mean())
+        for name, scaled in _scaling_shapes(np.array(values, dtype=np.float64)).items()
+        if np.abs(scaled - unit).max() > MIN_CHANGE
+    }
+    limit = MAX_REST * float(np.abs(warped - unit).mean())
+    closest = min(distances, key=distances.__getitem__, default=None)
+    return closest if closest is not None and distances[closest] <= limit else None
 
 
 def _advice(name: str, parameter: Parameter, shape: str, values: list[Any]) -> str | None:

@@ -77,8 +77,9 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
     cv : int, cross-validation generator or iterable, default None
         As in scikit-learn.  The folds are made once, and all candidates share them.
     verbose : int, default 0
-        If at least 1, a line is printed on stdout for each candidate.  If at least 2, messages of
-        scikit-learn are printed, too.
+        If at least 1, a line is printed on stdout for each candidate, and at the end one for each
+        range at whose end the best candidate lies.  If at least 2, messages of scikit-learn are
+        printed, too.
     pre_dispatch : int or str, default "2*n_jobs"
         Has no effect: a fit is dispatched when a worker is free.
     random_state : int, RandomState or None, default None
@@ -437,6 +438,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                     raise error
         if self.verbose > 0 and plan.limits.stopping:
             print(plan.study.savings())
+        if self.verbose > 0:
+            for name, advice in plan.study.ends_reached().items():
+                print(f"{name}: {advice}")
         return scheduler
 
     def _conclude(

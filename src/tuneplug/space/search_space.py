@@ -26,6 +26,7 @@ from tuneplug._typing import BoolArray, FloatArray
 from tuneplug.space.categorical import Categorical
 from tuneplug.space.encoding import KEY_DIGITS, Column, ColumnCondition, SubspaceEncoder
 from tuneplug.space.parameters import Parameter, ScalingRecord
+from tuneplug.space.range_ends import end_advice
 from tuneplug.space.validation import (
     INACTIVE_COORDINATE,
     condition_points,
@@ -174,10 +175,45 @@ class SearchSpace:
             math.prod(float(p.size) for p in subspace.values()) for subspace in self.subspaces
         )
 
-    def explain_scaling(self) -> list[ScalingRecord]:
-        """Return the scaling of each numeric parameter, with the reason and advice."""
-        records = (e.parameter.explain(e.name) for e in self._entries if e.column is not None)
-        return [record for record in records if record is not None]
+    def explain_scaling(self, best: Mapping[str, Any] | None = None) -> list[ScalingRecord]:
+        """Return the scaling of each numeric parameter, with the reason and advice.
+
+        Parameters
+        ----------
+        best : mapping of str to value, optional
+            Best configuration.  The advice states which of its values lie at an end of their range
+            that could be widened.  If None, there is no such advice.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As ``encode`` does, for ``best``.
+        """
+        at_end = {} if best is None else self.ends_reached(best)
+        records = []
+        for entry in self._entries:
+            if entry.column is None or (record := entry.parameter.explain(entry.name)) is None:
+                continue
+            pieces = (record["advice"], at_end.get(entry.column, ""))
+            record["advice"] = "; ".join(filter(None, pieces))
+            records.append(record)
+        return records
+
+    def ends_reached(self, params: Mapping[str, Any]) -> dict[int, str]:
+        """Return advice to widen ranges, by column, for the best configuration.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As ``encode`` does.
+        """
+        active = self.active_mask(self.locate(params))
+        found = {
+            entry.column: end_advice(entry.parameter, params[entry.name])
+            for entry in self._entries
+            if entry.column is not None and active[entry.column]
+        }
+        return {column: advice for column, advice in found.items() if advice is not None}
 
     # ------------------------------------------------------------------ configurations <-> cube
 

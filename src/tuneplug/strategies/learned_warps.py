@@ -28,8 +28,8 @@ QUANTILES = (0.05, 0.5, 0.95)
 MIN_BEND = 0.05
 #: Minimum effect for a shape: with a smaller effect, any warp fits equally well.
 MIN_EFFECT = 0.1
-#: Two scalings of a range differ if they are farther apart than this, on the unit interval.  Log and
-#: linear differ if high / low is above 2.2.
+#: Two scalings of a range differ if they are farther apart than this, on the unit interval.  Log
+#: and linear differ if high / low is above 2.2.
 MIN_CHANGE = 0.1
 #: A scaling has the shape of a curve if it leaves at most this part of the distance between the
 #: curve and the declared scaling.

@@ -79,8 +79,24 @@ class StudyResults:
         return to_frame(self.history, self.space)
 
     def explain_scaling(self) -> list[ScalingRecord]:
-        """Return one record per numeric parameter: its scaling, who chose it, why, and advice."""
-        return self.space.explain_scaling()
+        """Return one record per numeric parameter: its scaling, who chose it, why, and advice.
+
+        Advice includes to widen a range at whose end the best trial lies.
+        """
+        best = self.history.best()
+        return self.space.explain_scaling(None if best is None else best.params)
+
+    def ends_reached(self) -> dict[str, str]:
+        """Return advice to widen each range at whose end the best trial lies, by parameter.
+
+        A value is at an end if it is at most 0.025 from it, on the unit interval of the scaling.
+        Natural limits do not count: ends of the scaling's domain, 0, the count 1 as the low end of
+        integers, and 1 as the high end of a fraction.  Empty if no trial has completed.
+        """
+        best = self.history.best()
+        found = {} if best is None else self.space.ends_reached(best.params)
+        names = self.space.column_names
+        return {names[column]: advice for column, advice in found.items()}
 
     def savings(self) -> Savings:
         """Return how many steps and seconds early stopping has saved."""

@@ -521,7 +521,7 @@ def test_a_strategy_that_may_repeat_configurations_spends_the_whole_budget(cls, 
     assert {params["b"] for params in tried(search)} == {1, 2, 3}
     out, err = capsys.readouterr()
     assert "9 candidates, totalling 18 fits" in out
-    assert out.splitlines()[-1].startswith("[9/9]")
+    assert [line for line in out.splitlines() if line.startswith("[")][-1].startswith("[9/9]")
     assert err == ""
 
 
@@ -652,10 +652,23 @@ def test_progress_counts_to_the_size_of_a_space_that_is_smaller_than_the_budget(
     with pytest.warns(UserWarning, match="space exhausted"):
         peak({"b": Int(1, 3)}, n_iter=12, verbose=1).fit(ROWS, LABELS)
     out, err = capsys.readouterr()
-    heading, *lines = out.splitlines()
+    heading, *lines, end = out.splitlines()
+    assert end == "b: best at the high end of [1, 3]: widen"
     assert "3 candidates, totalling 6 fits" in heading
     assert [line[:5] for line in lines] == ["[1/3]", "[2/3]", "[3/3]"]
     assert err == ""
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_a_verbose_search_advises_once_to_widen_the_range_of_its_best_candidate(verbose, capsys):
+    space = {"a": Float(0.5, 2.0), "b": Int(-5, 20)}
+    best = {"a": 0.5, "b": 3}
+    peak(space, n_iter=3, initial_points=[best], strategy="random", verbose=verbose).fit(
+        ROWS, LABELS
+    )
+    out, _ = capsys.readouterr()
+    said = [line for line in out.splitlines() if "widen" in line]
+    assert said == ["a: best at the low end of [0.5, 2]: widen"] * verbose
 
 
 def test_the_name_of_the_score_is_printed(capsys):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -20,6 +22,18 @@ class Sqrt(Scaling):
 
     def inverse(self, t):
         return 2.0 + t**2
+
+
+class Tanh(Scaling):
+    """A scaling whose inverse raises beyond -1 and 1."""
+
+    name = "tanh"
+
+    def forward(self, x):
+        return np.tanh(x)
+
+    def inverse(self, t):
+        return np.array([math.atanh(value) for value in t])
 
 
 @pytest.mark.parametrize(
@@ -62,6 +76,7 @@ def test_best_value_inside_a_range_gets_no_advice(parameter, best):
         (Float(-3, 0, "linear"), 0.0),
         (Float(0.1, 1, "linear"), 1.0),
         (Float(2, 6, Sqrt()), 2.0),
+        (Float(-4, 4, Tanh()), 4.0),
         (Float(5e-324, 1, "log"), 5e-324),
         (Int(1, 30), 1),
         (Int(0, 30), 0),

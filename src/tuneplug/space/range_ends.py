@@ -60,7 +60,10 @@ def _can_raise(parameter: Float | Int) -> bool:
 def _beyond(scaling: Scaling, low: float, high: float, u: float) -> float:
     """Return the value at u outside of [0, 1]; NaN if the scaling is not defined there."""
     start, stop = scaling.ends(low, high)
-    with np.errstate(all="ignore"):
-        value = float(scaling.inverse(np.array([start * (1.0 - u) + stop * u]))[0])
+    try:
+        with np.errstate(all="ignore"):
+            value = float(scaling.inverse(np.array([start * (1.0 - u) + stop * u]))[0])
+    except (ValueError, ArithmeticError):  # as the functions of math raise outside of their domain
+        return math.nan
     wider = min(value, low), max(value, high)
     return value if math.isfinite(value) and scaling.error(*wider) is None else math.nan

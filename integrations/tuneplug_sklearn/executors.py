@@ -248,8 +248,8 @@ class _Processes:
 
 
 def _prepare_worker(parent: int, root: Path) -> None:
-    end_with_parent(parent, root)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search handles it and ends its workers
+    end_with_parent(parent, root)
 
 
 def _unpack(job: bytes) -> Any:

@@ -518,7 +518,7 @@ class Slow(DecisionTreeClassifier):
         return super().fit(X, y, sample_weight, check_input)
 
 def show(progress):
-    both = len(list(folder.glob("worker *"))) == 2  # a worker that starts does not ignore SIGINT yet
+    both = len(list(folder.glob("worker *"))) == 2  # a starting worker heeds SIGINT
     if progress.n_done >= 4 and both and not reached.exists():
         reached.touch()
         print("both work", flush=True)

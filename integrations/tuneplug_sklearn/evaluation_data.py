@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
 from tuneplug_sklearn._compat import check_method_params, safe_split
-from tuneplug_sklearn.pipelines import last_step, step_label, transform_steps
+from tuneplug_sklearn.pipelines import (
+    last_step,
+    step_label,
+    target_transformers,
+    transform_steps,
+)
 
 __all__ = ["EvaluationData", "EvaluationDataError", "failure_text"]
 
@@ -70,7 +75,7 @@ class EvaluationData(NamedTuple):
         return cls(X_val, y_val, _of_rows(params, X, rows))
 
     def transformed(self, pipeline: Any, y_train: Any) -> EvaluationData | None:
-        """Return the data as the last step of a pipeline receives them.
+        """Return the data as the last step receives them, also its target.
 
         For a classifier, rows of classes that the training data lack are left out.  If no row is
         left, return None.
@@ -86,7 +91,10 @@ class EvaluationData(NamedTuple):
                 X = step.transform(X)
             except Exception as error:
                 raise EvaluationDataError.of(step_label(step, name), error) from error
-        last, data = last_step(pipeline), self._replace(X=X)
+        last, data = (
+            last_step(pipeline),
+            self._replace(X=X, y=_transformed_target(self.y, pipeline)),
+        )
         if not is_classifier(last) or np.ndim(y_train) != 1:
             return data
         known = np.isin(self.y, np.unique(y_train))
@@ -97,6 +105,20 @@ class EvaluationData(NamedTuple):
     def _take(self, estimator: Any, rows: NDArray[np.intp]) -> EvaluationData:
         X, y = safe_split(estimator, self.X, self.y, rows)
         return EvaluationData(X, y, _of_rows(self.params, self.X, rows))
+
+
+def _transformed_target(y: Any, estimator: Any) -> Any:
+    """Return the target as ``TransformedTargetRegressor`` passes it to its regressor."""
+    for transformer in target_transformers(estimator):
+        try:
+            y = np.asarray(y)
+            columns = transformer.transform(y.reshape(-1, 1) if y.ndim == 1 else y)
+        except Exception as error:
+            label = f"the transformer of the target ({type(transformer).__name__})"
+            raise EvaluationDataError.of(label, error) from error
+        single = y.ndim == 1 and columns.ndim == 2 and columns.shape[1] == 1
+        y = columns.squeeze(axis=1) if single else columns
+    return y
 
 
 def _of_rows(params: Mapping[str, Any], X: Any, rows: NDArray[np.intp]) -> dict[str, Any]:

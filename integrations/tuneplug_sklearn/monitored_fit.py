@@ -2,7 +2,8 @@
 
 scikit-learn sets the parameters, splits the data, fits and scores as always.  Only ``fit`` of the
 last step is intercepted: it is passed to the monitor that accepts the step, with evaluation data
-that the fitted transformers before it have transformed.
+that the fitted transformers before it have transformed.  The last step may also be the regressor of
+a ``TransformedTargetRegressor``; the target of the evaluation data is then transformed, too.
 
 The evaluation data are the test part of the fold, so that reports estimate the score of the fold.
 If the estimator stops early by its own rule, they are a part of the training data instead: the data
@@ -28,7 +29,13 @@ from tuneplug.monitoring import FitMonitor, MetricError, MonitoredFit, TrialRepo
 from tuneplug.stopping import Report, StopThresholds
 from tuneplug_sklearn._compat import check_method_params, safe_split
 from tuneplug_sklearn.evaluation_data import EvaluationData, failure_text
-from tuneplug_sklearn.pipelines import call_fit, intercept_fit, last_step, own_params
+from tuneplug_sklearn.pipelines import (
+    call_fit,
+    intercept_fit,
+    intercept_last_fit,
+    last_step,
+    own_params,
+)
 from tuneplug_sklearn.scoring import FoldScoring
 from tuneplug_sklearn.splitting import TimeOrder, inner_split
 
@@ -195,8 +202,7 @@ class MonitoredFold:
         if setup is None:
             fitted = call_fit(estimator, X, y, params)
         else:
-            last = last_step(estimator)
-            with intercept_fit(last, functools.partial(self._fit_last, setup)):
+            with intercept_last_fit(estimator, functools.partial(self._fit_last, setup)):
                 fitted = call_fit(estimator, setup.X, setup.y, setup.params)
         if self._failure is not None:
             self.record = replace(self.record or FitRecord(), failure=self._failure)
@@ -261,10 +267,9 @@ class MonitoredFold:
         rows = np.asarray(data.test), np.asarray(data.train)
         return EvaluationData.of_rows(self._estimator, (data.X, data.y, own), *rows)
 
-    def _fit_last(self, setup: _Setup, X: Any, y: Any = None, **params: Any) -> Any:
+    def _fit_last(self, setup: _Setup, last: Any, X: Any, y: Any = None, **params: Any) -> Any:
         """Fit the last step with the monitor if possible, and record the result."""
-        last, reporting = last_step(self._estimator), self._config.reporting
-        evaluation = setup.evaluation
+        evaluation, reporting = setup.evaluation, self._config.reporting
         if evaluation.X is not None:
             evaluation = self._attempt(evaluation.transformed, self._estimator, y)
         if evaluation is None and self._failure and self._limits.deadline is not None:

@@ -18,7 +18,7 @@ from tuneplug_sklearn._compat import (
     scorer_function,
     standard_scorer_name,
 )
-from tuneplug_sklearn.pipelines import last_step
+from tuneplug_sklearn.pipelines import has_target_transformer, last_step
 
 __all__ = ["FoldScoring"]
 
@@ -49,7 +49,8 @@ class FoldScoring:
 
         A scorer that only needs predictions is called with the last step and the validation data of
         the fit.  Any other scorer is called as at the end of the fold: with the whole estimator and
-        the test part.
+        the test part.  So is every scorer if the last step predicts a transformed target; no metric
+        of the last step then has the scale of the score.
 
         Parameters
         ----------
@@ -64,11 +65,13 @@ class FoldScoring:
             name = next(iter(scorers)) if name is None else name
             scorer = scorers[name]
         standard = _standard_name(scorer, last_step(estimator))
-        score = self._on_test_part(estimator)
+        name = name or standard or _name_of(scorer)
+        score, weighted = self._on_test_part(estimator), "sample_weight" in self.params
+        if has_target_transformer(estimator):
+            return replace(fit, scoring=Scoring(name, None, score, weighted))
         if _needs_only_predictions(scorer) and not self.params and fit.X_val is not None:
             score = _on_validation_data(scorer, fit)
-        weighted = "sample_weight" in self.params
-        scoring = Scoring(name or standard or _name_of(scorer), standard, score, weighted)
+        scoring = Scoring(name, standard, score, weighted)
         return replace(fit, scoring=scoring)
 
     def _on_test_part(self, estimator: Any) -> Callable[[], float]:

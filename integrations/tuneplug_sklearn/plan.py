@@ -13,7 +13,6 @@ from sklearn.model_selection import check_cv
 
 from tuneplug import SearchSpace, Study
 from tuneplug.execution import check_callbacks
-from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import did_you_mean
 from tuneplug.stopping import check_completion
 from tuneplug.study import resolve_timeout
@@ -21,8 +20,7 @@ from tuneplug_sklearn._compat import RETURN, metric_names
 from tuneplug_sklearn.candidate import Limits
 from tuneplug_sklearn.initial_points import start_study
 from tuneplug_sklearn.monitored_fit import MonitorConfig
-from tuneplug_sklearn.pipelines import last_step
-from tuneplug_sklearn.splitting import TimeOrder
+from tuneplug_sklearn.monitors import choose_monitors, make_monitor_config
 
 if TYPE_CHECKING:
     from tuneplug_sklearn.search import WarpedBayesSearchCV
@@ -116,8 +114,8 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed:
         study.stopping is not None,
         search.fail_fast,
     )
-    _check_names(search.estimator, study.space)
-    monitors = _monitors(search, study)
+    configured = _check_names(search.estimator, study.space)
+    monitors = choose_monitors(search, study, configured, routed.estimator.fit)
     splits = _make_splits(search.cv, search.estimator, X, y, routed.splitter.split)
     groups = routed.splitter.split.get("groups")
     return SearchPlan(
@@ -129,7 +127,7 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed:
         n_chosen,
         resolve_lag(search.lag, search.random_state, len(splits)),
         metric,
-        _monitor_config(monitors, study, search, splits, groups),
+        make_monitor_config(monitors, study, search, splits, groups),
     )
 
 
@@ -158,21 +156,25 @@ def check_metric(name: str | None, names: list[str]) -> None:
         raise ValueError(f"objective_metric must be one of the metrics {names}, but got {name!r}")
 
 
-def _check_names(estimator: Any, space: SearchSpace) -> None:
-    """Raise if the estimator lacks parameters of the space; every sub-space is sampled.
+def _check_names(estimator: Any, space: SearchSpace) -> list[Any]:
+    """Return estimators with configurations of the space, one per combination of names and types.
+
+    Every sub-space is sampled.
 
     Raises
     ------
     ValueError
-        With all wrong names and the parameters of the estimator, or the error of ``set_params``.
+        If the estimator lacks parameters of the space: with all wrong names and the parameters of
+        the estimator, or the error of ``set_params``.
     """
     drawn = space.sample(N_SAMPLED, np.random.default_rng(0))
     wrong: dict[str, str] = {}
     valid: dict[str, None] = {}
+    configured = []
     by_types = {tuple((n, type(value)) for n, value in params.items()): params for params in drawn}
     for configuration in by_types.values():
         try:
-            clone(estimator).set_params(**clone(configuration, safe=False))
+            configured.append(clone(estimator).set_params(**clone(configuration, safe=False)))
         except (AttributeError, TypeError, ValueError):
             own, unknown = _unknown_names(clone(estimator), clone(configuration, safe=False))
             if not unknown:
@@ -188,6 +190,7 @@ def _check_names(estimator: Any, space: SearchSpace) -> None:
             "param_distributions must be parameters of the estimator"
             f"{hints}. Valid parameters are: {sorted(valid)}"
         )
+    return configured
 
 
 def _unknown_names(estimator: Any, configuration: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -203,71 +206,6 @@ def _unknown_names(estimator: Any, configuration: Mapping[str, Any]) -> tuple[li
             if name not in estimator.get_params():
                 unknown.append(name)
     return sorted(estimator.get_params()), unknown
-
-
-# ------------------------------------------------------------------ monitoring
-
-
-def _monitor_config(
-    monitors: tuple[FitMonitor, ...],
-    study: Study,
-    search: WarpedBayesSearchCV,
-    splits: Sequence[tuple[Any, Any]],
-    groups: Any,
-) -> MonitorConfig | None:
-    """Return the configuration of monitored fits; None if there is no monitor."""
-    if not monitors:
-        return None
-    return MonitorConfig(
-        monitors,
-        study.stopping is not None,
-        search.validation_fraction,
-        study.seed,
-        groups,
-        TimeOrder.of(search.cv, splits),
-    )
-
-
-def _monitors(search: WarpedBayesSearchCV, study: Study) -> tuple[FitMonitor, ...]:
-    """Return the monitors that accept the last step, or a step that the space replaces it with.
-
-    Raises
-    ------
-    ValueError
-        If there is a stopping rule, but no monitor accepts a step.
-    """
-    steps = [last_step(estimator) for estimator in (search.estimator, *_estimators_in(study.space))]
-    needed = study.stopping is not None
-    third_party = any(not type(step).__module__.startswith("sklearn.") for step in steps)
-    if search.monitor is not None:
-        known = [search.monitor.name]
-        monitors = tuple(m for m in [search.monitor] if any(m.accepts(step) for step in steps))
-    elif needed or third_party or search.timeout is not None or search.trial_timeout is not None:
-        known = sorted(study.plugins.providers("fit monitor"))
-        monitors = tuple(study.plugins.matching("fit monitor", *steps))
-    else:
-        return ()  # scikit-learn's own early stopping needs no validation data from outside
-    if needed and not monitors:
-        source, cure = "stopping", "leave stopping out"
-        if search.stopping is None:
-            source, cure = f"strategy {study.strategy.name!r}", "take another strategy"
-        raise ValueError(
-            f"{source} needs an estimator that a monitor accepts, but got "
-            f"{type(steps[0]).__name__}, which none of {known} accepts: {cure}, or pass monitor=, "
-            "a tuneplug.monitoring.FitMonitor"
-        )
-    return monitors
-
-
-def _estimators_in(space: SearchSpace) -> list[Any]:
-    """Return the estimators among the categories of the space."""
-    return [
-        category
-        for subspace in space.subspaces
-        for parameter in subspace.values()
-        for category in getattr(parameter, "values", ())
-        if hasattr(category, "fit")
-    ]
 
 
 # ------------------------------------------------------------------ lag and folds

@@ -1,0 +1,369 @@
+"""Boosted models within metaestimators of scikit-learn."""
+
+from __future__ import annotations
+
+import warnings
+
+import lightgbm
+import numpy as np
+import pytest
+import xgboost
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import make_classification, make_regression
+from sklearn.ensemble import HistGradientBoostingRegressor, StackingRegressor, VotingRegressor
+from sklearn.feature_selection import SelectFromModel
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import Ridge
+from sklearn.metrics import make_scorer, mean_absolute_error
+from sklearn.model_selection import KFold, train_test_split
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputRegressor, RegressorChain
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, StandardScaler
+
+from tuneplug import Categorical, Float
+from tuneplug.stopping import MedianRule
+from tuneplug_sklearn import WarpedBayesSearchCV
+from tuneplug_sklearn.evaluation_data import EvaluationData
+from tuneplug_sklearn.metaestimators import inner_models
+from tuneplug_sklearn.pipelines import last_step
+from tuneplug_xgboost import XGBoostMonitor
+
+#: LightGBM before 4.7 gives itself names of features, which scikit-learn then misses in an array.
+pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+
+X, Y = make_regression(150, 5, noise=5.0, random_state=0)
+Y = Y / 100  # so that arcsinh bends the target only mildly
+X_CLASS, Y_CLASS = make_classification(150, 5, random_state=0)
+NEVER = MedianRule(n_warmup_steps=10**6)
+RATE = {"learning_rate": Float(0.05, 0.5)}
+
+
+def xgb(**params):
+    return xgboost.XGBRegressor(**{"n_estimators": 10, "n_jobs": 1, "max_depth": 2} | params)
+
+
+def lgb(**params):
+    defaults = {"n_estimators": 10, "n_jobs": 1, "num_leaves": 3, "verbosity": -1}
+    return lightgbm.LGBMRegressor(**defaults | params)
+
+
+def hgb(**params):
+    return HistGradientBoostingRegressor(**{"max_iter": 10, "random_state": 0} | params)
+
+
+EARLY = {xgb: {"early_stopping_rounds": 3}, lgb: {"early_stopping_round": 3}}
+BOTH = pytest.mark.parametrize("booster", [xgb, lgb], ids=["xgboost", "lightgbm"])
+
+
+def searched(estimator, prefix, data=(X, Y), fit_params=None, space=None, **options):
+    space = space or {f"{prefix}learning_rate": Float(0.05, 0.5)}
+    defaults = {"n_iter": 2, "cv": 3, "random_state": 0, "strategy": "random"}
+    search = WarpedBayesSearchCV(estimator, space, **defaults | options)
+    return search.fit(*data, **fit_params or {})
+
+
+def folds_reported(search):
+    return [sorted({report.fold for report in t.reports}) for t in search.study_.trials]
+
+
+# ------------------------------------------------------------------ TransformedTargetRegressor
+
+TRANSFORMED = {
+    "functions": (
+        "regressor__",
+        lambda model: TransformedTargetRegressor(model, func=np.arcsinh, inverse_func=np.sinh),
+    ),
+    "no transformer": ("regressor__", TransformedTargetRegressor),
+    "transformer": (
+        "regressor__",
+        lambda model: TransformedTargetRegressor(
+            model, transformer=QuantileTransformer(n_quantiles=20)
+        ),
+    ),
+    "pipeline inside": (
+        "regressor__model__",
+        lambda model: TransformedTargetRegressor(
+            Pipeline([("scale", StandardScaler()), ("model", model)]), transformer=StandardScaler()
+        ),
+    ),
+    "pipeline outside": (
+        "model__regressor__",
+        lambda model: Pipeline(
+            [
+                ("scale", StandardScaler()),
+                ("model", TransformedTargetRegressor(model, transformer=StandardScaler())),
+            ]
+        ),
+    ),
+    "nested": (
+        "regressor__regressor__",
+        lambda model: TransformedTargetRegressor(
+            TransformedTargetRegressor(model, func=np.arcsinh, inverse_func=np.sinh),
+            transformer=StandardScaler(),
+        ),
+    ),
+}
+EACH = pytest.mark.parametrize("kind", TRANSFORMED)
+
+
+@EACH
+@BOTH
+def test_a_model_of_a_transformed_target_stops_early_in_each_fold(booster, kind):
+    prefix, wrap = TRANSFORMED[kind]
+    search = searched(wrap(booster(n_estimators=300, **EARLY[booster])), prefix)
+    rounds = [search.cv_results_[f"split{fold}_best_round"] for fold in range(3)]
+    assert (np.array(rounds) < 300).all()
+    assert search.score(X, Y) > 0.5
+
+
+@pytest.mark.filterwarnings("error")
+@EACH
+@pytest.mark.parametrize("booster", [xgb, lgb, hgb], ids=["xgboost", "lightgbm", "hist"])
+def test_monitoring_does_not_change_the_scores_of_a_transformed_target(booster, kind):
+    prefix, wrap = TRANSFORMED[kind]
+    search = searched(wrap(booster()), prefix, timeout=1e6)
+    assert folds_reported(search) == [[0, 1, 2]] * 2
+    plain = searched(wrap(booster()), prefix)
+    np.testing.assert_array_equal(
+        search.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]
+    )
+
+
+@EACH
+def test_the_validation_target_is_transformed_as_the_inner_fit_sees_it(kind):
+    prefix, wrap = TRANSFORMED[kind]
+    search = searched(wrap(xgb()), prefix, timeout=1e6, n_iter=1, monitor=XGBoostMonitor("rmse"))
+    report = search.study_.trials[0].reports[-1]
+    train, test = list(KFold(3).split(X))[report.fold]
+    model = clone(wrap(xgb())).set_params(**search.study_.trials[0].params).fit(X[train], Y[train])
+    data = EvaluationData(X[test], Y[test]).transformed(model, Y[train])
+    inner = model
+    while not isinstance(inner, xgboost.XGBRegressor):
+        inner = inner.regressor_ if hasattr(inner, "regressor_") else inner[-1]
+    error = np.sqrt(np.mean((inner.predict(data.X) - data.y) ** 2))
+    assert report.value == pytest.approx(error, rel=1e-5)
+
+
+def test_the_refit_trains_the_median_of_the_rounds_without_early_stopping():
+    model = TransformedTargetRegressor(
+        xgb(n_estimators=300, early_stopping_rounds=3), transformer=StandardScaler()
+    )
+    search = searched(model, "regressor__")
+    rounds = [search.cv_results_[f"split{f}_best_round"][search.best_index_] for f in range(3)]
+    fitted = search.best_estimator_.regressor_
+    assert fitted.get_booster().num_boosted_rounds() == np.median(rounds)
+    assert "fit" not in vars(fitted)
+    assert "__sklearn_clone__" not in vars(search.best_estimator_.regressor)
+
+
+SCORES = {
+    "r2": None,
+    "name": "neg_mean_absolute_error",
+    "scorer": make_scorer(mean_absolute_error, greater_is_better=False),
+    "function": lambda model, X, y: -float(np.abs(model.predict(X) - y).max()),
+}
+
+
+@pytest.mark.parametrize("scoring", SCORES.values(), ids=SCORES)
+def test_the_scorer_gets_the_untransformed_target(scoring):
+    model = TransformedTargetRegressor(hgb(), func=np.arcsinh, inverse_func=np.sinh)
+    search = searched(model, "regressor__", stopping=NEVER, scoring=scoring)
+    for trial, i in zip(search.study_.trials, range(2), strict=True):
+        for fold in range(3):
+            last = [report.value for report in trial.reports if report.fold == fold][-1]
+            assert last == search.cv_results_[f"split{fold}_test_score"][i]
+
+
+@BOTH
+def test_a_score_has_no_metric_on_the_transformed_scale(booster):
+    model = TransformedTargetRegressor(booster(), func=np.arcsinh, inverse_func=np.sinh)
+    with pytest.warns(UserWarning, match="r2"):
+        search = searched(model, "regressor__", stopping=NEVER)
+    assert folds_reported(search) == [[0, 1, 2]] * 2
+
+
+def test_a_target_that_cannot_be_transformed_leaves_the_fits_unmonitored():
+    def trained_only(y):
+        if len(y) == 50:  # the validation part of a fold
+            raise RuntimeError("only the training part")
+        return y
+
+    transformer = FunctionTransformer(trained_only, trained_only, check_inverse=False)
+    model = TransformedTargetRegressor(xgb(), transformer=transformer, check_inverse=False)
+
+    def halved(model, X, y):
+        return float(-np.mean((model.regressor_.predict(X) - y) ** 2))
+
+    with pytest.warns(UserWarning, match="the transformer of the target .FunctionTransformer."):
+        search = searched(model, "regressor__", stopping=NEVER, scoring=halved)
+    assert folds_reported(search) == [[], []]
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_sample_weights_reach_the_evaluation_set_of_a_transformed_target():
+    weight = np.where(np.arange(150) % 2, 1.0, 1e-9)
+    monitor = XGBoostMonitor("rmse")
+    model = TransformedTargetRegressor(xgb(early_stopping_rounds=5), transformer=StandardScaler())
+    options = {"fit_params": {"sample_weight": weight}, "monitor": monitor, "stopping": NEVER}
+    weighted = searched(model, "regressor__", **options)
+    plain = searched(model, "regressor__", **options | {"fit_params": {}})
+    assert weighted.study_.trials[0].reports[0] != plain.study_.trials[0].reports[0]
+
+
+# ------------------------------------------------------------------ other metaestimators
+
+Y_TWO = np.c_[Y, Y**2]
+
+
+def _classifier(**params):
+    return xgboost.XGBClassifier(n_estimators=10, n_jobs=1, max_depth=2, **params)
+
+
+def _light_classifier(**params):
+    return lightgbm.LGBMClassifier(n_estimators=10, n_jobs=1, verbosity=-1, **params)
+
+
+METAESTIMATORS = {
+    "MultiOutputRegressor": (
+        "estimator__",
+        lambda light, **p: MultiOutputRegressor((lgb if light else xgb)(**p)),
+        (X, Y_TWO),
+    ),
+    "RegressorChain": (
+        "estimator__",
+        lambda light, **p: RegressorChain((lgb if light else xgb)(**p)),
+        (X, Y_TWO),
+    ),
+    "CalibratedClassifierCV": (
+        "estimator__",
+        lambda light, **p: CalibratedClassifierCV(
+            (_light_classifier if light else _classifier)(**p), cv=2
+        ),
+        (X_CLASS, Y_CLASS),
+    ),
+    "OneVsRestClassifier": (
+        "estimator__",
+        lambda light, **p: OneVsRestClassifier((_light_classifier if light else _classifier)(**p)),
+        (X_CLASS, Y_CLASS),
+    ),
+    "StackingRegressor": (
+        "model__",
+        lambda light, **p: StackingRegressor([("model", (lgb if light else xgb)(**p))], cv=2),
+        (X, Y),
+    ),
+    "VotingRegressor": (
+        "model__",
+        lambda light, **p: VotingRegressor(
+            [("model", (lgb if light else xgb)(**p)), ("ridge", Ridge())]
+        ),
+        (X, Y),
+    ),
+    "TransformedTargetRegressor in MultiOutputRegressor": (
+        "estimator__regressor__",
+        lambda light, **p: MultiOutputRegressor(
+            TransformedTargetRegressor((lgb if light else xgb)(**p), transformer=StandardScaler())
+        ),
+        (X, Y_TWO),
+    ),
+}
+OTHERS = pytest.mark.parametrize("kind", METAESTIMATORS)
+LIGHT = pytest.mark.parametrize("light", [False, True], ids=["xgboost", "lightgbm"])
+
+
+@OTHERS
+@LIGHT
+def test_early_stopping_in_other_metaestimators_is_refused_before_any_fit(kind, light):
+    prefix, make, data = METAESTIMATORS[kind]
+    model = make(light, **{"early_stopping_round" if light else "early_stopping_rounds": 3})
+    with pytest.raises(ValueError, match=f"early stopping needs evaluation data.* in {kind}: "):
+        searched(model, prefix, data)
+
+
+@OTHERS
+@LIGHT
+@pytest.mark.parametrize("options", [{"timeout": 1e6}, {"stopping": "median"}], ids=str)
+def test_fits_in_other_metaestimators_run_unmonitored_with_one_warning(kind, light, options):
+    prefix, make, data = METAESTIMATORS[kind]
+    with pytest.warns(UserWarning, match="cannot end a running fit") as caught:
+        search = searched(make(light), prefix, data, **options)
+    (message,) = [str(w.message) for w in caught if "cannot end" in str(w.message)]
+    assert f"{next(iter(options))}= cannot end a running fit" in message
+    assert f" in {kind}, because" in message
+    assert folds_reported(search) == [[], []]
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.filterwarnings("error")
+@OTHERS
+def test_a_search_without_limits_of_fits_is_silent(kind):
+    prefix, make, data = METAESTIMATORS[kind]
+    searched(make(False), prefix, data)
+
+
+def test_early_stopping_that_the_space_turns_on_is_refused():
+    model = MultiOutputRegressor(xgb())
+    space = {"estimator__early_stopping_rounds": Categorical([None, 5])}
+    with pytest.raises(ValueError, match="XGBRegressor in MultiOutputRegressor"):
+        searched(model, "", (X, Y_TWO), space=space)
+
+
+def test_early_stopping_that_the_space_turns_off_is_accepted():
+    model = MultiOutputRegressor(xgb(early_stopping_rounds=5))
+    space = {"estimator": Categorical([xgb(max_depth=1), xgb(max_depth=2)])}
+    search = searched(model, "", (X, Y_TWO), space=space)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_a_model_with_early_stopping_that_selects_features_is_refused():
+    selector = SelectFromModel(xgb(early_stopping_rounds=5))
+    with pytest.raises(ValueError, match="XGBRegressor in SelectFromModel in Pipeline"):
+        searched(make_pipeline(selector, Ridge()), "", space={"ridge__alpha": Float(0.1, 1.0)})
+
+
+def test_evaluation_sets_of_the_user_are_accepted():
+    model = MultiOutputRegressor(xgb(early_stopping_rounds=5))
+    fit_params = {"eval_set": [(X[:20], Y[:20])], "verbose": False}
+    search = searched(model, "estimator__", (X, Y_TWO), fit_params)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_models_that_are_already_fitted_are_accepted():
+    fitted = _classifier(early_stopping_rounds=3).fit(
+        X_CLASS, Y_CLASS, eval_set=[(X_CLASS, Y_CLASS)], verbose=False
+    )
+    model = CalibratedClassifierCV(FrozenEstimator(fitted))
+    space = {"method": Categorical(["sigmoid", "isotonic"])}
+    search = searched(model, "", (X_CLASS, Y_CLASS), space=space)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+class HoldsOut(RegressorMixin, BaseEstimator):
+    """Makes evaluation data for the model that it fits."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def fit(self, X, y):
+        X, X_val, y, y_val = train_test_split(X, y, random_state=0)
+        self.model_ = clone(self.model).fit(X, y, eval_set=[(X_val, y_val)], verbose=False)
+        return self
+
+    def predict(self, X):
+        return self.model_.predict(X)
+
+
+def test_metaestimators_that_make_evaluation_data_are_accepted():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        search = searched(HoldsOut(xgb(early_stopping_rounds=3)), "model__")
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_inner_models_leave_out_the_last_step():
+    model = make_pipeline(SelectFromModel(xgb()), xgb())
+    (inner,) = inner_models(model, [XGBoostMonitor()])
+    assert inner.label == "XGBRegressor in SelectFromModel in Pipeline"
+    assert last_step(model) is model[-1]

@@ -8,6 +8,7 @@ early by its own rule cannot be fitted there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,12 +55,12 @@ class InnerModel:
         """
         own = {name.rpartition("__")[2]: value for name, value in fit_params.items()}
         known = ("sklearn.", "imblearn.")
-        third_party = any(not type(e).__module__.startswith(known) for e in self.around)
-        return (
-            not third_party
-            and not self.monitor.has_eval_set(own)
-            and self.monitor.has_early_stopping(self.model, own)
-        )
+        if any(not type(outer).__module__.startswith(known) for outer in self.around):
+            return False
+        with suppress(Exception):  # a monitor that raises must not prevent a fit
+            early = self.monitor.has_early_stopping(self.model, own)
+            return early and not self.monitor.has_eval_set(own)
+        return False
 
 
 def inner_models(estimator: Any, monitors: Sequence[FitMonitor]) -> Iterator[InnerModel]:
@@ -68,15 +69,25 @@ def inner_models(estimator: Any, monitors: Sequence[FitMonitor]) -> Iterator[Inn
     Models that are already fitted (``FrozenEstimator``, ``"prefit"``) are left out.
     """
     params, last = estimator.get_params(deep=True), last_step(estimator)
-    for name, model in params.items():
-        monitor = next((m for m in monitors if _is_model(model) and m.accepts(model)), None)
-        if monitor is None or model is last:
+    models = {name: value for name, value in params.items() if _is_model(value)}
+    for name, model in models.items():
+        monitor = None if model is last else _monitor_of(model, monitors)
+        if monitor is None:
             continue
-        parts = name.split("__")[:-1]
-        outer = [params.get("__".join(parts[: n + 1])) for n in range(len(parts))]
-        around = [estimator, *(step for step in outer if _is_model(step))]
+        parts = name.split("__")
+        outer = (models.get("__".join(parts[:n])) for n in range(1, len(parts)))
+        around = [estimator, *(step for step in outer if step is not None)]
         if not any(_is_prefit(step) for step in around):
             yield InnerModel(model, monitor, around)
+
+
+def _monitor_of(model: Any, monitors: Sequence[FitMonitor]) -> FitMonitor | None:
+    """Return the first monitor that accepts a model; one that raises cannot be relied on."""
+    for monitor in monitors:
+        with suppress(Exception):
+            if monitor.accepts(model):
+                return monitor
+    return None
 
 
 def _is_model(value: Any) -> bool:

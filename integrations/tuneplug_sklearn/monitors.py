@@ -50,7 +50,7 @@ def _inner_models(
     configured: Sequence[Any],
     fit_params: Mapping[str, Any],
 ) -> list[InnerModel]:
-    """Return the models that metaestimators fit; warn if they should be monitored.
+    """Return the models that metaestimators fit; none if a monitor accepts a last step.
 
     Raises
     ------
@@ -63,6 +63,8 @@ def _inner_models(
         monitors = study.plugins.matching("fit monitor", *parts) if parts else []
     models = [model for e in configured for model in inner_models(e, monitors)]
     check_early_stopping(models, fit_params)
+    if not models:
+        return []
     lasts = [last_step(estimator) for estimator in configured]
     unmonitored = not any(monitor.accepts(last) for monitor in monitors for last in lasts)
     return models if unmonitored else []
@@ -119,18 +121,25 @@ def choose_monitors(
     else:
         return ()  # scikit-learn's own early stopping needs no validation data from outside
     requested = _fit_limits(search)
-    if inner and requested and not monitors and (search.stopping is not None or not needed):
+    if inner and requested and (search.stopping is not None or not needed):
         _warn_unmonitored(requested, inner[0])
-    elif needed and not monitors:
-        source, cure = "stopping", "leave stopping out"
-        if search.stopping is None:
-            source, cure = f"strategy {study.strategy.name!r}", "take another strategy"
-        raise ValueError(
-            f"{source} needs an estimator that a monitor accepts, but got "
-            f"{type(steps[0]).__name__}, which none of {known} accepts: {cure}, or pass monitor=, "
-            "a tuneplug.monitoring.FitMonitor"
-        )
+        return ()
+    if needed and (inner or not monitors):
+        raise _no_monitor(search, study, type(steps[0]).__name__, known)
     return monitors
+
+
+def _no_monitor(
+    search: WarpedBayesSearchCV, study: Study, estimator: str, known: Sequence[str]
+) -> ValueError:
+    """Return the error for a stopping rule without reports."""
+    source, cure = "stopping", "leave stopping out"
+    if search.stopping is None:
+        source, cure = f"strategy {study.strategy.name!r}", "take another strategy"
+    return ValueError(
+        f"{source} needs an estimator that a monitor accepts, but got {estimator}, which none of "
+        f"{known} accepts: {cure}, or pass monitor=, a tuneplug.monitoring.FitMonitor"
+    )
 
 
 def _estimators_in(space: SearchSpace) -> list[Any]:

@@ -367,3 +367,29 @@ def test_inner_models_leave_out_the_last_step():
     (inner,) = inner_models(model, [XGBoostMonitor()])
     assert inner.label == "XGBRegressor in SelectFromModel in Pipeline"
     assert last_step(model) is model[-1]
+
+
+@pytest.mark.parametrize("stopping", [NEVER, None], ids=["stopping", "timeout"])
+def test_a_space_of_models_in_a_metaestimator_warns_too(stopping):
+    space = {"estimator": Categorical([xgb(max_depth=1), xgb(max_depth=2)])}
+    model = MultiOutputRegressor(Ridge())
+    with pytest.warns(UserWarning, match="cannot end a running fit of XGBRegressor in Multi"):
+        searched(model, "", (X, Y_TWO), space=space, stopping=stopping, timeout=1e6)
+
+
+def test_a_strategy_that_needs_reports_is_refused_in_a_metaestimator():
+    with pytest.raises(ValueError, match="needs an estimator that a monitor accepts"):
+        searched(MultiOutputRegressor(xgb()), "estimator__", (X, Y_TWO), strategy="hyperband")
+
+
+def test_a_transformed_target_is_monitored_on_workers():
+    model = TransformedTargetRegressor(
+        xgb(n_estimators=50, early_stopping_rounds=3), transformer=StandardScaler()
+    )
+    parallel = searched(
+        model, "regressor__", n_jobs=2, stopping=NEVER, monitor=XGBoostMonitor("rmse")
+    )
+    alone = searched(model, "regressor__", stopping=NEVER, monitor=XGBoostMonitor("rmse"))
+    for a, b in zip(parallel.study_.trials, alone.study_.trials, strict=True):
+        assert a.reports
+        assert sorted(a.reports, key=str) == sorted(b.reports, key=str)

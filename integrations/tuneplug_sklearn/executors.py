@@ -130,6 +130,7 @@ def make_pool(
 def _joblib_pool(n_jobs: int | None, n_tasks: int, prefetch: int) -> Iterator[WorkerPool]:
     """Run in the calling thread, on threads or on processes, as joblib would."""
     backend, _ = active_backend()
+    resolve_n_jobs(n_jobs)  # its message has a cure
     slots = min(joblib.effective_n_jobs(n_jobs), n_tasks)
     threads = _n_threads(backend, slots)
     if slots <= 1 or type(backend).__name__ == "SequentialBackend":

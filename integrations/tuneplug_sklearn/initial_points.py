@@ -176,6 +176,10 @@ def _add_previous_results(study: Study, results: Mapping[str, Any], metric: str 
             continue
         try:
             study.add_observation(params, float(score))
+        except TypeError as error:
+            raise TypeError(
+                f"previous_results must be the cv_results_ of a search: {error}"
+            ) from None
         except ValueError as error:
             outside.append(str(error))
         else:
@@ -205,12 +209,14 @@ def _previous_rows(results: Mapping[str, Any], metric: str | None) -> tuple[Any,
     if "params" not in results or name not in names:
         raise ValueError(
             "previous_results must be the cv_results_ of a search, with 'params' and "
-            f"'mean_test_{metric or 'score'}', but got the keys {sorted(results)}"
+            f"'mean_test_{metric or 'score'}', but got the keys {sorted(map(str, results))}: pass "
+            "search.cv_results_"
         )
     configurations, scores = results["params"], results[f"mean_test_{name}"]
     if len(configurations) != len(scores):
         raise ValueError(
             "previous_results must have a score for each configuration, but got "
-            f"{len(configurations)} configurations and {len(scores)} scores"
+            f"{len(configurations)} configurations and {len(scores)} scores: pass "
+            "search.cv_results_ unchanged"
         )
     return configurations, scores

@@ -153,7 +153,10 @@ def check_metric(name: str | None, names: list[str]) -> None:
         If it is not.
     """
     if name is not None and name not in names:
-        raise ValueError(f"objective_metric must be one of the metrics {names}, but got {name!r}")
+        raise ValueError(
+            f"objective_metric must be one of the metrics {names}, but got {name!r}"
+            f"{did_you_mean(name, names)}"
+        )
 
 
 def _check_names(estimator: Any, space: SearchSpace) -> list[Any]:

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tuneplug.errors import safe_repr
 from tuneplug.execution.broadcast import Broadcast
 from tuneplug.execution.executors import Executor, SerialExecutor, n_workers, resolve_n_jobs
 from tuneplug.execution.orphans import end_with_owner
@@ -201,9 +202,16 @@ def make_pool(
     ------
     ValueError
         If ``n_jobs`` is 0 or not an integer.
+    TypeError
+        If ``executor`` has no ``submit`` and ``make`` is None.
     """
     slots = resolve_n_jobs(n_jobs)
     if executor is not None:
+        if make is None and not hasattr(executor, "submit"):
+            raise TypeError(
+                f"executor must be a name or an object with submit, but got {safe_repr(executor)}: "
+                "pass, for example, a concurrent.futures.ProcessPoolExecutor"
+            )
         given = executor if make is None else None
         return WorkerPool(
             lambda there: resolve_n_jobs(n_jobs, n_workers(there)),

@@ -180,7 +180,8 @@ def check_callbacks(callbacks: Iterable[Any], hint: str = "") -> None:
     for callback in callbacks:
         if not callable(callback):
             raise TypeError(
-                f"callbacks must be callables that take a Progress, but got {callback!r}{hint}"
+                f"callbacks must be callables that take a Progress, but got {safe_repr(callback)}"
+                f"{hint or ': pass functions, such as callbacks=[print]'}"
             )
 
 

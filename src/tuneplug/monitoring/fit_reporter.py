@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from tuneplug.errors import safe_repr
 from tuneplug.monitoring.fit_monitor import MonitoredFit
 from tuneplug.monitoring.metric_selection import Entry, MetricError, select_metric
 from tuneplug.trial.reporting import Direction, TrialReporter
@@ -56,7 +57,8 @@ class FitReporter:
     Raises
     ------
     TypeError
-        If ``metric`` or ``dataset`` is not a string, or if ``maximize`` is not a bool.
+        If ``trial`` is not a trial, if ``metric`` or ``dataset`` is not a string, or if
+        ``maximize`` is not a bool.
     """
 
     def __init__(
@@ -67,9 +69,16 @@ class FitReporter:
         dataset: str | None = None,
         maximize: bool | None = None,
     ) -> None:
+        if not (hasattr(trial, "report") and hasattr(trial, "should_stop")):
+            raise TypeError(
+                f"trial must be a Trial, but got {safe_repr(trial)}: pass the trial that the "
+                "objective gets, or that study.ask() returned"
+            )
         for name, value in (("metric", metric), ("dataset", dataset)):
             if value is not None and not isinstance(value, str):
-                raise TypeError(f"{name} must be a string or None, but got {value!r}")
+                raise TypeError(
+                    f"{name} must be a string or None, but got {value!r}: pass its name"
+                )
         if maximize is not None and not isinstance(maximize, bool):
             raise TypeError(f"maximize must be True, False or None, but got {maximize!r}")
         self.trial = trial

@@ -65,9 +65,10 @@ class Categorical(Parameter):
     def errors(self) -> list[str]:
         choices = self.choices
         if not is_categories(choices):
-            return [f"choices must be a list, tuple or array, but got {choices!r}"]
+            got = f"got {choices!r}: declare, for example, Categorical(['a', 'b'])"
+            return [f"choices must be a list, tuple or array, but {got}"]
         if len(choices) == 0:
-            return ["choices must hold at least one value, but got none"]
+            return [f"choices must hold at least one value, but got {choices!r}: add a value"]
         return []
 
     def __getstate__(self) -> dict[str, Any]:

@@ -267,7 +267,8 @@ def as_parameter(declared: Any) -> Parameter:
     if not is_categories(declared):
         raise ValueError(
             "a parameter must be a Float, Int or Categorical, a list of categories or a "
-            f"distribution, but got {declared!r}"
+            f"distribution, but got {declared!r}: declare, for example, Float(0, 1), Int(1, 9) or "
+            "['a', 'b']"
         )
     if (range_ := _range_with_prior(declared)) is not None:
         raise ValueError(

@@ -165,7 +165,8 @@ class _Range(Parameter):
         if errors := self._end_errors():
             return errors
         if self.low > self.high:
-            return [f"`low <= high` must hold, but got low={self.low!r}, high={self.high!r}"]
+            got = f"low={self.low!r}, high={self.high!r}"
+            return [f"`low <= high` must hold, but got {got}: exchange them"]
         if self.low == self.high:
             return []
         try:
@@ -244,7 +245,9 @@ class Float(_Range):
     def _end_errors(self) -> list[str]:
         got = f"got low={self.low!r}, high={self.high!r}"
         if not all(is_real(end) or isinstance(end, Decimal) for end in (self.low, self.high)):
-            return [f"low and high must be numbers, but {got}"]
+            return [
+                f"low and high must be numbers, but {got}: declare a list if these are categories"
+            ]
         finite = all(map(is_finite, (self.low, self.high)))
         if not finite or not math.isfinite(self._ends[1] - self._ends[0]):
             error = (
@@ -327,7 +330,8 @@ class Int(_Range):
     def _end_errors(self) -> list[str]:
         ends = (self.low, self.high)
         if not all(map(_is_integer, ends)):
-            return [f"low and high must be integers, but got low={self.low!r}, high={self.high!r}"]
+            got = f"low={self.low!r}, high={self.high!r}"
+            return [f"low and high must be integers, but got {got}: use a Float for real values"]
         if not all(map(is_finite, ends)):
             return ["low and high must be finite as floats, but one is beyond 1.8e308"]
         if not is_finite(int(self.high) - int(self.low)):

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tuneplug._typing import FloatArray
+from tuneplug.errors import did_you_mean
 
 __all__ = [
     "Linear",
@@ -290,7 +291,7 @@ def resolve_scaling(
         names = ", ".join(map(repr, ["auto", "linear", "log", "reverse_log"]))
         raise ValueError(
             f"scaling must be one of {names}, SageMaker's spelling of one, or a Scaling, "
-            f"but got {declared!r}"
+            f"but got {declared!r}{did_you_mean(declared, NAMED)}"
         )
     if integer and isinstance(scaling, ReverseLog):
         raise ValueError("reverse-log scaling is for Float only: integers are linear or log")

@@ -228,7 +228,8 @@ class SearchSpace:
         row = np.asarray(u, dtype=np.float64)
         if row.shape != (self.n_dimensions,) or not np.all((row >= 0) & (row <= 1)):
             raise ValueError(
-                f"u must hold {self.n_dimensions} coordinates in [0, 1], but got {u!r}"
+                f"u must hold {self.n_dimensions} coordinates in [0, 1], but got {u!r}: "
+                "encode(params) gives them for a configuration"
             )
         return self._configurations(row[None, :])[0]
 
@@ -262,7 +263,10 @@ class SearchSpace:
             message lists all errors.
         """
         if not isinstance(params, Mapping):
-            raise TypeError(f"a configuration must map names to values, but got {params!r}")
+            raise TypeError(
+                f"a configuration must map names to values, but got {params!r}: pass one dict, "
+                "such as trial.params"
+            )
         rows, errors = {}, []
         for encoder in self._encoders:
             try:

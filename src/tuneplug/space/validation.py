@@ -29,7 +29,7 @@ def parse_space(declared: Any) -> list[dict[str, Parameter]]:
     if isinstance(subspaces, (str, bytes)) or not isinstance(subspaces, Sequence) or not subspaces:
         raise SpaceError(
             "a search space must be a mapping of names to parameters, or a list of them, "
-            f"but got {declared!r}"
+            f"but got {declared!r}: declare, for example, {{'x': Float(0, 1)}}"
         )
     errors: list[str] = []
     result = []
@@ -53,7 +53,7 @@ def _check_subspace(subspace: Mapping[str, Any]) -> tuple[dict[str, Parameter], 
     errors: list[str] = []
     for name, declared in subspace.items():
         if not isinstance(name, str):
-            errors.append(f"names must be strings, but got {name!r}")
+            errors.append(f"names must be strings, but got {name!r}: put it in quotes")
             continue
         try:
             parameter = as_parameter(declared)
@@ -81,7 +81,8 @@ def _condition_errors(
     if when is None:
         return []
     if not isinstance(when, Mapping):
-        return [f"when= must map parameter names to lists of values, but got {when!r}"]
+        got = f"got {when!r}: declare, for example, when={{'kernel': ['rbf']}}"
+        return [f"when= must map parameter names to lists of values, but {got}"]
     errors = []
     for parent, values in when.items():
         if parent not in names:
@@ -90,7 +91,9 @@ def _condition_errors(
                 f"{did_you_mean(parent, names)}"
             )
         elif isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or not values:
-            errors.append(f"when[{parent!r}] must be a list of values, but got {values!r}")
+            errors.append(
+                f"when[{parent!r}] must be a list of values, but got {values!r}: put it in a list"
+            )
         elif parent not in sound:
             continue  # its own errors are reported
         elif not sound[parent].distinct:

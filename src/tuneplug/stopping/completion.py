@@ -89,7 +89,9 @@ class Target(CompletionRule):
 
     def __post_init__(self) -> None:
         if not isinstance(self.value, Real) or math.isnan(self.value):
-            raise ValueError(f"target must be a number, but got {self.value!r}")
+            raise ValueError(
+                f"target must be a number, but got {self.value!r}: pass, for example, Target(0.9)"
+            )
 
     def reason(self, history: History) -> str | None:
         best = history.best()

@@ -235,9 +235,15 @@ def open_persistence(
             )
         storage = named(scheme, location.removeprefix("/"))
     if not isinstance(storage, Storage):
-        raise TypeError(f"storage must be a URL, a Storage or None, but got {storage!r}")
+        raise TypeError(
+            f"storage must be a URL, a Storage or None, but got {storage!r}: pass, for example, "
+            "'sqlite:///study.db'"
+        )
     if not isinstance(study, str) or not study:
-        raise ValueError(f"a study in a storage needs a name, but got name={study!r}")
+        raise ValueError(
+            f"a study in a storage needs a name, but got name={study!r}: pass, for example, "
+            "name='study'"
+        )
     try:
         study.encode()
     except UnicodeEncodeError as error:

@@ -45,7 +45,10 @@ def check_budget(n_trials: object, timeout: object) -> None:
     if n_trials is not None:
         check_count("n_trials", n_trials, at_least=1)
     elif timeout is None:
-        raise ValueError("optimize needs n_trials, a timeout, or both, but got neither")
+        raise ValueError(
+            "optimize needs n_trials, a timeout, or both, but got None for both: pass, for "
+            "example, n_trials=50"
+        )
 
 
 def resolve_timeout(timeout: Any, name: str = "timeout") -> float | None:
@@ -62,9 +65,12 @@ def resolve_timeout(timeout: Any, name: str = "timeout") -> float | None:
     """
     if timeout is None:
         return None
-    seconds = as_real(timeout, name)
+    seconds = as_real(timeout, name, cure="give seconds, such as 3600")
     if not seconds > 0:
-        raise ValueError(f"{name} must be positive seconds, but got {timeout!r}")
+        raise ValueError(
+            f"{name} must be positive seconds, but got {timeout!r}: give, for example, 3600, or "
+            "None for no limit"
+        )
     return seconds
 
 
@@ -152,7 +158,7 @@ def resolve_stopping(stopping: object, strategy: Strategy, plugins: Plugins) -> 
     if strategy.stopping is not None:
         raise ValueError(
             f"stopping must be None with strategy {strategy.name!r}, which has its own rule, but "
-            f"got {stopping!r}"
+            f"got {stopping!r}: leave stopping out, or choose another strategy"
         )
     rule = plugins.create("stopping", stopping) if isinstance(stopping, str) else stopping
     if not isinstance(rule, StoppingRule):
@@ -179,5 +185,8 @@ def resolve_seed(seed: int | None) -> int:
     if seed is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
     if not isinstance(seed, numbers.Integral) or seed < 0:
-        raise ValueError(f"seed must be None or an integer of at least 0, but got {seed!r}")
+        raise ValueError(
+            f"seed must be None or an integer of at least 0, but got {seed!r}: pass, for example, "
+            "seed=0"
+        )
     return int(seed)

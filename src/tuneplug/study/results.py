@@ -49,7 +49,10 @@ class StudyResults:
         if best is None:
             states = Counter(t.state.value for t in self.history)
             counts = ", ".join(f"{n} {state}" for state, n in states.items()) or "no trials"
-            raise NoCompletedTrialError(f"no trial has completed yet: {counts}")
+            raise NoCompletedTrialError(
+                f"the best trial needs a completed one, but no trial has completed yet: {counts}; "
+                "run optimize(...), or see the errors in trial.error"
+            )
         return best
 
     @property

@@ -282,7 +282,9 @@ class Study(StudyResults):
         """
         number = as_real(value, "the value of an observation")
         if not math.isfinite(number):
-            raise ValueError(f"the value of an observation must be finite, but got {value!r}")
+            raise ValueError(
+                f"the value of an observation must be finite, but got {value!r}: leave it out"
+            )
         self._observations += (Observation(self.space.locate(params), self.history.sign * number),)
 
     def tell(self, trial: Trial, value: float, *, variance: float | None = None) -> None:
@@ -336,9 +338,15 @@ class Study(StudyResults):
         """Return the running trial with that number and, if given, that point."""
         trial = self.history[number] if 0 <= number < len(self.history) else None
         if trial is None or not (point is None or np.array_equal(trial.point, point)):
-            raise TrialError(f"trial {number} is not of this study")
+            raise TrialError(
+                f"a trial must be of this study, but trial {number} is not: pass the trial that "
+                "ask() of this study returned"
+            )
         if trial.state.ended:
-            raise TrialError(f"trial {number} has already ended: it is {trial.state.value}")
+            raise TrialError(
+                f"a trial must be told once, but trial {number} has already ended: it is "
+                f"{trial.state.value}; call ask() for a new trial"
+            )
         return trial
 
     def finish(self, number: int, result: TrialResult) -> None:

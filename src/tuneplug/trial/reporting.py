@@ -70,6 +70,8 @@ class TrialReporter:
         fold = None if fold is None else as_whole(fold, "a fold")
         if step <= (before := self._last_step(fold)):
             of = "" if fold is None else f" of fold {fold}"
+            if before < 0:
+                raise ValueError(f"steps must be at least 0, but got step {step}{of}: count from 0")
             raise ValueError(
                 f"steps must increase, but got step {step}{of} after step {before}: report "
                 "several fits of one trial with fold=0, 1, ..."

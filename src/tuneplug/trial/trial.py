@@ -345,7 +345,10 @@ def _as_variance(variance: Any) -> float | None:
         return None
     number = as_real(variance, "variance")
     if not (math.isfinite(number) and number >= 0):
-        raise ValueError(f"variance must be finite and not negative, but got {variance!r}")
+        raise ValueError(
+            f"variance must be finite and not negative, but got {variance!r}: leave it out if it "
+            "is unknown"
+        )
     return number
 
 

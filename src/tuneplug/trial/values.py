@@ -23,7 +23,9 @@ NOT_NUMBERS = (bool, np.bool_, np.timedelta64, str, bytes, bytearray, complex)
 _Class = TypeVar("_Class")
 
 
-def as_real(value: Any, what: str = "the objective") -> float:
+def as_real(
+    value: Any, what: str = "the objective", *, cure: str = "return or report a float"
+) -> float:
     """Convert a real number to a float.
 
     A real number is an instance of ``numbers.Real``, or an object without dimensions whose class
@@ -35,6 +37,8 @@ def as_real(value: Any, what: str = "the objective") -> float:
     value : object
     what : str
         Description of the value, for the message of an error.
+    cure : str
+        End of that message.
 
     Raises
     ------
@@ -48,9 +52,7 @@ def as_real(value: Any, what: str = "the objective") -> float:
     if isinstance(value, np.ndarray) and value.ndim == 0 and not np.ma.is_masked(value):
         value = value[()]
     if not _is_number(value):
-        raise TypeError(
-            f"{what} must be a real number, but got {safe_repr(value)}: return or report a float"
-        )
+        raise TypeError(f"{what} must be a real number, but got {safe_repr(value)}: {cure}")
     try:
         return float(value)
     except Exception as error:

@@ -315,7 +315,7 @@ FAULTS = [
     (Int(0, 9, "log"), "log scaling needs `low > 0`, but got low=0, high=9"),
     (Int(0, 9, "ReverseLogarithmic"), "reverse-log scaling is for Float only"),
     (Int(0, 9, SquareRoot()), "square_root scaling must increase from low to high (of an Int:"),
-    (Categorical([]), "choices must hold at least one value, but got none"),
+    (Categorical([]), "choices must hold at least one value, but got []"),
     (Categorical("abc"), "choices must be a list, tuple or array, but got 'abc'"),
     (Categorical({"a": 1}), "choices must be a list, tuple or array, but got {'a': 1}"),
     (Categorical({"a", "b"}), "choices must be a list, tuple or array"),  # no order to rely on

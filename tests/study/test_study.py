@@ -110,14 +110,14 @@ def test_tell_accepts_numpy_numbers(value):
 def test_tell_refuses_a_trial_of_another_study():
     study, other = Study(SPACE, seed=0), Study({"z": [1, 2]}, seed=0)
     study.ask()
-    with pytest.raises(TrialError, match="not of this study"):
+    with pytest.raises(TrialError, match="must be of this study, but trial 0 is not"):
         study.tell(other.ask(), 1.0)
 
 
 def test_tell_refuses_a_trial_of_another_study_of_the_same_space():
     study, other = Study(SPACE, seed=0), Study(SPACE, seed=1)
     study.ask()
-    with pytest.raises(TrialError, match="trial 0 is not of this study"):
+    with pytest.raises(TrialError, match="must be of this study, but trial 0 is not"):
         study.tell(other.ask(), 1.0)
 
 
@@ -538,7 +538,7 @@ def test_finish_records_a_result_unchanged_and_once():
     assert trial.duration == 2.5
     with pytest.raises(TrialError, match="already ended: it is stopped"):
         study.finish(number, result)
-    with pytest.raises(TrialError, match="trial 1 is not of this study"):
+    with pytest.raises(TrialError, match="must be of this study, but trial 1 is not"):
         study.finish(1, result)
 
 

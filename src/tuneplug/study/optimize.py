@@ -98,7 +98,7 @@ class OptimizeLoop:
             return None
         trial.reporter.deadline = self._deadline
         # An objective in this process must not change the record: it gets a copy of its own.
-        return Job(trial.number, _run_broadcast, (self._objective, copy.copy(trial)))
+        return Job(trial.number, _run_broadcast, (self._objective, _copy_of(trial)))
 
     def _is_complete(self) -> bool:
         """Whether a completion rule, the timeout, a callback or the user has ended the search."""
@@ -158,6 +158,13 @@ class OptimizeLoop:
             "at least one trial of the study must complete, but the search started none: "
             f"{self.exhausted or self._study.completion_reason}"
         )
+
+
+def _copy_of(trial: Trial) -> Trial:
+    """Return a copy with a point of its own; each access to ``params`` gives new ones anyway."""
+    own = copy.copy(trial)
+    own.point = trial.point.copy()
+    return own
 
 
 def _run_broadcast(objective: Broadcast, trial: Trial) -> TrialResult:

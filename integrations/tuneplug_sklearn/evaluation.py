@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -124,14 +124,26 @@ class Evaluation:
             **self.options,
         )
         if self.monitoring is None or task.limits is None:
-            return run()
+            return self._result_of(run)
         data = FoldData(self.X, self.y, train, test, self.options["fit_params"], task.fold)
         scorer, params = self.options["scorer"], self.options["score_params"]
         scoring = FoldScoring(scorer, self.metric, (self.X, self.y, train, test), params or {})
         monitored = MonitoredFold(self.monitoring, task.limits, estimator, data, scoring)
         with monitored.monitoring():
-            result = run()
+            result = self._result_of(run)
         return {**result, "fit_record": monitored.record}
+
+    def _result_of(self, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return the result of a fit; a failed one for what scikit-learn does not catch.
+
+        Panics of extension modules derive from ``BaseException`` only.  Interrupts propagate.
+        """
+        try:
+            return run()
+        except (Exception, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # noqa: BLE001  it fails its own candidate
+            return self.failed_result(traceback.format_exc())
 
     def failed_result(self, error: str) -> dict[str, Any]:
         """Return the result to record for a lost fit: each score is ``error_score``.

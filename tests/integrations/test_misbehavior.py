@@ -23,7 +23,6 @@ pytestmark = pytest.mark.filterwarnings(
 X, y = np.arange(24.0).reshape(12, 2), np.arange(12) % 2
 BAD = 1  # the category that misbehaves
 CATEGORIES = [0, 1, 2, 3]
-SLOW = pytest.mark.slow
 
 
 @cache
@@ -33,15 +32,15 @@ def behaviors():
     class Base(BaseException):
         pass
 
-    class Wordless(Exception):
+    class WordlessError(Exception):
         def __str__(self):
             raise RuntimeError("no str")
 
         __repr__ = __str__
 
-    class Unpicklable(Exception):
+    class UnpicklableError(Exception):
         def __init__(self, first, second):
-            super().__init__(first)
+            super().__init__(f"{first}, {second}")
 
     def throw(error):
         raise error
@@ -61,8 +60,8 @@ def behaviors():
         "BaseException": lambda: throw(Base("own words")),
         "MemoryError": lambda: throw(MemoryError("own words")),
         "RecursionError": recurse,
-        "exception without text": lambda: throw(Wordless()),
-        "unpicklable exception": lambda: throw(Unpicklable("own words", 2)),
+        "exception without text": lambda: throw(WordlessError()),
+        "unpicklable exception": lambda: throw(UnpicklableError("own words", 2)),
     }
 
 
@@ -92,8 +91,8 @@ def model_class():
 BACKENDS = [
     "sequential",
     "threading",
-    pytest.param("loky", marks=SLOW),
-    pytest.param("dask", marks=SLOW),
+    pytest.param("loky", marks=pytest.mark.slow),
+    pytest.param("dask", marks=pytest.mark.slow),
 ]
 
 

@@ -8,6 +8,7 @@ import lightgbm
 import numpy as np
 import pytest
 import xgboost
+from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
@@ -211,6 +212,24 @@ def test_sample_weights_reach_the_evaluation_set_of_a_transformed_target():
     weighted = searched(model, "regressor__", **options)
     plain = searched(model, "regressor__", **options | {"fit_params": {}})
     assert weighted.study_.trials[0].reports[0] != plain.study_.trials[0].reports[0]
+
+
+@pytest.mark.parametrize("routing", [False, True], ids=["names", "routing"])
+def test_unit_weights_through_a_transformed_target_change_nothing(routing):
+    with config_context(enable_metadata_routing=routing):
+        scale, model = StandardScaler(), xgb(n_estimators=100, early_stopping_rounds=3)
+        if routing:
+            scale.set_fit_request(sample_weight=False)
+            model.set_fit_request(sample_weight=True)
+        pipeline = Pipeline([("scale", scale), ("model", model)])
+        wrapped = TransformedTargetRegressor(pipeline, transformer=StandardScaler())
+        name = "sample_weight" if routing else "model__sample_weight"
+        options = {"scoring": "neg_max_error"}  # it takes no weights
+        weights = {name: np.ones(len(Y))}
+        weighted = searched(wrapped, "regressor__model__", fit_params=weights, **options)
+        plain = searched(wrapped, "regressor__model__", **options)
+    for key in ("split0_best_round", "split2_test_score"):
+        np.testing.assert_allclose(weighted.cv_results_[key], plain.cv_results_[key], rtol=1e-5)
 
 
 # ------------------------------------------------------------------ other metaestimators

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import reprlib
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -237,7 +238,7 @@ def test_scores(
     Raises
     ------
     ValueError
-        If a result lacks the metric.
+        If a result lacks the metric, or a float cannot represent a score.
     """
     scores = []
     for result in results:
@@ -248,7 +249,13 @@ def test_scores(
                 raise ValueError(f"objective_metric must be one of {list(score)}, but got {name!r}")
             score = score[name]
         scores.append(score)
-    return np.array(scores, dtype=np.float64)
+    try:
+        return np.array(scores, dtype=np.float64)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(
+            "scores must be real numbers that a float can represent, but got "
+            f"{reprlib.repr(scores)}: return a float from the scorer"
+        ) from error
 
 
 def nan_result(like: Mapping[str, Any]) -> dict[str, Any]:

@@ -502,7 +502,7 @@ def test_nothing_is_refitted_if_a_fit_of_each_candidate_fails():
 
 
 SCRIPT = """
-import os, signal, threading
+import os, signal, sys, threading
 from pathlib import Path
 import numpy as np
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell may have it ignored
@@ -512,16 +512,25 @@ from tuneplug_sklearn import WarpedBayesSearchCV
 
 class Slow(DecisionTreeClassifier):
     def fit(self, X, y, sample_weight=None, check_input=True):
-        (folder / f"worker {os.getpid()}").touch()
+        (folder / f"started {os.getpid()}").touch()
         if reached.exists():  # the fits that are running at the interrupt do not end by themselves
+            (folder / f"waiting {os.getpid()}").touch()
             threading.Event().wait(10)
         return super().fit(X, y, sample_weight, check_input)
 
 def show(progress):
-    both = len(list(folder.glob("worker *"))) == 2  # a starting worker heeds SIGINT
-    if progress.n_done >= 4 and both and not reached.exists():
+    if progress.n_done >= 4 and len(list(folder.glob("started *"))) == 2:
         reached.touch()
-        print("both work", flush=True)
+
+def announce():
+    # The search waits for results, and both workers are in a fit.
+    main = threading.main_thread().ident
+    while (
+        sys._current_frames()[main].f_code.co_name != "next_completed"
+        or len(list(folder.glob("waiting *"))) < 2
+    ):
+        threading.Event().wait(0.01)
+    print("both wait", flush=True)
 
 folder = Path(__file__).parent
 reached = folder / "reached"
@@ -530,6 +539,7 @@ search = WarpedBayesSearchCV(
     Slow(), {"max_depth": Int(1, 10**6)}, n_iter=10**5, cv=2, n_jobs=2, random_state=0,
     strategy="random", callbacks=[show],
 )
+threading.Thread(target=announce, daemon=True).start()
 try:
     search.fit(X, np.arange(30) % 2)
 except KeyboardInterrupt:
@@ -541,7 +551,7 @@ except KeyboardInterrupt:
 def test_ctrl_c_while_processes_work_keeps_what_was_finished(tmp_path):
     """S21: SIGINT goes to the whole group of processes, as from a terminal."""
     (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
-    out, err, returned = interrupted(tmp_path / "script.py", "both work")
+    out, err, returned = interrupted(tmp_path / "script.py", "both wait")
     assert "kept" in out, err
     kept = next(line.split() for line in out.splitlines() if line.startswith("kept"))
     assert int(kept[1]) >= 4

@@ -13,11 +13,11 @@ from typing import Any
 
 from sklearn import get_config
 from sklearn.base import clone
-from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 from tuneplug.monitoring import FitMonitor
+from tuneplug.optional import is_instance_of
 
 __all__ = [
     "call_fit",
@@ -64,7 +64,8 @@ def _chain(estimator: Any, *, fitted: bool = False) -> list[Any]:
 
 
 def _transforms_target(estimator: Any) -> bool:
-    return isinstance(estimator, TransformedTargetRegressor) and estimator.regressor is not None
+    transforms_target = is_instance_of(estimator, "sklearn.compose", "TransformedTargetRegressor")
+    return transforms_target and estimator.regressor is not None
 
 
 def own_params(estimator: Any, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,8 +28,8 @@ class LightGBMMonitor(FitMonitor):
     Parameters
     ----------
     metric : str, optional
-        Metric to report, by LightGBM's name.  If None, the metric of the score.  If there is none,
-        or if ``maximize`` is given, the last metric.
+        Metric to report, by LightGBM's name.  If None, the metric that orders fits as the score
+        does.  If no metric does, or if ``maximize`` is given, the last evaluated metric.
     maximize : bool, optional
         Whether larger values are better.  If given, it must agree with LightGBM.
     """

@@ -67,7 +67,7 @@ _NAMES = {
 
 
 def score_metric(fit: MonitoredFit) -> str | None:
-    """Return the metric that orders fits as ``fit.scoring`` does; None if there is none."""
+    """Return the metric that orders fits as ``fit.scoring`` does; None if no metric does."""
     objective = _objective(fit.estimator)
     metric = SCORE_METRICS.metric_for(fit, multiclass=objective in _MULTICLASS)
     if callable(objective):  # metrics receive its raw predictions

@@ -18,7 +18,7 @@ from tuneplug_sklearn.monitored_fit import FitLimits, FitRecord
 
 __all__ = ["Candidate", "Limits", "make_fold_model"]
 
-#: scikit-learn's result of one fold; None if there is none.
+#: scikit-learn's result of one fold; None until the fold has a result.
 FoldResult = dict[str, Any] | None
 
 

@@ -60,7 +60,10 @@ class FitFailures:
             self._first.append(self._common_exception(candidate))
 
     def _common_exception(self, candidate: Candidate) -> str | None:
-        """Return the exception of every fold; None if there is none, or the user's choice."""
+        """Return the exception that all folds raised.
+
+        Returns None if the folds differ, or if the candidate is from the user or from a grid.
+        """
         trial = candidate.trial
         if trial.number < self._n_chosen or trial.origin == "grid":
             return None

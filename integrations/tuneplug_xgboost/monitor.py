@@ -28,8 +28,8 @@ class XGBoostMonitor(FitMonitor):
     Parameters
     ----------
     metric : str, optional
-        Metric to report, by XGBoost's name.  If None, the metric of the score.  If there is none,
-        or if ``maximize`` is given, the last metric.
+        Metric to report, by XGBoost's name.  If None, the metric that orders fits as the score
+        does.  If no metric does, or if ``maximize`` is given, the last evaluated metric.
     maximize : bool, optional
         Whether larger values are better.  Required for metrics that are not XGBoost's own if a
         stopping rule compares the reports.

@@ -52,7 +52,7 @@ _RANKING = ("auc", "aucpr")
 
 
 def score_metric(fit: MonitoredFit) -> str | None:
-    """Return the metric that orders fits as ``fit.scoring`` does; None if there is none."""
+    """Return the metric that orders fits as ``fit.scoring`` does; None if no metric does."""
     objective = fit.estimator.objective
     many = isinstance(objective, str) and objective.startswith("multi:")
     metric = SCORE_METRICS.metric_for(fit, multiclass=many)

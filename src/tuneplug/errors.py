@@ -142,7 +142,7 @@ def check_count(name: str, value: object, *, at_least: int) -> None:
 
 
 def did_you_mean(value: object, choices: Iterable[str]) -> str:
-    """Return the end of a message that names the most similar choice; empty if there is none."""
+    """Return the end of a message that names the most similar choice; empty if none is similar."""
     lowered = {choice.lower(): choice for choice in choices}
     close = difflib.get_close_matches(str(value).lower(), lowered, n=1) if lowered else []
     return f": did you mean {lowered[close[0]]!r}?" if close else ""

@@ -102,6 +102,7 @@ def test_links_are_not_followed(tmp_path):
 
 def test_missing_root_is_no_error(tmp_path):
     remove_abandoned(tmp_path / "missing")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

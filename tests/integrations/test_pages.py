@@ -15,5 +15,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 def test_the_examples_of_a_page_run_in_order(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for what they write
     namespace: dict[str, object] = {"__name__": page.stem}
-    for example in re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.S | re.M):
+    text = page.read_text("utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```", text, re.S | re.M)
+    assert len(examples) == text.count("```python"), "an example is indented or never ends"
+    for example in examples:
         exec(compile(example, f"example of {page.name}", "exec"), namespace)

@@ -34,7 +34,7 @@ class BestSoFarDisplay:
     Parameters
     ----------
     scores : array-like of shape (n,)
-        In the order of the candidates; larger is better, NaN if there is none.
+        In the order of the candidates; larger is better; NaN for a missing score.
     score_name : str, default "score"
     name : str, default None
         Name of the search in the legend.

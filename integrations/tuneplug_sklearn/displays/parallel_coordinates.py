@@ -37,7 +37,7 @@ class ParallelCoordinatesDisplay:
     configurations : list of dict
         n configurations of the space, as in ``cv_results_["params"]``.
     scores : array-like of shape (n,)
-        Larger is better, NaN if there is none.
+        Larger is better; NaN for a missing score.
     space : SearchSpace
         The space, with d columns.
     score_name : str, default "score"

@@ -32,7 +32,7 @@ class TriedConfigurationsDisplay:
     configurations : list of dict
         n configurations, as in ``cv_results_["params"]``.
     scores : array-like of shape (n,)
-        Larger is better, NaN if there is none.
+        Larger is better; NaN for a missing score.
     space : SearchSpace
     params : pair of str, default None
         The parameters on the axes.  May be None if the space has two.

@@ -52,7 +52,7 @@ def check_budget(n_trials: object, timeout: object) -> None:
 
 
 def resolve_timeout(timeout: Any, name: str = "timeout") -> float | None:
-    """Return a timeout in seconds as a float; None if there is none.
+    """Return a timeout in seconds as a float; None for no timeout.
 
     ``name`` is the name of the argument in messages.
 

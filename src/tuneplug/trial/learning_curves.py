@@ -132,7 +132,7 @@ class StopThresholds:
         Parameters
         ----------
         before : int
-            Step of the previous report; -1 if there is none.
+            Step of the previous report; -1 for the first report.
         step : int
         value : float
             Value reported after the step.

@@ -187,7 +187,7 @@ class Trial:
 
     @property
     def deadline(self) -> float | None:
-        """Seconds since the epoch at which ``should_stop`` becomes True; None if there is none."""
+        """Seconds since the epoch at which ``should_stop`` becomes True; None for no limit."""
         return self.reporter.deadline
 
     def report(self, value: float, step: int, *, fold: int | None = None) -> None:

@@ -319,7 +319,8 @@ def test_fits_in_other_metaestimators_run_unmonitored_with_one_warning(kind, lig
 @OTHERS
 def test_a_search_without_limits_of_fits_is_silent(kind):
     prefix, make, data = METAESTIMATORS[kind]
-    searched(make(False), prefix, data)
+    search = searched(make(False), prefix, data)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 def test_early_stopping_that_the_space_turns_on_is_refused():

@@ -425,8 +425,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             )
         prefetch = 0 if plan.limits.timed else 1
         workers = make_pool(self.n_jobs, self.executor, plan.study.plugins, plan.n_fits, prefetch)
+        hooks = self._hooks(plan, task)
         with workers as pool, plan.study.running():
-            scheduler = Scheduler(plan, pool, evaluation, self._hooks(plan, task))
+            scheduler = Scheduler(plan, pool, evaluation, hooks)
             try:
                 run_jobs(pool, scheduler.next_job, scheduler.on_result, scheduler.on_failure)
             except BaseException as error:  # noqa: BLE001  raised again below
@@ -438,9 +439,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                     raise error
         if self.verbose > 0 and plan.limits.stopping:
             print(plan.study.savings())
-        if self.verbose > 0:
-            for name, advice in plan.study.ends_reached().items():
-                print(f"{name}: {advice}")
+        hooks.progress.advise(plan.study.ends_reached())
         return scheduler
 
     def _conclude(

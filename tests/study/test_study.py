@@ -634,3 +634,13 @@ def test_pickle_omits_stop_thresholds_of_ended_trials():
     assert running.reporter.stop_thresholds
     again = pickle.loads(pickle.dumps(study))
     assert [bool(trial.reporter.stop_thresholds) for trial in again.trials] == [False] * 6 + [True]
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_verbose_optimize_names_the_end_of_a_range_at_which_the_best_trial_lies(verbose, capsys):
+    study = Study({"x": Float(0.01, 10.0)}, strategy="random", seed=0)
+    study.enqueue({"x": 10.0})
+    study.optimize(lambda trial: -trial.params["x"], 3, verbose=verbose)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4 * verbose
+    assert all("x: best at the high end of [0.01, 10]" in line for line in lines[3:])

@@ -111,7 +111,7 @@ class ProgressReporter:
     callbacks : iterable of callable
         Functions that are called with a ``Progress``.
     verbose : int
-        If at least 1, print a line for each trial.
+        If at least 1, print a line for each trial, and advice after the last one.
     """
 
     def __init__(
@@ -142,6 +142,12 @@ class ProgressReporter:
         if self._verbose > 0:
             print(progress, flush=True)
         return _call_all(self._callbacks, progress)
+
+    def advise(self, advice: Mapping[str, str]) -> None:
+        """Print advice on parameters, by name, if ``verbose`` is at least 1."""
+        if self._verbose > 0:
+            for name, text in advice.items():
+                print(f"{name}: {text}", flush=True)
 
     def _progress(self, trial: Trial) -> Progress:
         best = self._history.best()

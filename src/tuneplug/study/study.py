@@ -440,7 +440,8 @@ class Study(StudyResults):
             a ``tuneplug.execution.Progress``.  No new trial starts once one returns True, of
             Python or of NumPy.  Other true values are ignored with a warning.
         verbose : int, default 0
-            If at least 1, print a line on stdout for each trial.
+            If at least 1, print a line on stdout for each trial, and after the last one each
+            parameter whose best value is at an end of its range.
         fail_fast : bool, default True
             Whether to end the search if the first five trials that end all fail with the same
             exception type and message.  Enqueued trials and trials of a grid do not count: if one
@@ -476,6 +477,7 @@ class Study(StudyResults):
         if run.exhausted is not None:
             warn_caller(run.exhausted, UserWarning)
         run.raise_if_none_completed()
+        progress.advise(self.ends_reached())
         failures.warn_of_count(len(self.history) - n_earlier)
 
     @property

@@ -244,6 +244,7 @@ def _trial_attributes(trial: Trial) -> dict[str, Any]:
         "origin": trial.origin,
         "expected_improvement": trial.expected_improvement,
         "variance": trial.variance,
+        "cost": trial.cost,
         "metric": trial.metric,
         "stop_reason": trial.stop_reason,
         "error": trial.error,

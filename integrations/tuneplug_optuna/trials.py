@@ -146,8 +146,10 @@ def _copy_results(converted: Trial, frozen: FrozenTrial) -> None:
     """Copy reports and value.
 
     A completed trial without a finite value becomes failed.  A pruned trial without a finite value
-    gets its last finite report, or None.
+    gets its last finite report, or None.  The cost is the duration, or the attribute ``cost`` that
+    the mirror of a study writes.
     """
+    converted.cost = _cost(frozen)
     for step in sorted(frozen.intermediate_values):
         converted.report(frozen.intermediate_values[step], step)
     if converted.state is TrialState.FAILED:
@@ -158,6 +160,15 @@ def _copy_results(converted: Trial, frozen: FrozenTrial) -> None:
     converted.value = next((value for value in values if math.isfinite(value)), None)
     if converted.state is TrialState.COMPLETE and converted.value is None:
         converted.state, converted.error = TrialState.FAILED, f"the value is {values[0]!r}"
+
+
+def _cost(frozen: FrozenTrial) -> float | None:
+    """Return the attribute ``cost`` of a trial, or else its duration in seconds, or None."""
+    known: Any = frozen.user_attrs.get("cost")
+    if known is None and frozen.datetime_start and frozen.datetime_complete:
+        known = (frozen.datetime_complete - frozen.datetime_start).total_seconds()
+    usable = isinstance(known, (float, int)) and 0.0 <= known < math.inf
+    return float(known) if usable else None
 
 
 # ---------------------------------------------------------------------- to Optuna

@@ -98,6 +98,16 @@ class Candidate:
         errors = (result["fit_error"] for result in self.counted if result is not None)
         return next((error for error in errors if error is not None), None)
 
+    @property
+    def cost(self) -> float | None:
+        """Seconds of fits and scores, summed over the folds that have a result.
+
+        None if there is no such fold, or if the time of one is unknown.
+        """
+        times = [r["fit_time"] + r["score_time"] for r in self.results if r is not None]
+        total = float(sum(times))
+        return total if times and 0.0 <= total < np.inf else None
+
     # ------------------------------------------------------------------ decisions and results
 
     def fit_limits(self, fold: int, deadline: tuple[float, str] | None) -> FitLimits:
@@ -177,6 +187,7 @@ class Candidate:
             direction=direction,
             stop_reason=self.stop_reason,
             started=self.started,
+            cost=self.cost,
         )
 
 

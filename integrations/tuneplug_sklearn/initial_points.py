@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -171,11 +172,12 @@ def _add_previous_results(study: Study, results: Mapping[str, Any], metric: str 
     configurations, scores = _previous_rows(results, metric)
     outside: list[str] = []
     n_added = 0
-    for params, score in zip(configurations, scores, strict=True):
+    costs = _previous_costs(results, len(configurations))
+    for params, score, cost in zip(configurations, scores, costs, strict=True):
         if not math.isfinite(score):
             continue
         try:
-            study.add_observation(params, float(score))
+            study.add_observation(params, float(score), cost=cost)
         except TypeError as error:
             raise TypeError(
                 f"previous_results must be the cv_results_ of a search: {error}"
@@ -192,6 +194,16 @@ def _add_previous_results(study: Study, results: Mapping[str, Any], metric: str 
             stacklevel=2,
         )
     return n_added
+
+
+def _previous_costs(results: Mapping[str, Any], n_rows: int) -> list[float | None]:
+    """Return the seconds of fits and scores of each row over all folds; None where unknown."""
+    folds = {found[0] for name in results if (found := re.match(r"split\d+(?=_test_)", name))}
+    times = [results.get(f"mean_{kind}_time") for kind in ("fit", "score")]
+    if not folds or any(column is None or len(column) != n_rows for column in times):
+        return [None] * n_rows
+    seconds = (len(folds) * np.sum(np.asarray(times, dtype=np.float64), axis=0)).tolist()
+    return [cost if 0.0 <= cost < math.inf else None for cost in seconds]
 
 
 def _distinct(errors: Sequence[str]) -> str:

@@ -279,6 +279,7 @@ class Scheduler:
                 stop_reason=candidate.stop_reason,
                 error=error,
                 started=candidate.started,
+                cost=candidate.cost,
             )
             self._study.finish(candidate.trial.number, result)
 

@@ -530,6 +530,7 @@ def test_finish_records_a_result_unchanged_and_once():
         stop_reason="enough",
         started=10.0,
         finished=12.5,
+        cost=7.5,
     )
     study.finish(number, result)
     trial = study.trials[number]

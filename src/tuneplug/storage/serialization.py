@@ -14,6 +14,7 @@ import numpy as np
 from tuneplug.space import SearchSpace
 from tuneplug.storage.base import TrialRecord
 from tuneplug.storage.categories import categories_of, repr_key, to_json
+from tuneplug.storage.validation import OPTIONAL
 from tuneplug.trial import Trial, TrialState
 from tuneplug.trial.learning_curves import Report
 from tuneplug.trial.reporting import TrialReporter
@@ -28,6 +29,7 @@ PLAIN = (
     "error",
     "started",
     "finished",
+    "cost",
     "expected_improvement",
     "resource",
 )
@@ -56,6 +58,9 @@ def from_record(record: TrialRecord, space: SearchSpace) -> Trial:
     """
     restored = {name: _from_json(name, value, space) for name, value in record["params"].items()}
     params = space.canonical(restored)
+    plain: dict[str, Any] = {
+        name: record.get(name) if name in OPTIONAL else record[name] for name in PLAIN
+    }
     return Trial(
         record["number"],
         params,
@@ -65,7 +70,7 @@ def from_record(record: TrialRecord, space: SearchSpace) -> Trial:
             reports=[Report(*report) for report in record["reports"]],
             **{name: record[name] for name in REPORTED},
         ),
-        **{name: record[name] for name in PLAIN},
+        **plain,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from tuneplug.storage.base import TrialRecord
 from tuneplug.trial import TrialState
 
-__all__ = ["check_record", "check_settings"]
+__all__ = ["OPTIONAL", "check_record", "check_settings"]
 
 #: Types of parameter values that are stored as they are.
 PLAIN_TYPES = (type(None), bool, int, float, str)
@@ -80,6 +80,10 @@ RECORD: Rules = {
     "error": ("text or None", _optional(_is_text)),
     "started": ("a finite number or None", _optional(_is_finite)),
     "finished": ("a finite number or None", _optional(_is_finite)),
+    "cost": (
+        "a finite number of at least 0, or None",
+        _optional(lambda value: _is_finite(value) and value >= 0),
+    ),
     "expected_improvement": ("a number or None", _optional(_is_number)),
     "resource": ("an integer or None", _optional(_is_int)),
     "stop_reason": ("text or None", _optional(_is_text)),
@@ -89,6 +93,9 @@ RECORD: Rules = {
     ),
     "metric": ("text or None", _optional(_is_text)),
 }
+
+#: Keys that records lack if an earlier tuneplug wrote them; their values are then None.
+OPTIONAL = frozenset({"cost"})
 
 SETTINGS: Rules = {
     "direction": (f"one of {list(DIRECTIONS)}", lambda v: _is_text(v) and v in DIRECTIONS),
@@ -116,14 +123,15 @@ def check_record(record: TrialRecord, number: int) -> None:
         If a key is missing or unknown, a value breaks its rule, or the values contradict each
         other.
     """
-    _check(record, RECORD)
+    _check({**dict.fromkeys(OPTIONAL), **record} if type(record) is dict else record, RECORD)
     if record["number"] != number:
         raise ValueError(f"'number' must be {number}, but got {record['number']}")
     state, value = record["state"], record["value"]
     if state == TrialState.COMPLETE.value and value is None:
         raise ValueError("'value' of a complete trial must be a finite number, but got None")
-    if state == TrialState.RUNNING.value and value is not None:
-        raise ValueError(f"'value' of a running trial must be None, but got {value!r}")
+    for key in ("value", "cost"):
+        if state == TrialState.RUNNING.value and record.get(key) is not None:
+            raise ValueError(f"{key!r} of a running trial must be None, but got {record[key]!r}")
 
 
 def _check(document: Any, rules: Rules) -> None:

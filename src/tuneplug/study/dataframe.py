@@ -38,6 +38,7 @@ def to_frame(history: History, space: SearchSpace) -> pd.DataFrame:
             "error": trial.error,
             "started": trial.started,
             "duration": trial.duration,
+            "cost": trial.cost,
         }
         for trial, params in zip(history, configurations, strict=True)
     ]

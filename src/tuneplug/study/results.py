@@ -72,7 +72,7 @@ class StudyResults:
 
         The index is the number of the trial.  Parameters have columns ``param_<name>``; further
         columns are state, value, origin, expected_improvement, stop_reason, n_reports, error,
-        started and duration.
+        started, duration and cost.
 
         Raises
         ------

@@ -39,7 +39,7 @@ from tuneplug.study.options import (
     resolve_timeout,
 )
 from tuneplug.study.results import StudyResults
-from tuneplug.trial import History, Observation, Trial, TrialResult, TrialState, as_real
+from tuneplug.trial import History, Observation, Trial, TrialResult, TrialState, as_cost, as_real
 from tuneplug.trial.reporting import Direction, TrialReporter
 
 __all__ = ["Study"]
@@ -267,27 +267,39 @@ class Study(StudyResults):
             self._observations,
         )
 
-    def add_observation(self, params: Mapping[str, Any], value: float) -> None:
+    def add_observation(
+        self, params: Mapping[str, Any], value: float, *, cost: float | None = None
+    ) -> None:
         """Give the strategy a result of an earlier search, in the units of this study's objective.
 
         An observation is not a trial of this study: it does not count toward ``n_trials``, is never
-        the best trial, and its configuration may be tried again.
+        the best trial, and its configuration may be tried again.  ``cost`` is what its evaluation
+        took, in the unit of this study's costs, if known.
 
         Raises
         ------
         ValueError
-            If ``params`` is not a configuration of the space, or ``value`` is not finite.
+            If ``params`` is not a configuration of the space, ``value`` is not finite, or ``cost``
+            is negative or not finite.
         TypeError
-            If ``value`` is not a real number.
+            If ``value`` or ``cost`` is not a real number.
         """
         number = as_real(value, "the value of an observation")
         if not math.isfinite(number):
             raise ValueError(
                 f"the value of an observation must be finite, but got {value!r}: leave it out"
             )
-        self._observations += (Observation(self.space.locate(params), self.history.sign * number),)
+        loss = self.history.sign * number
+        self._observations += (Observation(self.space.locate(params), loss, as_cost(cost)),)
 
-    def tell(self, trial: Trial, value: float, *, variance: float | None = None) -> None:
+    def tell(
+        self,
+        trial: Trial,
+        value: float,
+        *,
+        variance: float | None = None,
+        cost: float | None = None,
+    ) -> None:
         """Record the value of the objective for a running trial.
 
         The trial becomes COMPLETE, or FAILED if the value is not finite or a float cannot represent
@@ -305,34 +317,40 @@ class Study(StudyResults):
             Variance of the value around the true objective, on top of the noise that the Bayesian
             strategy learns.  If None and the trial was stopped early, it is estimated from how much
             the metric of completed trials still changed after that step.
+        cost : float, optional
+            What the trial itself took, in seconds or in any other unit that all trials of the study
+            share.  If None, the seconds from its start to its end.
 
         Raises
         ------
         TypeError
-            If ``trial`` is not a trial, or ``value`` or ``variance`` is not a real number.
+            If ``trial`` is not a trial, or ``value``, ``variance`` or ``cost`` is not a real
+            number.
         ValueError
-            If ``variance`` is negative or not finite.
+            If ``variance`` or ``cost`` is negative or not finite.
         TrialError
             If the trial is not of this study, or has ended.
         """
         check_trial(trial, "tell")
         self._running_trial(trial.number, trial.point)
-        self.finish(trial.number, trial.resolve(value, variance))
+        self.finish(trial.number, trial.resolve(value, variance, cost))
 
-    def fail(self, trial: Trial, error: str | BaseException) -> None:
-        """Record that a running trial failed, with the error.
+    def fail(self, trial: Trial, error: str | BaseException, *, cost: float | None = None) -> None:
+        """Record that a running trial failed, with the error and what it took, as for ``tell``.
 
         Raises
         ------
         TypeError
-            If ``trial`` is not a trial.
+            If ``trial`` is not a trial, or ``cost`` is not a real number.
+        ValueError
+            If ``cost`` is negative or not finite.
         TrialError
             If the trial is not of this study, or has ended.
         """
         check_trial(trial, "fail")
         self._running_trial(trial.number, trial.point)
         text = error if isinstance(error, str) else safe_repr(error)
-        self.finish(trial.number, trial.result(TrialState.FAILED, error=text))
+        self.finish(trial.number, trial.result(TrialState.FAILED, error=text, cost=cost))
 
     def _running_trial(self, number: int, point: FloatArray | None = None) -> Trial:
         """Return the running trial with that number and, if given, that point."""
@@ -372,6 +390,7 @@ class Study(StudyResults):
         if result.started is not None:
             trial.started = result.started
         trial.finished = time.time() if result.finished is None else result.finished
+        trial.cost = _measured_cost(trial) if result.cost is None else result.cost
         trial.state = result.state
         self._store(trial)
         if trial.reports:
@@ -496,3 +515,9 @@ class Study(StudyResults):
         best = self.history.best()
         value = "" if best is None else f", best_value={best.value!r}"
         return f"Study(strategy={self.strategy.name!r}, trials={len(self.history)}{value})"
+
+
+def _measured_cost(trial: Trial) -> float | None:
+    """Return the seconds from start to end; None if the clock was set back in between."""
+    seconds = trial.duration
+    return seconds if seconds is not None and 0.0 <= seconds < math.inf else None

@@ -16,10 +16,11 @@ __all__ = ["History", "Observation"]
 
 
 class Observation(NamedTuple):
-    """A result of an earlier search: its point in the unit cube, and its loss."""
+    """A result of an earlier search: its point in the unit cube, its loss, its cost if known."""
 
     point: FloatArray
     loss: float
+    cost: float | None = None
 
 
 class History(Sequence[Trial]):
@@ -68,6 +69,7 @@ class History(Sequence[Trial]):
                 variance=None,
                 error=None,
                 finished=None,
+                cost=None,
                 reporter=replace(trial.reporter, reports=[], stop_reason=None),
             )
             for trial in self._trials[max(number, 0) :]

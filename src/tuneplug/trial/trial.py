@@ -19,6 +19,7 @@ __all__ = [
     "Trial",
     "TrialResult",
     "TrialState",
+    "as_cost",
 ]
 
 #: Start of the error of a trial whose objective returned NaN or infinity.
@@ -65,14 +66,17 @@ class TrialResult:
     started, finished : float or None
         Seconds since the epoch.  If ``started`` is None, the start is the time of ``Study.ask``.
         If ``finished`` is None, the end is the time of ``Study.finish``.
+    cost : float or None
+        What the trial itself took, in seconds or in a unit of the user.  If None, it is the time
+        from start to end.
 
     Raises
     ------
     TypeError
-        If the value or the variance is not a real number.
+        If the value, the variance or the cost is not a real number.
     ValueError
         If the state is RUNNING, if a complete trial has no value, if a value is not finite, or if a
-        variance is negative or not finite.
+        variance or a cost is negative or not finite.
     """
 
     state: TrialState
@@ -85,6 +89,7 @@ class TrialResult:
     error: str | None = None
     started: float | None = None
     finished: float | None = None
+    cost: float | None = None
 
     def __post_init__(self) -> None:
         if not self.state.ended:
@@ -100,6 +105,7 @@ class TrialResult:
                 "record it as FAILED"
             )
         object.__setattr__(self, "variance", _as_variance(self.variance))
+        object.__setattr__(self, "cost", as_cost(self.cost))
 
     def curves(self, sign: float = 1.0) -> dict[CurveKey, LearningCurve]:
         """Return the learning curves of the reports, by metric and fold; see ``Trial.curves``."""
@@ -133,6 +139,9 @@ class Trial:
         Why the trial failed: a traceback or a message.
     started, finished : float or None
         Seconds since the epoch.
+    cost : float or None
+        What the trial itself took: the cost told to the study, in the user's unit, or else the
+        seconds of its evaluation on the worker.  None while the trial is running, and if unknown.
     expected_improvement : float or None
         Expected improvement of the suggestion.  None if the strategy has none.  See
         ``Suggestion``.
@@ -152,6 +161,7 @@ class Trial:
     error: str | None = None
     started: float | None = None
     finished: float | None = None
+    cost: float | None = None
     expected_improvement: float | None = None
     resource: int | None = None
     reporter: TrialReporter = field(default_factory=TrialReporter)
@@ -248,7 +258,9 @@ class Trial:
         reported = [report.value for report in self.reports if math.isfinite(report.value)]
         return number if math.isfinite(number) or not reported else reported[-1]
 
-    def resolve(self, returned: Any, variance: float | None = None) -> TrialResult:
+    def resolve(
+        self, returned: Any, variance: float | None = None, cost: float | None = None
+    ) -> TrialResult:
         """Return the result of this trial for a value that the objective returned.
 
         If ``should_stop()`` has been True, the state is STOPPED, with the value of
@@ -258,22 +270,22 @@ class Trial:
         Raises
         ------
         TypeError
-            If the value or the variance is not a real number.
+            If the value, the variance or the cost is not a real number.
         ValueError
-            If the variance is negative or not finite.
+            If the variance or the cost is negative or not finite.
         """
-        variance = _as_variance(variance)
+        variance, cost = _as_variance(variance), as_cost(cost)
         try:
             value = self.resolve_value(returned)
         except ValueError as error:
-            return self.result(TrialState.FAILED, error=f"ValueError: {error}")
+            return self.result(TrialState.FAILED, error=f"ValueError: {error}", cost=cost)
         if math.isfinite(value):
             state = TrialState.STOPPED if self.stop_reason else TrialState.COMPLETE
-            return self.result(state, value=value, variance=variance)
+            return self.result(state, value=value, variance=variance, cost=cost)
         if self.stop_reason:
-            return self.result(TrialState.STOPPED)
+            return self.result(TrialState.STOPPED, cost=cost)
         message = f"{NOT_FINITE}, but got {value!r}"
-        return self.result(TrialState.FAILED, error=message)
+        return self.result(TrialState.FAILED, error=message, cost=cost)
 
     def result(
         self,
@@ -282,6 +294,7 @@ class Trial:
         value: float | None = None,
         variance: float | None = None,
         error: str | None = None,
+        cost: float | None = None,
     ) -> TrialResult:
         """Return the result of this trial in a final state, with its reports."""
         return TrialResult(
@@ -295,6 +308,7 @@ class Trial:
             error,
             self.started,
             self.finished,
+            cost,
         )
 
     def curves(self, sign: float = 1.0) -> dict[CurveKey, LearningCurve]:
@@ -341,13 +355,30 @@ def _curves(trial: Trial | TrialResult, sign: float) -> dict[CurveKey, LearningC
 
 
 def _as_variance(variance: Any) -> float | None:
-    if variance is None:
+    return _as_finite_at_least_0(variance, "variance")
+
+
+def as_cost(cost: Any) -> float | None:
+    """Convert a cost to a float; None is an unknown cost.
+
+    Raises
+    ------
+    TypeError
+        If the cost is not a real number.
+    ValueError
+        If the cost is negative or not finite.
+    """
+    return _as_finite_at_least_0(cost, "cost")
+
+
+def _as_finite_at_least_0(value: Any, what: str) -> float | None:
+    if value is None:
         return None
-    number = as_real(variance, "variance")
+    number = as_real(value, what, cure="leave it out if it is unknown")
     if not (math.isfinite(number) and number >= 0):
         raise ValueError(
-            f"variance must be finite and not negative, but got {variance!r}: leave it out if it "
-            "is unknown"
+            f"{what} must be finite and not negative, but got {value!r}: leave it out if it is "
+            "unknown"
         )
     return number
 

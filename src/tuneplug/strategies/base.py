@@ -112,6 +112,8 @@ class Strategy(ABC):
     name: ClassVar[str]
     #: Whether a configuration may be suggested again.
     allow_repeats: bool = False
+    #: Whether suggestions depend on the costs of trials.
+    cost_aware: bool = False
     #: The stopping rule that the strategy brings.  If None, the user may choose one.
     stopping: StoppingRule | None = None
 

@@ -39,8 +39,9 @@ from tuneplug.study.options import (
     resolve_timeout,
 )
 from tuneplug.study.results import StudyResults
-from tuneplug.trial import History, Observation, Trial, TrialResult, TrialState, as_cost, as_real
+from tuneplug.trial import History, Observation, Trial, TrialResult, TrialState, as_real
 from tuneplug.trial.reporting import Direction, TrialReporter
+from tuneplug.trial.trial import as_cost
 
 __all__ = ["Study"]
 

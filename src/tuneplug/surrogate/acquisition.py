@@ -1,4 +1,4 @@
-"""Log expected improvement, discounted for noise and infeasibility.
+"""Log expected improvement, discounted for noise and infeasibility, less the price of a trial.
 
 Symbols are those of the package; mu and sd are here the posterior mean and standard deviation at a
 point, best is the incumbent, and z = (best - mu) / sd.  Losses are minimized.
@@ -18,6 +18,7 @@ import numpy as np
 from scipy.special import erfcx, log_ndtr, ndtr
 
 from tuneplug._typing import FloatArray
+from tuneplug.surrogate.cost import CostModel
 from tuneplug.surrogate.feasibility import FeasibilityModel
 from tuneplug.surrogate.gp import GaussianProcess
 
@@ -76,7 +77,7 @@ def log_noise_discount(variance: FloatArray, noise: float) -> tuple[FloatArray, 
 class Acquisition:
     """Log of EI, discounted for noise, averaged over processes, times the feasibility.
 
-        ln 1/k sum_i EI_i(u) discount_i(u)  +  ln P(no failure at u)
+        ln 1/k sum_i EI_i(u) discount_i(u)  +  ln P(no failure at u)  -  price(u)
 
     The k terms are the processes (one, or samples of the hyperparameters' posterior; Snoek et al.,
     "Practical Bayesian Optimization", NIPS 2012, section 3.1), and within each of them the
@@ -91,22 +92,39 @@ class Acquisition:
     gps : sequence of GaussianProcess
     feasibility : FeasibilityModel or None, default None
         If None, no trial is expected to fail.
+    cost : CostModel or None, default None
+        If None, all points have the price 0.
     """
 
     def __init__(
-        self, gps: Sequence[GaussianProcess], feasibility: FeasibilityModel | None = None
+        self,
+        gps: Sequence[GaussianProcess],
+        feasibility: FeasibilityModel | None = None,
+        cost: CostModel | None = None,
     ) -> None:
-        self.gps, self.feasibility = gps, feasibility
+        self.gps, self.feasibility, self.cost = gps, feasibility, cost
         self.best = [gp.posterior_mean_at_data().min(axis=0) for gp in gps]
 
     def __call__(self, U: FloatArray) -> FloatArray:
         """Return the acquisition at points of the cube, shape (m,)."""
+        value = self.log_improvement(U)
+        return value if self.cost is None else value - self.cost.log_price(U)
+
+    def log_improvement(self, U: FloatArray) -> FloatArray:
+        """Return the acquisition without the price, shape (m,)."""
         terms = self._log_terms([gp.predict(U) for gp in self.gps])
         value = _log_mean_exp(np.hstack([term.value for term in terms]))
         return value if self.feasibility is None else value + self.feasibility.log_feasibility(U)
 
     def with_gradient(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the acquisition, (m,), and its gradient in the ordered columns, (m, p)."""
+        value, gradient = self._log_improvement_with_gradient(U)
+        if self.cost is None:
+            return value, gradient
+        price, d_price = self.cost.log_price_with_gradient(U)
+        return value - price, gradient - d_price
+
+    def _log_improvement_with_gradient(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
         predictions = [gp.predict_with_pullback(U) for gp in self.gps]
         terms = self._log_terms([(mean, variance) for mean, variance, _ in predictions])
         values = np.hstack([term.value for term in terms])

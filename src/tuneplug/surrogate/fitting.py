@@ -33,6 +33,7 @@ __all__ = [
     "TrainingData",
     "clear_cache",
     "fit_surrogate",
+    "fit_with_transforms",
     "refit_size",
     "sample_hyperparameters",
 ]
@@ -66,6 +67,8 @@ class TrainingData:
     inference : {"map", "mcmc"}, default "map"
     seed : int, default 0
         Seed of slice sampling.
+    robust : bool, default True
+        Whether losses are scaled by their quantiles and the upper tail is soft-clipped.
     """
 
     layout: ColumnLayout
@@ -76,13 +79,14 @@ class TrainingData:
     learn_curvature: bool = True
     inference: Inference = "map"
     seed: int = 0
+    robust: bool = True
 
     def __len__(self) -> int:
         return len(self.losses)
 
     @functools.cached_property
     def _key(self) -> bytes:
-        options = (self.warping, self.learn_curvature, self.inference, self.seed)
+        options = (self.warping, self.learn_curvature, self.inference, self.seed, self.robust)
         shape = (self.layout.ordered.tolist(), self.layout.categorical, self.U.shape)
         digest = hashlib.blake2b(repr((options, shape)).encode(), digest_size=16)
         for array in (self.U, self.losses, self.noise_variances):
@@ -94,6 +98,11 @@ class TrainingData:
 
     def __hash__(self) -> int:
         return hash(self._key)
+
+    @property
+    def scaling(self) -> LossScaling:
+        """The scaling of losses to v."""
+        return LossScaling.from_losses(self.losses) if self.robust else LossScaling.identity()
 
     def take(self, rows: slice | IndexArray) -> TrainingData:
         """Return the data of some of the observations."""
@@ -134,10 +143,15 @@ def fit_surrogate(data: TrainingData) -> list[GaussianProcess]:
 
     Each process standardizes its own targets; smaller is better in all of them.
     """
+    return [gp for gp, _ in fit_with_transforms(data)]
+
+
+def fit_with_transforms(data: TrainingData) -> list[tuple[GaussianProcess, OutputTransform]]:
+    """Return the processes of ``fit_surrogate``, each with the transform of losses to targets."""
     n = refit_size(len(data))
     rest = data.take(slice(n, None))
     return [
-        gp.condition_on(rest.U, *transform(rest.losses, rest.noise_variances))
+        (gp.condition_on(rest.U, *transform(rest.losses, rest.noise_variances)), transform)
         for gp, transform in _fit_at_checkpoint(data.take(slice(n)))
     ]
 
@@ -151,8 +165,7 @@ def clear_cache() -> None:
 @functools.lru_cache(maxsize=4)
 def _fit_at_checkpoint(data: TrainingData) -> list[tuple[GaussianProcess, OutputTransform]]:
     """Return processes at a checkpoint, and the transforms for the losses after it."""
-    scaling = LossScaling.from_losses(data.losses)
-    kept = data.subset(MAX_CONDITION)
+    scaling, kept = data.scaling, data.subset(MAX_CONDITION)
     fits = []
     for hyper in _fit_hyperparameters(data):
         transform = OutputTransform.fit(scaling, hyper.curvature, kept.losses)
@@ -169,7 +182,7 @@ def _fit_hyperparameters(data: TrainingData) -> list[Hyperparameters]:
 
 def _posterior(data: TrainingData) -> HyperparameterPosterior:
     """Return the posterior at a checkpoint; thinned losses keep the scaling of all losses."""
-    scaling, kept = LossScaling.from_losses(data.losses), data.subset(MAX_FIT)
+    scaling, kept = data.scaling, data.subset(MAX_FIT)
     return HyperparameterPosterior(
         kept.U,
         scaling(kept.losses),

@@ -136,6 +136,14 @@ class GaussianProcess:
         """Return the posterior mean at the observed points, of the shape of y."""
         return self.y - ((self.hyper.noise + self.noise_variances) * self._alpha.T).T
 
+    def leave_one_out_means(self) -> FloatArray:
+        """Return the mean of each target given all others, shape (n,), for y of shape (n,).
+
+        y_i - alpha_i / (K⁻¹)_ii        (Rasmussen & Williams, eq. 5.12)
+        """
+        inverse = lapack.dpotri(self._L, lower=1)[0]
+        return np.asarray(self.y - self._alpha / np.diag(inverse))
+
     def predict(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the posterior mean of the latent function, (m,) or (m, s), and variance, (m,)."""
         k = self.kernel.matrix(self._Z, self.kernel.embed(U))[0]

@@ -70,6 +70,11 @@ class LossScaling:
             return cls(float(best), scale, np.inf, 1.0)
         return cls(float(best), scale, float(median - best) / scale + tail, tail)
 
+    @classmethod
+    def identity(cls) -> LossScaling:
+        """Return the scaling that keeps losses as they are."""
+        return cls(0.0, 1.0, np.inf, 1.0)
+
     def __call__(self, losses: FloatArray) -> FloatArray:
         """Return v of losses, shape (n,)."""
         with np.errstate(over="ignore"):

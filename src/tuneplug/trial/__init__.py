@@ -3,7 +3,7 @@
 from tuneplug.trial.history import History, Observation
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report, StopThresholds
 from tuneplug.trial.reporting import Direction, TrialReporter
-from tuneplug.trial.trial import Trial, TrialResult, TrialState, as_cost
+from tuneplug.trial.trial import Trial, TrialResult, TrialState
 from tuneplug.trial.values import as_real
 
 __all__ = [
@@ -18,6 +18,5 @@ __all__ = [
     "TrialReporter",
     "TrialResult",
     "TrialState",
-    "as_cost",
     "as_real",
 ]

@@ -125,7 +125,7 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed:
         _max_candidates(study, search.n_iter),
         n_independent,
         n_chosen,
-        resolve_lag(search.lag, search.random_state, len(splits)),
+        _checked_lag(search, study, len(splits)),
         metric,
         make_monitor_config(monitors, study, search, splits, groups),
     )
@@ -221,6 +221,25 @@ def resolve_lag(lag: int | str | None, random_state: Any, n_folds: int) -> int |
     if not isinstance(random_state, numbers.Integral):
         return None
     return min(MAX_LAG, -(-IN_FLIGHT // n_folds) - 1)
+
+
+def _checked_lag(search: WarpedBayesSearchCV, study: Study, n_folds: int) -> int | None:
+    """Return the lag.
+
+    Raises
+    ------
+    ValueError
+        If there is one, although the candidates depend on measured seconds.
+    """
+    lag = resolve_lag(search.lag, search.random_state, n_folds)
+    if lag is not None and study.strategy.cost_aware:
+        raise ValueError(
+            "a search with cost_aware=True cannot be deterministic, because its candidates depend "
+            "on measured seconds, which differ from run to run, but got "
+            f"random_state={search.random_state!r} and lag={search.lag!r}: pass lag=None, or give "
+            "the costs yourself with Study.tell(trial, value, cost=...)"
+        )
+    return lag
 
 
 def _max_candidates(study: Study, n_iter: int) -> int:

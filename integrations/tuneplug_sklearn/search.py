@@ -113,7 +113,8 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         k - 1 - ``lag``.  Any ``n_jobs`` then gives the same search, and at most (``lag`` + 1) x
         ``n_splits_`` fits run at once; 0 is the sequential search.  If None, a candidate is
         suggested from every result that has arrived.  "auto" is None unless ``random_state`` is an
-        int; then it is the smallest lag that allows 12 fits in flight, at most 3.
+        int; then it is the smallest lag that allows 12 fits in flight, at most 3.  A strategy with
+        ``cost_aware=True`` needs None, because its candidates depend on measured seconds.
     racing : bool, default False
         Whether to skip the remaining folds of a candidate when its first folds, compared with the
         same folds of the best candidate, show that it cannot win.

@@ -42,6 +42,37 @@ def test_the_told_cost_is_the_cost_of_the_trial():
     assert type(study.trials[0].cost) is float
 
 
+def test_the_objective_can_set_the_cost_of_its_trial():
+    def objective(trial):
+        trial.set_cost(4.0 + trial.number)
+        assert trial.cost is None
+        if trial.number == 1:
+            raise ArithmeticError("made to fail")
+        return bowl(trial)
+
+    study = Study(SPACE, strategy="random", seed=0)
+    with pytest.warns(RuntimeWarning, match="failed"):
+        study.optimize(objective, 3, n_jobs=2)
+    assert [t.cost for t in study.trials] == [4.0, 5.0, 6.0]
+    trial = study.ask()
+    trial.set_cost(9.0)
+    assert study.trials[3].cost is None
+    study.tell(trial, 1.0)
+    assert study.trials[3].cost == 9.0
+
+
+def test_a_wrong_cost_that_the_objective_sets_fails_its_trial():
+    def objective(trial):
+        if trial.number == 1:
+            trial.set_cost(-1.0)
+        return bowl(trial)
+
+    study = Study(SPACE, strategy="random", seed=0)
+    with pytest.warns(RuntimeWarning, match="failed"):
+        study.optimize(objective, 2)
+    assert "cost must be finite and not negative, but got -1.0" in study.trials[1].error
+
+
 def test_without_a_told_cost_the_cost_is_the_time_from_start_to_end():
     study = Study(SPACE, seed=0)
     study.tell(study.ask(), 1.0)

@@ -74,7 +74,8 @@ class BayesianSearch(Strategy):
     cost_aware : bool, default False
         Whether to maximize the expected improvement for each unit of predicted cost, so that a
         search finds good configurations in less time instead of in fewer trials.  Measured costs
-        depend on the clock: with them, the same seed does not give the same trials.
+        depend on the clock: the same seed gives the same trials only if the costs are given, by
+        ``trial.set_cost`` or ``study.tell``.
 
     Raises
     ------

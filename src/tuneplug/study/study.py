@@ -320,7 +320,8 @@ class Study(StudyResults):
             the metric of completed trials still changed after that step.
         cost : float, optional
             What the trial itself took, in seconds or in any other unit that all trials of the study
-            share.  If None, the seconds from its start to its end.
+            share.  If None, the cost that ``trial.set_cost`` set, or else the seconds from start to
+            end.
 
         Raises
         ------

@@ -70,7 +70,7 @@ class CostModel:
     mean, sd : float
         Of the logarithms: ln c = mean + sd * target.
     low, high : float
-        Smallest and largest observed ln c.
+        Smallest known and largest observed ln c.
     log_base : float
         ln c0.
     weight : float
@@ -130,7 +130,7 @@ def fit_cost_model(
         _with_lower_bounds(gp, observed.U[~known], bounds),
         mean=transform.mean,  # without a scaling and a curve, the transform only standardizes
         sd=transform.sd,
-        low=float(log_costs.min()),
+        low=float(log_costs[known].min()),
         high=float(log_costs.max()),
         log_base=math.log(float(np.quantile(costs[known], BASE_QUANTILE))),
         weight=weight,

@@ -37,6 +37,8 @@ class TrialReporter:
         Direction of the reported metric.  If None, ``set_metric`` sets it.
     stop_reason : str or None
         Why the trial stops.  None while it continues.
+    cost : float or None
+        Cost of the trial, if the objective has set one.
     """
 
     stop_thresholds: Mapping[CurveKey, StopThresholds] = field(default_factory=dict)
@@ -45,6 +47,7 @@ class TrialReporter:
     metric: str | None = None
     direction: Direction | None = None
     stop_reason: str | None = None
+    cost: float | None = None
 
     def report(self, value: float, step: int, *, fold: int | None = None) -> None:
         """Record an intermediate value of the objective.

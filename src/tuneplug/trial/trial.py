@@ -140,8 +140,9 @@ class Trial:
     started, finished : float or None
         Seconds since the epoch.
     cost : float or None
-        What the trial itself took: the cost told to the study, in the user's unit, or else the
-        seconds of its evaluation on the worker.  None while the trial is running, and if unknown.
+        What the trial itself took: the cost that the objective set or that the study was told, in
+        the user's unit, or else the seconds of its evaluation on the worker.  None while the trial
+        is running, and if unknown.
     expected_improvement : float or None
         Expected improvement of the suggestion.  None if the strategy has none.  See
         ``Suggestion``.
@@ -232,6 +233,23 @@ class Trial:
         """
         self.reporter.set_metric(metric, direction)
 
+    def set_cost(self, cost: float) -> None:
+        """Set the cost of this trial, in place of the seconds that its evaluation takes.
+
+        Parameters
+        ----------
+        cost : float
+            At least 0, in seconds or in any other unit that all trials of the study share.
+
+        Raises
+        ------
+        TypeError
+            If the cost is not a real number.
+        ValueError
+            If the cost is negative or not finite.
+        """
+        self.reporter.cost = as_cost(cost)
+
     def start_fold(self, step: int = 0) -> int:
         """Return the fold of a fit that starts at this step.
 
@@ -308,7 +326,7 @@ class Trial:
             error,
             self.started,
             self.finished,
-            cost,
+            self.reporter.cost if cost is None else cost,
         )
 
     def curves(self, sign: float = 1.0) -> dict[CurveKey, LearningCurve]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -167,7 +168,7 @@ def _cost(frozen: FrozenTrial) -> float | None:
     known: Any = frozen.user_attrs.get("cost")
     if known is None and frozen.datetime_start and frozen.datetime_complete:
         known = (frozen.datetime_complete - frozen.datetime_start).total_seconds()
-    usable = isinstance(known, (float, int)) and 0.0 <= known < math.inf
+    usable = type(known) in (float, int) and 0.0 <= known <= sys.float_info.max
     return float(known) if usable else None
 
 

@@ -121,6 +121,7 @@ def test_user_attributes_hold_the_other_results():
     assert "made to fail" in failed.user_attrs["error"]
     assert stopped.user_attrs["stop_reason"] == "made to stop"
     assert stopped.user_attrs["variance"] == study.trials[4].variance
+    assert stopped.user_attrs["cost"] == study.trials[4].cost
     eta = stopped.params["eta"]
     assert stopped.user_attrs["folds"] == {"0": eta + 4, "1": eta + 5}
     assert stopped.intermediate_values == pytest.approx({s: eta + 0.5 + s for s in range(5)})

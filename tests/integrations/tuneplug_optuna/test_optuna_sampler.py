@@ -356,3 +356,18 @@ def test_invalid_arguments_are_errors():
         TunePlugSampler(strategy=3)
     with pytest.raises(ValueError, match=r"strategy must be one of .* but got 'nope'"):
         TunePlugSampler(strategy="nope")
+
+
+def test_the_cost_of_a_trial_is_its_duration_or_its_attribute():
+    spy = Spy()
+    study = optuna.create_study(sampler=TunePlugSampler(strategy=spy, seed=0))
+    distributions = {"x": FloatDistribution(0.0, 1.0)}
+    for attributes in ({}, {"cost": 2.5}, {"cost": -1.0}, {"cost": "dear"}):
+        study.add_trial(
+            create_trial(
+                value=1.0, params={"x": 0.5}, distributions=distributions, user_attrs=attributes
+            )
+        )
+    study.ask(distributions)
+    seconds = study.trials[0].duration.total_seconds()
+    assert [t.cost for t in spy.contexts[-1].history] == [seconds, 2.5, None, None]

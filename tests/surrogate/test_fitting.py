@@ -19,6 +19,7 @@ from tuneplug.surrogate.fitting import (
     TrainingData,
     clear_cache,
     fit_surrogate,
+    fit_with_transforms,
     refit_size,
     sample_hyperparameters,
 )
@@ -531,3 +532,20 @@ def test_fifty_dimensions():
     mean, variance = gp.predict(at)
     assert np.all(np.isfinite(mean) & np.isfinite(variance))
     assert np.corrcoef(mean, ((at[:, :3] - 0.4) ** 2).sum(axis=1))[0, 1] > 0.2
+
+
+def test_without_robust_scaling_targets_are_standardized_losses():
+    rng = np.random.default_rng(0)
+    U, losses = rng.random((12, 1)), np.append(rng.random(11), 1e6)
+    data = TrainingData(
+        ONE,
+        U,
+        losses,
+        np.zeros(12),
+        warping=False,
+        learn_curvature=False,
+        robust=False,
+    )
+    ((gp, transform),) = fit_with_transforms(data)
+    np.testing.assert_allclose(gp.y, (losses - losses.mean()) / losses.std())
+    np.testing.assert_allclose(transform.mean + transform.sd * gp.y, losses, rtol=1e-9)

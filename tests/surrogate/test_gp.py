@@ -395,3 +395,23 @@ def test_fantasies_have_the_joint_posterior_covariance_of_noisy_observations():
 def test_fantasies_of_no_points_return_the_process():
     gp = make_gp("mixed")
     assert gp.fantasize(np.empty((0, 4)), np.empty((0, 16))) is gp
+
+
+# ------------------------------------------------------------------------------------- means
+
+
+def test_leave_one_out_means_are_those_of_processes_without_the_observation(name):
+    gp = make_gp(name)
+    for i, mean in enumerate(gp.leave_one_out_means()):
+        rest = np.arange(len(gp.U)) != i
+        without = GaussianProcess(gp.kernel, gp.U[rest], gp.y[rest])
+        assert without.predict(gp.U[[i]])[0][0] == pytest.approx(mean, abs=1e-8)
+
+
+def test_the_mean_alone_equals_the_mean_with_a_variance(name):
+    gp, new = make_gp(name), data(SPACES[name], 6, seed=3)[0]
+    mean, _, pullback = gp.predict_with_pullback(new)
+    np.testing.assert_array_equal(gp.predict_mean(new), gp.predict(new)[0])
+    alone, gradient = gp.predict_mean_with_gradient(new)
+    np.testing.assert_array_equal(alone, mean)
+    np.testing.assert_allclose(gradient, pullback(np.ones(6), np.zeros(6)), rtol=1e-10)

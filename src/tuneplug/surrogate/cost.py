@@ -87,20 +87,20 @@ class CostModel:
 
     def predicted_cost(self, U: FloatArray) -> FloatArray:
         """Return c at points of the cube, shape (m,)."""
-        return np.exp(self._log_cost(self.gp.predict(U)[0]))
+        return np.exp(self._log_cost(self.gp.predict_mean(U)))
 
     def log_price(self, U: FloatArray) -> FloatArray:
         """Return the price at points of the cube, shape (m,)."""
-        return self.weight * np.logaddexp(self._log_cost(self.gp.predict(U)[0]), self.log_base)
+        return self.weight * np.logaddexp(self._log_cost(self.gp.predict_mean(U)), self.log_base)
 
     def log_price_with_gradient(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the price, (m,), and its gradient in the ordered columns, (m, p)."""
-        target, variance, pullback = self.gp.predict_with_pullback(U)
+        target, d_target = self.gp.predict_mean_with_gradient(U)
         log_cost = self._log_cost(target)
         inside = (log_cost > self.low) & (log_cost < self.high)
         slope = self.weight * self.sd * inside * expit(log_cost - self.log_base)
         price = self.weight * np.logaddexp(log_cost, self.log_base)
-        return price, pullback(slope, np.zeros_like(variance))
+        return price, slope[:, None] * d_target
 
     def _log_cost(self, target: FloatArray) -> FloatArray:
         return np.clip(self.mean + self.sd * target, self.low, self.high)

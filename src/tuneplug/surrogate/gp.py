@@ -149,6 +149,22 @@ class GaussianProcess:
         k = self.kernel.matrix(self._Z, self.kernel.embed(U))[0]
         return self.hyper.mean + k.T @ self._alpha, self._variance(self._solve(k))
 
+    def predict_mean(self, U: FloatArray) -> FloatArray:
+        """Return the posterior mean as ``predict`` does, without the cost of a variance."""
+        k = self.kernel.matrix(self._Z, self.kernel.embed(U))[0]
+        return np.asarray(self.hyper.mean + k.T @ self._alpha)
+
+    def predict_mean_with_gradient(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the posterior mean, (m,), and its gradient in the ordered columns, (m, p).
+
+        y must have shape (n,).
+        """
+        p, Z = len(self.layout.ordered), self.kernel.embed(U)
+        k, dk_dr2 = self.kernel.matrix(Z, self._Z)
+        dk = dk_dr2 * self._alpha
+        dz = 2.0 * (dk.sum(axis=1)[:, None] * Z[:, :p] - dk @ self._Z[:, :p])
+        return self.hyper.mean + k @ self._alpha, dz * self.kernel.embedding_derivative(U)
+
     def predict_with_pullback(self, U: FloatArray) -> tuple[FloatArray, FloatArray, Pullback]:
         """Return posterior mean and variance as ``predict`` does, and their pullback to U."""
         p, Z = len(self.layout.ordered), self.kernel.embed(U)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tuneplug import Float, Study, TrialResult, TrialState
+from tuneplug.execution import INTERRUPTED_MESSAGE
 from tuneplug.strategies import BayesianSearch
 from tuneplug.strategies.base import Context
 from tuneplug.strategies.costs import cost_weight, observed_costs
@@ -197,6 +198,12 @@ def test_the_cost_of_a_trial_that_ran_out_of_time_is_a_lower_bound(reason):
     observed = observed_costs(study._context())
     assert observed.costs.tolist() == [50.0, 6.0]
     assert observed.is_bound.tolist() == [False, True]
+
+
+def test_the_cost_of_an_interrupted_trial_is_a_lower_bound():
+    error = f"{INTERRUPTED_MESSAGE}: KeyboardInterrupt()"
+    study = history_of(TrialResult(TrialState.FAILED, error=error, cost=2.0))
+    assert observed_costs(study._context()).is_bound.tolist() == [True]
 
 
 def test_the_weight_is_one_without_a_budget_and_falls_to_zero_with_one():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tuneplug.execution import INTERRUPTED_MESSAGE
 from tuneplug.strategies.base import Context
 from tuneplug.surrogate.cost import CostObservations
 from tuneplug.trial import Trial, TrialState
@@ -21,14 +22,14 @@ def observed_costs(context: Context) -> CostObservations:
 
     A failed trial costs what it took.  So does a stopped one, unless its number of steps and that
     of complete trials are known: its cost is then scaled to as many steps as complete trials have,
-    their median.  If time ran out, the cost is a lower bound.
+    their median.  If time ran out or the search was interrupted, the cost is a lower bound.
     """
     prior = [known for known in context.extra_observations if known.cost is not None]
     ended = [t for t in context.history if t.state.ended and t.cost is not None]
     full = _full_steps(ended)
     costs = [float(known.cost or 0.0) for known in prior]
     costs += [_full_cost(trial, full) for trial in ended]
-    is_bound = [False] * len(prior) + [_ran_out_of_time(trial) for trial in ended]
+    is_bound = [False] * len(prior) + [_was_cut_short(trial) for trial in ended]
     return CostObservations(
         context.points([*prior, *ended]), np.array(costs), np.array(is_bound, dtype=bool)
     )
@@ -46,15 +47,18 @@ def cost_weight(context: Context, n_startup: int) -> float:
     return min(max(left / max(context.n_trials - n_startup, 1), 0.0), 1.0)
 
 
-def _ran_out_of_time(trial: Trial) -> bool:
-    return trial.state is TrialState.STOPPED and trial.stop_reason in TIMEOUTS
+def _was_cut_short(trial: Trial) -> bool:
+    """Return whether a trial ended because time ran out, or because its search was interrupted."""
+    if trial.state is TrialState.STOPPED:
+        return trial.stop_reason in TIMEOUTS
+    return trial.state is TrialState.FAILED and (trial.error or "").startswith(INTERRUPTED_MESSAGE)
 
 
 def _full_cost(trial: Trial, full_steps: float) -> float:
     """Return the cost of a trial, scaled to all steps if it was stopped by a rule."""
     assert trial.cost is not None
     steps = _n_steps(trial)
-    if trial.state is not TrialState.STOPPED or _ran_out_of_time(trial) or steps == 0:
+    if trial.state is not TrialState.STOPPED or _was_cut_short(trial) or steps == 0:
         return trial.cost
     return trial.cost * max(full_steps / steps, 1.0)
 

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from tuneplug import Categorical, Float, Int, SearchSpace, Study, TuneplugError
 from tuneplug.stopping import AsynchronousHalving, MedianRule, Patience, Target
-from tuneplug.strategies import RandomSearch
+from tuneplug.strategies import HyperbandSearch, RandomSearch
 
 KERNELS = ["rbf", "linear"]
 
@@ -40,8 +42,8 @@ def optimize(objective=never, **given):
     return lambda: study().optimize(objective, **given)
 
 
-def report(value=0.0, step=0):
-    return lambda: study().ask().report(value, step)
+def report(value=0.0, step=0, fold=None):
+    return lambda: study().ask().report(value, step, fold=fold)
 
 
 def tell(value, **given):
@@ -57,6 +59,29 @@ def tell_twice():
     trial = mine.ask()
     mine.tell(trial, 1.0)
     mine.tell(trial, 1.0)
+
+
+def ended_trial():
+    mine = study()
+    trial = mine.ask()
+    mine.tell(trial, 1.0)
+    return mine, trial
+
+
+def study_fails(mine, trial):
+    mine.fail(trial, "late")
+
+
+def report_twice():
+    trial = study().ask()
+    trial.report(1.0, 0)
+    trial.report(1.0, 0)
+
+
+def ask_for_a_third_of_two():
+    mine = Study({"x": [1, 2]}, strategy="random", seed=0)
+    for _ in range(3):
+        mine.ask()
 
 
 def import_name(name):
@@ -84,6 +109,13 @@ MISTAKES = {
     "infinite end": (space(Float(0, np.inf)), "be finite", "high=inf", "scipy distribution"),
     "logarithm of 0": (space(Float(0, 1, "log")), "`low > 0`", "low=0", "such as 1e-8"),
     "scaling misspelt": (space(Float(1, 2, "lgo")), "one of 'auto'", "'lgo'", "mean 'log'"),
+    "scaling of scikit-optimize": (
+        space(Float(1, 2, "log-uniform")),
+        "one of 'auto'",
+        "'log-uniform'",
+        "mean 'log'",
+    ),
+    "Int of strings": (space(Int("1", "5")), "must be integers", "low='1'", "without quotes"),
     "Int of floats": (space(Int(1.5, 3)), "must be integers", "low=1.5", "use a Float"),
     "no categories": (space([]), "at least one value", "[]", "add a value"),
     "categories as text": (space("abc"), "Float, Int or Categorical", "'abc'", "['a', 'b']"),
@@ -115,6 +147,13 @@ MISTAKES = {
         "'rbf'",
     ),
     "when= without a list": (conditional({"kernel": "rbf"}), "be a list", "'rbf'", "in a list"),
+    "when= without values": (conditional({"kernel": []}), "a list of", "got []", "add a value"),
+    "space as a list of parameters": (
+        lambda: SearchSpace([Float(0, 1)]),
+        "a mapping of names",
+        "Float(low=0, high=1",
+        "{'x': Float(0, 1)}",
+    ),
     "when= as text": (conditional("kernel"), "must map", "'kernel'", "when={'kernel': ['rbf']}"),
     "point of another shape": (
         lambda: study().space.decode([0.1, 0.2]),
@@ -124,6 +163,8 @@ MISTAKES = {
     ),
     "strategy misspelt": (options(strategy="bayesain"), "one of", "'bayesain'", "mean 'bayesian'"),
     "strategy class": (options(strategy=RandomSearch), "a Strategy", "<class", "RandomSearch(...)"),
+    "strategy that is a number": (options(strategy=3), "a Strategy", "got 3", "'bayesian'"),
+    "direction abbreviated": (options(direction="max"), "one of", "'max'", "mean 'maximize'"),
     "direction misspelt": (
         options(direction="maximise"),
         "must be one of",
@@ -132,6 +173,19 @@ MISTAKES = {
     ),
     "stopping misspelt": (options(stopping="medain"), "one of", "'medain'", "mean 'median'"),
     "stopping class": (options(stopping=MedianRule), "StoppingRule", "<class", "MedianRule(...)"),
+    "stopping switched on": (options(stopping=True), "a StoppingRule", "True", "'median'"),
+    "strategy as stopping": (
+        options(stopping="hyperband"),
+        "stopping must be one of",
+        "'hyperband'",
+        "pass strategy='hyperband'",
+    ),
+    "stopping as strategy": (
+        options(strategy="asha"),
+        "strategy must be one of",
+        "'asha'",
+        "pass stopping='asha'",
+    ),
     "two stopping rules": (
         options(strategy="hyperband", stopping="median"),
         "has its own rule",
@@ -139,6 +193,13 @@ MISTAKES = {
         "leave stopping out",
     ),
     "seed as text": (options(seed="0"), "an integer", "'0'", "seed=0"),
+    "seed that is a truth value": (options(seed=True), "an integer", "True", "seed=0"),
+    "storage without a name": (
+        options(storage="sqlite:///x.db"),
+        "needs a name",
+        "name=None",
+        "name='study'",
+    ),
     "generator as seed": (
         options(seed=np.random.default_rng(0)),
         "an integer",
@@ -172,6 +233,18 @@ MISTAKES = {
     "negative variance": (tell(1, variance=-1), "not negative", "got -1", "leave it out"),
     "report of text": (report("a"), "a real number", "'a'", "report a float"),
     "report of a tuple": (report((1, 2)), "a real number", "(1, 2)", "report a float"),
+    "step as text": (report(step="1"), "a whole number", "'1'", "count boosting rounds"),
+    "fold as text": (report(fold="a"), "a whole number", "'a'", "count the folds"),
+    "negative fold": (report(fold=-1), "at least 0", "got -1", "count the folds"),
+    "step reported twice": (report_twice, "must increase", "step 0 after step 0", "fold=0, 1"),
+    "report after the end": (
+        lambda: ended_trial()[1].report(1.0, 0),
+        "before it ends",
+        "trial 0 is complete",
+        "ask()",
+    ),
+    "ask after the last one": (ask_for_a_third_of_two, "exhausted", "2 configurations", "tried"),
+    "fail after tell": (lambda: study_fails(*ended_trial()), "told once", "trial 0", "ask()"),
     "negative step": (report(step=-1), "at least 0", "step -1", "count from 0"),
     "enqueue of another name": (
         lambda: study().enqueue({"X": 0.5}),
@@ -180,6 +253,12 @@ MISTAKES = {
         "did you mean 'x'",
     ),
     "enqueue outside of the range": (lambda: study().enqueue({"x": 5}), "must lie", "5", "[0, 1]"),
+    "enqueue of text": (
+        lambda: study().enqueue({"x": "0.5"}),
+        "be numbers in [0, 1]",
+        "'0.5'",
+        "without quotes",
+    ),
     "enqueue of a list": (
         lambda: study().enqueue([{"x": 0.5}]),
         "map names to values",
@@ -204,6 +283,26 @@ MISTAKES = {
         "got 3",
         "ProcessPoolExecutor",
     ),
+    "executor that is a class": (
+        optimize(n_trials=1, executor=ThreadPoolExecutor),
+        "an object with submit",
+        "<class",
+        "ThreadPoolExecutor(...)",
+    ),
+    "executor of another name": (
+        optimize(n_trials=1, executor="thread"),
+        "one of",
+        "'thread'",
+        "pass n_jobs=",
+    ),
+    "budget as text": (optimize(n_trials="10"), "an integer", "'10'", "of at least 1"),
+    "fail_fast as text": (optimize(n_trials=1, fail_fast="no"), "True or", "'no'", "False"),
+    "callbacks as text": (
+        optimize(n_trials=1, callbacks="print"),
+        "a list of callables",
+        "'print'",
+        "callbacks=[callback]",
+    ),
     "completion of a number": (
         optimize(n_trials=1, completion=[0.9]),
         "CompletionRule objects",
@@ -225,6 +324,12 @@ MISTAKES = {
     ),
     "target as text": (lambda: Target("a"), "must be a number", "'a'", "Target(0.9)"),
     "no patience": (lambda: Patience(0), "an integer", "got 0", "of at least 1"),
+    "resource as text": (
+        lambda: HyperbandSearch(max_resource="81"),
+        "max_resource must be an integer",
+        "'81'",
+        "of at least 1",
+    ),
     "halving by 1": (
         lambda: AsynchronousHalving(reduction_factor=1),
         "reduction_factor must be an integer",

@@ -9,7 +9,13 @@ import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar, final
 
-from tuneplug.monitoring import FitMonitor, MonitoredFit, SearchFitReporter, evaluation_weights
+from tuneplug.monitoring import (
+    FitMonitor,
+    MonitoredFit,
+    SearchFitReporter,
+    check_metric_options,
+    evaluation_weights,
+)
 from tuneplug.optional import is_instance_of
 from tuneplug_lightgbm.callback import ReportingCallback
 
@@ -37,6 +43,7 @@ class LightGBMMonitor(FitMonitor):
     name: ClassVar[str] = "lightgbm"
 
     def __init__(self, metric: str | None = None, *, maximize: bool | None = None) -> None:
+        check_metric_options(metric, maximize)
         self.metric = metric
         self.maximize = maximize
 

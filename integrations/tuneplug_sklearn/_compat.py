@@ -22,15 +22,17 @@ from sklearn.model_selection._validation import (
     _insert_error_scores,
     _warn_or_raise_about_fit_failures,
 )
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_method_params as check_method_params
+from sklearn.utils.validation import _num_samples as n_samples
 
 __all__ = [
     "BaseSearchCV",
     "CallbackTask",
     "HasMethods",
     "Interval",
+    "InvalidParameterError",
     "LokyExecutor",
     "StrOptions",
     "active_backend",
@@ -41,6 +43,7 @@ __all__ = [
     "insert_error_scores",
     "is_default_score",
     "metric_names",
+    "n_samples",
     "public_scorers",
     "safe_split",
     "scorer_function",

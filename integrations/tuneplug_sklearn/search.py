@@ -28,6 +28,7 @@ from tuneplug_sklearn._compat import (
     fit_context,
     has_callbacks,
 )
+from tuneplug_sklearn.arguments import check_scoring_names, check_weights
 from tuneplug_sklearn.evaluation import Evaluation
 from tuneplug_sklearn.executors import make_pool
 from tuneplug_sklearn.initial_points import as_param_grid
@@ -284,6 +285,10 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             state["callbacks"] = [f for f in self.callbacks if _picklable(f)]
         return state
 
+    def _validate_params(self) -> None:
+        check_scoring_names(self.scoring)
+        super()._validate_params()
+
     @fit_context
     def fit(self, X: Any, y: Any = None, **params: Any) -> WarpedBayesSearchCV:
         """Search, then refit the best candidate on all data.
@@ -320,6 +325,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         """
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)
+        check_weights(X, params)
         params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         plan = make_plan(self, scorers, X, y, routed)

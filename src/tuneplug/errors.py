@@ -44,6 +44,8 @@ __all__ = [
     "warn_caller",
 ]
 
+#: Minimum length of an abbreviation that ``did_you_mean`` completes.
+MIN_ABBREVIATION = 3
 #: Maximum length of the description of an object in a message.
 MAX_REPR = 300
 
@@ -142,9 +144,15 @@ def check_count(name: str, value: object, *, at_least: int) -> None:
 
 
 def did_you_mean(value: object, choices: Iterable[str]) -> str:
-    """Return the end of a message that names the most similar choice; empty if none is similar."""
-    lowered = {choice.lower(): choice for choice in choices}
-    close = difflib.get_close_matches(str(value).lower(), lowered, n=1) if lowered else []
+    """Return the end of a message that names the most similar choice; empty if none is similar.
+
+    If none is, the only choice that starts with the value is named.
+    """
+    lowered, given = {choice.lower(): choice for choice in choices}, str(value).lower()
+    close = difflib.get_close_matches(given, lowered, n=1)
+    if not close and len(given) >= MIN_ABBREVIATION:
+        longer = [name for name in lowered if name.startswith(given)]
+        close = longer if len(longer) == 1 else []
     return f": did you mean {lowered[close[0]]!r}?" if close else ""
 
 

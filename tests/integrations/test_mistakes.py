@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -87,7 +90,13 @@ MISTAKES = {
         'Int(1, 9, "log")',
     ),
     "no candidates": (search(n_iter=0), "must be an int", "Got 0", "[1, inf)"),
-    "scoring misspelt": (search(scoring="acuracy"), "a str among", "'acuracy'", "'accuracy'"),
+    "scoring misspelt": (search(scoring="acuracy"), "a str among", "'acuracy'", "mean 'accuracy'"),
+    "scorers misspelt": (
+        search(scoring={"a": "acuracy", "b": "f11"}, refit="a"),
+        "a str among",
+        "'acuracy': did you mean 'accuracy'?",
+        "'f11': did you mean 'f1'",
+    ),
     "two metrics, refit=True": (search(**TWO), "a scorer key", "True", "set to False explicitly"),
     "refit misspelt": (
         search(**TWO, refit="f2"),
@@ -185,6 +194,33 @@ MISTAKES = {
         "None",
         "widen the space",
     ),
+    "initial point as text": (
+        search(initial_points=[{"max_depth": "3"}]),
+        "be numbers in [1, 5]",
+        "'3'",
+        "without quotes",
+    ),
+    "weights of some rows": (
+        lambda: WarpedBayesSearchCV(Untrained(), SPACE).fit(X, y, sample_weight=np.ones(5)),
+        "one entry for each of the 20 rows",
+        "5 for sample_weight",
+        "pass the weights of all rows",
+    ),
+    "groups left out": (search(cv=GroupKFold(2)), "not be None", "'groups'", "groups"),
+    "budget as text": (search(n_iter="10"), "must be an int", "Got '10'", "[1, inf)"),
+    "executor that is a class": (
+        search(executor=ThreadPoolExecutor),
+        "an object with submit",
+        "<class",
+        "ThreadPoolExecutor(...)",
+    ),
+    "stopping switched on": (search(stopping=True), "StoppingRule", "True", "'str'"),
+    "monitor class": (
+        search(monitor=DecisionTreeClassifier),
+        "an instance of",
+        "DecisionTreeClassifier",
+        "FitMonitor",
+    ),
     "one fold": (search(cv=1), "an int in the range", "Got 1", "[2, inf)"),
     "error_score as text": (search(error_score="nan"), "must be a str among", "'nan'", "'raise'"),
     "random_state as text": (search(random_state="0"), "an int", "'0'", "[0, 4294967295]"),
@@ -202,6 +238,19 @@ MISTAKES = {
         "{'x': 1}",
         "study.ask()",
     ),
+    **{
+        f"{name} of {monitor}": (
+            of_package(package, monitor, **{name: value}),
+            f"{name} must be",
+            repr(value),
+            "pass",
+        )
+        for package, monitor in [
+            ("tuneplug_xgboost", "XGBoostMonitor"),
+            ("tuneplug_lightgbm", "LightGBMMonitor"),
+        ]
+        for name, value in [("metric", 3), ("maximize", "yes")]
+    },
     "style of the recommended space": (
         of_package("tuneplug_xgboost", "recommended_space", "gamma"),
         "style must be",

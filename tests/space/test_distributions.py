@@ -211,7 +211,7 @@ def test_told_numbers_are_kept_though_the_cube_cannot_tell_them():
 
 @pytest.mark.parametrize("value", [-1, 2.5, "3", None, True, math.nan])
 def test_a_value_that_is_never_drawn_is_refused(value):
-    with pytest.raises(ValueError, match="values must lie in"):
+    with pytest.raises(ValueError, match=r"values must (lie|be numbers) in"):
         as_parameter(stats.poisson(3)).to_unit([value])
 
 

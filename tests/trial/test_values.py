@@ -173,7 +173,7 @@ def test_step_that_is_not_whole_raises(step):
 
 @pytest.mark.parametrize("step", ["1", None, True, [1]])
 def test_step_that_is_not_a_number_raises(step):
-    with pytest.raises(TypeError, match="a step must be a real number"):
+    with pytest.raises(TypeError, match="a step must be a whole number"):
         TrialReporter().report(0.9, step)
 
 

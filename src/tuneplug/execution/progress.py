@@ -178,7 +178,7 @@ def check_callbacks(callbacks: Iterable[Any], hint: str = "") -> None:
         If ``callbacks`` is not a list, or a callback is not callable; that message ends with
         ``hint``.
     """
-    if not isinstance(callbacks, Iterable):
+    if isinstance(callbacks, (str, bytes)) or not isinstance(callbacks, Iterable):
         raise TypeError(
             f"callbacks must be a list of callables, but got {safe_repr(callbacks)}: pass "
             "callbacks=[callback]"

@@ -2,7 +2,12 @@
 
 from tuneplug.monitoring.fit_monitor import FitMonitor, MonitoredFit, Scoring
 from tuneplug.monitoring.fit_reporter import FitReporter, SearchFitReporter
-from tuneplug.monitoring.metric_selection import Entry, MetricError, select_metric
+from tuneplug.monitoring.metric_selection import (
+    Entry,
+    MetricError,
+    check_metric_options,
+    select_metric,
+)
 from tuneplug.monitoring.score_metrics import ScoreMetrics, evaluation_weights
 from tuneplug.trial.reporting import TrialReporter
 
@@ -16,6 +21,7 @@ __all__ = [
     "Scoring",
     "SearchFitReporter",
     "TrialReporter",
+    "check_metric_options",
     "evaluation_weights",
     "select_metric",
 ]

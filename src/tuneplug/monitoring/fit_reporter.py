@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tuneplug.errors import safe_repr
 from tuneplug.monitoring.fit_monitor import MonitoredFit
-from tuneplug.monitoring.metric_selection import Entry, MetricError, select_metric
+from tuneplug.monitoring.metric_selection import (
+    Entry,
+    MetricError,
+    check_metric_options,
+    select_metric,
+)
 from tuneplug.trial.reporting import Direction, TrialReporter
 
 if TYPE_CHECKING:
@@ -74,13 +79,7 @@ class FitReporter:
                 f"trial must be a Trial, but got {safe_repr(trial)}: pass the trial that the "
                 "objective gets, or that study.ask() returned"
             )
-        for name, value in (("metric", metric), ("dataset", dataset)):
-            if value is not None and not isinstance(value, str):
-                raise TypeError(
-                    f"{name} must be a string or None, but got {value!r}: pass its name"
-                )
-        if maximize is not None and not isinstance(maximize, bool):
-            raise TypeError(f"maximize must be True, False or None, but got {maximize!r}")
+        check_metric_options(metric, maximize, dataset)
         self.trial = trial
         self.metric = metric
         self.dataset = dataset

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-__all__ = ["Entry", "MetricError", "select_metric"]
+import numpy as np
+
+from tuneplug.errors import safe_repr
+
+__all__ = ["Entry", "MetricError", "check_metric_options", "select_metric"]
 
 
 class MetricError(ValueError):
@@ -24,6 +28,20 @@ class Entry(NamedTuple):
     def display_name(self, sep: str) -> str:
         """Return the data set and the metric, joined as the library prints them."""
         return sep.join(self)
+
+
+def check_metric_options(metric: object, maximize: object, dataset: object = None) -> None:
+    """Raise TypeError unless the names are strings or None, and ``maximize`` a bool or None."""
+    for name, value in (("metric", metric), ("dataset", dataset)):
+        if value is not None and not isinstance(value, str):
+            raise TypeError(
+                f"{name} must be a string or None, but got {safe_repr(value)}: pass its name"
+            )
+    if maximize is not None and not isinstance(maximize, (bool, np.bool_)):
+        raise TypeError(
+            f"maximize must be True, False or None, but got {safe_repr(maximize)}: pass True if "
+            "larger values of the metric are better"
+        )
 
 
 def select_metric(

@@ -30,6 +30,9 @@ from tuneplug.plugins.info import NOT, ONLY, PluginInfo, Status, blocked, strict
 
 __all__ = ["Plugins"]
 
+#: What the names of two kinds of classes that are often confused stand for.
+NOUNS = {"strategy": "strategy", "stopping": "stopping rule"}
+
 
 @dataclass
 class Plugins:
@@ -241,7 +244,7 @@ class Plugins:
         if name not in found:
             raise UnknownNameError(
                 f"{kind} must be one of {sorted(found)}, but got {name!r}"
-                f"{did_you_mean(name, found)}"
+                f"{did_you_mean(name, found) or self._other_cure(kind, name)}"
             )
         (owner, cls), *others = found[name]
         if others:
@@ -256,6 +259,18 @@ class Plugins:
             error.add_note(f"{kind} {name!r} is registered by plugin {self._records[owner]}")
             raise
 
+    def _other_cure(self, kind: str, name: str) -> str:
+        """Return the end of the message for an unknown name that is similar to no known one."""
+        if kind == "executor":
+            return (
+                ": for workers on this machine pass n_jobs=, or an executor such as "
+                "concurrent.futures.ProcessPoolExecutor()"
+            )
+        for other, noun in NOUNS.items():
+            if kind in NOUNS and name in self._found(other):
+                return f": it is a {noun}, so pass {other}={name!r}"
+        return ""
+
     def executor_factory(self, executor: Any) -> Callable[[], Any] | None:
         """Return what makes the executor that is asked for; None for one that is there already.
 
@@ -264,9 +279,19 @@ class Plugins:
         executor : str, object or None
             The name of an executor, an object that ``from_framework`` of a plugin's executor
             accepts, such as a client of a cluster, or an executor.
+
+        Raises
+        ------
+        TypeError
+            If a class is given instead of an instance.
         """
         if executor is None:
             return None
+        if isinstance(executor, type):
+            raise TypeError(
+                f"executor must be a name or an object with submit, but got {executor!r}: pass an "
+                f"instance, {executor.__name__}(...)"
+            )
         if isinstance(executor, str):
             return partial(self.create, "executor", executor)
         for (owner, cls), *_ in self._found("executor").values():

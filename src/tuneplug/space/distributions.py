@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Integral
@@ -33,6 +33,7 @@ from tuneplug.space.parameters import (
     is_real,
     outside,
 )
+from tuneplug.space.scaling import scaling_of_prior
 
 __all__ = ["Quantiles", "as_parameter"]
 
@@ -42,17 +43,6 @@ OPEN_END = 0.001
 TINY = 2.0**-53
 #: Number of bisections for the largest u with a finite quantile.
 N_BISECTIONS = 60
-#: Scalings by the names of priors in other packages.
-PRIORS: Mapping[str, str] = {
-    "uniform": "linear",
-    "linear": "linear",
-    "log-uniform": "log",
-    "loguniform": "log",
-    "log": "log",
-    "logarithmic": "log",
-    "reverse-log": "reverse_log",
-    "auto": "auto",
-}
 #: Number and seed of the draws that replace a distribution that has only ``rvs``.
 EMPIRICAL_DRAWS = 1024
 EMPIRICAL_SEED = 0
@@ -285,7 +275,7 @@ def _range_with_prior(declared: Any) -> str | None:
     low, high, prior = declared[:3]
     if not (is_real(low) and is_real(high) and isinstance(prior, str)):
         return None
-    scaling = PRIORS.get(prior.lower().replace("_", "-"))
+    scaling = scaling_of_prior(prior)
     if scaling is None or not all(map(is_real, declared[3:])):
         return None
     whole = isinstance(low, Integral) and isinstance(high, Integral)

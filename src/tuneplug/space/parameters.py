@@ -151,6 +151,11 @@ def is_finite(value: Any) -> bool:
 
 def outside(value: object, low: object, high: object) -> ValueError:
     """Return the error for a value outside a range."""
+    if isinstance(value, str):
+        return ValueError(
+            f"values must be numbers in [{low!r}, {high!r}], but got {value!r}: pass a number "
+            "without quotes"
+        )
     return ValueError(f"values must lie in [{low!r}, {high!r}], but got {value!r}")
 
 
@@ -331,7 +336,9 @@ class Int(_Range):
         ends = (self.low, self.high)
         if not all(map(_is_integer, ends)):
             got = f"low={self.low!r}, high={self.high!r}"
-            return [f"low and high must be integers, but got {got}: use a Float for real values"]
+            quoted = any(isinstance(end, str) for end in ends)
+            cure = "write numbers without quotes" if quoted else "use a Float for real values"
+            return [f"low and high must be integers, but got {got}: {cure}"]
         if not all(map(is_finite, ends)):
             return ["low and high must be finite as floats, but one is beyond 1.8e308"]
         if not is_finite(int(self.high) - int(self.low)):

@@ -30,6 +30,7 @@ __all__ = [
     "ScalingChoice",
     "choose_scaling",
     "resolve_scaling",
+    "scaling_of_prior",
 ]
 
 
@@ -169,6 +170,17 @@ NAMED: Mapping[str, Scaling] = {
     "ReverseLogarithmic": ReverseLog(),
 }
 AUTO_NAMES = ("auto", "Auto")
+#: Scalings by the names of priors in other packages.
+PRIORS: Mapping[str, str] = {
+    "uniform": "linear",
+    "linear": "linear",
+    "log-uniform": "log",
+    "loguniform": "log",
+    "log": "log",
+    "logarithmic": "log",
+    "reverse-log": "reverse_log",
+    "auto": "auto",
+}
 
 
 @dataclass(frozen=True)
@@ -274,6 +286,11 @@ def _advice(low: float, high: float, integer: bool) -> str:
     return "; ".join(advice)
 
 
+def scaling_of_prior(name: str) -> str | None:
+    """Return the name of the scaling that other packages call by this name; None if unknown."""
+    return PRIORS.get(name.lower().replace("_", "-"))
+
+
 def resolve_scaling(
     declared: str | Scaling, low: float, high: float, *, integer: bool = False
 ) -> ScalingChoice:
@@ -289,9 +306,11 @@ def resolve_scaling(
     scaling = NAMED.get(declared) if isinstance(declared, str) else declared
     if not isinstance(scaling, Scaling):
         names = ", ".join(map(repr, ["auto", "linear", "log", "reverse_log"]))
+        prior = scaling_of_prior(declared) if isinstance(declared, str) else None
+        hint = did_you_mean(declared, NAMED) if prior is None else f": did you mean {prior!r}?"
         raise ValueError(
             f"scaling must be one of {names}, SageMaker's spelling of one, or a Scaling, "
-            f"but got {declared!r}{did_you_mean(declared, NAMED)}"
+            f"but got {declared!r}{hint}"
         )
     if integer and isinstance(scaling, ReverseLog):
         raise ValueError("reverse-log scaling is for Float only: integers are linear or log")

@@ -36,7 +36,10 @@ def parse_space(declared: Any) -> list[dict[str, Parameter]]:
     for number, subspace in enumerate(subspaces):
         prefix = f"[{number}] " if len(subspaces) > 1 else ""
         if not isinstance(subspace, Mapping):
-            errors.append(f"{prefix}must be a mapping of names to parameters, but got {subspace!r}")
+            errors.append(
+                f"{prefix}must be a mapping of names to parameters, but got {subspace!r}: declare, "
+                "for example, {'x': Float(0, 1)}"
+            )
             continue
         sound, found = _check_subspace(subspace)
         errors += [prefix + error for error in found]
@@ -91,9 +94,9 @@ def _condition_errors(
                 f"{did_you_mean(parent, names)}"
             )
         elif isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or not values:
-            errors.append(
-                f"when[{parent!r}] must be a list of values, but got {values!r}: put it in a list"
-            )
+            empty = isinstance(values, Sequence) and not values
+            cure = "add a value, or leave when= out" if empty else "put it in a list"
+            errors.append(f"when[{parent!r}] must be a list of values, but got {values!r}: {cure}")
         elif parent not in sound:
             continue  # its own errors are reported
         elif not sound[parent].distinct:

@@ -18,6 +18,7 @@ from tuneplug.trial import Trial, as_real
 __all__ = [
     "check_budget",
     "check_direction",
+    "check_flag",
     "check_objective",
     "check_trial",
     "resolve_plugins",
@@ -83,6 +84,12 @@ def check_objective(objective: object) -> None:
         )
 
 
+def check_flag(name: str, value: object) -> None:
+    """Raise TypeError unless the value is True or False, of Python or of NumPy."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, but got {safe_repr(value)}")
+
+
 def check_trial(trial: object, method: str) -> None:
     """Raise TypeError unless the argument of a method of ``Study`` is a trial."""
     if not isinstance(trial, Trial):
@@ -134,7 +141,8 @@ def resolve_strategy(strategy: object, plugins: Plugins) -> Strategy:
     found = plugins.create("strategy", strategy) if isinstance(strategy, str) else strategy
     if not isinstance(found, Strategy):
         raise TypeError(
-            f"strategy must be a name or a Strategy, but got {safe_repr(found)}{_cure(found)}"
+            f"strategy must be a name or a Strategy, but got {safe_repr(found)}"
+            f"{_cure(found, 'bayesian')}"
         )
     return found
 
@@ -164,14 +172,16 @@ def resolve_stopping(stopping: object, strategy: Strategy, plugins: Plugins) -> 
     if not isinstance(rule, StoppingRule):
         raise TypeError(
             f"stopping must be a name, a StoppingRule or None, but got {safe_repr(stopping)}"
-            f"{_cure(stopping)}"
+            f"{_cure(stopping, 'median')}"
         )
     return rule
 
 
-def _cure(given: object) -> str:
-    """Return the end of the message for a class that is given instead of an instance."""
-    return f": pass an instance, {given.__name__}(...)" if isinstance(given, type) else ""
+def _cure(given: object, example: str) -> str:
+    """Return the end of the message for an object that is neither a name nor an instance."""
+    if isinstance(given, type):
+        return f": pass an instance, {given.__name__}(...)"
+    return f": pass, for example, {example!r}"
 
 
 def resolve_seed(seed: int | None) -> int:
@@ -184,7 +194,8 @@ def resolve_seed(seed: int | None) -> int:
     """
     if seed is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
-    if not isinstance(seed, numbers.Integral) or seed < 0:
+    whole = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
+    if not whole or seed < 0:
         raise ValueError(
             f"seed must be None or an integer of at least 0, but got {seed!r}: pass, for example, "
             "seed=0"

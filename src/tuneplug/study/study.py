@@ -29,6 +29,7 @@ from tuneplug.study.optimize import Budget, OptimizeLoop
 from tuneplug.study.options import (
     check_budget,
     check_direction,
+    check_flag,
     check_objective,
     check_trial,
     resolve_plugins,
@@ -485,6 +486,7 @@ class Study(StudyResults):
         seconds = resolve_timeout(timeout)
         rules = check_completion(completion)
         check_callbacks(callbacks)
+        check_flag("fail_fast", fail_fast)
         make = self.plugins.executor_factory(executor)
         progress = ProgressReporter(self.history, n_trials, "value", callbacks, verbose)
         budget = Budget(n_trials, seconds)

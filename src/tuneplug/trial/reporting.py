@@ -18,6 +18,8 @@ __all__ = ["Direction", "TrialReporter"]
 
 Direction = Literal["minimize", "maximize"]
 
+_COUNT_FOLDS = "count the folds of a trial from 0"
+
 
 @dataclass(eq=False)
 class TrialReporter:
@@ -66,11 +68,12 @@ class TrialReporter:
         TypeError
             If the value, the step or the fold is not a real number.
         ValueError
-            If the step or the fold is not whole, if the step is not larger than the last one of its
-            fold, or if the value cannot be converted to a float.
+            If the step or the fold is not whole, if the fold is negative, if the step is not larger
+            than the last one of its fold, or if the value cannot be converted to a float.
         """
         value, step = as_real(value, "a reported value"), as_whole(step, "a step")
-        fold = None if fold is None else as_whole(fold, "a fold")
+        if fold is not None and (fold := as_whole(fold, "a fold", cure=_COUNT_FOLDS)) < 0:
+            raise ValueError(f"a fold must be at least 0, but got {fold}: {_COUNT_FOLDS}")
         if step <= (before := self._last_step(fold)):
             of = "" if fold is None else f" of fold {fold}"
             if before < 0:

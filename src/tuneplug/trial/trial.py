@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from tuneplug._typing import FloatArray
+from tuneplug.errors import TrialError
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report
 from tuneplug.trial.reporting import Direction, TrialReporter
 from tuneplug.trial.values import as_real, copied_on_access
@@ -216,7 +217,14 @@ class Trial:
         ------
         ValueError
             If the step is not larger than the last one of its fold.
+        TrialError
+            If the trial has ended: its record is complete.
         """
+        if self.state.ended:
+            raise TrialError(
+                f"a trial must report before it ends, but trial {self.number} is "
+                f"{self.state.value}: report before tell(), or call ask() for a new trial"
+            )
         self.reporter.report(value, step, fold=fold)
 
     def should_stop(self) -> bool:

@@ -83,8 +83,14 @@ def _are_none(ndim: Any, shape: Any) -> bool:
     return isinstance(n, Integral) and n == 0 and (callable(shape) or tuple(shape) == ())
 
 
-def as_whole(value: Any, what: str) -> int:
+def as_whole(value: Any, what: str, *, cure: str = "count boosting rounds or epochs from 0") -> int:
     """Convert a whole number, such as a NumPy integer or 2.0, to an int.
+
+    Parameters
+    ----------
+    value : object
+    what, cure : str
+        As in ``as_real``.
 
     Raises
     ------
@@ -94,12 +100,12 @@ def as_whole(value: Any, what: str) -> int:
         If the value is not whole, or does not fit into 64 bits.
     """
     if type(value) is not int:
-        number = int(value) if _is_integer(value) else as_real(value, what)
+        message = f"{what} must be a whole number, but got {safe_repr(value)}: {cure}"
+        if not _is_number(value):
+            raise TypeError(message)
+        number = int(value) if _is_integer(value) else as_real(value, what, cure=cure)
         if not math.isfinite(number) or number != int(number):
-            raise ValueError(
-                f"{what} must be a whole number, but got {safe_repr(value)}: count boosting rounds "
-                "or epochs from 0"
-            )
+            raise ValueError(message)
         value = int(number)
     if abs(value) > sys.maxsize:
         raise ValueError(f"{what} must fit into 64 bits, but got {safe_repr(value)}")

@@ -27,6 +27,7 @@ __all__ = [
     "intercept_last_fit",
     "last_step",
     "own_params",
+    "scored_step",
     "step_label",
     "target_transformers",
     "transform_steps",
@@ -40,6 +41,11 @@ def last_step(estimator: Any) -> Any:
     Other estimators are returned unchanged.
     """
     return _chain(estimator)[-1]
+
+
+def scored_step(estimator: Any) -> Any:
+    """Return the estimator whose ``score`` is called: pipelines call that of their last step."""
+    return next(step for step in _chain(estimator) if not isinstance(step, Pipeline))
 
 
 def has_target_transformer(estimator: Any) -> bool:

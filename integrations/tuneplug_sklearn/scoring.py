@@ -18,7 +18,8 @@ from tuneplug_sklearn._compat import (
     scorer_function,
     standard_scorer_name,
 )
-from tuneplug_sklearn.pipelines import has_target_transformer, last_step
+from tuneplug_sklearn.pipelines import has_target_transformer, scored_step
+from tuneplug_sklearn.target_transforms import name_on_transformed_target
 
 __all__ = ["FoldScoring"]
 
@@ -49,8 +50,8 @@ class FoldScoring:
 
         A scorer that only needs predictions is called with the last step and the validation data of
         the fit.  Any other scorer is called as at the end of the fold: with the whole estimator and
-        the test part.  So is every scorer if the last step predicts a transformed target; no metric
-        of the last step then has the scale of the score.
+        the test part.  So is every scorer if the last step predicts a transformed target; the
+        standard name is then that of a scorer that orders fits on the transformed target alike.
 
         Parameters
         ----------
@@ -64,11 +65,12 @@ class FoldScoring:
         if isinstance(scorers, Mapping):
             name = next(iter(scorers)) if name is None else name
             scorer = scorers[name]
-        standard = _standard_name(scorer, last_step(estimator))
+        standard = _standard_name(scorer, scored_step(estimator))
         name = name or standard or _name_of(scorer)
         score, weighted = self._on_test_part(estimator), "sample_weight" in self.params
         if has_target_transformer(estimator):
-            return replace(fit, scoring=Scoring(name, None, score, weighted))
+            standard = name_on_transformed_target(standard, estimator, fit.y)
+            return replace(fit, scoring=Scoring(name, standard, score, weighted))
         if _needs_only_predictions(scorer) and not self.params and fit.X_val is not None:
             score = _on_validation_data(scorer, fit)
         scoring = Scoring(name, standard, score, weighted)
@@ -101,11 +103,11 @@ def _needs_only_predictions(scorer: Any) -> bool:
     return is_default_score(scorer) or scorer_function(scorer) is not None
 
 
-def _standard_name(scorer: Any, last: Any) -> str | None:
+def _standard_name(scorer: Any, scored: Any) -> str | None:
     """Return scikit-learn's name of a scorer; None if it has none."""
     if not is_default_score(scorer):
         return standard_scorer_name(scorer)
-    method = type(last).score
+    method = type(scored).score
     return {ClassifierMixin.score: "accuracy", RegressorMixin.score: "r2"}.get(method)
 
 

@@ -22,7 +22,13 @@ from sklearn.model_selection import KFold, train_test_split
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
 
 from tuneplug import Categorical, Float
 from tuneplug.stopping import MedianRule
@@ -176,6 +182,76 @@ def test_the_scorer_gets_the_untransformed_target(scoring):
         for fold in range(3):
             last = [report.value for report in trial.reports if report.fold == fold][-1]
             assert last == search.cv_results_[f"split{fold}_test_score"][i]
+
+
+LOGARITHM = {"func": np.log1p, "inverse_func": np.expm1}
+MATCHED = {
+    "no transformer": ({}, "neg_mean_absolute_percentage_error", {"mape"}),
+    "standardized, r2": ({"transformer": StandardScaler()}, None, {"rmse", "l2"}),
+    "range, absolute error": (
+        {"transformer": MinMaxScaler()},
+        "neg_mean_absolute_error",
+        {"mae", "l1"},
+    ),
+    "quartiles, squared error": (
+        {"transformer": RobustScaler()},
+        "neg_root_mean_squared_error",
+        {"rmse"},
+    ),
+    "logarithm": (LOGARITHM, "neg_mean_squared_log_error", {"rmse"}),
+    "logarithm, standardized": (LOGARITHM, "neg_root_mean_squared_log_error", {"rmse"}),
+}
+
+
+@BOTH
+@pytest.mark.parametrize("case", MATCHED)
+def test_a_metric_orders_fits_as_the_score_does_where_the_transformer_keeps_the_order(
+    booster, case
+):
+    options, scoring, metrics = MATCHED[case]
+    inner, prefix = booster(), "regressor__"
+    if case == "logarithm, standardized":
+        inner, prefix = TransformedTargetRegressor(inner, transformer=StandardScaler()), 2 * prefix
+    model = TransformedTargetRegressor(inner, **options)
+    search = searched(
+        model, prefix, (X, np.exp(Y) + 2.0), scoring=scoring, stopping=NEVER, n_iter=6
+    )
+    shown = {trial.metric.replace("'s ", "-").split("-")[1] for trial in search.study_.trials}
+    assert shown <= metrics
+    for fold in range(3):
+        reports = [[r.value for r in t.reports if r.fold == fold][-1] for t in search.study_.trials]
+        scores = search.cv_results_[f"split{fold}_test_score"]
+        assert np.argsort(reports).tolist() == np.argsort(-scores).tolist()
+
+
+@pytest.mark.parametrize(
+    ("options", "scoring"),
+    [
+        (LOGARITHM, "r2"),
+        ({"transformer": StandardScaler()}, "neg_mean_absolute_percentage_error"),
+        ({"transformer": MinMaxScaler(clip=True)}, "r2"),
+        ({"transformer": FunctionTransformer(np.log1p, np.exp, check_inverse=False)}, "r2"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The provided functions:UserWarning")
+def test_a_transformer_that_may_change_the_order_leaves_the_score_without_a_metric(
+    options, scoring
+):
+    model = TransformedTargetRegressor(xgb(), **options)
+    with pytest.warns(UserWarning, match=f"compared by scoring='{scoring}'"):
+        searched(model, "regressor__", (X, np.exp(Y)), scoring=scoring, stopping=NEVER)
+
+
+def test_several_targets_of_different_scales_leave_the_score_without_a_metric():
+    model = TransformedTargetRegressor(xgb(), transformer=StandardScaler())
+    with pytest.warns(UserWarning, match="compared by scoring='neg_mean_squared_error'"):
+        searched(
+            model,
+            "regressor__",
+            (X, np.column_stack([Y, 100 * Y])),
+            scoring="neg_mean_squared_error",
+            stopping=NEVER,
+        )
 
 
 @BOTH

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tuneplug import Study
+from tuneplug import SearchSpace, Study
 from tuneplug.space.distributions import as_parameter
+from tuneplug.strategies import sample_untried
 
 U = np.concatenate([np.linspace(0.0, 1.0, 101), [1e-17, 1e-12, 1.0 - 1e-12]])
 #: Evaluations of pmf, cdf or ppf, counted in values: a table next to three places, and tails.
@@ -117,6 +118,20 @@ def test_a_model_tries_the_tail_of_a_short_distribution_last():
     study = Study({"n": stats.logser(0.9)}, seed=0, n_trials=14)
     study.optimize(lambda trial: -float(trial.params["n"]), 14)
     assert max(trial.params["n"] for trial in study.trials) <= stats.logser(0.9).ppf(0.9999)
+
+
+@pytest.mark.parametrize("other", [{}, {"kind": ["a", "b"]}], ids=["alone", "with categories"])
+def test_once_likely_values_are_tried_the_others_keep_their_proportions(other):
+    distribution, n = stats.zipf(4), 400
+    space = SearchSpace({"n": distribution, **other})
+    tried = [{"n": k, **dict.fromkeys(other, kind)} for k in range(1, 9) for kind in "ab"]
+    taken = set(space.keys(np.array([space.locate(params) for params in tried])))
+    drawn = [sample_untried(space, taken, np.random.default_rng(i)) for i in range(n)]
+    values = np.array([space.decode(point)["n"] for point in drawn])
+    for at_most in (10, 20, 100):
+        expected = (distribution.cdf(at_most) - distribution.cdf(8)) / distribution.sf(8)
+        deviation = np.sqrt(expected * (1 - expected) / n)
+        assert np.mean(values <= at_most) == pytest.approx(expected, abs=4 * deviation)
 
 
 def test_an_unfrozen_distribution_is_an_error_that_shows_the_call():

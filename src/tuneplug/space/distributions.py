@@ -227,6 +227,12 @@ class Quantiles(Parameter):
         first, last = self._likely
         return np.unique(self._at(np.arange(first, last + 1.0)))
 
+    def weights(self, points: FloatArray) -> FloatArray:
+        if not self._discrete:
+            return super().weights(points)
+        x = self._quantile(points)
+        return np.maximum(self._cdf(x) - self._cdf(x - 1.0), 0.0)
+
     def same_as(self, other: Parameter) -> bool:
         if not isinstance(other, Quantiles):
             return False

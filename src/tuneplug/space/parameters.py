@@ -120,6 +120,13 @@ class Parameter(ABC):
     def points(self) -> FloatArray:
         """Return the points of all values, ascending; for finite parameters only."""
 
+    def weights(self, points: FloatArray) -> FloatArray:
+        """Return the probabilities of the values at snapped points, up to a common factor.
+
+        Values count as equally probable unless a distribution says otherwise.
+        """
+        return np.ones(len(points))
+
     def levels(self, n: int) -> FloatArray:
         """Return the points of all values, or of at most n evenly spaced ones if there are more."""
         if self.size <= n:

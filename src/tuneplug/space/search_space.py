@@ -444,5 +444,18 @@ class SearchSpace:
                         seen.add(key)
                         yield row
 
+    def weights(self, rows: FloatArray) -> FloatArray:
+        """Return the probabilities of the configurations at snapped points, up to a common factor.
+
+        Distributions give their values different probabilities; all other values, and sub-spaces,
+        count as equally probable.
+        """
+        active = self.active_mask(rows)
+        columns = [
+            np.where(active[:, j], parameter.weights(rows[:, j]), 1.0)
+            for j, parameter in enumerate(self._columns)
+        ]
+        return np.prod(columns, axis=0) if columns else np.ones(len(rows))
+
     def __repr__(self) -> str:
         return f"SearchSpace({self.subspaces[0] if self.n_subspaces == 1 else self.subspaces!r})"

@@ -184,7 +184,10 @@ def take_suggestions(
 def sample_untried(
     space: SearchSpace, taken: Collection[bytes], rng: np.random.Generator
 ) -> FloatArray | None:
-    """Draw a snapped point, shape (d,), uniformly from the untried configurations.
+    """Draw a snapped point, shape (d,), from the untried configurations.
+
+    They keep the proportions of their probabilities: values of a distribution are drawn by it, also
+    once its probable values have been tried.
 
     Returns None if no untried configuration was found.  ``taken`` has the keys of the tried ones.
     """
@@ -197,4 +200,9 @@ def sample_untried(
     if not listed:
         return None
     free = [row for row in space.rows() if space.keys(row)[0] not in taken]
-    return free[rng.integers(len(free))] if free else None
+    if not free:
+        return None
+    shares = space.weights(np.array(free))
+    if np.ptp(shares) == 0.0:
+        return free[rng.integers(len(free))]
+    return free[rng.choice(len(free), p=shares / shares.sum())]

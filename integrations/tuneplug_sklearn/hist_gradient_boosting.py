@@ -37,10 +37,11 @@ class HistGradientBoostingMonitor(FitMonitor):
 
     def accepts(self, estimator: Any) -> bool:
         kinds = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
-        return is_instance_of(estimator, "sklearn.ensemble", *kinds) and not estimator.warm_start
+        return is_instance_of(estimator, "sklearn.ensemble", *kinds)
 
     def fit(self, watched: MonitoredFit) -> int | None:
-        estimator, reporter, total = watched.estimator, watched.reporter, watched.estimator.max_iter
+        estimator, reporter = watched.estimator, watched.reporter
+        total, warm_start = estimator.max_iter, estimator.warm_start
         report = _report_scores if watched.scoring is not None else _report_loss
         try:
             estimator.set_params(warm_start=True)
@@ -55,7 +56,7 @@ class HistGradientBoostingMonitor(FitMonitor):
                 if reporter.should_stop() or _has_stopped_early(estimator):
                     break
         finally:
-            estimator.set_params(warm_start=False, max_iter=total)
+            estimator.set_params(warm_start=warm_start, max_iter=total)
         return None
 
 

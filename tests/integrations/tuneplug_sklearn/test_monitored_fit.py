@@ -724,11 +724,23 @@ def test_histogram_boosting_ends_where_it_stops_early_also_at_the_end_of_a_porti
     assert any(end % 3 == 0 and end < 30 for end in ends)  # portions have 3 iterations
 
 
-def test_histogram_boosting_with_warm_start_is_not_accepted():
+def test_histogram_boosting_keeps_its_warm_start():
     monitor = HistGradientBoostingMonitor()
-    assert monitor.accepts(hgb())
-    assert not monitor.accepts(hgb(warm_start=True))
+    X, y = np.arange(80.0)[:, None], np.arange(80) % 2
+    for warm_start in (False, True):
+        model = hgb(warm_start=warm_start)
+        assert monitor.accepts(model)
+        monitor.fit(MonitoredFit(model, X, y, TrialReporter(), {}, X, y))
+        assert model.warm_start is warm_start
+        expected = clone(model).fit(X, y).predict_proba(X)
+        np.testing.assert_array_equal(model.predict_proba(X), expected)
     assert not monitor.accepts(SVC())
+
+
+def test_a_fitted_model_with_warm_start_is_searched_from_the_start():
+    model = hgb(warm_start=True).fit(*CANCER)
+    search = searched(model, {"max_leaf_nodes": [4, 8]}, n_iter=2)
+    assert {trial.metric for trial in search.study_.trials} == {"neg_log_loss"}
 
 
 # --------------------------------------------------------------------------- where it does not fit

@@ -192,6 +192,32 @@ def _pack(job: Job) -> Job:
     return Job(job.key, _unpack, (cloudpickle.dumps((job.call, job.args)),))
 
 
+@contextmanager
+def _interrupts_deferred() -> Iterator[None]:
+    """Context manager: a first SIGINT takes effect at the end; a second one interrupts at once.
+
+    Without effect outside of the main thread, which alone receives signals.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is None:
+        yield
+        return
+    received: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if received:
+            signal.raise_signal(signal.SIGINT)
+
+
 class _Processes:
     """An executor on worker processes of loky.
 
@@ -205,7 +231,12 @@ class _Processes:
     def __init__(self, slots: int, n_threads: int) -> None:
         self._kind = (os.getpid(), slots, n_threads)
         self._latest: Any = None
-        self._pool = self._idle.pop(self._kind, None) or LokyExecutor(
+        with _interrupts_deferred():
+            self._pool = self._started(slots, n_threads)
+
+    def _started(self, slots: int, n_threads: int) -> LokyExecutor:
+        """Return an idle pool of this kind, or a new one, with its workers running."""
+        pool = self._idle.pop(self._kind, None) or LokyExecutor(
             max_workers=slots,
             timeout=IDLE_SECONDS,
             env={
@@ -218,11 +249,13 @@ class _Processes:
         # The workers start now, so that they delete the data if this process is killed while it
         # writes them.
         with suppress(BrokenExecutor):  # idle workers were killed: raised again by the first job
-            self._pool.submit(os.getpid)
+            pool.submit(os.getpid)
+        return pool
 
     def submit(self, fn: Any, /, *args: Any) -> Any:
         job = _pack(Job(None, fn, args))  # pickled now, not when the pool dispatches it
-        self._latest = self._pool.submit(job.call, *job.args)
+        with _interrupts_deferred():  # a job that is half submitted breaks the pool
+            self._latest = self._pool.submit(job.call, *job.args)
         return self._latest
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

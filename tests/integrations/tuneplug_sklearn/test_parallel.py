@@ -611,3 +611,37 @@ def test_time_is_told_apart_from_the_time_spent_suggesting():
     start = time.monotonic()
     peak(callbacks=[seen.append]).fit(ROWS, LABELS)
     assert 0.0 < seen[-1].suggesting < seen[-1].elapsed < time.monotonic() - start
+
+
+def test_an_interrupt_in_the_middle_of_a_submission_takes_effect_after_it(monkeypatch):
+    raised = []
+    monkeypatch.setattr(threading, "excepthook", raised.append)
+    before = signal.getsignal(signal.SIGINT)
+    processes = executors._Processes(2, 1)
+    queue = processes._pool._work_ids
+    put = queue.put
+
+    def interrupted(*args):
+        signal.raise_signal(signal.SIGINT)
+        put(*args)
+
+    monkeypatch.setattr(queue, "put", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        processes.submit(os.getpid)
+    assert processes._latest.result(timeout=60) != os.getpid()
+    assert signal.getsignal(signal.SIGINT) is before
+    processes.terminate()
+    assert raised == []
+
+
+def test_a_second_interrupt_ends_a_submission_at_once():
+    received = []
+
+    def twice():
+        with executors._interrupts_deferred():
+            for _ in range(2):
+                received.append(signal.raise_signal(signal.SIGINT))
+
+    with pytest.raises(KeyboardInterrupt):
+        twice()
+    assert len(received) == 1

@@ -102,7 +102,8 @@ def make_pool(
     Raises
     ------
     ValueError
-        If neither this package nor a plugin supports joblib's backend.
+        If neither this package nor a plugin supports joblib's backend, or the executor accepts no
+        jobs.
     """
     backend, _ = active_backend()
     name = type(backend).__name__

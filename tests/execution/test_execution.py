@@ -102,8 +102,8 @@ class LoggingPool(WorkerPool):
     """A pool that logs its calls."""
 
     def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
         self.log = []
+        super().__init__(*args, **kwargs)
 
     def submit(self, job):
         self.log.append(("submit", job.key))
@@ -359,9 +359,57 @@ def test_executor_that_broke_while_idle_is_replaced_without_a_failure():
     assert workers.log.count("replace") == 1
 
 
-def test_given_executor_that_breaks_raises_its_error(pool):
-    with pool(1) as given, pytest.raises(BrokenExecutor):
+def test_given_executor_that_breaks_raises_its_error_with_the_cure(pool):
+    with pool(1) as given, pytest.raises(BrokenExecutor) as caught:
         run_jobs(WorkerPool(1, given=given), feed([Job("bad", os._exit, (1,))]), ignore, ignore)
+    assert "pass the name of an executor" in caught.value.__notes__[0]
+
+
+def closed_threads():
+    with ThreadPoolExecutor(1) as executor:
+        return executor
+
+
+def closed_processes():
+    with spawning(1) as executor:
+        return executor
+
+
+def broken_processes():
+    executor = spawning(1)
+    assert isinstance(executor.submit(os._exit, 1).exception(SECONDS), BrokenExecutor)
+    return executor
+
+
+@pytest.mark.parametrize(
+    ("make", "cause"),
+    [
+        (closed_threads, "RuntimeError: cannot schedule"),
+        (closed_processes, "RuntimeError: cannot schedule"),
+        (broken_processes, "BrokenProcessPool: "),
+    ],
+)
+def test_executor_that_accepts_no_jobs_raises_before_a_trial_starts(make, cause):
+    study = grid_study()
+    with pytest.raises(ValueError, match=f"must accept jobs.*{cause}.*pass a new one"):
+        study.optimize(objective, 6, executor=make())
+    assert study.trials == []
+
+
+def test_class_of_an_executor_raises_before_a_trial_starts():
+    study = grid_study()
+    with pytest.raises(TypeError, match=r"got the class ThreadPoolExecutor: pass ThreadPool.*\(\)"):
+        study.optimize(objective, 6, executor=ThreadPoolExecutor)
+    assert study.trials == []
+
+
+def test_executor_shut_down_during_a_search_keeps_finished_trials():
+    study = grid_study()
+    with ThreadPoolExecutor(1) as given, pytest.raises(BrokenExecutor, match="must accept jobs"):
+        study.optimize(
+            objective, 6, executor=given, callbacks=[lambda _: given.shutdown(wait=False)]
+        )
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE, TrialState.FAILED]
 
 
 def test_result_that_cannot_be_unpickled_fails_after_a_second_attempt(pool, tasks, tmp_path):
@@ -460,7 +508,7 @@ class RemoteExecutor:
 
     def submit(self, fn, /, *args):
         self.sizes.append(len(pickle.dumps((fn, args))))
-        if len(self.sizes) == 2:  # the pool tests whether the worker can read the file
+        if len(self.sizes) == 3:  # the pool tests whether the worker can read the file
             return ThreadPoolExecutor(1).submit(bool)
         return self.pool.submit(fn, *args)
 
@@ -473,7 +521,7 @@ def test_workers_that_cannot_read_the_file_receive_the_objective_with_each_job()
     assert [trial.value for trial in study.trials] == [-1.0] * 2, (
         "workers must receive a writeable copy"
     )
-    assert remote.sizes[1] < 1000 < 80_000 < min(remote.sizes[2:])
+    assert remote.sizes[2] < 1000 < 80_000 < min(remote.sizes[3:])
 
 
 # --------------------------------------------------------------------------- ownership

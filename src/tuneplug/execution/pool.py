@@ -6,7 +6,7 @@ import os
 import pickle
 import secrets
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from tuneplug.execution.jobs import Job
 
 __all__ = ["WorkerPool", "make_pool"]
+
+#: Cure for an executor that accepts no jobs.
+NEW_EXECUTOR = "pass a new one, and keep it open until the search has ended"
+#: Cure for an executor of the caller that breaks during a search.
+OWN_EXECUTOR = (
+    "tuneplug cannot replace an executor that it did not make: pass a new one to continue, or pass "
+    "the name of an executor, so that a worker that dies costs one trial"
+)
 
 #: Distinguishes this process from a process with the same id on another machine.
 _TOKEN = secrets.token_hex(8)
@@ -57,6 +65,13 @@ class WorkerPool:
     n_threads : int or None
         Number of native threads that each job may use; initially ``executor.n_threads``.  If None,
         jobs do not limit their threads.
+
+    Raises
+    ------
+    ValueError
+        If the executor accepts no jobs, since it is shut down or broken.
+    TypeError
+        If it is a class.
     """
 
     def __init__(
@@ -74,6 +89,8 @@ class WorkerPool:
         self._sent: dict[Broadcast, Any] = {}
         self._files = ExitStack()
         try:
+            if in_process is None:
+                self._check_open()
             self.slots = slots if isinstance(slots, int) else slots(self._executor)
         except BaseException:
             self.__exit__(BaseException)
@@ -103,7 +120,39 @@ class WorkerPool:
         ready = replace(job, args=tuple(map(self._argument, job.args)))
         if self._pack is not None and not (self.sends_once or self.in_process):
             ready = self._pack(ready)
-        return self._executor.submit(ready.call, *ready.args)
+        try:
+            return self._executor.submit(ready.call, *ready.args)
+        except BrokenExecutor:
+            raise
+        except RuntimeError as error:
+            if not self.given:
+                raise
+            raise BrokenExecutor(self._refusal(error)) from error
+
+    def _check_open(self) -> None:
+        """Raise an error if the executor refuses a job without effect."""
+        if isinstance(self._executor, SerialExecutor):
+            return
+        if isinstance(self._executor, type):
+            name = self._executor.__name__
+            raise TypeError(
+                f"executor must be an object with submit, but got the class {name}: pass {name}()"
+            )
+        try:
+            try:
+                self._executor.submit(_do_nothing)
+            except BrokenExecutor as error:
+                self.replace(error)
+                self._executor.submit(_do_nothing)
+        except Exception as error:  # whatever an executor raises
+            raise ValueError(self._refusal(error)) from error
+
+    def _refusal(self, error: Exception) -> str:
+        return (
+            "executor must accept jobs until the search has ended, but "
+            f"{safe_repr(self._executor)} refuses one, with {type(error).__name__}: "
+            f"{safe_repr(error, str)}: {NEW_EXECUTOR}"
+        )
 
     def _argument(self, argument: Any) -> Any:
         """Return an argument in the form to submit; a broadcast is sent once."""
@@ -139,9 +188,11 @@ class WorkerPool:
         Raises
         ------
         BaseException
-            ``error``, if the caller owns the executor: the pool cannot make another.
+            ``error``, if the caller owns the executor: the pool cannot make another.  A note says
+            what to do.
         """
         if self.given:
+            error.add_note(OWN_EXECUTOR)
             raise error
         self._close(cancel=True)
         self._executor = self._make()
@@ -163,6 +214,10 @@ class WorkerPool:
             self._executor.terminate()
         if hasattr(self._executor, "shutdown"):
             self._executor.shutdown(wait=True, cancel_futures=cancel)
+
+
+def _do_nothing() -> None:
+    """Do nothing: the job that tells whether an executor accepts jobs."""
 
 
 def _this_process() -> tuple[str, int]:
@@ -201,9 +256,9 @@ def make_pool(
     Raises
     ------
     ValueError
-        If ``n_jobs`` is 0 or not an integer.
+        If ``n_jobs`` is 0 or not an integer, or the executor accepts no jobs.
     TypeError
-        If ``executor`` has no ``submit`` and ``make`` is None.
+        If ``executor`` is a class or has no ``submit``, and ``make`` is None.
     """
     slots = resolve_n_jobs(n_jobs)
     if executor is not None:

@@ -551,6 +551,15 @@ def test_a_broken_executor_of_ones_own_ends_the_search_and_what_was_finished_is_
     assert search.best_params_ == {"b": 2}
 
 
+def test_executor_that_is_shut_down_raises_before_a_fit():
+    with ThreadPoolExecutor(1) as executor:
+        pass
+    search = svm(executor=executor)
+    with pytest.raises(ValueError, match="must accept jobs.*after shutdown: pass a new one"):
+        search.fit(X, y)
+    assert search.study_.trials == []
+
+
 def test_an_executor_shut_down_before_its_time_costs_nothing_that_was_finished():
     def close(progress):
         if progress.n_done == 3:

@@ -10,6 +10,7 @@
     ├── PluginError                             a plugin is invalid or raised an error
     ├── StorageError                            a storage cannot be read or written
     │   ├── ConcurrentStudyError                another process runs the same study
+    │   ├── ReadOnlyStorageError                a storage can be read, but not written
     │   └── StoredTrialError (SpaceError)       a stored trial is not in the search space
     └── MissingDependencyError (ModuleNotFoundError)    an optional package is not installed
 
@@ -30,6 +31,7 @@ __all__ = [
     "MissingDependencyError",
     "NoCompletedTrialError",
     "PluginError",
+    "ReadOnlyStorageError",
     "SpaceError",
     "SpaceExhausted",
     "StorageError",
@@ -117,6 +119,10 @@ class ConcurrentStudyError(StorageError):
             f"{number} of {study!r} since this one read it: end one of the processes and create "
             "the Study again, or give it another name"
         )
+
+
+class ReadOnlyStorageError(StorageError):
+    """A storage can be read, but nobody may write to it: writing it again later would not help."""
 
 
 class StoredTrialError(SpaceError, StorageError):

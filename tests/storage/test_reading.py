@@ -19,6 +19,7 @@ import pytest
 from tuneplug import (
     ConcurrentStudyError,
     Float,
+    ReadOnlyStorageError,
     SpaceError,
     StorageError,
     StoredTrialError,
@@ -98,18 +99,90 @@ def test_a_study_in_write_ahead_mode_is_read_with_its_log_and_goes_on(path):
 
 def test_a_file_that_cannot_be_written_can_be_read(path, monkeypatch):
     stored(path)
+    make_read_only(monkeypatch)
+    assert len(study(path).trials) == 3
+
+
+def make_read_only(monkeypatch):
+    """Make all connections read-only, as SQLite does for a file without write permission."""
     connect = sqlite3.connect
 
     def read_only(database, *args, **options):
-        if "mode=rw" in database:
-            raise sqlite3.OperationalError("attempt to write a readonly database")
-        return connect(database, *args, **options)
+        mode = "mode=rwc" if "mode=rwc" in database else "mode=rw"
+        return connect(database.replace(mode, "mode=ro"), *args, **options)
 
     monkeypatch.setattr(sqlite3, "connect", read_only)
-    found = study(path)
-    assert len(found.trials) == 3
-    with pytest.warns(RuntimeWarning, match="attempt to write a readonly database"):
-        found.ask()
+
+
+def test_a_file_that_cannot_be_written_starts_no_trial(path, monkeypatch):
+    stored(path).ask()
+    before = folder(path)
+    make_read_only(monkeypatch)
+    found, states = study(path), [trial.state for trial in study(path).trials]
+    calls = [found.ask, lambda: found.optimize(lambda trial: 0.0, 3)]
+    for call in calls:
+        with pytest.raises(ReadOnlyStorageError, match=r"study\.db .* writable, .* permissions"):
+            call()
+        assert [trial.state for trial in found.trials] == states
+    assert folder(path) == before
+    monkeypatch.undo()
+    found.tell(found.ask(), 1.0)
+    assert [trial.state.value for trial in study(path).trials[3:]] == ["failed", "complete"]
+
+
+def test_a_new_file_that_cannot_be_created_starts_no_trial(path, monkeypatch):
+    made = study(path)
+    make_read_only(monkeypatch)
+    with pytest.raises(ReadOnlyStorageError, match="unable to open database file"):
+        made.optimize(lambda trial: 0.0, 3)
+    assert made.trials == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_write_permissions_are_asked_for(path, what):
+    stored(path)
+    target = path if what == "file" else path.parent
+    target.chmod(0o555)
+    try:
+        with pytest.raises(ReadOnlyStorageError, match="change the permissions"):
+            study(path).ask()
+    finally:
+        target.chmod(0o755)
+
+
+def test_a_value_told_to_a_file_that_became_read_only_is_kept(path, monkeypatch):
+    made = study(path)
+    trial = made.ask()
+    make_read_only(monkeypatch)
+    with pytest.raises(ReadOnlyStorageError, match=r"trial 0 .* its result is in study\.trials"):
+        made.tell(trial, 1.0)
+    assert (made.best_value, made.trials[0].state) == (1.0, TrialState.COMPLETE)
+    with pytest.raises(ReadOnlyStorageError, match="writable"):
+        made.ask()
+    monkeypatch.undo()
+    made.tell(made.ask(), 2.0)
+    assert [trial.value for trial in study(path).trials] == [1.0, 2.0]
+
+
+def test_a_file_that_becomes_read_only_does_not_end_a_run(path, monkeypatch):
+    made = study(path)
+
+    def objective(trial):
+        if trial.number == 1:
+            make_read_only(monkeypatch)
+        return trial.params["x"]
+
+    with pytest.warns(RuntimeWarning) as captured:
+        made.optimize(objective, 4)
+    assert "3 trial(s)" in str(captured[-1].message)
+    assert [trial.state for trial in made.trials] == [TrialState.COMPLETE] * 4
+    with pytest.raises(ReadOnlyStorageError), pytest.warns(RuntimeWarning, match="not stored"):
+        made.optimize(objective, 4)
+    assert len(made.trials) == 4
+    monkeypatch.undo()
+    made.optimize(lambda trial: 0.0, 1)
+    assert len(study(path).trials) == 5
 
 
 def test_a_transaction_of_a_killed_process_is_rolled_back_by_the_reader(path):

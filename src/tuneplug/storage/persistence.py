@@ -8,7 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from tuneplug.errors import ConcurrentStudyError, StorageError, StoredTrialError
+from tuneplug.errors import (
+    ConcurrentStudyError,
+    ReadOnlyStorageError,
+    StorageError,
+    StoredTrialError,
+)
 from tuneplug.space import SearchSpace
 from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
 from tuneplug.storage.categories import check_categories
@@ -27,7 +32,8 @@ class StudyPersistence:
 
     Nothing is written before the first trial.  A failed write, for example because of a full disk
     or a lock, does not end the study.  It causes one warning, and the trials are written with the
-    next change.
+    next change.  A read-only storage raises an error instead, unless it becomes read-only during a
+    run.
     """
 
     def __init__(self, storage: Storage, study: str) -> None:
@@ -37,6 +43,8 @@ class StudyPersistence:
         self._running: dict[int, TrialRecord] = {}  # records that were read as running
         self._pending_writes: dict[int, TrialRecord] = {}
         self._warned = False
+        self._in_run = False
+        self._written = False  # since the start of the run
 
     def begin(self, settings: Mapping[str, Any], space: SearchSpace) -> StoredStudy | None:
         """Read the study from the storage.  Nothing is written.
@@ -112,11 +120,19 @@ class StudyPersistence:
         """Return the numbers of trials that were read as running and not written since."""
         return sorted(self._running.keys() - self._pending_writes.keys())
 
-    def write(self, trial: Trial) -> None:
+    def write(self, trial: Trial, *, keep: bool = False) -> None:
         """Write the current record of a trial, after all pending writes.
+
+        Parameters
+        ----------
+        trial : Trial
+        keep : bool, default False
+            Whether the record is written with a later change if the storage is read-only.
 
         Raises
         ------
+        ReadOnlyStorageError
+            If the storage is read-only; during a run, only for its first trial.
         ConcurrentStudyError
             If another process has created the study, added a trial of this number, or changed the
             trial since it was read.
@@ -137,10 +153,30 @@ class StudyPersistence:
         except ConcurrentStudyError:
             self._pending_writes.pop(trial.number, None)  # the trial belongs to the other process
             raise
+        except ReadOnlyStorageError as error:
+            what = f"trial {trial.number} of study {self.study!r}"
+            if keep:
+                raise ReadOnlyStorageError(
+                    f"{what} is not stored, but its result is in study.trials, and is written with "
+                    f"the next change: {error}"
+                ) from error
+            self._pending_writes.pop(trial.number, None)
+            raise ReadOnlyStorageError(
+                f"{what} cannot be stored, and is not changed: {error}; a study without storage= "
+                "needs no file"
+            ) from error
 
     def flush(self) -> None:
-        """Write all pending records.  Warn at the first failure after a success."""
+        """Write all pending records.  Warn at the first failure after a success.
+
+        Raises
+        ------
+        ReadOnlyStorageError
+            If the storage is read-only, unless the study runs and has written before.
+        """
         error = self._write_pending()
+        if isinstance(error, ReadOnlyStorageError) and not (self._in_run and self._written):
+            raise error
         if error is not None and not self._warned:
             warnings.warn(
                 f"{len(self._pending_writes)} trial(s) of study {self.study!r} could not be "
@@ -150,8 +186,13 @@ class StudyPersistence:
             )
         self._warned = error is not None
 
-    def finish(self) -> None:
+    def start_run(self) -> None:
+        """Take note that a run starts: once it has written, no failed write ends it."""
+        self._in_run, self._written = True, False
+
+    def finish_run(self) -> None:
         """Write all pending records at the end of a run.  Warn if they cannot be written."""
+        self._in_run = False
         error = self._write_pending()
         if error is not None:
             warnings.warn(
@@ -170,6 +211,7 @@ class StudyPersistence:
             for number in sorted(self._pending_writes):
                 self._write(self._pending_writes[number])
                 del self._pending_writes[number]
+                self._written = True
         except ConcurrentStudyError:
             raise
         except StorageError as error:

@@ -6,6 +6,7 @@ mode can be read too.  It is changed to a rollback journal when it is next writt
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from tuneplug.errors import StorageError
+from tuneplug.errors import ReadOnlyStorageError, StorageError
 
 __all__ = ["SqliteFile"]
 
@@ -29,6 +30,10 @@ CALL_TIMEOUT = 60.0
 N_INSTRUCTIONS = 1_000_000
 #: Number of times the header is read while another process writes it.
 N_ATTEMPTS = 3
+
+#: Errors of SQLite and of the file system if a file or its folder cannot be written.
+READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
+NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 TABLES = {
     "studies": "CREATE TABLE studies (name text primary key, settings text not null) without rowid",
@@ -119,8 +124,13 @@ class SqliteFile:
         ----------
         create : bool, default False
             Whether to create the file and its tables if they do not exist.
+
+        Raises
+        ------
+        ReadOnlyStorageError
+            If the file cannot be written, or its folder has no room for a journal.
         """
-        with self._own_errors():
+        with self._own_errors(), self._read_only_errors():
             if not self._exists() and not create:
                 raise StorageError(f"{self.shown} has no studies yet: open one first")
             with closing(self._connect("mode=rwc" if create else "mode=rw")) as db:
@@ -147,6 +157,20 @@ class SqliteFile:
             yield
         except (sqlite3.Error, sqlite3.Warning, OSError, ValueError, OverflowError) as error:
             raise StorageError(f"{self.shown}: {error}") from error
+
+    @contextmanager
+    def _read_only_errors(self) -> Iterator[None]:
+        """Context manager: raise the errors of a file without write permission with the cure."""
+        try:
+            yield
+        except (sqlite3.OperationalError, OSError) as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the details
+            if code not in READ_ONLY and getattr(error, "errno", None) not in NO_PERMISSION:
+                raise
+            raise ReadOnlyStorageError(
+                f"{self.shown} and its folder must be writable, but writing raises: {error}: "
+                "change the permissions, or copy the file to another folder and open the copy"
+            ) from error
 
     def _connect(self, option: str) -> sqlite3.Connection:
         # Options of a URI come after the path, in which every special character is quoted.

@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 
 from tuneplug._typing import FloatArray
-from tuneplug.errors import TrialError, check_count, safe_repr, warn_caller
+from tuneplug.errors import ReadOnlyStorageError, TrialError, check_count, safe_repr, warn_caller
 from tuneplug.execution import Executor, make_pool
 from tuneplug.execution.progress import Progress, ProgressReporter, check_callbacks
 from tuneplug.plugins.manager import Plugins
@@ -177,6 +177,8 @@ class Study(StudyResults):
     @contextmanager
     def running(self) -> Iterator[None]:
         """Context manager: notify observers when the study starts and stops running trials."""
+        if self._persistence is not None:
+            self._persistence.start_run()
         self.plugins.notify("tuneplug_study_started", study=self)
         error: BaseException | None = None
         try:
@@ -187,7 +189,7 @@ class Study(StudyResults):
         finally:
             try:
                 if self._persistence is not None:
-                    self._persistence.finish()
+                    self._persistence.finish_run()
             finally:
                 self.plugins.notify("tuneplug_study_finished", study=self, error=error)
 
@@ -227,6 +229,8 @@ class Study(StudyResults):
             If every configuration of a finite space has been tried or is running.
         ConcurrentStudyError
             If another process has added or changed a trial of the stored study.
+        ReadOnlyStorageError
+            If the storage cannot be written.
         """
         check_count("lag", lag, at_least=0)
         if self._persistence is not None:
@@ -333,6 +337,8 @@ class Study(StudyResults):
             If ``variance`` or ``cost`` is negative or not finite.
         TrialError
             If the trial is not of this study, or has ended.
+        ReadOnlyStorageError
+            If the storage can no longer be written; the value is recorded in ``trials``.
         """
         check_trial(trial, "tell")
         self._running_trial(trial.number, trial.point)
@@ -380,6 +386,8 @@ class Study(StudyResults):
         ------
         TrialError
             If the study has no trial with that number, or the trial has ended.
+        ReadOnlyStorageError
+            If the storage can no longer be written; the result is recorded in ``trials``.
         """
         trial = self._running_trial(number)
         trial.value, trial.variance = result.value, self._variance_of(result)
@@ -395,12 +403,18 @@ class Study(StudyResults):
         trial.finished = time.time() if result.finished is None else result.finished
         trial.cost = _measured_cost(trial) if result.cost is None else result.cost
         trial.state = result.state
-        self._store(trial)
+        unwritten: ReadOnlyStorageError | None = None
+        try:
+            self._store(trial, keep=True)
+        except ReadOnlyStorageError as error:
+            unwritten = error
         if trial.reports:
             self.plugins.notify(
                 "tuneplug_trial_reported", study=self, trial=trial, reports=trial.reports
             )
         self.plugins.notify("tuneplug_trial_finished", study=self, trial=trial)
+        if unwritten is not None:
+            raise unwritten
 
     def _variance_of(self, result: TrialResult) -> float | None:
         stopped = result.state is TrialState.STOPPED and result.value is not None
@@ -408,9 +422,9 @@ class Study(StudyResults):
             return early_stop_variance(result, self.history)
         return result.variance
 
-    def _store(self, trial: Trial) -> None:
+    def _store(self, trial: Trial, *, keep: bool = False) -> None:
         if self._persistence is not None:
-            self._persistence.write(trial)
+            self._persistence.write(trial, keep=keep)
 
     def complete(self, reason: str) -> None:
         """Set ``completion_reason``; if it is set already, keep the first reason."""

@@ -555,7 +555,7 @@ def test_executor_that_is_shut_down_raises_before_a_fit():
     with ThreadPoolExecutor(1) as executor:
         pass
     search = svm(executor=executor)
-    with pytest.raises(ValueError, match="must accept jobs.*after shutdown: pass a new one"):
+    with pytest.raises(ValueError, match=r"must accept jobs.*after shutdown: pass a new one"):
         search.fit(X, y)
     assert search.study_.trials == []
 

@@ -16,6 +16,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from tuneplug import Study, Trial
+from tuneplug.storage import check_sqlite_url
 from tuneplug_mlflow import payloads
 from tuneplug_mlflow._compat import context_tags, default_experiment_id, set_status
 from tuneplug_mlflow.payloads import MetricPoint
@@ -40,7 +41,14 @@ class TrackingTarget(NamedTuple):
     metric: str
 
     def open(self) -> tuple[MlflowClient, str, str | None]:
-        """Return a client, the experiment id, and the id of the active run to nest under."""
+        """Return a client, the experiment id, and the id of the active run to nest under.
+
+        Raises
+        ------
+        StorageError
+            If the store is the SQLite file of another program.
+        """
+        check_sqlite_url(self.tracking_uri or mlflow.get_tracking_uri(), "MLflow", "experiments")
         client = MlflowClient(self.tracking_uri)
         active = mlflow.active_run()
         other_store = client.tracking_uri != mlflow.get_tracking_uri()

@@ -20,6 +20,7 @@ import tuneplug
 from tuneplug import StorageError, Study, Trial, TrialState
 from tuneplug.plugins import hookimpl
 from tuneplug.stopping import Report
+from tuneplug.storage import check_sqlite_url
 from tuneplug_optuna._states import TO_OPTUNA
 from tuneplug_optuna.to_optuna import storage_params
 from tuneplug_optuna.trials import means_by_step, thin
@@ -63,7 +64,8 @@ def mirror(
     TypeError
         If ``storage`` is neither a URL nor an Optuna storage.
     StorageError
-        If Optuna cannot open the database of the URL.
+        If Optuna cannot open the database of the URL, or its file belongs to another program,
+        also to tuneplug itself; the file is left unchanged.
     MissingDependencyError
         If Optuna is not installed.
 
@@ -106,7 +108,8 @@ class OptunaMirror:
     TypeError
         If ``storage`` is neither a URL nor an Optuna storage.
     StorageError
-        If Optuna cannot open the database of the URL.
+        If Optuna cannot open the database of the URL, or its file belongs to another program,
+        also to tuneplug itself; the file is left unchanged.
     MissingDependencyError
         If Optuna is not installed.
 
@@ -270,6 +273,7 @@ def _local_time(seconds: float | None) -> datetime.datetime | None:
 def _open_storage(storage: str | BaseStorage) -> BaseStorage:
     if isinstance(storage, str):
         try:
+            check_sqlite_url(storage, "Optuna", "version_info")
             return RDBStorage(storage)
         except Exception as error:  # of Optuna, SQLAlchemy or a driver
             raise StorageError(

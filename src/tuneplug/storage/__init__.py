@@ -4,7 +4,15 @@
 """
 
 from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
+from tuneplug.storage.foreign import check_sqlite_url
 from tuneplug.storage.memory import MemoryStorage
 from tuneplug.storage.sqlite import SqliteStorage
 
-__all__ = ["MemoryStorage", "SqliteStorage", "Storage", "StoredStudy", "TrialRecord"]
+__all__ = [
+    "MemoryStorage",
+    "SqliteStorage",
+    "Storage",
+    "StoredStudy",
+    "TrialRecord",
+    "check_sqlite_url",
+]

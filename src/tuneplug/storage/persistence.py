@@ -120,6 +120,17 @@ class StudyPersistence:
         """Return the numbers of trials that were read as running and not written since."""
         return sorted(self._running.keys() - self._pending_writes.keys())
 
+    def check_new(self) -> None:
+        """Read the storage again before the first trial of a study that it does not have.
+
+        Raises
+        ------
+        StorageError
+            If it cannot be read: another program may have made its file in the meantime.
+        """
+        if self._settings is not None and not self._pending_writes:
+            self.storage.studies()
+
     def write(self, trial: Trial, *, keep: bool = False) -> None:
         """Write the current record of a trial, after all pending writes.
 

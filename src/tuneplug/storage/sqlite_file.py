@@ -96,6 +96,20 @@ class SqliteFile:
             # A killed process left half a transaction, which only a writer can roll back.
             return self._checked("mode=rw")
 
+    def table_names(self) -> list[str]:
+        """Return the tables of the file, of whatever program; none if there is no file.
+
+        Nothing is written.
+        """
+        with self._own_errors():
+            if not self._has_content(""):
+                return []
+            logged = self._has_content("-wal")
+            unchanging = not logged and (self._has_content("-journal") or self._is_write_ahead())
+            with closing(self._connect("immutable=1" if unchanging else "mode=ro")) as db:
+                rows = db.execute("select name from sqlite_master where type = 'table'").fetchall()
+        return [str(name) for (name,) in rows]
+
     def _is_write_ahead(self) -> bool:
         """Return whether the file is in write-ahead mode, which SQLite refuses without locks."""
         try:

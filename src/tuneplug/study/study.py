@@ -231,9 +231,12 @@ class Study(StudyResults):
             If another process has added or changed a trial of the stored study.
         ReadOnlyStorageError
             If the storage cannot be written.
+        StorageError
+            If the storage of a new study can no longer be read.
         """
         check_count("lag", lag, at_least=0)
         if self._persistence is not None:
+            self._persistence.check_new()
             self._fail_interrupted(self._persistence)
         visible = self.history.until(len(self.history) - lag) if lag else self.history
         if self._enqueued:

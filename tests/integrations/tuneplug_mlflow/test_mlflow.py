@@ -18,8 +18,9 @@ from sklearn.datasets import load_iris
 from sklearn.model_selection import cross_val_score
 from sklearn.svm import SVC
 
-from tuneplug import AllTrialsFailedError, Categorical, Float, Int, Study
+from tuneplug import AllTrialsFailedError, Categorical, Float, Int, StorageError, Study
 from tuneplug.plugins import Plugins, hookimpl
+from tuneplug.storage.sqlite_file import SqliteFile
 from tuneplug_mlflow import MLflowObserver, log_study
 from tuneplug_sklearn import WarpedBayesSearchCV
 
@@ -588,6 +589,20 @@ def test_a_store_that_cannot_be_opened_gives_a_warning_and_the_study_runs(tmp_pa
 
 
 PAGE = Path(__file__).parents[3] / "docs" / "tracking.md"
+
+
+def test_the_file_of_another_program_is_refused_and_unchanged(mlflow, tmp_path):
+    path = tmp_path / "study.db"
+    url = f"sqlite:///{path}"
+    study = Study({"x": Float(0, 1)}, strategy="random", seed=0, storage=url, name="a")
+    study.optimize(lambda trial: trial.params["x"], 1)
+    with pytest.raises(StorageError, match=r"study\.db is the database of another program"):
+        log_study(study, tracking_uri=url)
+    study.plugins.register(MLflowObserver(tracking_uri=url))
+    with pytest.warns(RuntimeWarning, match="is the database of another program"):
+        study.optimize(lambda trial: trial.params["x"], 1)
+    assert len(study.trials) == 2
+    assert SqliteFile(path).table_names() == ["studies", "trials"]
 
 
 def test_the_examples_of_the_tracking_page_run(store, mlflow, monkeypatch):

@@ -371,6 +371,31 @@ def test_the_dashboard_shows_the_study_and_its_trials(sqlite):
     assert attributes["stop_reason"] == "made to stop"
 
 
+@pytest.mark.parametrize("owner", ["tuneplug", "another program"])
+def test_the_file_of_another_program_is_refused_and_unchanged(owner, tmp_path):
+    path = tmp_path / "study.db"
+    url = f"sqlite:///{path}"
+    if owner == "tuneplug":
+        Study({"x": Float(0.0, 1.0)}, storage=url, name="a").ask()
+    else:
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("create table bookmarks (a)")
+    before = path.read_bytes()
+    study = Study({"x": Float(0.0, 1.0)}, seed=0)
+    for call in (lambda: mirror(study, url), lambda: OptunaMirror(url)):
+        with pytest.raises(StorageError, match=r"study\.db is the database of another program"):
+            call()
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["study.db"]
+
+
+def test_a_database_of_optuna_is_used_again(tmp_path):
+    study = Study({"x": Float(0.0, 1.0)}, seed=0)
+    for name in ("one", "two"):
+        copied = mirror(study, f"sqlite:///{tmp_path / 'optuna.db'}", study_name=name)
+    assert optuna.get_all_study_names(copied._storage) == ["one", "two"]
+
+
 def test_a_database_that_optuna_cannot_open_is_a_storage_error(tmp_path):
     path = tmp_path / "notes.db"
     path.write_text("notes of mine, not a database" * 100)

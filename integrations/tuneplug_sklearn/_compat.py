@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import traceback
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -45,6 +46,7 @@ __all__ = [
     "metric_names",
     "n_samples",
     "public_scorers",
+    "record_error",
     "safe_split",
     "scorer_function",
     "select_best_index",
@@ -87,6 +89,45 @@ def metric_names(scorers: Any) -> list[str] | None:
 def public_scorers(scorers: Any) -> Any:
     """Return the value of ``scorer_``: a scorer, or a dict of scorers by name."""
     return scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
+
+
+def record_error(scorer: Any) -> Any:
+    """Return a scorer that computes the same, and records the traceback if it raises.
+
+    Its ``error`` is None as long as it raises no exception.  Several metrics count as failed once
+    all of them have: scikit-learn keeps the scores of the others.
+    """
+    if isinstance(scorer, _MultimetricScorer):
+        return _RecordingMetrics(scorers=scorer._scorers, raise_exc=scorer._raise_exc)
+    return _RecordingScorer(scorer)
+
+
+class _RecordingMetrics(_MultimetricScorer):  # type: ignore[misc]
+    error: str | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        scores: dict[str, Any] = super().__call__(*args, **kwargs)
+        errors = [score for score in scores.values() if isinstance(score, str)]
+        if errors and len(errors) == len(scores):
+            self.error = errors[0]
+        return scores
+
+
+class _RecordingScorer:
+    error: str | None = None
+
+    def __init__(self, scorer: Any) -> None:
+        self._scorer = scorer
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return self._scorer(*args, **kwargs)
+        except Exception:
+            self.error = traceback.format_exc()
+            raise
+
+    def __repr__(self) -> str:
+        return repr(self._scorer)
 
 
 def is_default_score(scorer: Any) -> bool:

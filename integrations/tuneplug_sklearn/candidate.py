@@ -50,6 +50,8 @@ class Candidate:
         later folds are ignored, even if they arrive.
     records : dict of int to FitRecord
         Record of each monitored fit, by fold.
+    score_errors : dict of int to str
+        Traceback of the scorer, by fold, if it raised and the score is not finite.
     started : float or None
         Time at which the first fit was submitted, in seconds since the epoch.
     stop_reason : str or None
@@ -63,6 +65,7 @@ class Candidate:
     scores: NDArray[np.float64] | None = None
     stopped_after: int | None = None
     records: dict[int, FitRecord] = field(default_factory=dict)
+    score_errors: dict[int, str] = field(default_factory=dict)
     started: float | None = None
     stop_reason: str | None = None
 
@@ -107,6 +110,11 @@ class Candidate:
         times = [r["fit_time"] + r["score_time"] for r in self.results if r is not None]
         total = float(sum(times))
         return total if times and 0.0 <= total < np.inf else None
+
+    @property
+    def cause(self) -> str | None:
+        """The traceback of the first fold whose fit or scorer failed; None if none failed."""
+        return self.error or next(iter(self.score_errors.values()), None)
 
     # ------------------------------------------------------------------ decisions and results
 
@@ -163,7 +171,8 @@ class Candidate:
             return replace(result, state=TrialState.FAILED, error=self.error)
         if self.stop_reason is None:
             mean = self.trial.resolve(float(self.scores.mean()))
-            return replace(result, state=mean.state, value=mean.value, error=mean.error)
+            error = None if mean.error is None else self.cause or mean.error
+            return replace(result, state=mean.state, value=mean.value, error=error)
         if not np.isfinite(self.scores).any():
             return result  # the last report is no substitute: it may be of another metric
         value, variance = make_fold_model(visible, len(self.scores)).predict_mean(self.scores)

@@ -22,6 +22,7 @@ from tuneplug_sklearn._compat import (
     fit_and_score,
     has_callbacks,
     metric_names,
+    record_error,
     use_warning_filters,
 )
 from tuneplug_sklearn.executors import worker_context
@@ -108,8 +109,12 @@ class Evaluation:
         return {**self.__dict__, "caller": caller}
 
     def __call__(self, task: FoldTask) -> dict[str, Any]:
-        """Return scikit-learn's result of one fit; a monitored one adds its ``"fit_record"``."""
+        """Return scikit-learn's result of one fit.
+
+        A monitored fit adds its ``"fit_record"``, and a scorer that raised its ``"score_error"``.
+        """
         estimator, (train, test) = clone(self.estimator), self.splits[task.fold]
+        recorded = record_error(self.options["scorer"])
         run = functools.partial(
             fit_and_score,
             estimator,
@@ -122,10 +127,18 @@ class Evaluation:
             candidate_progress=(task.candidate, self.n_candidates),
             caller=self.caller,
             callback_ctx=task.callback_context,
-            **self.options,
+            **{**self.options, "scorer": recorded},
         )
+        result = self._monitored(task, estimator, run)
+        return result if recorded.error is None else {**result, "score_error": recorded.error}
+
+    def _monitored(
+        self, task: FoldTask, estimator: Any, run: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Return the result of a fit, and of its monitor if there is one."""
         if self.monitoring is None or task.limits is None:
             return self._result_of(run)
+        train, test = self.splits[task.fold]
         data = FoldData(self.X, self.y, train, test, self.options["fit_params"], task.fold)
         scorer, params = self.options["scorer"], self.options["score_params"]
         scoring = FoldScoring(scorer, self.metric, (self.X, self.y, train, test), params or {})

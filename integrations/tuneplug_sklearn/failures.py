@@ -1,4 +1,4 @@
-"""Failed fits of a search: the first warning, and the end of a search whose fits all fail alike."""
+"""Failed fits and scorers of a search: the first warning, and the end if all fail alike."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from sklearn.exceptions import FitFailedWarning
 
+from tuneplug import NoCompletedTrialError
 from tuneplug.plugins import warn_caller
 from tuneplug.study import N_ALIKE, exception_of
 from tuneplug_sklearn.candidate import Candidate
@@ -20,6 +21,9 @@ WHERE = re.compile(r"candidate \d+, fold \d+: ")
 
 class FitFailures:
     """Warns of the first failed fit, and ends a search whose first candidates all fail alike.
+
+    A fit counts as failed also if the scorer raised and ``error_score`` is NaN.  Otherwise
+    ``error_score`` is the score.
 
     Parameters
     ----------
@@ -39,15 +43,15 @@ class FitFailures:
 
     def record_fit(self, candidate: Candidate, fold: int) -> None:
         """Take note of a fit that ended; warn if it is the first one that failed."""
-        result = candidate.results[fold]
-        error = None if result is None else result["fit_error"]
+        error = _error_of(candidate, fold)
         if error is None:
             self._any_fitted = True
             return
         if not self._warned:
             self._warned = True
+            what = "scoring" if fold in candidate.score_errors else "the fit"
             warn_caller(
-                f"candidate {candidate.trial.number}, fold {fold}: the fit failed, and the search "
+                f"candidate {candidate.trial.number}, fold {fold}: {what} failed, and the search "
                 f"continues: {_cause_of(error)}",
                 FitFailedWarning,
                 through=("tuneplug", "sklearn.base"),
@@ -67,7 +71,8 @@ class FitFailures:
         trial = candidate.trial
         if trial.number < self._n_chosen or trial.origin == "grid":
             return None
-        errors = [result["fit_error"] for result in candidate.results if result is not None]
+        folds = [fold for fold, result in enumerate(candidate.results) if result is not None]
+        errors = [_error_of(candidate, fold) for fold in folds]
         exceptions = {None if e is None else _cause_of(e) for e in errors}
         complete = len(errors) == len(candidate.results)
         return exceptions.pop() if complete and len(exceptions) == 1 else None
@@ -85,17 +90,33 @@ class FitFailures:
 
     @contextmanager
     def explained(self, n_candidates: int) -> Iterator[None]:
-        """Context manager: add to scikit-learn's error why the search ended early."""
+        """Context manager: add why the search ended early to the error that no fit succeeded.
+
+        Raises
+        ------
+        NoCompletedTrialError
+            If the search ended early, and its body raises no error: for several metrics without
+            ``refit``, a best candidate is not selected.
+        """
         try:
             yield
+            if self.all_alike:
+                raise NoCompletedTrialError("no candidate has a score")
         except ValueError as error:
             if not self.all_alike:
                 raise
-            raise ValueError(
+            raise type(error)(
                 f"{error}\nThe search ended after {self._n_ended} of {n_candidates} candidates, "
                 f"because the first {N_ALIKE} had the same error in every fold: correct the "
-                "estimator, the data or the space, or pass fail_fast=False"
+                "estimator, the scorer, the data or the space, or pass fail_fast=False"
             ) from None
+
+
+def _error_of(candidate: Candidate, fold: int) -> str | None:
+    """Return the traceback of the fit of a fold or of its scorer; None if neither raised."""
+    result = candidate.results[fold]
+    error: str | None = None if result is None else result["fit_error"]
+    return candidate.score_errors.get(fold) if error is None else error
 
 
 def _cause_of(error: str) -> str:

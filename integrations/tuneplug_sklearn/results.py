@@ -217,9 +217,8 @@ def select_best(
     custom = callable(options.scoring) and outcome.multimetric
     metric = options.refit if custom else options.refit_metric
     results = outcome.cv_results
-    errors = [candidate.error for candidate in rows]
-    _check_any_finite(results, options.refit, metric, errors)
-    failed = np.array([error is not None for error in errors])
+    _check_any_finite(results, options.refit, metric, [c.cause for c in rows])
+    failed = np.array([candidate.error is not None for candidate in rows])
     index = _best_index(options.refit, metric, results, failed)
     score = None if callable(options.refit) else results[f"mean_test_{metric}"][index]
     return replace(
@@ -249,9 +248,7 @@ def _check_any_finite(
         names = [name for name in results if name.startswith("mean_test_")]
     if not any(np.isfinite(results[name]).any() for name in names):
         error = next((error for error in errors if error is not None), None)
-        cause = (
-            "" if error is None else f" (first error of a fit: {error.strip().splitlines()[-1]})"
-        )
+        cause = "" if error is None else f" (first error: {error.strip().splitlines()[-1]})"
         raise NoCompletedTrialError(
             f"the best candidate must have a finite mean score, but no candidate has a score: all "
             f"{len(errors)} values of {' and '.join(names)} are NaN or infinite{cause}: "

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import cloudpickle
+import numpy as np
 
 from tuneplug import NoCompletedTrialError, SpaceExhausted, TrialResult, TrialState
 from tuneplug.execution import Broadcast, Job, ProgressReporter, WorkerPool
@@ -125,6 +126,9 @@ class Scheduler:
         record = result.pop("fit_record", None)
         if record is not None:
             candidate.records[fold] = record
+        score_error = result.pop("score_error", None)
+        if score_error is not None and np.isnan(self._evaluation.options["error_score"]):
+            candidate.score_errors[fold] = score_error
         self._hooks.check_scores(result)
         candidate.results[fold] = result
         self.failures.record_fit(candidate, fold)

@@ -456,9 +456,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         scheduler.raise_if_none_scored()
         with scheduler.failures.explained(plan.n_candidates):
             outcome = summarize(scheduler, plan, options)
-        self._set_outcome(outcome)
-        outcome = select_best(outcome, scheduler, options)
-        self._set_outcome(outcome)
+            self._set_outcome(outcome)
+            outcome = select_best(outcome, scheduler, options)
+            self._set_outcome(outcome)
         return outcome
 
     def _set_outcome(self, part: SearchPlan | SearchOutcome | Refit) -> None:

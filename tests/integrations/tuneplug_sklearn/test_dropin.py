@@ -129,5 +129,5 @@ def test_every_estimator_check_that_randomized_search_passes_is_passed(inner, sp
     worse = {name: error for name, error in ours.items() if name not in theirs}
     # No candidate has a score there.  scikit-learn refits a failed one; the check wants its error.
     without_score = worse.pop("check_dtype_object", None)
-    assert without_score is None or "(first error of a fit: TypeError: " in str(without_score)
+    assert without_score is None or "(first error: TypeError: " in str(without_score)
     assert not worse

@@ -495,7 +495,7 @@ def test_nothing_is_refitted_if_a_fit_of_each_candidate_fails():
         pytest.warns(FitFailedWarning, match="the search continues"),
         pytest.warns(FitFailedWarning, match="3 fits failed out of a total of"),
         pytest.warns(UserWarning, match="non-finite"),
-        pytest.raises(NoCompletedTrialError, match="of a fit: ArithmeticError: the first row"),
+        pytest.raises(NoCompletedTrialError, match="first error: ArithmeticError: the first row"),
     ):
         search.fit(ROWS, LABELS)
     assert not hasattr(search, "best_estimator_")

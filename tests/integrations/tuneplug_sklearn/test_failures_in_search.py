@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from contextlib import suppress
 from fractions import Fraction
 
 import joblib
@@ -137,6 +138,69 @@ def test_some_failures_are_warned_of_at_once_and_counted_at_the_end():
     assert len(messages) == 2
     assert FIRST in messages[0]
     assert f"{3 * n_failed} fits failed out of a total of 36" in messages[1]
+
+
+# ------------------------------------------------------------------ scorers that raise
+
+
+def raising(model, X, y):
+    raise KeyError("auc")
+
+
+def spoilt(model, X, y):
+    """Raise in the last folds only."""
+    if X[0, 0] > 0:
+        raise KeyError("auc")
+    return -model.a
+
+
+@pytest.mark.filterwarnings("ignore:Scoring failed:UserWarning", "ignore:One or more:UserWarning")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"scoring": raising},
+        {"scoring": {"one": raising, "two": raising}, "refit": "one"},
+        {"scoring": {"one": raising, "two": raising}, "refit": False, "objective_metric": "one"},
+        {"scoring": raising, "n_jobs": 2},
+        {"scoring": raising, "timeout": 600},
+        {"scoring": raising, "racing": True},
+    ],
+    ids=["one", "several", "no refit", "workers", "timeout", "racing"],
+)
+def test_scorer_that_always_raises_ends_the_search_with_its_cause(options):
+    search = search_of(Model(limit=2.0), n_iter=40, **options)
+    with (
+        joblib.parallel_config(backend="threading"),
+        pytest.warns(FitFailedWarning, match=r"candidate \d, fold \d: scoring failed.*'auc'"),
+        pytest.raises(NoCompletedTrialError, match=r"ended after \d of 40 candidates.*the scorer"),
+    ):
+        search.fit(ROWS, LABELS)
+    assert search.study_.completion_reason.startswith("failures")
+    assert "KeyError: 'auc'" in search.study_.trials[0].error
+    assert np.isnan(
+        search.cv_results_["split0_test_one" if "refit" in options else "split0_test_score"]
+    ).all()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("scoring", "options"),
+    [
+        (raising, {"error_score": 0.0}),
+        (raising, {"fail_fast": False}),
+        (spoilt, {}),
+        ({"good": "accuracy", "bad": raising}, {"refit": "good"}),
+        ({"good": "accuracy", "bad": raising}, {"refit": "good", "objective_metric": "bad"}),
+        (lambda model, X, y: np.nan, {}),
+    ],
+    ids=["number", "fail_fast", "some folds", "other metric", "objective", "NaN"],
+)
+def test_other_scorers_do_not_end_a_search(scoring, options):
+    search = search_of(Model(limit=2.0), n_iter=7, scoring=scoring, **options)
+    with suppress(NoCompletedTrialError):
+        search.fit(ROWS, LABELS)
+    assert len(search.cv_results_["params"]) == 7
+    assert search.study_.completion_reason is None
 
 
 # ------------------------------------------------------------------ time budgets

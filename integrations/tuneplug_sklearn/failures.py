@@ -10,7 +10,7 @@ from sklearn.exceptions import FitFailedWarning
 
 from tuneplug import NoCompletedTrialError
 from tuneplug.plugins import warn_caller
-from tuneplug.study import N_ALIKE, exception_of
+from tuneplug.study import N_ALIKE, brief_exception, exception_of
 from tuneplug_sklearn.candidate import Candidate
 
 __all__ = ["FitFailures"]
@@ -52,7 +52,7 @@ class FitFailures:
             what = "scoring" if fold in candidate.score_errors else "the fit"
             warn_caller(
                 f"candidate {candidate.trial.number}, fold {fold}: {what} failed, and the search "
-                f"continues: {_cause_of(error)}",
+                f"continues: {brief_exception(_cause_of(error))}",
                 FitFailedWarning,
                 through=("tuneplug", "sklearn.base"),
             )

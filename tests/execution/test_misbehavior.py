@@ -12,7 +12,9 @@ import pytest
 from tuneplug import Float, Study, TrialState
 from tuneplug.plugins import Plugins, hookimpl
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*trial.* failed:RuntimeWarning", "ignore:coroutine:RuntimeWarning"
+)
 
 N_TRIALS = 4
 BAD = 1  # number of the trial that misbehaves
@@ -22,7 +24,10 @@ OBJECTIVES = '''
 import os
 import signal
 import sys
+import tempfile
 import threading
+import warnings
+from concurrent.futures import BrokenExecutor, CancelledError
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,6 +92,68 @@ def report_unpicklable(trial):
     return 0.5
 
 
+def damage(**attributes):
+    def objective(trial):
+        for name, value in attributes.items():
+            setattr(trial.reporter, name, value)
+        return 0.5
+
+    return objective
+
+
+def lose_reporter(trial):
+    trial.reporter = None
+    return 0.5
+
+
+def cycle(trial):
+    error = Custom("own words")
+    error.__cause__ = error
+    error.args = (error,)
+    raise error
+
+
+def leave_thread(trial):
+    threading.Thread(target=leaving.wait, args=(60,), daemon=True).start()
+    return 0.5
+
+
+def warn_as_error(trial):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.warn("own words")
+
+
+def change_folder(trial):
+    folder = tempfile.mkdtemp()
+    os.chdir(folder)
+    os.rmdir(folder)
+    return 0.5
+
+
+def lose_stdout(trial):
+    sys.stdout = None
+    print("nobody reads this")
+    return 0.5
+
+
+def write_much(trial):
+    with open(os.devnull, "w") as out:
+        print("x" * 5_000_000, file=out)
+    return 0.5
+
+
+def generator(trial):
+    yield 0.5
+
+
+async def coroutine(trial):
+    return 0.5
+
+
+leaving = threading.Event()
+
+
 def recurse(trial):
     return recurse(trial)
 
@@ -120,6 +187,25 @@ BEHAVIORS = {
     "reports of NaN": report_nan,
     "unpicklable trial": report_unpicklable,
     "report of text": lambda trial: trial.report("0.5", 0),
+    "reports of junk": damage(reports="junk"),
+    "own reports": damage(reports=[(0, 0.1, None), (1, "a", None)]),
+    "metric of junk": damage(metric=7),
+    "no reporter": lose_reporter,
+    "long message": lambda trial: throw(Custom("own words " * 500_000)),
+    "cycle of exceptions": cycle,
+    "group": lambda trial: throw(ExceptionGroup("own words", [Custom("a"), Custom("b")])),
+    "BrokenExecutor": lambda trial: throw(BrokenExecutor("own words")),
+    "CancelledError": lambda trial: throw(CancelledError("own words")),
+    "TimeoutError": lambda trial: throw(TimeoutError("own words")),
+    "BrokenPipeError": lambda trial: throw(BrokenPipeError("own words")),
+    "warning as an error": warn_as_error,
+    "generator": generator,
+    "coroutine": coroutine,
+    "thread left behind": leave_thread,
+    "another folder": change_folder,
+    "no stdout": lose_stdout,
+    "much output": write_much,
+    "many reports": lambda trial: [trial.report(0.5, step) for step in range(5_000)][:0] or 0.5,
     "sys.exit": lambda trial: sys.exit(3),
     "KeyboardInterrupt": lambda trial: throw(KeyboardInterrupt()),
     "os._exit": lambda trial: os._exit(1),
@@ -166,10 +252,33 @@ FAILURES = {
     "lone surrogate": "Custom: ",
     "steps backwards": "steps must increase",
     "report of text": "a reported value must be a real number, but got '0.5'",
+    "reports of junk": "a report must be a step, a value and a fold, but got 'j'",
+    "own reports": "a report must be a step, a value and a fold, but got (1, 'a', None)",
+    "metric of junk": "metric must be text or None, but got 7",
+    "no reporter": "AttributeError",
+    "long message": "Custom: own words own words",
+    "cycle of exceptions": "Custom",
+    "group": "ExceptionGroup: own words (2 sub-exceptions)",
+    "BrokenExecutor": "BrokenExecutor: own words",
+    "CancelledError": "CancelledError: own words",
+    "TimeoutError": "TimeoutError: own words",
+    "BrokenPipeError": "BrokenPipeError: own words",
+    "warning as an error": "UserWarning: own words",
+    "generator": "must be a real number, but got <generator",
+    "coroutine": "must be a real number, but got <coroutine",
 }
 
 #: Behaviors that cost nothing: the trial completes with its value.
-HARMLESS = ["changed params", "reports of NaN", "unpicklable trial"]
+HARMLESS = [
+    "changed params",
+    "reports of NaN",
+    "unpicklable trial",
+    "thread left behind",
+    "another folder",
+    "no stdout",
+    "much output",
+    "many reports",
+]
 
 #: Behaviors that end the search; ``optimize`` raises the exception.
 INTERRUPTS = {"sys.exit": SystemExit, "KeyboardInterrupt": KeyboardInterrupt}
@@ -257,14 +366,24 @@ def test_failure_is_stored_and_read_again(behavior, objectives, tmp_path):
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("behavior", HARMLESS)
-def test_harmless_behavior_costs_nothing(behavior, executor, objectives, pools):
+def test_harmless_behavior_costs_nothing(behavior, executor, objectives, pools, monkeypatch):
+    monkeypatch.chdir(".")  # both are restored after the test
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
     study = new_study()
     study.optimize(objectives.Objective(behavior, BAD), N_TRIALS, **pools(executor))
     assert_others_complete(study)
     assert (study.trials[BAD].state, study.trials[BAD].value) == (TrialState.COMPLETE, 0.5)
 
 
-@pytest.mark.parametrize("executor", ["sequential", "threads"])
+def test_warning_of_a_failure_with_a_long_message_is_short(objectives):
+    study = new_study()
+    with pytest.warns(RuntimeWarning, match="trial 1 failed") as caught:
+        study.optimize(objectives.Objective("long message", BAD), N_TRIALS)
+    assert max(len(str(warning.message)) for warning in caught) < 3_000
+    assert len(study.trials[BAD].error) > 5_000_000
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("behavior", INTERRUPTS)
 def test_interrupt_ends_the_search_and_keeps_its_trials(behavior, executor, objectives, pools):
     study = new_study()

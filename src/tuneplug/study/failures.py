@@ -9,10 +9,12 @@ from tuneplug.errors import AllTrialsFailedError, warn_caller
 from tuneplug.trial import Trial, TrialState
 from tuneplug.trial.trial import NOT_FINITE
 
-__all__ = ["FailureMonitor", "exception_of"]
+__all__ = ["FailureMonitor", "brief_exception", "exception_of"]
 
 #: Number of trials from the start of a search that end it if all of them fail alike.
 N_ALIKE = 5
+#: Maximum length of an exception in a warning, and of a traceback in an error.
+MAX_EXCEPTION, MAX_TRACEBACK = 2_000, 20_000
 #: Maximum number of different tracebacks in the message when every trial failed.
 N_TRACEBACKS = 3
 #: Origins of configurations that the user chose: their failures say little about other ones.
@@ -47,7 +49,7 @@ class FailureMonitor:
         if self._errors.total() == 1:
             warn_caller(
                 f"trial {trial.number} failed, and the search continues: "
-                f"{exception_of(trial.error or '')}",
+                f"{brief_exception(trial.error or '')}",
                 RuntimeWarning,
             )
 
@@ -83,7 +85,7 @@ class FailureMonitor:
                 "had the same error: correct the objective or the space, or pass fail_fast=False"
             )
         shown = "\n".join(
-            f"{count} trial(s) failed with:\n{error}"
+            f"{count} trial(s) failed with:\n{_shortened(error, MAX_TRACEBACK)}"
             for error, count in self._errors.most_common(N_TRACEBACKS)
         )
         raise AllTrialsFailedError(f"all {n_failed} trials failed.{ended}\n{shown}")
@@ -96,6 +98,17 @@ class FailureMonitor:
                 "study.trials",
                 RuntimeWarning,
             )
+
+
+def brief_exception(error: str) -> str:
+    """Return the exception from a traceback for a warning: its start, if it is very long."""
+    return _shortened(exception_of(error), MAX_EXCEPTION)
+
+
+def _shortened(text: str, length: int) -> str:
+    if len(text) <= length:
+        return text
+    return f"{text[:length]}... ({len(text)} characters; all of them are in trial.error)"
 
 
 def exception_of(error: str) -> str:

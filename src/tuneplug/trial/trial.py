@@ -9,10 +9,10 @@ from enum import Enum
 from typing import Any
 
 from tuneplug._typing import FloatArray
-from tuneplug.errors import TrialError
+from tuneplug.errors import TrialError, safe_repr
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report
 from tuneplug.trial.reporting import Direction, TrialReporter
-from tuneplug.trial.values import as_real, copied_on_access
+from tuneplug.trial.values import as_real, as_whole, copied_on_access
 
 __all__ = [
     "NOT_FINITE",
@@ -74,7 +74,8 @@ class TrialResult:
     Raises
     ------
     TypeError
-        If the value, the variance or the cost is not a real number.
+        If the value, the variance or the cost is not a real number, if a report is not a step, a
+        value and a fold, or if a name or an error is not text.
     ValueError
         If the state is RUNNING, if a complete trial has no value, if a value is not finite, or if a
         variance or a cost is negative or not finite.
@@ -107,6 +108,11 @@ class TrialResult:
             )
         object.__setattr__(self, "variance", _as_variance(self.variance))
         object.__setattr__(self, "cost", as_cost(self.cost))
+        object.__setattr__(self, "reports", tuple(map(_as_report, self.reports)))
+        for name in ("metric", "direction", "stop_reason", "error"):
+            text = getattr(self, name)
+            if text is not None and not isinstance(text, str):
+                raise TypeError(f"{name} must be text or None, but got {safe_repr(text)}")
 
     def curves(self, sign: float = 1.0) -> dict[CurveKey, LearningCurve]:
         """Return the learning curves of the reports, by metric and fold; see ``Trial.curves``."""
@@ -378,6 +384,25 @@ def _curves(trial: Trial | TrialResult, sign: float) -> dict[CurveKey, LearningC
             outcome=outcome,
         )
     return found
+
+
+def _as_report(report: Any) -> Report:
+    """Return a report with a whole step, a float and a whole fold or None.
+
+    An objective can change the list of its reports.
+    """
+    types = tuple(map(type, report)) if type(report) is Report else ()
+    if types[:2] == (int, float) and types[2] in (int, type(None)):
+        return report
+    try:
+        step, value, fold = report
+        fold = None if fold is None else as_whole(fold, "a fold")
+        return Report(as_whole(step, "a step"), as_real(value, "a reported value"), fold)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"a report must be a step, a value and a fold, but got {safe_repr(report)}: call "
+            "trial.report(value, step)"
+        ) from error
 
 
 def _as_variance(variance: Any) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 import sqlite3
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from tuneplug import Float, Int, StorageError, Study, TrialState
 from tuneplug.plugins import Plugins
-from tuneplug.storage import SqliteStorage
+from tuneplug.storage import SqliteStorage, check_sqlite_url
 from tuneplug.storage.serialization import to_record
 
 SPACE = {"x": Float(0.0, 1.0), "n": Int(1, 9), "kind": [(5,), (5, 5), None, "auto", 0.5, True]}
@@ -178,12 +179,45 @@ def test_thousands_of_mutated_files_give_the_right_content_or_a_storage_error(pa
     check_mutated_files(path, 3000, seed=1)
 
 
+@pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_pipes_and_folders_in_place_of_files_are_refused(make, suffix, path):
+    place = path.with_name(path.name + suffix)
+    place.unlink(missing_ok=True)
+    make(place)
+    found, error = opened(path)
+    assert found is None
+    assert f"study.db{suffix} must be a file" in error
+    with pytest.raises(StorageError, match="must be a file"):
+        check_sqlite_url(f"sqlite:///{path}", "Other", "theirs")
+
+
+@pytest.mark.parametrize("content", [b"x", b"SQLite format", b"SQLite format 2\0", bytes(8192)])
+def test_file_of_another_format_is_refused_and_unchanged(content, path):
+    path.write_bytes(content)
+    with untouched(path):
+        found, error = opened(path)
+    assert found is None
+    assert "file is not a database" in error
+
+
+@pytest.mark.parametrize("target", ["study.db", "missing/study.db"])
+def test_links_that_lead_nowhere_start_no_trial(target, tmp_path):
+    link = tmp_path / "folder" / "study.db"
+    link.parent.mkdir()
+    link.symlink_to(target)
+    with pytest.raises(StorageError):
+        study(link).ask()
+    assert not link.exists()
+
+
 # ---------------------------------------------------------------- garbage records
 
 JUNK = [
     None, True, False, 0, -1, 1, 3, 2**63, -(2**70), 10**400, 0.5, -0.0, 1e308, math.nan, math.inf,
     "", "x", "running", "complete", "minimize", "\ud800", "\0", "a" * 5000, [], [[]], {}, [1, 2, 3],
     [[0, 1.0, None]], [[0, "x", None]], [[0.5, 1.0, None]], [[0, 1.0]], [[0, 10**400, None]],
+    [[1, 0.5, None], [0, 0.5, None]], [[-1, 0.5, 0]], [[0, 0.5, 1], [0, 0.5, 1]],
     {"repr": "(5,)"}, {"repr": 3}, {"repr": "(6,)"}, {"x": 0.5}, {"x": {"repr": "x"}},
 ]  # fmt: skip
 
@@ -194,6 +228,7 @@ def deep(n):
 
 TEXTS = [
     "", "{", "[]", '"x"', "NaN", "null", "{}", '{"number": 1}', deep(100_000), "\0", 7, 1.5,
+    '{"number": 0, "number": 1}',
     '{"number":' + deep(500) + "}", '{"number": ' + "9" * 5000 + "}", b"\xff\xfe", b"{}",
 ]  # fmt: skip
 
@@ -257,3 +292,13 @@ def test_garbage_records_are_refused_with_file_study_and_trial(path):
 @pytest.mark.slow
 def test_thousands_of_garbage_records_are_refused(path):
     check_garbage_records(path, 1500, seed=1)
+
+
+def test_key_that_is_twice_in_a_record_is_refused(path):
+    record = SqliteStorage(path).open("a", {}).records[0]
+    text = json.dumps(record)[:-1] + ', "value": 99.0}'
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("update trials set record = ? where study = 'a' and number = 0", (text,))
+    found, error = opened(path)
+    assert found is None
+    assert "keys must be distinct" in error

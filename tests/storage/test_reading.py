@@ -497,17 +497,18 @@ def test_a_configuration_outside_of_the_space_is_an_error_of_space_and_storage(p
 @pytest.mark.parametrize(
     ("report", "message"),
     [
-        (lambda trial: trial.reports.append((0, 1.0, "first")), "'reports' must be a list of"),
-        (lambda trial: trial.set_metric(3, "minimize"), "'metric' must be text or None, but got 3"),
+        (lambda trial: trial.reports.append((0, 1.0, "first")), "must be a step, a value and a"),
+        (lambda trial: trial.set_metric(3, "minimize"), "metric must be text or None, but got 3"),
     ],
 )
-def test_a_trial_that_could_not_be_read_again_is_refused_at_once(path, report, message):
+def test_a_trial_that_could_not_be_read_again_is_refused_and_can_be_failed(path, report, message):
     made = stored(path)
     trial = made.ask()
     report(trial)
-    with pytest.raises(StorageError, match=f"trial 3 of study 'a' cannot be stored: {message}"):
+    with pytest.raises(TypeError, match=message):
         made.tell(trial, 1.0)
-    assert len(study(path).trials) == 4
+    made.fail(trial, "damaged")
+    assert (made.trials[3].state, study(path).trials[3].error) == (TrialState.FAILED, "damaged")
 
 
 # ---------------------------------------------------------------- names and categories

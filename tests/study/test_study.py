@@ -535,7 +535,8 @@ def test_finish_records_a_result_unchanged_and_once():
     study.finish(number, result)
     trial = study.trials[number]
     recorded = {field.name: getattr(trial, field.name) for field in fields(TrialResult)}
-    assert recorded == {field.name: getattr(result, field.name) for field in fields(TrialResult)}
+    given = {field.name: getattr(result, field.name) for field in fields(TrialResult)}
+    assert recorded == given | {"reports": reports}
     assert trial.duration == 2.5
     with pytest.raises(TrialError, match="already ended: it is stopped"):
         study.finish(number, result)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tuneplug.execution.pool import WorkerPool
-from tuneplug.trial import Trial, TrialResult, TrialState
+from tuneplug.trial import Trial, TrialResult
 
 __all__ = ["INTERRUPTED_MESSAGE", "Job", "run_jobs", "run_objective"]
 
@@ -139,7 +139,7 @@ def run_objective(objective: Callable[[Trial], Any], trial: Trial) -> TrialResul
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException:  # noqa: BLE001  any other exception of an objective fails its trial
-        result = _failed(trial, traceback.format_exc())
+        result = trial.failure(traceback.format_exc())
     else:
         result = _resolve(trial, returned)
     return replace(result, started=started, finished=time.time())
@@ -149,14 +149,6 @@ def _resolve(trial: Trial, returned: Any) -> TrialResult:
     try:
         return trial.resolve(returned)
     except TypeError as error:
-        return _failed(trial, f"TypeError: {error}")
+        return trial.failure(f"TypeError: {error}")
     except Exception:  # noqa: BLE001  the objective has damaged its trial
-        return _failed(trial, traceback.format_exc())
-
-
-def _failed(trial: Trial, error: str) -> TrialResult:
-    """Return a failed result, without reports if the objective has damaged its trial."""
-    try:
-        return trial.result(TrialState.FAILED, error=error)
-    except Exception:  # noqa: BLE001  whatever takes the place of its reporter
-        return TrialResult(TrialState.FAILED, error=error)
+        return trial.failure(traceback.format_exc())

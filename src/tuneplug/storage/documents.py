@@ -50,7 +50,7 @@ def decode(text: Any) -> TrialRecord:
     if not isinstance(text, str):
         raise ValueError(f"a record must be JSON text, but got {reprlib.repr(text)}")
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as error:
         raise ValueError(
             f"a record must be JSON text, but got {reprlib.repr(text)}: {error}"
@@ -58,6 +58,14 @@ def decode(text: Any) -> TrialRecord:
     if not isinstance(document, dict):
         raise ValueError(f"a record must be a JSON object, but got {reprlib.repr(text)}")
     return document
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the dict of an object in JSON; ValueError if a key is there twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"keys must be distinct, but got {reprlib.repr([k for k, _ in pairs])}")
+    return found
 
 
 def seal(document: Mapping[str, Any], *place: str | int) -> str:

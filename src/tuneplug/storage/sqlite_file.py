@@ -31,6 +31,8 @@ N_INSTRUCTIONS = 1_000_000
 #: Number of times the header is read while another process writes it.
 N_ATTEMPTS = 3
 
+#: Start of each database of SQLite.
+MAGIC = b"SQLite format 3\0"
 #: Errors of SQLite and of the file system if a file or its folder cannot be written.
 READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -102,8 +104,10 @@ class SqliteFile:
         Nothing is written.
         """
         with self._own_errors():
+            self._check_neighbors()
             if not self._has_content(""):
                 return []
+            self._check_magic()
             logged = self._has_content("-wal")
             unchanging = not logged and (self._has_content("-journal") or self._is_write_ahead())
             with closing(self._connect("immutable=1" if unchanging else "mode=ro")) as db:
@@ -206,9 +210,11 @@ class SqliteFile:
         The header is read without a lock and without a file next to it.  While another process
         writes, it may not match the file.
         """
+        self._check_neighbors()
         for attempt in range(N_ATTEMPTS):
             if not self._has_content(""):
                 return False
+            self._check_magic()
             try:
                 with closing(self._connect("immutable=1")) as db:
                     if self._is_empty(db) and not self._has_content("-wal"):
@@ -219,6 +225,18 @@ class SqliteFile:
                 if attempt == N_ATTEMPTS - 1 and not self._has_content("-journal"):
                     raise
         return True  # another process writes, and the reader waits for it
+
+    def _check_neighbors(self) -> None:
+        """Check that the files of SQLite next to this one are files: it would wait for a pipe."""
+        for suffix in ("-journal", "-wal", "-shm"):
+            self._has_content(suffix)
+
+    def _check_magic(self) -> None:
+        """Check the start of the file: SQLite takes the shortest ones for empty databases."""
+        with self.path.open("rb") as file:
+            start = file.read(len(MAGIC))
+        if start != MAGIC and not self._has_content("-journal"):
+            raise StorageError(f"{self.shown}: file is not a database: give another file")
 
     def _has_content(self, suffix: str) -> bool:
         """Return whether the file, or the file of SQLite next to it, has content."""

@@ -50,7 +50,15 @@ def _is_param(value: Any) -> bool:
 
 
 def _is_reports(value: Any) -> bool:
-    return type(value) is list and all(map(_is_report, value))
+    """Return whether a value is a list of reports whose steps increase in each fold."""
+    if type(value) is not list or not all(map(_is_report, value)):
+        return False
+    last: dict[int | None, int] = {}
+    for step, _, fold in value:
+        if step <= last.get(fold, -1):
+            return False
+        last[fold] = step
+    return True
 
 
 def _is_report(value: Any) -> bool:
@@ -70,7 +78,10 @@ RECORD: Rules = {
     "number": ("an integer of at least 0", _is_count),
     "state": (f"one of {list(STATES)}", lambda value: _is_text(value) and value in STATES),
     "params": ("a dict of numbers, strings, booleans, None or {'repr': text}", _is_params),
-    "reports": ("a list of [integer step, number, integer fold or None]", _is_reports),
+    "reports": (
+        "a list of [integer step, number, integer fold or None] with steps that increase",
+        _is_reports,
+    ),
     "origin": ("text", _is_text),
     "value": ("a finite number or None", _optional(_is_finite)),
     "variance": (

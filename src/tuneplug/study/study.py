@@ -362,7 +362,8 @@ class Study(StudyResults):
         check_trial(trial, "fail")
         self._running_trial(trial.number, trial.point)
         text = error if isinstance(error, str) else safe_repr(error)
-        self.finish(trial.number, trial.result(TrialState.FAILED, error=text, cost=cost))
+        result = trial.failure(text)
+        self.finish(trial.number, result if cost is None else replace(result, cost=cost))
 
     def _running_trial(self, number: int, point: FloatArray | None = None) -> Trial:
         """Return the running trial with that number and, if given, that point."""

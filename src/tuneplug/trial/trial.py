@@ -25,6 +25,8 @@ __all__ = [
 
 #: Start of the error of a trial whose objective returned NaN or infinity.
 NOT_FINITE = "the objective must be finite"
+#: Types of the parts of a checked report.
+REPORT_TYPES = ((int, float, int), (int, float, type(None)))
 
 
 class TrialState(Enum):
@@ -108,7 +110,7 @@ class TrialResult:
             )
         object.__setattr__(self, "variance", _as_variance(self.variance))
         object.__setattr__(self, "cost", as_cost(self.cost))
-        object.__setattr__(self, "reports", tuple(map(_as_report, self.reports)))
+        object.__setattr__(self, "reports", _as_reports(self.reports))
         for name in ("metric", "direction", "stop_reason", "error"):
             text = getattr(self, name)
             if text is not None and not isinstance(text, str):
@@ -343,6 +345,13 @@ class Trial:
             self.reporter.cost if cost is None else cost,
         )
 
+    def failure(self, error: str) -> TrialResult:
+        """Return the result of this trial as failed, with its reports unless they are damaged."""
+        try:
+            return self.result(TrialState.FAILED, error=error)
+        except Exception:  # noqa: BLE001  the objective may have replaced the reporter
+            return TrialResult(TrialState.FAILED, error=error)
+
     def curves(self, sign: float = 1.0) -> dict[CurveKey, LearningCurve]:
         """Return the learning curves of the reports, by metric and fold.
 
@@ -386,13 +395,29 @@ def _curves(trial: Trial | TrialResult, sign: float) -> dict[CurveKey, LearningC
     return found
 
 
-def _as_report(report: Any) -> Report:
-    """Return a report with a whole step, a float and a whole fold or None.
+def _as_reports(reports: Sequence[Any]) -> tuple[Report, ...]:
+    """Return the reports, checked: an objective can change their list.
 
-    An objective can change the list of its reports.
+    Raises
+    ------
+    TypeError
+        If a report is not a step, a value and a fold, or the steps of a fold do not increase.
     """
-    types = tuple(map(type, report)) if type(report) is Report else ()
-    if types[:2] == (int, float) and types[2] in (int, type(None)):
+    checked = tuple(map(_as_report, reports))
+    last: dict[int | None, int] = {}
+    for report in checked:
+        if report.step <= last.get(report.fold, -1):
+            raise TypeError(
+                f"steps of reports must be at least 0 and increase in each fold, but got {report} "
+                f"after step {last.get(report.fold)}: call trial.report(value, step)"
+            )
+        last[report.fold] = report.step
+    return checked
+
+
+def _as_report(report: Any) -> Report:
+    """Return a report with a whole step, a float and a whole fold or None."""
+    if isinstance(report, Report) and tuple(map(type, report)) in REPORT_TYPES:
         return report
     try:
         step, value, fold = report

@@ -17,7 +17,7 @@ from tuneplug.errors import (
 from tuneplug.space import SearchSpace
 from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
 from tuneplug.storage.categories import check_categories
-from tuneplug.storage.serialization import from_record, to_record
+from tuneplug.storage.serialization import categories_by_key, from_record, to_record
 from tuneplug.storage.validation import check_record, check_settings
 from tuneplug.trial import Trial, TrialState
 
@@ -101,10 +101,10 @@ class StudyPersistence:
         StoredTrialError
             If the configuration of a trial is not in the space.
         """
-        trials = []
+        trials, categories = [], categories_by_key(space)
         for record in stored.records:
             try:
-                trial = from_record(record, space)
+                trial = from_record(record, space, categories)
             except ValueError as error:
                 raise StoredTrialError(
                     f"every trial of study {self.study!r} in {self.storage!r} must be in the "

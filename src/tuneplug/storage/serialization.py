@@ -7,6 +7,7 @@ the category of the space with the same key.  Categories can be added to the spa
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from tuneplug.trial import Trial, TrialState
 from tuneplug.trial.learning_curves import Report
 from tuneplug.trial.reporting import TrialReporter
 
-__all__ = ["from_record", "to_record"]
+__all__ = ["categories_by_key", "from_record", "to_record"]
 
 #: Attributes of a trial in its record, in addition to number, state, parameters and reports.
 PLAIN = (
@@ -48,15 +49,37 @@ def to_record(trial: Trial) -> TrialRecord:
     }
 
 
-def from_record(record: TrialRecord, space: SearchSpace) -> Trial:
+Categories = dict[str, dict[str, Any]]
+
+
+def categories_by_key(space: SearchSpace) -> Categories:
+    """Return the categories of each parameter by key, which ``from_record`` needs."""
+    names = dict.fromkeys(name for subspace in space.subspaces for name in subspace)
+    return {
+        name: {repr_key(category): category for category in reversed([*categories_of(name, space)])}
+        for name in names
+    }
+
+
+def from_record(record: TrialRecord, space: SearchSpace, categories: Categories) -> Trial:
     """Return the trial of a record that ``check_record`` accepts.
+
+    Parameters
+    ----------
+    record : dict
+    space : SearchSpace
+    categories : dict
+        Result of ``categories_by_key`` for the space.
 
     Raises
     ------
     ValueError
         If the configuration is not in the space.
     """
-    restored = {name: _from_json(name, value, space) for name, value in record["params"].items()}
+    restored = {
+        name: _from_json(name, value, categories.get(name, {}))
+        for name, value in record["params"].items()
+    }
     params = space.canonical(restored)
     plain: dict[str, Any] = {
         name: record.get(name) if name in OPTIONAL else record[name] for name in PLAIN
@@ -79,14 +102,13 @@ def _to_builtin(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _from_json(name: str, stored: Any, space: SearchSpace) -> Any:
+def _from_json(name: str, stored: Any, categories: dict[str, Any]) -> Any:
     if not isinstance(stored, dict):
         return stored
     key = stored["repr"]
-    categories = list(categories_of(name, space))
     if not categories:
         return key  # the space raises the error
-    for category in categories:
-        if repr_key(category) == key:
-            return category
-    raise ValueError(f"{name}: no category of {categories!r} has the repr {key}")
+    if key not in categories:
+        known = reprlib.repr(list(categories.values()))
+        raise ValueError(f"{name}: no category of {known} has the repr {key}")
+    return categories[key]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from functools import partial
 from typing import Any, ClassVar
 
 import cloudpickle
@@ -244,7 +243,9 @@ class _Processes:
                 **{name: os.environ.get(name, str(n_threads)) for name in THREAD_VARIABLES},
                 CORES_VARIABLE: str(n_threads),
             },
-            initializer=_prepare_worker,
+            # A function of the core: a worker that imports scikit-learn first, for seconds, would
+            # outlive a killed parent.
+            initializer=partial(end_with_parent, ignore_interrupts=True),
             initargs=(os.getpid(), temporary_root()),
         )
         # The workers start now, so that they delete the data if this process is killed while it
@@ -280,11 +281,6 @@ class _Processes:
         while self._waiting and time.monotonic() < deadline:
             time.sleep(0.001)
         self._pool.shutdown(wait=True, kill_workers=True)
-
-
-def _prepare_worker(parent: int, root: Path) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search handles it and ends its workers
-    end_with_parent(parent, root)
 
 
 def _unpack(job: bytes) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -57,7 +58,7 @@ _watch = _Watch()
 _lock = threading.Lock()
 
 
-def end_with_parent(pid: int, root: Path) -> None:
+def end_with_parent(pid: int, root: Path, *, ignore_interrupts: bool = False) -> None:
     """End this process once its parent has ended, after deleting the folders in ``root``.
 
     Parameters
@@ -66,7 +67,11 @@ def end_with_parent(pid: int, root: Path) -> None:
         Number of the parent process.
     root : Path
         The folder in which the parent creates its temporary folders.
+    ignore_interrupts : bool, default False
+        Whether this process ignores Ctrl-C, as its parent ends it.
     """
+    if ignore_interrupts:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     with _lock:
         watch = _running_watch()
         watch.roots.add(root)

@@ -511,7 +511,7 @@ def assignments_to_result_attributes():
 
 def test_only_study_finish_assigns_to_a_trial():
     # Variables of these names are never trials of the history.
-    others = ("record", "candidate", "converted")
+    others = ("record", "candidate", "converted", "reporter")
     found = {a for a in assignments_to_result_attributes() if a[2] not in others}
     assert found == {("study", "finish", "trial")}
 

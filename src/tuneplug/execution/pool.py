@@ -133,11 +133,6 @@ class WorkerPool:
         """Raise an error if the executor refuses a job without effect."""
         if isinstance(self._executor, SerialExecutor):
             return
-        if isinstance(self._executor, type):
-            name = self._executor.__name__
-            raise TypeError(
-                f"executor must be an object with submit, but got the class {name}: pass {name}()"
-            )
         try:
             try:
                 self._executor.submit(_do_nothing)

@@ -134,7 +134,7 @@ def study_tags(study: Study) -> dict[str, str]:
 
 def rank(trial: Trial, sign: float) -> tuple[float, int]:
     """Return a sort key that is smallest for the best trial; ties go to the lowest number."""
-    if trial.state is not TrialState.COMPLETE or trial.value is None:
+    if trial.state is not TrialState.COMPLETE or trial.value is None or not trial.is_full:
         return math.inf, trial.number
     return sign * trial.value, trial.number
 
@@ -182,10 +182,12 @@ def trial_params(trial: Trial) -> dict[str, str]:
 
 def trial_start_tags(trial: Trial) -> dict[str, str]:
     """Return the tags that are set at the start of a trial."""
+    approximate = {} if trial.is_full else {"fidelity": str(trial.fidelity)}
     return {
         "trial": str(trial.number),
         "origin": trial.origin,
         "state": TrialState.RUNNING.value,
+        **approximate,
     }
 
 
@@ -200,7 +202,7 @@ def trial_status(trial: Trial) -> str:
     if trial.state is TrialState.FAILED:
         interrupted = (trial.error or "").startswith(INTERRUPTED_MESSAGE)
         return "KILLED" if interrupted else "FAILED"
-    return "KILLED" if trial.state is TrialState.STOPPED else "FINISHED"
+    return "FINISHED" if trial.state is TrialState.COMPLETE and trial.is_full else "KILLED"
 
 
 def trial_report_metrics(trial: Trial, metric: str) -> list[MetricPoint]:

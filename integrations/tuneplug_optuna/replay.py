@@ -209,7 +209,9 @@ class ReplayedStudy:
             sampler = self._factory.make(self._seed, trial.number, 0)
             start = self._add if self._factory.is_stateless else self._sample_again
             number = start(trial, sampler)
-            if trial.state is TrialState.COMPLETE:
+            if trial.state.ended and not trial.is_full:  # no sampler learns from a failed trial
+                self._study.tell(number, state=OptunaState.FAIL)
+            elif trial.state is TrialState.COMPLETE:
                 assert trial.value is not None, "a completed trial has a value"
                 self._study.tell(number, sign * trial.value)
             elif trial.state.ended:
@@ -261,7 +263,7 @@ def _fingerprint(trial: Trial) -> tuple[Any, ...]:
     """Return everything that a sampler can learn from a trial, in a form that can be compared."""
     n_reports = len(trial.reports) if trial.state.ended else 0
     value = trial.value if trial.state.ended else None
-    return trial.point.tobytes(), trial.state, value, n_reports
+    return trial.point.tobytes(), trial.fidelity, trial.state, value, n_reports
 
 
 @final

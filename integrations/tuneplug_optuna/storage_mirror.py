@@ -15,6 +15,7 @@ import optuna
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
 
 import tuneplug
 from tuneplug import StorageError, Study, Trial, TrialState
@@ -37,11 +38,13 @@ def mirror(
     """Copy the current state of a study to an Optuna storage.
 
     Trials keep their numbers, values (in the direction of the study), states (``STOPPED`` becomes
-    ``PRUNED``) and times.  Parameters are shown in the user's units.  Intermediate values are means
-    over the folds that reported a step, for at most 100 steps.  User attributes of a trial are
-    ``origin``, ``expected_improvement``, ``variance``, ``stop_reason``, ``error``, ``metric`` and
-    ``folds`` (the last value of each fold).  User attributes of the study are ``tuneplug`` (the
-    version), ``strategy``, ``stopping``, ``seed``, ``scaling`` and ``completion_reason``.
+    ``PRUNED``, and so does ``COMPLETE`` at a fidelity below 1) and times.  Parameters are shown in
+    the user's units.  Intermediate values are means over the folds that reported a step, for at
+    most 100 steps.  User attributes of a trial are
+    ``origin``, ``expected_improvement``, ``variance``, ``cost``, ``fidelity``, ``stop_reason``,
+    ``error``, ``metric`` and ``folds`` (the last value of each fold).  User attributes of the study
+    are ``tuneplug`` (the version), ``strategy``, ``stopping``, ``seed``, ``scaling`` and
+    ``completion_reason``.
 
     Parameters
     ----------
@@ -230,7 +233,7 @@ class _StudyWriter:
         return FrozenTrial(
             number=trial.number,
             trial_id=-1,
-            state=TO_OPTUNA[trial.state],
+            state=_state(trial),
             value=trial.value if has_value else None,
             datetime_start=_local_time(trial.started),
             datetime_complete=_local_time(trial.finished),
@@ -242,12 +245,19 @@ class _StudyWriter:
         )
 
 
+def _state(trial: Trial) -> OptunaState:
+    """Return the state; a complete trial below full fidelity is pruned, so never the best."""
+    approximate = trial.state is TrialState.COMPLETE and not trial.is_full
+    return OptunaState.PRUNED if approximate else TO_OPTUNA[trial.state]
+
+
 def _trial_attributes(trial: Trial) -> dict[str, Any]:
     attributes = {
         "origin": trial.origin,
         "expected_improvement": trial.expected_improvement,
         "variance": trial.variance,
         "cost": trial.cost,
+        "fidelity": None if trial.is_full else trial.fidelity,
         "metric": trial.metric,
         "stop_reason": trial.stop_reason,
         "error": trial.error,

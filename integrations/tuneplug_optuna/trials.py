@@ -126,11 +126,20 @@ class TrialConverter:
             configuration,
             point,
             state=FROM_OPTUNA[frozen.state],
+            fidelity=_fidelity(frozen),
             reporter=TrialReporter(direction="maximize" if maximize else "minimize"),
         )
         if trial.state.ended:
             _copy_results(trial, frozen)
         return trial
+
+
+def _fidelity(frozen: FrozenTrial) -> float:
+    """Return the attribute ``fidelity`` that the mirror of a study writes, or 1."""
+    known = frozen.user_attrs.get("fidelity")
+    if isinstance(known, float | int) and 0.0 < known <= 1.0:
+        return float(known)
+    return 1.0
 
 
 def _append(history: History, converted: Trial | None) -> None:

@@ -177,7 +177,7 @@ class Candidate:
             return result  # the last report is no substitute: it may be of another metric
         value, variance = make_fold_model(visible, len(self.scores)).predict_mean(self.scores)
         if self.stopped_after is not None and self.fit_stop_reason(self.stopped_after - 1):
-            variance += early_stop_variance(result, history)
+            variance += early_stop_variance(result, history, self.trial.fidelity)
         return replace(result, value=value, variance=variance)
 
     def unscored_result(self) -> TrialResult:
@@ -205,7 +205,8 @@ def make_fold_model(candidates: Sequence[Candidate], n_folds: int) -> FoldModel:
 
     Racing compares with good candidates, and the scores of poor ones vary more.
     """
-    rows = [c.scores for c in candidates if c.trial.state is TrialState.COMPLETE]
+    complete = (c for c in candidates if c.trial.state is TrialState.COMPLETE)
+    rows = [c.scores for c in complete if c.trial.is_full]
     scores = np.array(rows, dtype=np.float64).reshape(len(rows), n_folds)
     better = np.argsort(-scores.mean(axis=1), kind="stable")[: max(3, -(-len(rows) // 2))]
     return FoldModel(scores[better])

@@ -17,6 +17,7 @@ from tuneplug import Float, Int, StorageError, Study, TrialState
 from tuneplug.plugins import Plugins
 from tuneplug.storage import SqliteStorage, check_sqlite_url
 from tuneplug.storage.serialization import to_record
+from tuneplug.storage.validation import DEFAULTS
 
 SPACE = {"x": Float(0.0, 1.0), "n": Int(1, 9), "kind": [(5,), (5, 5), None, "auto", 0.5, True]}
 PLUGINS = Plugins(installed=False)
@@ -276,7 +277,7 @@ def check_garbage_records(path, n_records, seed):
             assert [part for part in named if part not in error] == []
         else:
             trial = found.trials[number]
-            assert comparable(to_record(trial)) == comparable({"cost": None, **json.loads(text)})
+            assert comparable(to_record(trial)) == comparable(DEFAULTS | json.loads(text))
             assert trial.state is not TrialState.COMPLETE or math.isfinite(trial.value)
         with closing(sqlite3.connect(path)) as db, db:
             db.execute("pragma synchronous = off")

@@ -48,6 +48,8 @@ class Progress:
     stop_metric : str or None
         Name of the reported metric that a stopping rule compared.  None if no rule stopped the
         trial, or the metric has no name.
+    fidelity : float
+        Share of the full resource that the trial had.  Below 1, it is never the best trial.
     """
 
     number: int
@@ -64,6 +66,7 @@ class Progress:
     suggesting: float
     metric: str = "score"
     stop_metric: str | None = None
+    fidelity: float = 1.0
 
     @property
     def left(self) -> float | None:
@@ -91,6 +94,8 @@ class Progress:
         """The score, with ``~`` before a prediction, and the reason of a stop."""
         stopped = self.state == TrialState.STOPPED.value
         result = self.state if self.score is None else f"{'~' * stopped}{self.score:.6g}"
+        if self.fidelity < 1.0:
+            result += f" at fidelity {self.fidelity:.3g}"
         if self.stop_reason is None:
             return result
         metric = "" if self.stop_metric is None else f"{self.stop_metric}, "
@@ -166,6 +171,7 @@ class ProgressReporter:
             suggesting=self._suggesting,
             metric=self._metric,
             stop_metric=_stop_metric(trial),
+            fidelity=trial.fidelity,
         )
 
 

@@ -1,8 +1,8 @@
 """StoppingRule: compute stop thresholds for a fit from the learning curves of earlier trials.
 
 The search calls the rule when a fit starts, with the learning curves of the *same fold* of earlier
-trials.  The thresholds are pickled with the job of the fit.  The workers therefore need no channel
-to other processes, and the same history always gives the same decisions.
+trials of the same fidelity.  The thresholds are pickled with the job of the fit.  The workers
+therefore need no channel to other processes, and the same history always gives the same decisions.
 """
 
 from __future__ import annotations
@@ -133,19 +133,22 @@ def protected_losses(
     return np.asarray(np.where(np.isnan(losses), -np.inf, losses).max(axis=0))
 
 
-def early_stop_variance(trial: Trial | TrialResult, history: History) -> float:
+def early_stop_variance(
+    trial: Trial | TrialResult, history: History, fidelity: float = 1.0
+) -> float:
     """Return the variance of the final value of a stopped trial, given its last report.
 
-    The variance is a share of the variance of the values of all completed trials.  The share is
-    taken from the curves of completed trials of the same metric and fold: it is the mean squared
-    change of the metric after the step at which this trial stopped, divided by the variance of
-    their final values.  The share is at most 1, and 1 if fewer than two such curves are complete.
+    The variance is a share of the variance of the values of all completed trials of the same
+    fidelity.  The share is taken from their curves of the same metric and fold: it is the mean
+    squared change of the metric after the step at which this trial stopped, divided by the variance
+    of their final values.  The share is at most 1, and 1 if fewer than two such curves are
+    complete.
     """
-    ends = history.losses(history.in_state(TrialState.COMPLETE))
+    ends = history.losses(history.in_state(TrialState.COMPLETE, fidelity=fidelity))
     if len(ends) < 2 or not trial.reports:
         return 0.0
     key, curve = list(trial.curves().items())[-1]
-    return float(np.var(ends)) * _unresolved_share(curve, history.curves().get(key, {}))
+    return float(np.var(ends)) * _unresolved_share(curve, history.curves(fidelity).get(key, {}))
 
 
 def _unresolved_share(curve: LearningCurve, others: Mapping[int, LearningCurve]) -> float:

@@ -110,7 +110,8 @@ class Patience(CompletionRule):
     Parameters
     ----------
     n_trials : int
-        Number of trials after the best one.  Completed, stopped and failed trials count.
+        Number of trials after the best one.  Completed, stopped and failed trials of fidelity 1
+        count.
 
     Raises
     ------
@@ -127,7 +128,7 @@ class Patience(CompletionRule):
         best = history.best()
         if best is None:
             return None
-        since = sum(trial.state.ended for trial in history[best.number + 1 :])
+        since = sum(t.state.ended and t.is_full for t in history[best.number + 1 :])
         if since < self.n_trials:
             return None
         return f"patience: none of {since} trials after trial {best.number} was better"
@@ -138,15 +139,15 @@ class Patience(CompletionRule):
 class Convergence(CompletionRule):
     """End the search when the strategy expects almost no improvement.
 
-    The strategy expected each of its last 3 suggestions that have ended to improve on the best loss
-    by less than 1 % of the distance between the median and the best loss.  A strategy without
-    expectations, such as random search, never converges.
+    The strategy expected each of its last 3 suggestions of fidelity 1 that have ended to improve on
+    the best loss by less than 1 % of the distance between the median and the best loss.  A strategy
+    without expectations, such as random search, never converges.
     """
 
     def reason(self, history: History) -> str | None:
         gains = [
             trial.expected_improvement
-            for trial in history
+            for trial in history.full()
             if trial.state.ended and trial.expected_improvement is not None
         ][-N_CONVERGED:]
         if len(gains) < N_CONVERGED or max(gains) >= MIN_GAIN:

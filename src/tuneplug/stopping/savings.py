@@ -26,7 +26,7 @@ class Savings:
     steps_saved : int
         Estimated number of steps that stopped trials did not run.  The length of each of their fits
         is estimated by the mean length of the fits that the trial completed.  If it completed
-        none, by the mean length of complete fits of the same metric and fold.
+        none, by the mean length of complete fits of the same fidelity, metric and fold.
     seconds_saved : float
         Estimated time of these steps, at the average seconds per step of all trials.
     """
@@ -47,8 +47,9 @@ class Savings:
     def of(cls, history: History) -> Savings:
         """Return the savings of a history."""
         lengths = {
-            key: float(np.mean([len(curve.steps) for curve in known.values() if curve.complete]))
-            for key, known in history.curves().items()
+            (fidelity, *key): float(np.mean([len(c.steps) for c in known.values() if c.complete]))
+            for fidelity in {trial.fidelity for trial in history}
+            for key, known in history.curves(fidelity).items()
             if any(curve.complete for curve in known.values())
         }
         ended = history.in_state(TrialState.COMPLETE, TrialState.STOPPED)
@@ -56,7 +57,8 @@ class Savings:
         saved = 0.0
         for trial in stopped:
             own = [len(curve.steps) for curve in trial.curves(history.sign).values()][:-1]
-            usual = [length for (metric, _), length in lengths.items() if metric == trial.metric]
+            kind = (trial.fidelity, trial.metric)
+            usual = [length for (*found, _), length in lengths.items() if kind == tuple(found)]
             whole = float(np.mean(own)) * len(usual) if own else sum(usual)
             saved += max(0.0, whole - len(trial.reports))
         steps = sum(len(trial.reports) for trial in ended)

@@ -15,7 +15,7 @@ import numpy as np
 from tuneplug.space import SearchSpace
 from tuneplug.storage.base import TrialRecord
 from tuneplug.storage.categories import categories_of, repr_key, to_json
-from tuneplug.storage.validation import OPTIONAL
+from tuneplug.storage.validation import DEFAULTS
 from tuneplug.trial import Trial, TrialState
 from tuneplug.trial.learning_curves import Report
 from tuneplug.trial.reporting import TrialReporter
@@ -33,6 +33,7 @@ PLAIN = (
     "cost",
     "expected_improvement",
     "resource",
+    "fidelity",
 )
 #: Attributes of the reporter of a trial in its record.
 REPORTED = ("stop_reason", "direction", "metric")
@@ -81,9 +82,7 @@ def from_record(record: TrialRecord, space: SearchSpace, categories: Categories)
         for name, value in record["params"].items()
     }
     params = space.canonical(restored)
-    plain: dict[str, Any] = {
-        name: record.get(name) if name in OPTIONAL else record[name] for name in PLAIN
-    }
+    whole: dict[str, Any] = DEFAULTS | record
     return Trial(
         record["number"],
         params,
@@ -93,7 +92,7 @@ def from_record(record: TrialRecord, space: SearchSpace, categories: Categories)
             reports=[Report(*report) for report in record["reports"]],
             **{name: record[name] for name in REPORTED},
         ),
-        **plain,
+        **{name: whole[name] for name in PLAIN},
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from tuneplug.storage.base import TrialRecord
 from tuneplug.trial import TrialState
 
-__all__ = ["OPTIONAL", "check_record", "check_settings"]
+__all__ = ["DEFAULTS", "check_record", "check_settings"]
 
 #: Types of parameter values that are stored as they are.
 PLAIN_TYPES = (type(None), bool, int, float, str)
@@ -97,6 +97,7 @@ RECORD: Rules = {
     ),
     "expected_improvement": ("a number or None", _optional(_is_number)),
     "resource": ("an integer or None", _optional(_is_int)),
+    "fidelity": ("a number above 0 and at most 1", lambda v: _is_finite(v) and 0 < v <= 1),
     "stop_reason": ("text or None", _optional(_is_text)),
     "direction": (
         f"one of {list(DIRECTIONS)}, or None",
@@ -105,8 +106,8 @@ RECORD: Rules = {
     "metric": ("text or None", _optional(_is_text)),
 }
 
-#: Keys that records lack if an earlier tuneplug wrote them; their values are then None.
-OPTIONAL = frozenset({"cost"})
+#: Values of keys that records lack if an earlier tuneplug wrote them.
+DEFAULTS: dict[str, Any] = {"cost": None, "fidelity": 1.0}
 
 SETTINGS: Rules = {
     "direction": (f"one of {list(DIRECTIONS)}", lambda v: _is_text(v) and v in DIRECTIONS),
@@ -134,7 +135,7 @@ def check_record(record: TrialRecord, number: int) -> None:
         If a key is missing or unknown, a value breaks its rule, or the values contradict each
         other.
     """
-    _check({**dict.fromkeys(OPTIONAL), **record} if type(record) is dict else record, RECORD)
+    _check(DEFAULTS | record if type(record) is dict else record, RECORD)
     if record["number"] != number:
         raise ValueError(f"'number' must be {number}, but got {record['number']}")
     state, value = record["state"], record["value"]

@@ -35,6 +35,9 @@ class Suggestion:
     resource : int or None
         Amount of a resource (boosting rounds, epochs) to spend on the configuration.  If None, the
         objective decides.
+    fidelity : float
+        Share of the full resource, in (0, 1].  Below 1, the value approximates that of the full
+        resource: the trial is never the best one.
     origin : str
         How the configuration was found: ``"design"``, ``"model"``, ``"random"``, ``"grid"``, ...
     expected_improvement : float or None
@@ -43,6 +46,11 @@ class Suggestion:
     decoded : bool
         Whether ``params`` is an unchanged result of ``SearchSpace.decode``.  If False, the study
         converts it to the order and types of the space.
+
+    Raises
+    ------
+    ValueError
+        If the fidelity is not in (0, 1].
     """
 
     params: dict[str, Any]
@@ -50,6 +58,14 @@ class Suggestion:
     origin: str = ""
     expected_improvement: float | None = None
     decoded: bool = False
+    fidelity: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.fidelity <= 1.0:
+            raise ValueError(
+                f"fidelity must be above 0 and at most 1, but got {self.fidelity!r}: give the "
+                "share of the full resource"
+            )
 
     @classmethod
     def from_point(
@@ -97,9 +113,13 @@ class Context:
         rows = [trial.point for trial in trials]
         return np.array(rows, dtype=np.float64).reshape(len(rows), self.space.n_dimensions)
 
-    def tried_keys(self) -> set[bytes]:
-        """Return the keys of all configurations that have been tried or are running."""
-        return set(self.space.keys(self.points(self.history)))
+    def tried_keys(self, fidelity: float = 1.0) -> set[bytes]:
+        """Return the keys of all configurations that have been tried or are running at a fidelity.
+
+        A configuration may be tried once at each fidelity.
+        """
+        tried = [trial for trial in self.history if trial.fidelity == fidelity]
+        return set(self.space.keys(self.points(tried)))
 
 
 class Strategy(ABC):

@@ -53,8 +53,9 @@ class BayesianSearch(Strategy):
     """Fit a Gaussian process to the loss, and suggest the point of largest expected improvement.
 
     The first trials are a scrambled Sobol design that visits every sub-space.  After them, a
-    Matérn-5/2 process is fitted to all ended trials.  It has a lengthscale and a Kumaraswamy warp
-    per numeric parameter, and an output transform with a learned curvature.  The strategy maximizes
+    Matérn-5/2 process is fitted to all ended trials of fidelity 1.  It has a lengthscale and a
+    Kumaraswamy warp per numeric parameter, and an output transform with a learned curvature.  The
+    strategy maximizes
     the log expected improvement, given the pending trials and the probability of failure.  It
     suggests no configuration that has been tried or is running.  ``docs/engine.md`` has the
     equations and their sources.
@@ -118,7 +119,7 @@ class BayesianSearch(Strategy):
         space, history = context.space, context.history
         tried = set() if self.allow_repeats else context.tried_keys()
         model = self._fit(context)
-        pending = list(context.points(history.in_state(TrialState.RUNNING)))
+        pending = list(context.points(history.in_state(TrialState.RUNNING, fidelity=1.0)))
         for number in itertools.count(len(history)):
             rng = context.rng(number)
             if model is None:
@@ -140,7 +141,7 @@ class BayesianSearch(Strategy):
 
     def _fit(self, context: Context) -> _FittedModel | None:
         """Return the fitted model, or None if the initial design is incomplete."""
-        n_known = len(context.history) + len(context.extra_observations)
+        n_known = len(context.history.full()) + len(context.extra_observations)
         if n_known < self.n_startup(context.space, context.n_trials):
             return None
         data = self._training_data(context)
@@ -159,7 +160,7 @@ class BayesianSearch(Strategy):
 
     def _training_data(self, context: Context) -> TrainingData | None:
         """Return all observations, or None if there are fewer than MIN_OBSERVATIONS."""
-        valued = [t for t in context.history if t.state.ended and t.value is not None]
+        valued = [t for t in context.history.full() if t.state.ended and t.value is not None]
         prior = context.extra_observations
         if len(prior) + len(valued) < MIN_OBSERVATIONS or context.space.n_dimensions == 0:
             return None
@@ -223,7 +224,7 @@ def _fit_model(data: TrainingData, context: Context) -> _FittedModel:
     pseudo-observation: a single failure among successes has little weight.
     """
     gps = fit_surrogate(data)
-    ended = [t for t in context.history if t.state.ended]
+    ended = [t for t in context.history.full() if t.state.ended]
     failed = np.array([t.state is TrialState.FAILED for t in ended])
     if failed.all() or not failed.any():
         return _FittedModel(gps, None)

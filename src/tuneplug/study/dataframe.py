@@ -30,6 +30,7 @@ def to_frame(history: History, space: SearchSpace) -> pd.DataFrame:
             "number": trial.number,
             "state": trial.state.value,
             "value": trial.value,
+            "fidelity": trial.fidelity,
             **{f"param_{name}": params.get(name) for name in space.names},
             "origin": trial.origin,
             "expected_improvement": trial.expected_improvement,

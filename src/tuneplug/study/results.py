@@ -38,16 +38,20 @@ class StudyResults:
 
     @property
     def best_trial(self) -> Trial:
-        """The completed trial with the best value; stopped and failed trials do not count.
+        """The completed trial with the best value.
+
+        Stopped and failed trials do not count, nor do trials of a fidelity below 1.
 
         Raises
         ------
         NoCompletedTrialError
-            If no trial has completed.
+            If no trial of fidelity 1 has completed.
         """
         best = self.history.best()
         if best is None:
-            states = Counter(t.state.value for t in self.history)
+            states = Counter(
+                t.state.value + " at a lower fidelity" * (not t.is_full) for t in self.history
+            )
             counts = ", ".join(f"{n} {state}" for state, n in states.items()) or "no trials"
             raise NoCompletedTrialError(
                 f"the best trial needs a completed one, but no trial has completed yet: {counts}; "
@@ -71,8 +75,8 @@ class StudyResults:
         """Return a data frame with one row per trial and one column per parameter.
 
         The index is the number of the trial.  Parameters have columns ``param_<name>``; further
-        columns are state, value, origin, expected_improvement, stop_reason, n_reports, error,
-        started, duration and cost.
+        columns are state, value, fidelity, origin, expected_improvement, stop_reason, n_reports,
+        error, started, duration and cost.
 
         Raises
         ------

@@ -251,7 +251,8 @@ class Study(StudyResults):
         number = len(self.history)
         reporter = TrialReporter(direction=self.direction)
         if self.stopping is not None:
-            reporter.stop_thresholds = self.stopping.make_thresholds(number, visible.curves())
+            curves = visible.curves(suggestion.fidelity)
+            reporter.stop_thresholds = self.stopping.make_thresholds(number, curves)
         trial = Trial(
             number,
             params,
@@ -260,6 +261,7 @@ class Study(StudyResults):
             started=time.time(),
             expected_improvement=suggestion.expected_improvement,
             resource=suggestion.resource,
+            fidelity=float(suggestion.fidelity),
             reporter=reporter,
         )
         self._store(trial)
@@ -394,7 +396,7 @@ class Study(StudyResults):
             If the storage can no longer be written; the result is recorded in ``trials``.
         """
         trial = self._running_trial(number)
-        trial.value, trial.variance = result.value, self._variance_of(result)
+        trial.value, trial.variance = result.value, self._variance_of(result, trial.fidelity)
         trial.error = result.error
         trial.reporter = TrialReporter(
             reports=list(result.reports),
@@ -420,10 +422,10 @@ class Study(StudyResults):
         if unwritten is not None:
             raise unwritten
 
-    def _variance_of(self, result: TrialResult) -> float | None:
+    def _variance_of(self, result: TrialResult, fidelity: float) -> float | None:
         stopped = result.state is TrialState.STOPPED and result.value is not None
         if result.variance is None and stopped and result.reports:
-            return early_stop_variance(result, self.history)
+            return early_stop_variance(result, self.history, fidelity)
         return result.variance
 
     def _store(self, trial: Trial, *, keep: bool = False) -> None:

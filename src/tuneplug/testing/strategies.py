@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from tuneplug.errors import SpaceExhausted
+from tuneplug.space import SearchSpace
 from tuneplug.space.parameters import Float, Int
 from tuneplug.strategies.base import Context, Strategy
 from tuneplug.study import Study
+from tuneplug.trial import Trial
 
 __all__ = ["StrategyContract"]
 
@@ -77,10 +80,17 @@ class StrategyContract:
         if len(study.trials) == len(replayed.trials):  # a repeated configuration is enqueued once
             assert study.ask().params == replayed.ask().params
 
+    @staticmethod
+    def keys(space: SearchSpace, trials: Sequence[Trial]) -> list[tuple[bytes, float]]:
+        """Return what counts as tried: the key of each configuration and its fidelity."""
+        points = np.array([trial.point for trial in trials])
+        fidelities = [trial.fidelity for trial in trials]
+        return list(zip(space.keys(points), fidelities, strict=True))
+
     def test_no_configuration_is_suggested_twice(self, strategy: Strategy) -> None:
         study = self.run(strategy, self.n_trials)
         if not strategy.allow_repeats:
-            keys = study.space.keys(np.array([trial.point for trial in study.trials]))
+            keys = self.keys(study.space, study.trials)
             assert len(set(keys)) == len(keys)
 
     def test_suggestions_of_one_call_are_untried_and_distinct(self, strategy: Strategy) -> None:
@@ -88,17 +98,16 @@ class StrategyContract:
         context = Context(study.space, study.history, None, study.seed)
         suggested = strategy.suggest(context, 8)
         assert 1 <= len(suggested) <= 8
-        keys = [study.space.key(suggestion.params) for suggestion in suggested]
+        keys = [(study.space.key(found.params), found.fidelity) for found in suggested]
         if not strategy.allow_repeats:
             assert len(set(keys)) == len(keys)
-            assert not set(keys) & context.tried_keys()
+            assert not any(key in context.tried_keys(fidelity) for key, fidelity in keys)
 
     def test_running_trials_are_not_suggested_again(self, strategy: Strategy) -> None:
         study = self.run(strategy, 4)
         asked = [study.ask() for _ in range(4)]
         if not strategy.allow_repeats:
-            keys = study.space.keys(np.array([trial.point for trial in asked]))
-            assert len(set(keys)) == 4
+            assert len(set(self.keys(study.space, asked))) == 4
 
     def test_finite_space_is_searched_completely_before_space_exhausted(
         self, strategy: Strategy

@@ -76,28 +76,42 @@ class History(Sequence[Trial]):
         ]
         return History([*self._trials[: max(number, 0)], *later], self.sign)
 
-    def curves(self) -> dict[CurveKey, dict[int, LearningCurve]]:
-        """Return the learning curves of completed and stopped trials.
+    def curves(self, fidelity: float = 1.0) -> dict[CurveKey, dict[int, LearningCurve]]:
+        """Return the learning curves of completed and stopped trials of a fidelity.
 
         They are grouped by metric and fold, and within a group by trial number.
         """
         found: dict[CurveKey, dict[int, LearningCurve]] = {}
-        for trial in self.in_state(TrialState.COMPLETE, TrialState.STOPPED):
+        for trial in self.in_state(TrialState.COMPLETE, TrialState.STOPPED, fidelity=fidelity):
             for key, curve in trial.curves(self.sign).items():
                 found.setdefault(key, {})[trial.number] = curve
         return found
 
-    def in_state(self, *states: TrialState) -> list[Trial]:
-        """Return the trials in any of the states, in trial order."""
-        return [trial for trial in self._trials if trial.state in states]
+    def in_state(self, *states: TrialState, fidelity: float | None = None) -> list[Trial]:
+        """Return the trials in any of the states, in trial order.
+
+        If a fidelity is given, only trials of that fidelity.
+        """
+        return [
+            trial
+            for trial in self._trials
+            if trial.state in states and fidelity in (None, trial.fidelity)
+        ]
+
+    def full(self) -> list[Trial]:
+        """Return the trials with the full resource, in trial order."""
+        return [trial for trial in self._trials if trial.is_full]
 
     def losses(self, trials: Sequence[Trial]) -> FloatArray:
         """Return the losses of trials that have a value, shape (n,)."""
         return self.sign * np.array([trial.value for trial in trials], dtype=np.float64)
 
     def best(self) -> Trial | None:
-        """Return the first completed trial with the smallest loss; None if no trial is complete."""
-        complete = self.in_state(TrialState.COMPLETE)
+        """Return the first completed trial with the smallest loss, among those of fidelity 1.
+
+        Returns None if no such trial is complete.
+        """
+        complete = self.in_state(TrialState.COMPLETE, fidelity=1.0)
         if not complete:
             return None
         return complete[int(np.argmin(self.losses(complete)))]

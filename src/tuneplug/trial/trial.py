@@ -156,7 +156,11 @@ class Trial:
         Expected improvement of the suggestion.  None if the strategy has none.  See
         ``Suggestion``.
     resource : int or None
-        Maximum number of steps.  None if the strategy sets none.
+        Maximum number of steps, or another amount that the objective spends.  None if the strategy
+        sets none.
+    fidelity : float
+        Share of the full resource, in (0, 1].  The value of a trial below 1 is an approximation:
+        such a trial is never the best one.
     reporter : TrialReporter
         Records the reports of the running trial.  It holds the deadline and the stop thresholds.
     """
@@ -174,8 +178,14 @@ class Trial:
     cost: float | None = None
     expected_improvement: float | None = None
     resource: int | None = None
+    fidelity: float = 1.0
     reporter: TrialReporter = field(default_factory=TrialReporter)
     _curves: dict[CurveKey, LearningCurve] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the trial has the full resource: its fidelity is 1."""
+        return self.fidelity == 1.0
 
     @property
     def proposed_params(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from scipy.stats import norm
 import tuneplug
 from tuneplug import Float, Int, StorageError, Study
 from tuneplug.plugins import Plugins, hookimpl
-from tuneplug.strategies import RandomSearch
+from tuneplug.strategies import RandomSearch, Strategy, Suggestion
 from tuneplug_optuna import OptunaMirror, mirror
 
 
@@ -405,3 +405,22 @@ def test_a_database_that_optuna_cannot_open_is_a_storage_error(tmp_path):
             with pytest.raises(StorageError, match="a database that Optuna can open, but"):
                 call()
     assert path.read_text().startswith("notes of mine")
+
+
+def test_trial_below_full_fidelity_is_pruned_and_keeps_its_fidelity():
+    study = tuneplug.Study({"x": tuneplug.Float(0.0, 1.0)}, strategy=_Low(), seed=0)
+    for value in (-5.0, 3.0):
+        study.tell(study.ask(), value)
+    copied = mirror(study, optuna.storages.InMemoryStorage())
+    assert [trial.state.name for trial in copied.trials] == ["PRUNED", "COMPLETE"]
+    assert [trial.user_attrs.get("fidelity") for trial in copied.trials] == [0.5, None]
+    assert copied.best_value == study.best_value == 3.0
+
+
+class _Low(Strategy):
+    """Suggest x = 0.5, first at half of the full resource."""
+
+    name = "low"
+
+    def suggest(self, context, n):
+        return [Suggestion({"x": 0.5}, fidelity=1.0 if len(context.history) else 0.5)]

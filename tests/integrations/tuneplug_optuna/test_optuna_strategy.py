@@ -403,3 +403,13 @@ def test_optuna_distributions_are_converted_and_back():
     seen = last_seen(study)[0].distributions
     assert seen == declared
     assert isinstance(study.space, SearchSpace)
+
+
+def test_sampler_does_not_learn_from_trials_below_full_fidelity():
+    study = Study({"x": Float(0.0, 1.0)}, strategy=OptunaStrategy(Recorder()), seed=0)
+    for fidelity in (0.5, 1.0):
+        trial = study.ask()
+        study.history[trial.number].fidelity = fidelity
+        study.tell(trial, trial.params["x"])
+    study.ask()
+    assert [seen.state.name for seen in last_seen(study)[:2]] == ["FAIL", "COMPLETE"]

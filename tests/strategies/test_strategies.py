@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from tuneplug import Categorical, Float, Int, SearchSpace, SpaceExhausted, Study, TrialState
 from tuneplug.strategies import BayesianSearch, Context, GridSearch, RandomSearch
-from tuneplug.strategies.bayesian import _fit_model
+from tuneplug.strategies.bayesian import fit_model
 from tuneplug.surrogate import fitting
 from tuneplug.surrogate.acquisition_optimizer import maximize
 from tuneplug.trial import History, Trial
@@ -446,7 +446,7 @@ def test_batch_is_spread_out(inference):
     context = study._context()
     batch = np.array([study.space.encode(s.params) for s in strategy.suggest(context, 8)])
 
-    score = _fit_model(strategy._training_data(context), context).acquisition(
+    score = fit_model(strategy._training_data(context), context, []).acquisition(
         np.empty((0, 2)), context.rng(0)
     )
     taken, greedy = context.tried_keys(), []
@@ -522,8 +522,8 @@ def test_acquisition_uses_every_posterior_sample(monkeypatch):
     """Use the default number of slice sampling steps."""
     monkeypatch.undo()
     study = finished_study(BayesianSearch(inference="mcmc", n_initial=6), 6)
-    score = _fit_model(
-        study.strategy._training_data(study._context()), study._context()
+    score = fit_model(
+        study.strategy._training_data(study._context()), study._context(), []
     ).acquisition(np.array([[0.5, 0.5]]), np.random.default_rng(0))
     assert len(score.gps) == (fitting.SLICE_STEPS - fitting.BURN_IN) / fitting.THIN
     assert len(study.strategy.suggest(study._context(), 1)) == 1

@@ -5,6 +5,7 @@ from tuneplug.strategies.bayesian import BayesianSearch
 from tuneplug.strategies.grid import GridSearch
 from tuneplug.strategies.hyperband import HyperbandSearch
 from tuneplug.strategies.learned_warps import WarpCurve
+from tuneplug.strategies.multi_fidelity import MultiFidelitySearch
 from tuneplug.strategies.random import RandomSearch
 from tuneplug.trial import History, Observation
 
@@ -14,6 +15,7 @@ __all__ = [
     "GridSearch",
     "History",
     "HyperbandSearch",
+    "MultiFidelitySearch",
     "Observation",
     "RandomSearch",
     "Strategy",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final, get_args
 
@@ -25,9 +25,9 @@ from tuneplug.surrogate.feasibility import FeasibilityModel
 from tuneplug.surrogate.fitting import Inference, TrainingData, fit_surrogate
 from tuneplug.surrogate.gp import GaussianProcess
 from tuneplug.surrogate.kernels import ColumnLayout
-from tuneplug.trial import TrialState
+from tuneplug.trial import Trial, TrialState
 
-__all__ = ["BayesianSearch"]
+__all__ = ["BayesianSearch", "FittedModel", "fit_model", "initial_design", "threadpools"]
 
 
 #: Default number of trials of the initial design.
@@ -42,7 +42,7 @@ N_FAILURES, FAILURE_VARIANCE = 200, 1.0
 
 
 @functools.cache
-def _threadpools() -> ThreadpoolController:
+def threadpools() -> ThreadpoolController:
     """Return the native thread pools of this process; finding them takes milliseconds."""
     return ThreadpoolController()
 
@@ -97,7 +97,7 @@ class BayesianSearch(Strategy):
             check_count("n_initial", self.n_initial, at_least=1)
 
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
-        with _threadpools().limit(limits=1, user_api="blas"):
+        with threadpools().limit(limits=1, user_api="blas"):
             return take_suggestions(self._suggestions(context), context, n)
 
     def n_startup(self, space: SearchSpace, n_trials: int | None) -> int:
@@ -111,7 +111,7 @@ class BayesianSearch(Strategy):
         data = self._training_data(context) if self.warping else None
         if data is None:
             return {}
-        with _threadpools().limit(limits=1, user_api="blas"):
+        with threadpools().limit(limits=1, user_api="blas"):
             return warp_curves(data, context.space)
 
     def _suggestions(self, context: Context) -> Iterator[Suggestion]:
@@ -137,9 +137,9 @@ class BayesianSearch(Strategy):
 
     def _design_point(self, context: Context, number: int) -> FloatArray | None:
         n = max(self.n_startup(context.space, context.n_trials), number + 1)
-        return np.asarray(_initial_design(context.space, n, context.seed)[number])
+        return np.asarray(initial_design(context.space, n, context.seed)[number])
 
-    def _fit(self, context: Context) -> _FittedModel | None:
+    def _fit(self, context: Context) -> FittedModel | None:
         """Return the fitted model, or None if the initial design is incomplete."""
         n_known = len(context.history.full()) + len(context.extra_observations)
         if n_known < self.n_startup(context.space, context.n_trials):
@@ -147,7 +147,8 @@ class BayesianSearch(Strategy):
         data = self._training_data(context)
         if data is None:
             return None
-        model = _fit_model(data, context)
+        ended = [t for t in context.history.full() if t.state.ended]
+        model = fit_model(data, context, ended)
         if not self.cost_aware:
             return model
         n_startup = self.n_startup(context.space, context.n_trials)
@@ -176,7 +177,7 @@ class BayesianSearch(Strategy):
 
 
 @dataclass(frozen=True)
-class _FittedModel:
+class FittedModel:
     """Gaussian processes of the loss, a feasibility model if any trial failed, and a cost model."""
 
     gps: list[GaussianProcess]
@@ -193,7 +194,7 @@ class _FittedModel:
         """Return the best untried point and its expected improvement, or (None, None)."""
         acquisition = self.acquisition(pending, rng)
         point = maximize(acquisition, space, tried, rng)
-        return point, None if point is None else self._expected_improvement(acquisition, point)
+        return point, None if point is None else self.expected_improvement(acquisition, point)
 
     def acquisition(self, pending: list[FloatArray], rng: np.random.Generator) -> Acquisition:
         """Return the acquisition, given the points of pending trials."""
@@ -202,7 +203,7 @@ class _FittedModel:
         gps = [gp.fantasize(points, base_samples) for gp in self.gps]
         return Acquisition(gps, self.feasibility, self.cost)
 
-    def _expected_improvement(self, acquisition: Acquisition, point: FloatArray) -> float | None:
+    def expected_improvement(self, acquisition: Acquisition, point: FloatArray) -> float | None:
         """Return the expected improvement, in units of the median's distance to the best target.
 
         Returns None if that distance is 0.
@@ -215,8 +216,8 @@ class _FittedModel:
         )
 
 
-def _fit_model(data: TrainingData, context: Context) -> _FittedModel:
-    """Fit the loss and the feasibility to all ended trials.
+def fit_model(data: TrainingData, context: Context, ended: Sequence[Trial]) -> FittedModel:
+    """Fit the loss to the data, and the feasibility to ended trials.
 
     Each failed trial gets a pseudo-observation of the loss: the posterior mean or the mean loss,
     whichever is worse.  It keeps the processes from predicting an improvement where they
@@ -224,16 +225,15 @@ def _fit_model(data: TrainingData, context: Context) -> _FittedModel:
     pseudo-observation: a single failure among successes has little weight.
     """
     gps = fit_surrogate(data)
-    ended = [t for t in context.history.full() if t.state.ended]
     failed = np.array([t.state is TrialState.FAILED for t in ended])
     if failed.all() or not failed.any():
-        return _FittedModel(gps, None)
+        return FittedModel(gps, None)
     U = context.points(ended)
     feasibility = FeasibilityModel(data.layout, U, failed)
     V = U[failed][-N_FAILURES:]
     variance = FAILURE_VARIANCE * np.exp(2.0 * feasibility.log_feasibility(V))
     gps = [gp.condition_on(V, np.maximum(gp.predict(V)[0], 0.0), variance) for gp in gps]
-    return _FittedModel(gps, feasibility)
+    return FittedModel(gps, feasibility)
 
 
 @functools.lru_cache(maxsize=8)
@@ -245,7 +245,7 @@ def _sobol_points(n: int, d: int, seed: int) -> FloatArray:
     return np.asarray(sobol.random_base2(exponent))[:n]
 
 
-def _initial_design(space: SearchSpace, n: int, seed: int) -> FloatArray:
+def initial_design(space: SearchSpace, n: int, seed: int) -> FloatArray:
     """Return a scrambled Sobol design that visits every sub-space, shape (n, d)."""
     if space.n_dimensions == 0:
         return np.empty((n, 0))

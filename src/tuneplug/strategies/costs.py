@@ -17,18 +17,22 @@ __all__ = ["cost_weight", "observed_costs"]
 TIMEOUTS = ("timeout", "trial_timeout")
 
 
-def observed_costs(context: Context) -> CostObservations:
+def observed_costs(context: Context, slope: float | None = None) -> CostObservations:
     """Return the known costs of earlier searches and of ended trials.
 
     A failed trial costs what it took.  So does a stopped one, unless its number of steps and that
     of complete trials are known: its cost is then scaled to as many steps as complete trials have,
     their median.  If time ran out or the search was interrupted, the cost is a lower bound.
+
+    Without a slope, only trials of fidelity 1 count.  With a slope, the cost of a trial of fidelity
+    s is divided by s to the power of the slope.
     """
+    history = context.history.full() if slope is None else context.history
     prior = [known for known in context.extra_observations if known.cost is not None]
-    ended = [t for t in context.history if t.state.ended and t.cost is not None]
+    ended = [t for t in history if t.state.ended and t.cost is not None]
     full = _full_steps(ended)
     costs = [float(known.cost or 0.0) for known in prior]
-    costs += [_full_cost(trial, full) for trial in ended]
+    costs += [_full_cost(trial, full) / trial.fidelity ** (slope or 0.0) for trial in ended]
     is_bound = [False] * len(prior) + [_was_cut_short(trial) for trial in ended]
     return CostObservations(
         context.points([*prior, *ended]), np.array(costs), np.array(is_bound, dtype=bool)

@@ -15,6 +15,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import erfcx, log_ndtr, ndtr
 
 from tuneplug._typing import FloatArray
@@ -94,6 +95,8 @@ class Acquisition:
         If None, no trial is expected to fail.
     cost : CostModel or None, default None
         If None, all points have the price 0.
+    eligible : bool ndarray or None, default None
+        Whether each observed point can be the incumbent.  If None, all can.
     """
 
     def __init__(
@@ -101,9 +104,11 @@ class Acquisition:
         gps: Sequence[GaussianProcess],
         feasibility: FeasibilityModel | None = None,
         cost: CostModel | None = None,
+        eligible: NDArray[np.bool_] | None = None,
     ) -> None:
         self.gps, self.feasibility, self.cost = gps, feasibility, cost
-        self.best = [gp.posterior_mean_at_data().min(axis=0) for gp in gps]
+        rows = slice(None) if eligible is None else eligible
+        self.best = [gp.posterior_mean_at_data()[rows].min(axis=0) for gp in gps]
 
     def __call__(self, U: FloatArray) -> FloatArray:
         """Return the acquisition at points of the cube, shape (m,)."""

@@ -1,0 +1,437 @@
+"""MultiFidelitySearch: look at configurations at a share of the resource before full trials."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, final
+
+import numpy as np
+
+from tuneplug._typing import FloatArray
+from tuneplug.errors import check_count
+from tuneplug.space import SearchSpace
+from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untried, take_suggestions
+from tuneplug.strategies.bayesian import (
+    BayesianSearch,
+    FittedModel,
+    fit_model,
+    initial_design,
+    threadpools,
+)
+from tuneplug.strategies.costs import cost_weight, observed_costs
+from tuneplug.strategies.learned_warps import WarpCurve
+from tuneplug.surrogate.acquisition import Acquisition
+from tuneplug.surrogate.acquisition_optimizer import maximize
+from tuneplug.surrogate.cost import fit_cost_model
+from tuneplug.surrogate.fitting import Inference, TrainingData, fit_with_transforms
+from tuneplug.surrogate.kernels import ColumnLayout
+from tuneplug.surrogate.looks import LookNoise, Outlook, fit_look_noise
+from tuneplug.surrogate.output_transform import LossScaling
+from tuneplug.trial import Trial, TrialState
+
+__all__ = ["MultiFidelitySearch"]
+
+#: Number of looks of the initial design, and the largest fidelity at which they are.
+DESIGN_LOOKS, DESIGN_FIDELITY = 6, 0.2
+#: Smallest fidelity of a look: below, it tells less and saves little.  Largest mean cost of a look,
+#: as a share of that of a full trial.
+MIN_FIDELITY, MAX_LOOK_COST = 0.08, 0.25
+#: Once a full trial is complete: largest share of the spending that looks may have, and number of
+#: looks in a row after which a full trial follows.
+MAX_LOOK_SPENDING, MAX_LOOKS_IN_A_ROW = 0.5, 9
+#: Share of the planned trials, at the end, that are full.
+FULL_SHARE = 0.1
+#: Range of the exponent of the fidelity in the cost of a trial; its prior mean, and the number of
+#: pairs of trials that the prior counts as.
+MIN_SLOPE, MAX_SLOPE, PRIOR_SLOPE, PRIOR_PAIRS = 0.0, 1.5, 1.0, 0.25
+
+
+class _Option(NamedTuple):
+    """A configuration and a fidelity to try it at."""
+
+    point: FloatArray
+    fidelity: float
+    origin: str
+    gain: float | None
+
+
+@final
+@dataclass(frozen=True)
+class MultiFidelitySearch(Strategy):
+    """Suggest configurations and the resource to try them with.
+
+    A trial with a part of the resource, such as a share of the rows or of the epochs, is a look: it
+    costs less, and its loss resembles the full one.  The search tries new configurations with few
+    resources, and again with more where that pays.  The process of ``BayesianSearch`` models the
+    full loss; a look is an observation of it with a noise that the search learns.  The next trial
+    is the configuration and the fidelity whose expected improvement at full resource is worth most
+    for each unit of cost.  ``docs/engine.md`` has the equations and their sources.
+
+    Only full trials can be best.  Once one is complete, looks have at most half of the spending.
+    If the number of trials is known, the last tenth of them is full.
+
+    Parameters
+    ----------
+    min_resource : int
+        Smallest resource of a trial.
+    max_resource : int
+        Full resource; the objective reads the resource of a trial from ``trial.resource``.
+    factor : int, default 3
+        Factor between two resources: ``max_resource``, ``max_resource / factor``, ...
+    warping, inference
+        As in ``BayesianSearch``.
+    n_initial : int or None, default None
+        Number of looks of the initial design.  If None, 6, reduced to a third of the planned
+        trials, but at least 2 and at least one per sub-space.  Without looks, as in
+        ``BayesianSearch``.
+    cost_aware : bool, default True
+        Whether the cost of a trial is learned from those of earlier ones.  If False, it is
+        proportional to the resource, and suggestions do not depend on the clock.
+    budget : float or None, default None
+        Planned resource, in full trials: the last tenth of it goes to full trials.  If None, the
+        last tenth of the trials that the study plans is full.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is out of range or has the wrong type.
+    """
+
+    name: ClassVar[str] = "multi-fidelity"
+    min_resource: int
+    max_resource: int
+    factor: int = 3
+    warping: bool = True
+    inference: Inference = "map"
+    n_initial: int | None = None
+    cost_aware: bool = True
+    budget: float | None = None
+
+    def __post_init__(self) -> None:
+        check_count("min_resource", self.min_resource, at_least=1)
+        check_count("max_resource", self.max_resource, at_least=self.min_resource)
+        check_count("factor", self.factor, at_least=2)
+        if self.n_initial is not None:
+            check_count("n_initial", self.n_initial, at_least=1)
+        if self.budget is not None and not self.budget > 0.0:
+            raise ValueError(
+                f"budget must be above 0, but got {self.budget!r}: give the number of full trials"
+            )
+        _ = self._full_search  # checks the other arguments
+
+    @functools.cached_property
+    def resources(self) -> dict[float, int]:
+        """The resource of each fidelity, from the smallest to 1."""
+        found = [self.max_resource]
+        while (smaller := round(found[-1] / self.factor)) >= self.min_resource:
+            if smaller == found[-1]:
+                break
+            found.append(smaller)
+        return {resource / self.max_resource: resource for resource in reversed(found)}
+
+    @functools.cached_property
+    def _full_search(self) -> BayesianSearch:
+        return BayesianSearch(
+            warping=self.warping,
+            inference=self.inference,
+            n_initial=self.n_initial,
+            cost_aware=self.cost_aware,
+        )
+
+    def suggest(self, context: Context, n: int) -> list[Suggestion]:
+        if len(self.resources) == 1:
+            found = self._full_search.suggest(context, n)
+            return [dataclasses.replace(one, resource=self.max_resource) for one in found]
+        with threadpools().limit(limits=1, user_api="blas"):
+            return take_suggestions(self._suggestions(context), context, n)
+
+    def n_startup(self, space: SearchSpace, n_trials: int | None) -> int:
+        if len(self.resources) == 1:
+            return self._full_search.n_startup(space, n_trials)
+        if self.n_initial is not None:
+            return self.n_initial
+        third = DESIGN_LOOKS if n_trials is None else min(DESIGN_LOOKS, n_trials // 3)
+        return max(third, space.n_subspaces, 2)
+
+    def learned_warps(self, context: Context) -> Mapping[str, WarpCurve]:
+        """Return the warps that full trials teach, as ``BayesianSearch`` does."""
+        return self._full_search.learned_warps(context)
+
+    def _suggestions(self, context: Context) -> Iterator[Suggestion]:
+        """Yield suggestions until nothing is left to try; each one is pending for the next."""
+        state = _Looks(context, self)
+        for number in itertools.count(len(context.history)):
+            option = state.next_option(number)
+            if option is None:
+                return
+            state.add_pending(option)
+            found = Suggestion.from_point(
+                context.space,
+                option.point,
+                origin=option.origin,
+                expected_improvement=option.gain,
+            )
+            yield dataclasses.replace(
+                found, fidelity=option.fidelity, resource=self.resources[option.fidelity]
+            )
+
+
+class _Looks:
+    """The state of one call of ``suggest``: what was tried at which fidelity, and the models."""
+
+    def __init__(self, context: Context, strategy: MultiFidelitySearch) -> None:
+        self.context, self.strategy, self.space = context, strategy, context.space
+        self.slope = _cost_slope(context) if strategy.cost_aware else PRIOR_SLOPE
+        levels = [s for s in strategy.resources if s < 1.0]
+        levels = [s for s in levels if s >= MIN_FIDELITY] or levels[-1:]
+        #: Fidelity of the looks of the initial design, and fidelities at which looks may pay.
+        self.design_level = max([s for s in levels if s <= DESIGN_FIDELITY], default=levels[0])
+        self.levels = [s for s in levels if s**self.slope <= MAX_LOOK_COST]
+        history = context.history
+        keys = self.space.keys(context.points(history))
+        #: Highest fidelity at which each configuration was tried or is running.
+        self.tried: dict[bytes, float] = {}
+        #: Last ended trial of each configuration, at its highest fidelity.
+        self.ended: dict[bytes, Trial] = {}
+        for key, trial in zip(keys, history, strict=True):
+            self.tried[key] = max(trial.fidelity, self.tried.get(key, 0.0))
+            known = self.ended.get(key)
+            if trial.state.ended and (known is None or trial.fidelity >= known.fidelity):
+                self.ended[key] = trial
+        running = history.in_state(TrialState.RUNNING)
+        self.pending = [(trial.point, trial.fidelity) for trial in running]
+        self.n_looks = sum(not trial.is_full for trial in history)
+        self.has_full = history.best() is not None
+        self.spent = _Spending(context, self.slope, measured=strategy.cost_aware)
+
+    def add_pending(self, option: _Option) -> None:
+        """Count an option as running."""
+        self.pending.append((option.point, option.fidelity))
+        self.tried[self.space.keys(option.point)[0]] = option.fidelity
+        self.n_looks += option.fidelity < 1.0
+        self.spent.add(option.fidelity)
+
+    def next_option(self, number: int) -> _Option | None:
+        """Return what to try next; None if nothing is left."""
+        n_startup = self.strategy.n_startup(self.space, self.context.n_trials)
+        known = len(self.context.extra_observations) + len(self.context.history.full())
+        if self.n_looks < n_startup and known < n_startup and not self._must_be_full(number):
+            return self._design(number, n_startup)
+        promising = self._promising()
+        model = self._model if self.has_full or self.context.extra_observations else None
+        if model is not None:
+            return self._best_option(model, promising, number)
+        if promising:
+            return _Option(promising[0].point, 1.0, "design", None)
+        fidelity = 1.0 if self._must_be_full(number) else self.design_level
+        return self._random(number, fidelity)
+
+    def _design(self, number: int, n_startup: int) -> _Option | None:
+        design = initial_design(self.space, max(n_startup, number + 1), self.context.seed)
+        point = np.asarray(design[number])
+        if self.space.keys(point)[0] in self.tried:
+            return self._random(number, self.design_level)
+        return _Option(point, self.design_level, "design", None)
+
+    def _random(self, number: int, fidelity: float) -> _Option | None:
+        point = sample_untried(self.space, self.tried, self.context.rng(number))
+        if point is not None:
+            return _Option(point, fidelity, "random", None)
+        left = self._promising()
+        return _Option(left[0].point, 1.0, "random", None) if left else None
+
+    def _promising(self) -> list[Trial]:
+        """Return the looks that can be tried with more, best loss of the highest level first."""
+        found = [
+            trial
+            for key, trial in self.ended.items()
+            if trial.value is not None and trial.fidelity == self.tried[key] < 1.0
+        ]
+        sign = self.context.history.sign
+        return sorted(found, key=lambda t: (-t.fidelity, sign * (t.value or 0.0), t.number))
+
+    def _must_be_full(self, number: int) -> bool:
+        """Whether the budget leaves full trials only."""
+        budget, n_trials = self.strategy.budget, self.context.n_trials
+        if budget is not None:
+            used = sum(trial.fidelity for trial in self.context.history)
+            return used >= (1.0 - FULL_SHARE) * budget
+        return n_trials is not None and number >= n_trials - math.ceil(FULL_SHARE * n_trials)
+
+    # ------------------------------------------------------------------ the model
+
+    @functools.cached_property
+    def _noises(self) -> dict[float, LookNoise]:
+        """What looks of each fidelity observe."""
+        history = self.context.history
+        valued = [t for t in history if t.state.ended and t.value is not None]
+        scaling = LossScaling.from_losses(history.losses(valued))
+        by_level: dict[float, dict[bytes, Trial]] = {}
+        for key, trial in zip(self.space.keys(self.context.points(valued)), valued, strict=True):
+            by_level.setdefault(trial.fidelity, {})[key] = trial
+        full = by_level.get(1.0, {})
+        noises = {}
+        for s in sorted({*self.levels, *by_level} - {1.0}):
+            low = by_level.get(s, {})
+            both = [key for key in low if key in full]
+            pairs = [history.losses([low[key], full[key]]) for key in both]
+            looks = history.losses(list(low.values()) if len(low) > 2 else valued)
+            noises[s] = fit_look_noise(s, looks, np.reshape(pairs, (-1, 2)), scaling)
+        return noises
+
+    @functools.cached_property
+    def _data(self) -> TrainingData | None:
+        """Full losses, and what the highest looks of the other configurations say about them."""
+        context, history = self.context, self.context.history
+        prior = context.extra_observations
+        full = [t for t in history.full() if t.state.ended and t.value is not None]
+        ended = self.ended.values()
+        looks = [t for t in ended if not t.is_full and t.value is not None]
+        noise = [self._noises[t.fidelity] for t in looks]
+        if len(prior) + len(full) + len(looks) < 2 or self.space.n_dimensions == 0:
+            return None
+        seen = [
+            float(one.full_losses(history.losses([t]))[0])
+            for one, t in zip(noise, looks, strict=True)
+        ]
+        variances = [one.loss_variance for one in noise]
+        return TrainingData(
+            ColumnLayout.from_space(self.space),
+            context.points([*prior, *full, *looks]),
+            np.concatenate([[one.loss for one in prior], history.losses(full), seen]),
+            np.array([0.0] * len(prior) + [t.variance or 0.0 for t in full] + variances),
+            warping=self.strategy.warping,
+            inference=self.strategy.inference,
+            seed=context.seed,
+        )
+
+    @functools.cached_property
+    def _model(self) -> FittedModel | None:
+        data = self._data
+        if data is None:
+            return None
+        model = fit_model(data, self.context, list(self.ended.values()))
+        if not self.strategy.cost_aware:
+            return model
+        costs = observed_costs(self.context, self.slope)
+        n_startup = self.strategy.n_startup(self.space, self.context.n_trials)
+        weight = cost_weight(self.context, n_startup)
+        return dataclasses.replace(model, cost=fit_cost_model(data.layout, costs, weight=weight))
+
+    def _acquisition(self, model: FittedModel, number: int) -> Acquisition:
+        """Return the acquisition at fidelity 1; looks are no incumbents."""
+        points = [point for point, _ in self.pending]
+        found = model.acquisition(points, self.context.rng(number))
+        looks = {key for key, s in self.tried.items() if s < 1.0}
+        eligible = np.array([key not in looks for key in self.space.keys(found.gps[0].U)])
+        return Acquisition(found.gps, found.feasibility, found.cost, eligible)
+
+    def _best_option(
+        self, model: FittedModel, promising: Sequence[Trial], number: int
+    ) -> _Option | None:
+        acquisition = self._acquisition(model, number)
+        rng = self.context.rng(number)
+        new = maximize(acquisition, self.space, self.tried, rng)
+        points = [trial.point for trial in promising]
+        lowest = [trial.fidelity for trial in promising]
+        if new is not None:
+            points, lowest = [new, *points], [0.0, *lowest]
+        if not points:
+            return None
+        U = np.array(points)
+        row, fidelity = self._best_rate(acquisition, U, np.array(lowest), number)
+        gain = model.expected_improvement(acquisition, U[row])
+        return _Option(U[row], fidelity, "model", gain)
+
+    def _best_rate(
+        self, acquisition: Acquisition, U: FloatArray, lowest: FloatArray, number: int
+    ) -> tuple[int, float]:
+        """Return the row and the fidelity of the largest rate.
+
+        If that is a look which the spending does not allow, return the full trial of the largest
+        rate among the configurations that were looked at, if there is one.
+        """
+        outlook = Outlook.at(acquisition, U)
+        price = np.zeros(len(U)) if acquisition.cost is None else acquisition.cost.log_price(U)
+        costs = np.exp(price)
+        rates = {1.0: outlook.full_rates(costs)}
+        if not self._must_be_full(number):
+            for s in self.levels:
+                share = s**self.slope
+                found = outlook.look_rates(self._target_variance(s), share * costs, costs)
+                rates[s] = np.where(lowest < s, found, -np.inf)
+        fidelity = max(rates, key=lambda s: float(rates[s].max()))
+        if self.spent.allows(fidelity):
+            return int(rates[fidelity].argmax()), fidelity
+        looked = lowest > 0.0
+        full = np.where(looked, rates[1.0], -np.inf) if looked.any() else rates[1.0]
+        return int(full.argmax()), 1.0
+
+    def _target_variance(self, s: float) -> float:
+        """Return the noise of a look in units of the targets, at the better quarter of losses."""
+        assert self._data is not None
+        loss = np.array([np.quantile(self._data.losses, 0.25)])
+        variance = np.array([self._noises[s].loss_variance])
+        fits = fit_with_transforms(self._data)
+        return float(np.mean([transform(loss, variance)[1] for _, transform in fits]))
+
+
+class _Spending:
+    """What looks and full trials have cost; running trials count as predicted."""
+
+    def __init__(self, context: Context, slope: float, *, measured: bool) -> None:
+        self._slope = slope
+        ended = [trial for trial in context.history if trial.state.ended]
+        known = [t for t in ended if t.cost is not None]
+        self._full_cost = 1.0
+        self._measured = measured and bool(known) and len(known) == len(ended)
+        if self._measured:
+            shares = sum(trial.fidelity**slope for trial in known)
+            self._full_cost = sum(t.cost or 0.0 for t in known) / shares or 1.0
+        self._any_full = context.history.best() is not None
+        self._low, self._total, self._in_a_row = 0.0, 0.0, 0
+        for trial in context.history:
+            is_known = self._measured and trial.state.ended
+            cost = (trial.cost or 0.0) if is_known else self._predicted(trial.fidelity)
+            self._count(trial.fidelity, cost)
+
+    def _predicted(self, fidelity: float) -> float:
+        return float(self._full_cost * fidelity**self._slope)
+
+    def _count(self, fidelity: float, cost: float) -> None:
+        self._total += cost
+        self._low += cost if fidelity < 1.0 else 0.0
+        self._in_a_row = self._in_a_row + 1 if fidelity < 1.0 else 0
+
+    def add(self, fidelity: float) -> None:
+        """Count a trial that starts now."""
+        self._count(fidelity, self._predicted(fidelity))
+
+    def allows(self, fidelity: float) -> bool:
+        """Whether a trial of the fidelity keeps the limits of looks."""
+        if fidelity == 1.0 or not self._any_full:
+            return True
+        cost = self._predicted(fidelity)
+        within = self._low + cost <= MAX_LOOK_SPENDING * (self._total + cost)
+        return within and self._in_a_row < MAX_LOOKS_IN_A_ROW
+
+
+def _cost_slope(context: Context) -> float:
+    """Return p of costs proportional to s^p, from configurations tried at several fidelities."""
+    known = [t for t in context.history if t.state is TrialState.COMPLETE and (t.cost or 0.0) > 0.0]
+    last: dict[bytes, Trial] = {}
+    ratio = math.log(1.0 / DESIGN_FIDELITY)
+    below = PRIOR_PAIRS * ratio**2
+    above = PRIOR_SLOPE * below
+    for key, trial in zip(context.space.keys(context.points(known)), known, strict=True):
+        first = last.setdefault(key, trial)
+        if first.fidelity < trial.fidelity:
+            ratio = math.log(trial.fidelity / first.fidelity)
+            above += ratio * math.log((trial.cost or 1.0) / (first.cost or 1.0))
+            below += ratio**2
+    return min(max(above / below, MIN_SLOPE), MAX_SLOPE)

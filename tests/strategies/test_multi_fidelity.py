@@ -1,0 +1,171 @@
+"""MultiFidelitySearch: looks at a share of the resource, and full trials."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from tuneplug import Float, Study, TrialState
+from tuneplug.storage import SqliteStorage
+from tuneplug.strategies import BayesianSearch, Context, MultiFidelitySearch
+from tuneplug.testing import StrategyContract
+
+SPACE = {"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}
+
+
+class TestContract(StrategyContract):
+    @pytest.fixture
+    def strategy(self):
+        return MultiFidelitySearch(1, 27, n_initial=4, cost_aware=False)
+
+
+def loss(params, fidelity):
+    """Return a loss with its minimum 0 at (0.3, 0.6), worse and rougher at a lower fidelity."""
+    x, y = params["x"], params["y"]
+    rough = 0.03 * math.sin(25.0 * x + 14.0 * y) + 0.3
+    return (x - 0.3) ** 2 + (y - 0.6) ** 2 + rough * (1.0 - fidelity) ** 4
+
+
+def tell(study, trial, cost=True):
+    share = trial.resource / 27
+    assert share == pytest.approx(trial.fidelity)
+    spent = share * (1.0 + trial.params["x"]) if cost else None
+    study.tell(trial, loss(trial.params, share), cost=spent)
+
+
+def run(n, strategy=None, seed=0, n_trials=None, cost=True):
+    study = Study(
+        SPACE, strategy=strategy or MultiFidelitySearch(1, 27), seed=seed, n_trials=n_trials
+    )
+    for _ in range(n):
+        tell(study, study.ask(), cost)
+    return study
+
+
+def test_search_starts_with_looks_and_takes_the_best_one_in_full():
+    study = run(7)
+    looks, first = study.trials[:6], study.trials[6]
+    assert {trial.fidelity for trial in looks} == {3 / 27}
+    assert {trial.resource for trial in looks} == {3}
+    best = min(looks, key=lambda trial: trial.value)
+    assert (first.fidelity, first.params) == (1.0, best.params)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_search_finds_the_optimum_for_the_cost_of_few_full_trials(seed):
+    study = run(26, seed=seed)
+    assert study.best_trial.is_full
+    assert study.best_value < 0.02
+    assert sum(trial.fidelity for trial in study.trials) < 16.0
+
+
+@pytest.mark.parametrize("cost", [True, False])
+def test_looks_have_at_most_half_of_the_spending(cost):
+    study = run(40, MultiFidelitySearch(1, 27, cost_aware=cost), cost=cost)
+    low = total = 0.0
+    for trial in study.trials:
+        spent = trial.cost if cost else trial.fidelity
+        total += spent
+        low += spent * (not trial.is_full)
+        if not trial.is_full and any(t.is_full for t in study.trials[: trial.number]):
+            assert low <= 0.55 * total  # costs are predicted before they are known
+    assert 0.0 < low < total
+
+
+def test_last_tenth_of_the_trials_is_full():
+    study = run(30, n_trials=30)
+    assert all(trial.is_full for trial in study.trials[-3:])
+    assert not all(trial.is_full for trial in study.trials)
+
+
+def test_last_tenth_of_a_budget_of_full_trials_is_full():
+    study = run(60, MultiFidelitySearch(1, 27, budget=8.0))
+    used = np.cumsum([trial.fidelity for trial in study.trials])
+    late = [trial for trial, before in zip(study.trials[1:], used, strict=False) if before >= 7.2]
+    assert late
+    assert all(trial.is_full for trial in late)
+
+
+def test_configuration_is_tried_again_only_with_more():
+    study = run(40)
+    seen = {}
+    for trial in study.trials:
+        key = tuple(trial.params.values())
+        assert trial.fidelity > seen.get(key, 0.0)
+        seen[key] = trial.fidelity
+    assert len(seen) < len(study.trials)
+
+
+@pytest.mark.parametrize("cost_aware", [True, False])
+def test_without_looks_the_trials_are_those_of_the_bayesian_search(cost_aware):
+    def trials(strategy):
+        study = Study(SPACE, strategy=strategy, seed=1)
+        for _ in range(12):
+            trial = study.ask()
+            study.tell(trial, loss(trial.params, 1.0), cost=1.0 + 9.0 * trial.params["x"])
+        return [(trial.params, trial.fidelity) for trial in study.trials]
+
+    full = MultiFidelitySearch(27, 27, cost_aware=cost_aware)
+    assert trials(full) == trials(BayesianSearch(cost_aware=cost_aware))
+
+
+def test_pending_failed_and_stopped_trials_are_handled():
+    study = Study(SPACE, strategy=MultiFidelitySearch(1, 27), seed=0)
+    running = []
+    for number in range(60):
+        running.append(study.ask())
+        if len(running) < 4:
+            continue
+        trial = running.pop(0)
+        if trial.params["x"] > 0.6:
+            study.fail(trial, "made to fail")
+        elif number % 7 == 0:
+            trial.reporter.stop_reason = "made to stop"
+            study.tell(trial, float("nan"))
+        else:
+            tell(study, trial)
+    failed = [trial for trial in study.trials if trial.state is TrialState.FAILED]
+    assert len(failed) < 20
+    assert not any(trial.is_full for trial in failed[5:])
+    assert study.best_value < 0.02
+
+
+def test_interrupted_search_continues_with_the_same_trials(tmp_path):
+    whole = run(20)
+    storage = SqliteStorage(tmp_path / "study.db")
+    for n in (12, 8):
+        study = Study(SPACE, strategy=MultiFidelitySearch(1, 27), seed=0, storage=storage, name="a")
+        for _ in range(n):
+            tell(study, study.ask())
+    assert [(t.params, t.fidelity) for t in study.trials] == [
+        (t.params, t.fidelity) for t in whole.trials
+    ]
+
+
+def test_suggestions_of_one_call_equal_those_asked_one_by_one():
+    study = run(14)
+    strategy = MultiFidelitySearch(1, 27)
+    batch = strategy.suggest(Context(study.space, study.history, None, 0), 3)
+    asked = [study.ask() for _ in range(3)]
+    assert [(s.params, s.fidelity) for s in batch] == [(t.params, t.fidelity) for t in asked]
+
+
+def test_warps_are_learned_from_full_trials():
+    study = run(20)
+    assert set(study.learned_warps()) == {"x", "y"}
+
+
+def test_resources_are_powers_of_the_factor_below_the_full_one():
+    assert MultiFidelitySearch(1, 27).resources == {1 / 27: 1, 3 / 27: 3, 9 / 27: 9, 1.0: 27}
+    assert MultiFidelitySearch(5, 100, 4).resources == {6 / 100: 6, 25 / 100: 25, 1.0: 100}
+    assert MultiFidelitySearch(8, 8).resources == {1.0: 8}
+
+
+@pytest.mark.parametrize(
+    "options", [{"factor": 1}, {"n_initial": 0}, {"budget": 0.0}, {"min_resource": 30}]
+)
+def test_options_out_of_range_are_errors(options):
+    with pytest.raises(ValueError, match="must be"):
+        MultiFidelitySearch(**{"min_resource": 1, "max_resource": 27} | options)

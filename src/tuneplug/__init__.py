@@ -99,7 +99,8 @@ _PACKAGES = {
     "tuneplug.plugins": "Plugins hookimpl",
     "tuneplug.stopping": "AsynchronousHalving CompletionRule Convergence HyperbandRule MedianRule "
     "Patience StoppingRule Target",
-    "tuneplug.strategies": "BayesianSearch GridSearch HyperbandSearch RandomSearch Strategy",
+    "tuneplug.strategies": "AsynchronousHyperband BayesianSearch GridSearch HyperbandSearch "
+    "RandomSearch Strategy",
     "tuneplug_configspace": "ConfigSpaceConverter",
     "tuneplug_dask": "DaskExecutor",
     "tuneplug_lightgbm": "LightGBMMonitor",

@@ -1,5 +1,6 @@
 """Strategies, which suggest the configurations to try."""
 
+from tuneplug.strategies.async_hyperband import AsynchronousHyperband
 from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untried, take_suggestions
 from tuneplug.strategies.bayesian import BayesianSearch
 from tuneplug.strategies.grid import GridSearch
@@ -10,6 +11,7 @@ from tuneplug.strategies.random import RandomSearch
 from tuneplug.trial import History, Observation
 
 __all__ = [
+    "AsynchronousHyperband",
     "BayesianSearch",
     "Context",
     "GridSearch",

@@ -28,6 +28,7 @@ from tuneplug_sklearn._compat import (
 from tuneplug_sklearn.executors import worker_context
 from tuneplug_sklearn.monitored_fit import FitLimits, FoldData, MonitorConfig, MonitoredFold
 from tuneplug_sklearn.scoring import FoldScoring
+from tuneplug_sklearn.subsampling import Subsampling, TrainingPart
 
 __all__ = [
     "Evaluation",
@@ -53,6 +54,8 @@ class FoldTask:
         Limits of a monitored fit.  If None, the fit is not monitored.
     callback_context : CallbackContext or None
         Context of scikit-learn's callbacks.  If None, no callback is set.
+    share : float
+        Share of the training part that the fit uses.
     """
 
     params: Mapping[str, Any]
@@ -60,6 +63,7 @@ class FoldTask:
     fold: int
     limits: FitLimits | None = None
     callback_context: Any = None
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class Evaluation:
         If None, no fit is monitored.
     metric : str or None
         Name of the score that drives the search.  If None, the only score, or the first one.
+    subsampling : Subsampling or None
+        The order of each training part.  If None, every fit uses the whole one.
     """
 
     estimator: Any
@@ -99,6 +105,7 @@ class Evaluation:
     filters: Sequence[Any]
     monitoring: MonitorConfig | None = None
     metric: str | None = None
+    subsampling: Subsampling | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Drop the search estimator when pickling unless scikit-learn's callbacks need it.
@@ -113,7 +120,7 @@ class Evaluation:
 
         A monitored fit adds its ``"fit_record"``, and a scorer that raised its ``"score_error"``.
         """
-        estimator, (train, test) = clone(self.estimator), self.splits[task.fold]
+        estimator, (train, test, _) = clone(self.estimator), self._rows(task)
         recorded = record_error(self.options["scorer"])
         run = functools.partial(
             fit_and_score,
@@ -132,14 +139,22 @@ class Evaluation:
         result = self._monitored(task, estimator, run)
         return result if recorded.error is None else {**result, "score_error": recorded.error}
 
+    def _rows(self, task: FoldTask) -> tuple[Any, Any, TrainingPart | None]:
+        """Return the rows to train and to score on, and the part of a subsampled fold."""
+        train, test = self.splits[task.fold]
+        if self.subsampling is None:
+            return train, test, None
+        part = TrainingPart(self.subsampling.orders[task.fold], task.share)
+        return part.rows, test, part
+
     def _monitored(
         self, task: FoldTask, estimator: Any, run: Callable[[], dict[str, Any]]
     ) -> dict[str, Any]:
         """Return the result of a fit, and of its monitor if there is one."""
         if self.monitoring is None or task.limits is None:
             return self._result_of(run)
-        train, test = self.splits[task.fold]
-        data = FoldData(self.X, self.y, train, test, self.options["fit_params"], task.fold)
+        train, test, part = self._rows(task)
+        data = FoldData(self.X, self.y, train, test, self.options["fit_params"], task.fold, part)
         scorer, params = self.options["scorer"], self.options["score_params"]
         scoring = FoldScoring(scorer, self.metric, (self.X, self.y, train, test), params or {})
         monitored = MonitoredFold(self.monitoring, task.limits, estimator, data, scoring)

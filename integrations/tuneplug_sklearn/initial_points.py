@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from tuneplug import Categorical, SearchSpace, Study
 
 if TYPE_CHECKING:
+    from tuneplug_sklearn.resources import Resources
     from tuneplug_sklearn.search import WarpedBayesSearchCV
 
 __all__ = ["as_param_grid", "start_study"]
@@ -25,17 +26,20 @@ __all__ = ["as_param_grid", "start_study"]
 MAX_ERRORS = 10
 
 
-def start_study(search: WarpedBayesSearchCV, metric: str | None) -> tuple[Study, int, int]:
+def start_study(
+    search: WarpedBayesSearchCV, metric: str | None, resources: Resources | None = None
+) -> tuple[Study, int, int]:
     """Return a new study, and how many of its first trials depend on no result and are chosen.
 
-    Chosen trials have a configuration from the user or from a grid.
+    Chosen trials have a configuration from the user or from a grid.  With a resource, its strategy
+    suggests the other ones.
     """
     rng = check_random_state(search.random_state)
     # Initial configurations use the state in which RandomizedSearchCV would find the generator.
     untouched = copy.deepcopy(rng)
     study = Study(
         search.param_distributions,
-        strategy=search.strategy,
+        strategy=search.strategy if resources is None else resources.strategy,
         direction="maximize",
         stopping=search.stopping,
         seed=int(rng.randint(np.iinfo(np.int32).max)),
@@ -46,16 +50,17 @@ def start_study(search: WarpedBayesSearchCV, metric: str | None) -> tuple[Study,
     n_startup = strategy.n_startup(space, n_iter)
     n_previous = 0
     if search.previous_results is not None:
-        n_previous = _add_previous_results(study, search.previous_results, metric)
+        results = _full_rows(search.previous_results, search.resource)
+        n_previous = _add_previous_results(study, results, metric)
     points = [_default_point(space, search.estimator)] if search.include_default else []
     points += _checked_points(space, search.initial_points or ())
     chosen = points
     n_missing = max(0, n_startup - n_previous - len(points))
-    if n_startup > 0 or not strategy.allow_repeats:
+    if resources is None and (n_startup > 0 or not strategy.allow_repeats):
         # A strategy that may repeat configurations does not warn about a space below n_iter.
         n_listed = int(min(n_iter, space.size)) if strategy.allow_repeats else n_iter
         points = points + _startup_points(space, n_listed, n_missing, untouched)
-    if n_iter >= space.size:
+    if resources is None and n_iter >= space.size:
         chosen = points  # every configuration of a grid
     for point in points:
         study.enqueue(point)
@@ -194,6 +199,24 @@ def _add_previous_results(study: Study, results: Mapping[str, Any], metric: str 
             stacklevel=2,
         )
     return n_added
+
+
+def _full_rows(results: Mapping[str, Any], resource: str | None) -> Mapping[str, Any]:
+    """Return the rows with the maximum resource, without the parameter that is the resource.
+
+    Results of a search without a resource are returned unchanged.
+    """
+    if "n_resources" not in results or "params" not in results:
+        return results
+    amounts = np.asarray(results["n_resources"])
+    rows = np.flatnonzero(amounts == amounts.max(initial=0)).tolist()
+    whole = {name: column for name, column in results.items() if len(column) == len(amounts)}
+    full = {name: [column[row] for row in rows] for name, column in whole.items()}
+    full["params"] = [
+        {name: value for name, value in params.items() if name != resource}
+        for params in full.get("params", ())
+    ]
+    return full
 
 
 def _previous_costs(results: Mapping[str, Any], n_rows: int) -> list[float | None]:

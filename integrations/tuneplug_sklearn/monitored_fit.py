@@ -38,6 +38,7 @@ from tuneplug_sklearn.pipelines import (
 )
 from tuneplug_sklearn.scoring import FoldScoring
 from tuneplug_sklearn.splitting import TimeOrder, inner_split
+from tuneplug_sklearn.subsampling import TrainingPart
 
 __all__ = ["FitLimits", "FitRecord", "FoldData", "MonitorConfig", "MonitoredFold"]
 
@@ -136,6 +137,9 @@ class FoldData:
         Arguments of ``fit``, for all rows.
     fold : int
         Number of the fold.
+    part : TrainingPart or None
+        Given if ``train`` is a subsample of the training part.  The rows that early stopping holds
+        out are then of the whole part.
     """
 
     X: Any
@@ -144,6 +148,7 @@ class FoldData:
     test: NDArray[np.intp]
     fit_params: Mapping[str, Any]
     fold: int
+    part: TrainingPart | None = None
 
 
 @dataclass(frozen=True)
@@ -242,24 +247,38 @@ class MonitoredFold:
         self._required = early
         if not early or config.validation_fraction is None:
             return _Setup(monitor, X, y, params, self._test_part())
-        inner, held_out = self._inner_split(y, config.validation_fraction)
-        evaluation = EvaluationData.of_rows(estimator, (X, y, own), held_out, inner)
-        params = check_method_params(X, params=params, indices=inner)
-        X, y = safe_split(estimator, X, y, inner)
+        return self._with_inner_split(monitor, config.validation_fraction)
+
+    def _with_inner_split(self, monitor: FitMonitor, fraction: float) -> _Setup:
+        """Return the setup of a fit whose early stopping uses a part of the training part."""
+        estimator, data = self._estimator, self._data
+        inner, held_out = self._inner_split(fraction)
+        own = own_params(estimator, data.fit_params)
+        evaluation = EvaluationData.of_rows(estimator, (data.X, data.y, own), held_out, inner)
+        params = check_method_params(data.X, params=data.fit_params, indices=inner)
+        X, y = safe_split(estimator, data.X, data.y, inner)
         return _Setup(monitor, X, y, params, evaluation)
 
-    def _inner_split(self, y: Any, fraction: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Split the training part for early stopping."""
-        config, train = self._config, np.asarray(self._data.train)
+    def _inner_split(self, fraction: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the row numbers of the fit and of its early stopping.
+
+        The whole training part is split; a subsample is then taken from what is left for the fit.
+        """
+        config, data = self._config, self._data
+        train = np.asarray(data.train) if data.part is None else data.part.order.rows
         if config.time_order is not None:
-            return config.time_order.inner_split(train, fraction)
-        return inner_split(
-            len(train),
-            fraction,
-            np.random.default_rng([config.seed, self._data.fold]),
-            classes=y if is_classifier(self._estimator) else None,
-            groups=None if config.groups is None else np.asarray(config.groups)[train],
-        )
+            rest, held_out = config.time_order.inner_split(train, fraction)
+        else:
+            rest, held_out = inner_split(
+                len(train),
+                fraction,
+                np.random.default_rng([config.seed, data.fold]),
+                classes=np.asarray(data.y)[train] if is_classifier(self._estimator) else None,
+                groups=None if config.groups is None else np.asarray(config.groups)[train],
+            )
+        if data.part is None:
+            return train[rest], train[held_out]
+        return data.part.order.subsample(data.part.share, rest), train[held_out]
 
     def _test_part(self) -> EvaluationData:
         data = self._data

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 
-from tuneplug import SearchSpace, Study
+from tuneplug import SearchSpace, Study, Trial
 from tuneplug.execution import check_callbacks
 from tuneplug.plugins import did_you_mean
 from tuneplug.stopping import check_completion
@@ -21,6 +21,9 @@ from tuneplug_sklearn.candidate import Limits
 from tuneplug_sklearn.initial_points import start_study
 from tuneplug_sklearn.monitored_fit import MonitorConfig
 from tuneplug_sklearn.monitors import choose_monitors, make_monitor_config
+from tuneplug_sklearn.resources import N_SAMPLES, Resources, check_resource, resolve_resources
+from tuneplug_sklearn.splitting import TimeOrder
+from tuneplug_sklearn.subsampling import Subsampling, class_labels
 
 if TYPE_CHECKING:
     from tuneplug_sklearn.search import WarpedBayesSearchCV
@@ -58,6 +61,10 @@ class SearchPlan:
         Metric that drives the search.  If None, the only metric, or the first one.
     monitoring : MonitorConfig or None
         If None, fits are not monitored.
+    resources : Resources or None
+        If None, every fit uses the whole training part.
+    subsampling : Subsampling or None
+        Given if the resource is the number of rows.
     """
 
     study: Study
@@ -69,6 +76,8 @@ class SearchPlan:
     lag: int | None
     metric: str | None
     monitoring: MonitorConfig | None
+    resources: Resources | None = None
+    subsampling: Subsampling | None = None
 
     @property
     def n_fits(self) -> int:
@@ -78,7 +87,16 @@ class SearchPlan:
     @property
     def fitted(self) -> dict[str, Any]:
         """The fitted attributes that are known before the first fit."""
-        return {"study_": self.study, "n_splits_": len(self.splits)}
+        known = {} if self.resources is None else self.resources.fitted
+        return {"study_": self.study, "n_splits_": len(self.splits), **known}
+
+    def params(self, trial: Trial) -> dict[str, Any]:
+        """Return the parameters that the fits of a trial set."""
+        return trial.proposed_params if self.resources is None else self.resources.params(trial)
+
+    def share(self, trial: Trial) -> float:
+        """Return the share of each training part that the fits of a trial use."""
+        return 1.0 if self.resources is None else self.resources.share(trial)
 
 
 def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed: Any) -> SearchPlan:
@@ -104,7 +122,8 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed:
     metric = _objective_metric(search, scorers)
     callbacks = search.callbacks or ()
     check_callbacks(callbacks, hint=": scikit-learn's own callbacks go to set_callbacks()")
-    study, n_independent, n_chosen = start_study(search, metric)
+    resources = resolve_resources(search, X, y, routed.splitter.split)
+    study, n_independent, n_chosen = start_study(search, metric, resources)
     limits = Limits(
         search.n_iter,
         resolve_timeout(search.timeout, "the 'timeout' parameter"),
@@ -115,6 +134,8 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed:
         search.fail_fast,
     )
     configured = _check_names(search.estimator, study.space)
+    if resources is not None:
+        check_resource(resources.name, study.space, configured)
     monitors = choose_monitors(search, study, configured, routed.estimator.fit)
     splits = _make_splits(search.cv, search.estimator, X, y, routed.splitter.split)
     groups = routed.splitter.split.get("groups")
@@ -122,12 +143,14 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed:
         study,
         splits,
         limits,
-        _max_candidates(study, search.n_iter),
+        _max_candidates(study, search.n_iter, resources),
         n_independent,
         n_chosen,
         _checked_lag(search, study, len(splits)),
         metric,
         make_monitor_config(monitors, study, search, splits, groups),
+        resources,
+        _subsampling(search, study.seed, splits, y, groups),
     )
 
 
@@ -242,7 +265,24 @@ def _checked_lag(search: WarpedBayesSearchCV, study: Study, n_folds: int) -> int
     return lag
 
 
-def _max_candidates(study: Study, n_iter: int) -> int:
+def _subsampling(
+    search: WarpedBayesSearchCV, seed: int, splits: Sequence[tuple[Any, Any]], y: Any, groups: Any
+) -> Subsampling | None:
+    """Return the orders of the training parts if the resource is the number of rows."""
+    if search.resource != N_SAMPLES:
+        return None
+    return Subsampling.of(
+        splits,
+        seed,
+        classes=class_labels(search.estimator, y),
+        groups=groups,
+        time_order=TimeOrder.of(search.cv, splits),
+    )
+
+
+def _max_candidates(study: Study, n_iter: int, resources: Resources | None) -> int:
+    if resources is not None:
+        return resources.max_candidates(n_iter)
     return n_iter if study.strategy.allow_repeats else int(min(n_iter, study.space.size))
 
 

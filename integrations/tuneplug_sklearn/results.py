@@ -124,7 +124,7 @@ def _cv_results(
     finished = [candidate.finished for candidate in candidates]
     out = [nan_result(results[0]) if r is None else r for row in finished for r in row]
     stopped = np.array([None in row for row in finished])
-    params = [candidate.trial.proposed_params for candidate in candidates]
+    params = [plan.params(candidate.trial) for candidate in candidates]
     more = _more_columns(candidates, plan)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -136,6 +136,7 @@ def _cv_results(
             )
     _set_mean_times(columns, counted, stopped)
     _rank_infinite_last(columns)
+    _rank_full_first(columns, np.array([candidate.trial.is_full for candidate in candidates]))
     return columns
 
 
@@ -150,16 +151,32 @@ def _rank_infinite_last(columns: dict[str, Any]) -> None:
             columns[key.replace("mean_", "rank_", 1)] = ranks
 
 
+def _rank_full_first(columns: dict[str, Any], full: NDArray[np.bool_]) -> None:
+    """Rank the candidates below the maximum resource after all others.
+
+    NaN is last among the candidates of each kind.
+    """
+    if full.all():
+        return
+    for key in [key for key in columns if key.startswith("rank_test_")]:
+        ranks = columns[key].copy()
+        for group, n_before in ((full, 0), (~full, full.sum())):
+            if group.any():
+                ranks[group] = n_before + rankdata(columns[key][group], method="min")
+        columns[key] = ranks
+
+
 def _more_columns(candidates: Sequence[Candidate], plan: SearchPlan) -> dict[str, Any]:
     """Return the columns of ``cv_results_`` that scikit-learn does not have.
 
-    These are ``trial_state``, ``origin`` and ``stop_reason`` if candidates may be stopped, and
-    ``split0_best_round``, ... if estimators stopped early by their own rule.
+    These are ``iter`` and ``n_resources`` with a resource, ``trial_state``, ``origin`` and
+    ``stop_reason`` if candidates may be stopped, and ``split0_best_round``, ... if estimators
+    stopped early by their own rule.
     """
-    columns: dict[str, Any] = {}
+    trials = [candidate.trial for candidate in candidates]
+    columns: dict[str, Any] = {} if plan.resources is None else plan.resources.columns(trials)
     if plan.limits.may_stop_candidates:
-        trials = [candidate.trial for candidate in candidates]
-        columns = {
+        columns |= {
             "trial_state": [trial.state.value for trial in trials],
             "origin": [trial.origin for trial in trials],
             "stop_reason": np.array([trial.stop_reason for trial in trials], dtype=object),
@@ -208,22 +225,38 @@ def select_best(
     Raises
     ------
     NoCompletedTrialError
-        If there are stopped candidates, but no complete one; or if no candidate has a finite score.
+        If no candidate has the maximum resource.  Or if of these there are stopped ones, but no
+        complete one, or none with a finite score.
     """
-    rows = [candidate for candidate in scheduler.candidates if candidate.scored]
-    _check_any_complete(rows)
+    scored = [candidate for candidate in scheduler.candidates if candidate.scored]
+    full = np.flatnonzero([candidate.trial.is_full for candidate in scored])
+    rows = [scored[i] for i in full]
+    _check_any_complete(rows, len(scored))
     if not options.refit and outcome.multimetric:
         return outcome
     custom = callable(options.scoring) and outcome.multimetric
     metric = options.refit if custom else options.refit_metric
-    results = outcome.cv_results
+    results = _take(outcome.cv_results, full)
     _check_any_finite(results, options.refit, metric, [c.cause for c in rows])
     failed = np.array([candidate.error is not None for candidate in rows])
     index = _best_index(options.refit, metric, results, failed)
     score = None if callable(options.refit) else results[f"mean_test_{metric}"][index]
     return replace(
-        outcome, best_index=index, best_params=results["params"][index], best_score=score
+        outcome,
+        best_index=int(full[index]),
+        best_params=results["params"][index],
+        best_score=score,
     )
+
+
+def _take(results: dict[str, Any], rows: NDArray[np.intp]) -> dict[str, Any]:
+    """Return some rows of ``cv_results_``; the object itself if they are all."""
+    if len(rows) == len(results["params"]):
+        return results
+    return {
+        name: column[rows] if isinstance(column, np.ndarray) else [column[i] for i in rows]
+        for name, column in results.items()
+    }
 
 
 def _best_index(refit: Any, metric: Any, results: Mapping[str, Any], failed: Any) -> int:
@@ -256,7 +289,13 @@ def _check_any_finite(
         )
 
 
-def _check_any_complete(rows: Sequence[Candidate]) -> None:
+def _check_any_complete(rows: Sequence[Candidate], n_scored: int) -> None:
+    """Raise if no candidate with the maximum resource was completed, of ``n_scored`` in all."""
+    if not rows:
+        raise NoCompletedTrialError(
+            f"no candidate was tried with the maximum resource: all {n_scored} had less when the "
+            "search ended; their scores are in cv_results_: give the search more time"
+        )
     states = Counter(candidate.trial.state for candidate in rows)
     if states[TrialState.STOPPED] and not states[TrialState.COMPLETE]:
         reasons = sorted({str(c.trial.stop_reason) for c in rows} - {"None"})

@@ -33,6 +33,9 @@ from tuneplug_sklearn.plan import SearchPlan
 
 __all__ = ["Scheduler", "SearchHooks"]
 
+#: One full trial, less a tolerance of sums of fidelities.
+ONE_LEFT = 1.0 - 1e-9
+
 
 @dataclass(frozen=True)
 class SearchHooks:
@@ -165,8 +168,8 @@ class Scheduler:
         number = len(self._study.history)
         if self._study.completion_reason is not None or self.exhausted is not None:
             return False
-        if number >= self._limits.n_iter:
-            return False
+        if sum(trial.fidelity for trial in self._study.history) > self._limits.n_iter - ONE_LEFT:
+            return False  # no full trial is left
         visible = self._n_visible(number)
         needed = [] if self._plan.lag is None else self._study.history[:visible]
         if not all(trial.state.ended for trial in needed):
@@ -208,7 +211,8 @@ class Scheduler:
         if self._plan.monitoring is not None:
             deadline = self._limits.deadline(self._start_epoch, candidate.started)
             limits = candidate.fit_limits(fold, deadline)
-        task = FoldTask(candidate.trial.proposed_params, number, fold, limits, context)
+        params, share = self._plan.params(candidate.trial), self._plan.share(candidate.trial)
+        task = FoldTask(params, number, fold, limits, context, share)
         if self._shared is None:
             return Job((number, fold), self._evaluation, (task,))
         where = (self._pool.n_threads, self._pool.in_process)
@@ -256,7 +260,12 @@ class Scheduler:
         if not self._limits.racing:
             return None
         visible = self._n_visible(candidate.trial.number)
-        return make_fold_model(self.candidates[:visible], self._n_folds)
+        return make_fold_model(self._alike(candidate, visible), self._n_folds)
+
+    def _alike(self, candidate: Candidate, n: int) -> list[Candidate]:
+        """Return those of the first n candidates that have the same resource as a candidate."""
+        fidelity = candidate.trial.fidelity
+        return [other for other in self.candidates[:n] if other.trial.fidelity == fidelity]
 
     def _finish_if_done(self, candidate: Candidate) -> None:
         """Finish the trial unless it needs the results of more folds."""
@@ -267,7 +276,7 @@ class Scheduler:
         # A decision by racing or rules uses what the suggestion used; a timeout uses all results.
         visible = self._n_visible(trial.number) if decided else len(self.candidates)
         history = self._study.history.until(visible)
-        result = candidate.result(self.candidates[:visible], history)
+        result = candidate.result(self._alike(candidate, visible), history)
         self._study.finish(trial.number, replace(result, finished=time.time()))
         self.failures.record_candidate(candidate)
         if self._hooks.progress.report(trial):

@@ -48,6 +48,8 @@ OPTIONAL_ATTRIBUTES = (
     "feature_names_in_",
     "refit_time_",
 )
+#: Fitted attributes of a search with a resource.
+RESOURCE_ATTRIBUTES = ("max_resources_", "min_resources_")
 
 
 @final
@@ -152,6 +154,20 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         Whether the search ends if the first five candidates that end fail in every fold with the
         same exception.  Candidates of ``initial_points``, ``include_default`` or a grid never end
         a search.
+    resource : str or None, default None
+        What a cheap trial of a candidate has less of: ``"n_samples"``, rows of the training parts,
+        or the name of an integer parameter of the estimator that counts work, such as
+        ``"max_iter"``.  Poor candidates are then not tried in full.  ``n_iter`` is the budget in
+        full candidates, and only these can be the best one.  For the strategies ``"hyperband"``
+        and ``"random"``, which are the same then.
+    min_resources, max_resources : int or "auto", default "auto"
+        The smallest resource of a candidate, and that of a full one.  With ``"n_samples"`` they
+        count rows of X, and a training part gets the same share of its rows; the automatic maximum
+        is all rows, and the automatic minimum is the largest of a 27th of the maximum, 30 rows for
+        each class, and 2 rows for each class and fold.  For a parameter, the maximum is required,
+        and the automatic minimum is a 27th of it.
+    factor : int, default 3
+        One in ``factor`` candidates is tried again, with ``factor`` times the resource.
 
     Attributes
     ----------
@@ -164,7 +180,10 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         As in scikit-learn.  Rows of ``cv_results_`` are in the order of suggestion.  With
         ``stopping``, ``racing`` or a time budget it has the columns ``trial_state``, ``origin`` and
         ``stop_reason``, and skipped or stopped folds are NaN.  If the final step has early stopping
-        of its own, ``split0_best_round``, ... are the numbers of rounds that it chose.
+        of its own, ``split0_best_round``, ... are the numbers of rounds that it chose.  With
+        ``resource``, ``n_resources`` is the resource of each row and ``iter`` its level, from 0.
+    min_resources_, max_resources_ : int
+        The smallest resource of a candidate, and that of a full one.  Only with ``resource``.
 
     Examples
     --------
@@ -201,6 +220,10 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "callbacks": [list, tuple, None],
         "plugins": [Plugins, list, tuple, None],
         "fail_fast": ["boolean"],
+        "resource": [str, None],
+        "min_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "factor": [Interval(numbers.Integral, 2, None, closed="left")],
     }
 
     def __init__(
@@ -235,6 +258,10 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         callbacks: Any = None,
         plugins: Plugins | Sequence[Any] | None = None,
         fail_fast: bool = True,
+        resource: str | None = None,
+        min_resources: int | str = "auto",
+        max_resources: int | str = "auto",
+        factor: int = 3,
     ) -> None:
         self.param_distributions = param_distributions
         self.n_iter = n_iter
@@ -256,6 +283,10 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.callbacks = callbacks
         self.plugins = plugins
         self.fail_fast = fail_fast
+        self.resource = resource
+        self.min_resources = min_resources
+        self.max_resources = max_resources
+        self.factor = factor
         super().__init__(
             estimator=estimator,
             scoring=scoring,
@@ -338,7 +369,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             y=y,
             metadata={k: v for k, v in params.items() if k == "sample_weight"} or None,
         ).begin()
-        n_tasks = None if self.callbacks or plan.limits.may_end_early else plan.n_fits
+        unknown = self.callbacks or plan.limits.may_end_early or plan.resources is not None
+        n_tasks = None if unknown else plan.n_fits
         task = root.child("search", max_subtasks=n_tasks, sequential_subtasks=False).begin()
         self._set_outcome(plan)
         scheduler = self._search(plan, evaluation, task, options)
@@ -387,6 +419,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             filters=list(warnings.filters),
             monitoring=plan.monitoring,
             metric=plan.metric,
+            subsampling=plan.subsampling,
         )
 
     def _result_options(self, scorers: Any, refit_metric: Any) -> ResultOptions:
@@ -409,8 +442,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             return task.child("candidate-split-evaluation", task_id=number).context
 
         metric = plan.metric or (self.scoring if isinstance(self.scoring, str) else "score")
+        n_iter = plan.n_candidates if plan.resources is None else None
         progress = ProgressReporter(
-            plan.study.history, plan.n_candidates, metric, self.callbacks or (), self.verbose
+            plan.study.history, n_iter, metric, self.callbacks or (), self.verbose
         )
         return SearchHooks(self._check_scores, callback_context, progress)
 
@@ -426,9 +460,10 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     ) -> Scheduler:
         """Run all fits.  If an error ends them, set the outcome so far and raise the error."""
         if self.verbose > 0:
+            at_most = "" if plan.resources is None else "at most "
             print(
-                f"Fitting {len(plan.splits)} folds for each of {plan.n_candidates} candidates,"
-                f" totalling {plan.n_fits} fits"
+                f"Fitting {len(plan.splits)} folds for each of {at_most}{plan.n_candidates} "
+                f"candidates, totalling {at_most}{plan.n_fits} fits"
             )
         prefetch = 0 if plan.limits.timed else 1
         workers = make_pool(self.n_jobs, self.executor, plan.study.plugins, plan.n_fits, prefetch)
@@ -466,13 +501,18 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
         A new ``cv_results_`` removes attributes of an earlier fit that may not be set again.
         """
+        optional: tuple[str, ...] = ()
         if isinstance(part, SearchOutcome):
-            for name in OPTIONAL_ATTRIBUTES:
-                self.__dict__.pop(name, None)
+            optional = OPTIONAL_ATTRIBUTES
+        elif isinstance(part, SearchPlan):
+            optional = RESOURCE_ATTRIBUTES
+        for name in optional:
+            self.__dict__.pop(name, None)
         self.__dict__.update(part.fitted)
 
     def _warn_exhausted(self, study: Study, error: SpaceExhausted) -> None:
-        if as_param_grid(study.space) is not None and self.n_iter > study.space.size:
+        listed = self.resource is None and as_param_grid(study.space) is not None
+        if listed and self.n_iter > study.space.size:
             return  # scikit-learn's ParameterSampler has warned
         warnings.warn(
             f"{error} The search ends after {len(study.history)} of n_iter={self.n_iter} "

@@ -1,0 +1,222 @@
+"""The resource of a search: rows of the training parts, or a parameter that counts work.
+
+A candidate below the maximum is tried on a share of the rows, or with a smaller value of the
+parameter, and only the promising ones are tried in full.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.model_selection import check_cv
+
+from tuneplug import SearchSpace, Trial
+from tuneplug.plugins import did_you_mean, warn_caller
+from tuneplug.strategies import AsynchronousHyperband, RandomSearch, Strategy
+from tuneplug_sklearn.subsampling import class_labels
+
+if TYPE_CHECKING:
+    from tuneplug_sklearn.search import WarpedBayesSearchCV
+
+__all__ = ["N_SAMPLES", "Resources", "check_resource", "resolve_resources"]
+
+#: The resource that counts rows of X.
+N_SAMPLES = "n_samples"
+#: The automatic minimum: a share of the maximum, rows of each class, and rows of each class and
+#: fold, as in scikit-learn's halving searches.
+MIN_SHARE, MIN_PER_CLASS, MIN_PER_FOLD = 27, 30, 2
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The resource of a search, its range and its levels.
+
+    Attributes
+    ----------
+    name : str
+        ``"n_samples"`` or the name of a parameter of the estimator.
+    strategy : Strategy
+        Suggests candidates and their resource.
+    n_samples : int
+        Number of rows of X.
+    """
+
+    name: str
+    strategy: AsynchronousHyperband
+    n_samples: int
+    minimum: int = field(init=False)
+    maximum: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "minimum", self.strategy.min_resource)
+        object.__setattr__(self, "maximum", self.strategy.max_resource)
+
+    @property
+    def fitted(self) -> dict[str, Any]:
+        """The fitted attributes of the search."""
+        return {"min_resources_": self.minimum, "max_resources_": self.maximum}
+
+    def amount(self, trial: Trial) -> int:
+        """Return the resource of a trial: ``n_resources`` in ``cv_results_``."""
+        return self.maximum if trial.resource is None else trial.resource
+
+    def share(self, trial: Trial) -> float:
+        """Return the share of each training part that the fits of a trial use."""
+        return self.amount(trial) / self.n_samples if self.name == N_SAMPLES else 1.0
+
+    def params(self, trial: Trial) -> dict[str, Any]:
+        """Return the parameters that a fit of a trial sets: with the resource, if it is one."""
+        params = trial.proposed_params
+        return params if self.name == N_SAMPLES else {**params, self.name: self.amount(trial)}
+
+    def columns(self, trials: Sequence[Trial]) -> dict[str, NDArray[Any]]:
+        """Return the columns ``n_resources`` and ``iter``, the level from 0, of ``cv_results_``."""
+        amounts = np.array([self.amount(trial) for trial in trials], dtype=np.int64)
+        return {"iter": np.searchsorted(self.strategy.levels, amounts), "n_resources": amounts}
+
+    def max_candidates(self, n_iter: int) -> int:
+        """Return the number of candidates with the minimum resource that the budget pays for."""
+        return n_iter * math.ceil(self.maximum / self.minimum)
+
+
+def resolve_resources(
+    search: WarpedBayesSearchCV, X: Any, y: Any, split_params: Mapping[str, Any]
+) -> Resources | None:
+    """Return the resource of a search; None without one.
+
+    Raises
+    ------
+    ValueError
+        If an argument is wrong, or the strategy cannot use a resource.
+    """
+    if search.resource is None:
+        _check_unused(search)
+        return None
+    _check_strategy(search.strategy)
+    n = int(X.shape[0]) if hasattr(X, "shape") else len(X)
+    maximum = _maximum(search, n)
+    minimum = (
+        min(maximum, _auto_minimum(search, maximum, y, (X, split_params)))
+        if search.min_resources == "auto"
+        else int(search.min_resources)
+    )
+    if minimum > maximum:
+        raise ValueError(
+            f"min_resources must be at most max_resources, but got min_resources={minimum} and "
+            f"max_resources={maximum}: give a smaller min_resources"
+        )
+    if minimum == maximum:
+        warn_caller(
+            f"resource={search.resource!r} saves nothing, because the minimum is the maximum, "
+            f"{maximum}: every candidate is tried in full; give a smaller min_resources",
+            UserWarning,
+            through=("tuneplug", "sklearn.base"),
+        )
+    strategy = AsynchronousHyperband(minimum, maximum, int(search.factor), search.n_iter)
+    return Resources(search.resource, strategy, n)
+
+
+def _check_unused(search: WarpedBayesSearchCV) -> None:
+    """Raise ValueError if an argument is given that needs a resource."""
+    defaults = {"min_resources": "auto", "max_resources": "auto", "factor": 3}
+    values = {name: getattr(search, name) for name in defaults}
+    given = [f"{name}={values[name]!r}" for name in defaults if values[name] != defaults[name]]
+    if given:
+        raise ValueError(
+            f"{' and '.join(given)} must be left out without a resource, but resource is None: "
+            "give resource='n_samples' or the name of a parameter"
+        )
+
+
+def _check_strategy(strategy: str | Strategy) -> None:
+    """Raise ValueError if a strategy does not choose the resource of its candidates."""
+    usable = ("hyperband", "random")
+    if strategy in usable or strategy == RandomSearch():
+        return
+    raise ValueError(
+        f"resource needs a strategy that chooses the resource of each candidate, one of {usable}, "
+        f"but got strategy={strategy!r}: give strategy='hyperband', or leave resource out"
+    )
+
+
+def _maximum(search: WarpedBayesSearchCV, n: int) -> int:
+    """Return the maximum resource."""
+    maximum = search.max_resources
+    if search.resource != N_SAMPLES:
+        if maximum == "auto":
+            raise ValueError(
+                f"max_resources must be an integer if resource is a parameter, but got 'auto' with "
+                f"resource={search.resource!r}: give the value of {search.resource} of a full fit"
+            )
+        return int(maximum)
+    if maximum == "auto":
+        return n
+    maximum = int(maximum)
+    if maximum > n:
+        raise ValueError(
+            f"max_resources must be at most the number of rows, {n}, with resource='n_samples', "
+            f"but got {maximum}: give a smaller number, or 'auto' for all rows"
+        )
+    return maximum
+
+
+def _auto_minimum(
+    search: WarpedBayesSearchCV, maximum: int, y: Any, data: tuple[Any, Mapping[str, Any]]
+) -> int:
+    """Return the automatic minimum of the resource."""
+    least = math.ceil(maximum / MIN_SHARE)
+    if search.resource != N_SAMPLES:
+        return least
+    X, split_params = data
+    labels = class_labels(search.estimator, y)
+    n_classes = 1 if labels is None else len(np.unique(labels))
+    cv = check_cv(search.cv, y, classifier=is_classifier(search.estimator))
+    n_splits = int(cv.get_n_splits(X, y, **split_params))
+    return max(least, MIN_PER_CLASS * n_classes, MIN_PER_FOLD * n_splits * n_classes)
+
+
+def check_resource(name: str, space: SearchSpace, configured: Sequence[Any]) -> None:
+    """Check that a resource is not searched, and that it is an integer parameter of the estimator.
+
+    Parameters
+    ----------
+    name : str
+        The resource.
+    space : SearchSpace
+    configured : sequence of estimator
+        The estimator with configurations of the space.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    if name in space.names:
+        raise ValueError(
+            f"resource must be no parameter of param_distributions, but got {name!r}, which is one "
+            "of them: leave it out there; min_resources and max_resources are its range"
+        )
+    if name == N_SAMPLES:
+        return
+    for estimator in configured:
+        params = estimator.get_params()
+        if name not in params:
+            raise ValueError(
+                "resource must be 'n_samples' or a parameter of the estimator, but got "
+                f"{name!r}{did_you_mean(name, sorted(params))}: valid parameters are "
+                f"{sorted(params)}"
+            )
+        value = params[name]
+        integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        if not integer and value is not None:
+            raise ValueError(
+                f"resource must be a parameter with integer values, but {name!r} is {value!r}: "
+                "name one that counts work, such as max_iter or n_estimators"
+            )

@@ -171,7 +171,7 @@ def _auto_minimum(
     search: WarpedBayesSearchCV, maximum: int, y: Any, data: tuple[Any, Mapping[str, Any]]
 ) -> int:
     """Return the automatic minimum of the resource."""
-    least = math.ceil(maximum / MIN_SHARE)
+    least = max(1, maximum // MIN_SHARE)
     if search.resource != N_SAMPLES:
         return least
     X, split_params = data

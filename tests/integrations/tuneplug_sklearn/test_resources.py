@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +12,7 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import make_classification, make_regression
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
@@ -17,7 +20,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from tuneplug import Float, Int, NoCompletedTrialError
-from tuneplug.stopping import Patience, Target
+from tuneplug.monitoring import FitMonitor
+from tuneplug.stopping import MedianRule, Patience, Target
 from tuneplug.strategies import HyperbandSearch, RandomSearch
 from tuneplug_sklearn import WarpedBayesSearchCV
 
@@ -46,9 +50,29 @@ class Recorder(ClassifierMixin, BaseEstimator):
         return self.a
 
 
+@dataclass(frozen=True)
+class EarlyMonitor(FitMonitor):
+    """Keeps the data of each fit, and says that the fit stops early by its own rule."""
+
+    name: ClassVar[str] = "early"
+    given: ClassVar[list[Any]] = []
+
+    def accepts(self, estimator):
+        return isinstance(estimator, Recorder)
+
+    def has_early_stopping(self, estimator, params):
+        return True
+
+    def fit(self, monitored):
+        self.given.append(monitored)
+        monitored.estimator.fit(monitored.X, monitored.y, **monitored.params)
+        return 3
+
+
 @pytest.fixture(autouse=True)
 def _start_recording():
     Recorder.fits = ()
+    EarlyMonitor.given.clear()
 
 
 def tree(**options):
@@ -267,6 +291,27 @@ def test_precomputed_kernels_are_subsampled_on_both_axes():
     assert search.cv_results_["n_resources"].min() == 60
 
 
+@pytest.mark.parametrize("cv", [StratifiedKFold(3), TimeSeriesSplit(3, gap=10)])
+def test_early_stopping_holds_out_the_same_rows_of_the_whole_part_for_every_candidate(cv):
+    weights = np.arange(900) + 0.5
+    recorded(cv=cv, monitor=EarlyMonitor(), fit={"sample_weight": weights}, n_iter=4)
+    splits, seen = list(cv.split(X, y)), {}
+    for i, fit in enumerate(EarlyMonitor.given):
+        train, _ = splits[i % 3]
+        rows, held = (np.asarray(part)[:, 0].astype(int) for part in (fit.X, fit.X_val))
+        assert np.array_equal(fit.params["sample_weight"], weights[rows])
+        assert np.array_equal(fit.y, y[rows])
+        assert set(rows) <= set(train) - set(held)
+        assert len(held) == pytest.approx(0.1 * len(train), abs=1)
+        if isinstance(cv, TimeSeriesSplit):
+            assert rows.max() == held.min() - 11
+        seen.setdefault(i % 3, []).append((tuple(held), len(rows)))
+    for of_fold in seen.values():
+        held, sizes = zip(*of_fold, strict=True)
+        assert len(set(held)) == 1
+        assert len(set(sizes)) == 3
+
+
 # --------------------------------------------------------------------------- a parameter
 
 
@@ -314,6 +359,27 @@ def test_racing_compares_candidates_of_the_same_resource():
     for number in stopped.index:
         fellows = results[results.n_resources == results.n_resources[number]]
         assert (fellows.trial_state == "complete").sum() >= 2
+    assert results.trial_state[search.best_index_] == "complete"
+
+
+def test_a_stopping_rule_compares_fits_of_the_same_resource():
+    model = HistGradientBoostingClassifier(max_iter=15, random_state=0)
+    rule = MedianRule(n_warmup_steps=1, n_min_trials=2, n_startup_trials=3, n_protected=0)
+    search = WarpedBayesSearchCV(
+        model,
+        {"learning_rate": Float(1e-3, 1.0)},
+        n_iter=5,
+        cv=2,
+        random_state=0,
+        strategy="hyperband",
+        resource="n_samples",
+        stopping=rule,
+        scoring="neg_log_loss",
+    ).fit(X, y)
+    results = pd.DataFrame(search.cv_results_)
+    assert (results.trial_state == "stopped").any()
+    first = results[results.n_resources > 60].index[0]
+    assert results.trial_state[first] == "complete"  # nothing to compare it with
     assert results.trial_state[search.best_index_] == "complete"
 
 

@@ -139,6 +139,10 @@ def test_the_signature_is_that_of_randomized_search_with_keyword_only_extras():
         "callbacks": None,
         "plugins": None,
         "fail_fast": True,
+        "resource": None,
+        "min_resources": "auto",
+        "max_resources": "auto",
+        "factor": 3,
     }
     fit = inspect.signature(WarpedBayesSearchCV.fit).parameters
     assert list(fit) == list(inspect.signature(RandomizedSearchCV.fit).parameters)

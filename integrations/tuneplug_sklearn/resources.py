@@ -6,10 +6,11 @@ parameter, and only the promising ones are tried in full.
 
 from __future__ import annotations
 
+import functools
 import math
 import numbers
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,13 @@ from sklearn.model_selection import check_cv
 
 from tuneplug import SearchSpace, Trial
 from tuneplug.plugins import did_you_mean, warn_caller
-from tuneplug.strategies import AsynchronousHyperband, RandomSearch, Strategy
+from tuneplug.strategies import (
+    AsynchronousHyperband,
+    BayesianSearch,
+    MultiFidelitySearch,
+    RandomSearch,
+    Strategy,
+)
 from tuneplug_sklearn.subsampling import class_labels
 
 if TYPE_CHECKING:
@@ -42,21 +49,32 @@ class Resources:
     ----------
     name : str
         ``"n_samples"`` or the name of a parameter of the estimator.
-    strategy : Strategy
+    strategy : AsynchronousHyperband or MultiFidelitySearch
         Suggests candidates and their resource.
     n_samples : int
         Number of rows of X.
     """
 
     name: str
-    strategy: AsynchronousHyperband
+    strategy: AsynchronousHyperband | MultiFidelitySearch
     n_samples: int
-    minimum: int = field(init=False)
-    maximum: int = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "minimum", self.strategy.min_resource)
-        object.__setattr__(self, "maximum", self.strategy.max_resource)
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The resources of candidates, in ascending order."""
+        if isinstance(self.strategy, MultiFidelitySearch):
+            return tuple(self.strategy.resources.values())
+        return self.strategy.levels
+
+    @property
+    def minimum(self) -> int:
+        """The smallest resource of a candidate."""
+        return self.levels[0]
+
+    @property
+    def maximum(self) -> int:
+        """The resource of a full candidate."""
+        return self.levels[-1]
 
     @property
     def fitted(self) -> dict[str, Any]:
@@ -79,7 +97,7 @@ class Resources:
     def columns(self, trials: Sequence[Trial]) -> dict[str, NDArray[Any]]:
         """Return the columns ``n_resources`` and ``iter``, the level from 0, of ``cv_results_``."""
         amounts = np.array([self.amount(trial) for trial in trials], dtype=np.int64)
-        return {"iter": np.searchsorted(self.strategy.levels, amounts), "n_resources": amounts}
+        return {"iter": np.searchsorted(self.levels, amounts), "n_resources": amounts}
 
     def max_candidates(self, n_iter: int) -> int:
         """Return the number of candidates with the minimum resource that the budget pays for."""
@@ -99,7 +117,7 @@ def resolve_resources(
     if search.resource is None:
         _check_unused(search)
         return None
-    _check_strategy(search.strategy)
+    make = _strategy_maker(search.strategy)
     n = int(X.shape[0]) if hasattr(X, "shape") else len(X)
     maximum = _maximum(search, n)
     minimum = (
@@ -112,15 +130,18 @@ def resolve_resources(
             f"min_resources must be at most max_resources, but got min_resources={minimum} and "
             f"max_resources={maximum}: give a smaller min_resources"
         )
-    if minimum == maximum:
+    resources = Resources(
+        search.resource, make(minimum, maximum, int(search.factor), budget=search.n_iter), n
+    )
+    if len(resources.levels) == 1:
         warn_caller(
-            f"resource={search.resource!r} saves nothing, because the minimum is the maximum, "
-            f"{maximum}: every candidate is tried in full; give a smaller min_resources",
+            f"resource={search.resource!r} saves nothing, because no level lies between "
+            f"min_resources={minimum} and max_resources={maximum}: every candidate is tried in "
+            "full; give a smaller min_resources",
             UserWarning,
             through=("tuneplug", "sklearn.base"),
         )
-    strategy = AsynchronousHyperband(minimum, maximum, int(search.factor), search.n_iter)
-    return Resources(search.resource, strategy, n)
+    return resources
 
 
 def _check_unused(search: WarpedBayesSearchCV) -> None:
@@ -135,14 +156,31 @@ def _check_unused(search: WarpedBayesSearchCV) -> None:
         )
 
 
-def _check_strategy(strategy: str | Strategy) -> None:
-    """Raise ValueError if a strategy does not choose the resource of its candidates."""
-    usable = ("hyperband", "random")
-    if strategy in usable or strategy == RandomSearch():
-        return
+def _strategy_maker(
+    strategy: str | Strategy,
+) -> Callable[..., AsynchronousHyperband | MultiFidelitySearch]:
+    """Return a function that makes the counterpart of a strategy that also chooses the resource.
+
+    Raises
+    ------
+    ValueError
+        If the strategy has none.
+    """
+    if strategy in ("hyperband", "random") or strategy == RandomSearch():
+        return AsynchronousHyperband
+    own = BayesianSearch() if strategy == "bayesian" else strategy
+    if isinstance(own, BayesianSearch) and not own.allow_repeats:
+        return functools.partial(
+            MultiFidelitySearch,
+            warping=own.warping,
+            inference=own.inference,
+            n_initial=own.n_initial,
+            cost_aware=own.cost_aware,
+        )
     raise ValueError(
-        f"resource needs a strategy that chooses the resource of each candidate, one of {usable}, "
-        f"but got strategy={strategy!r}: give strategy='hyperband', or leave resource out"
+        "resource needs a strategy that chooses the resource of each candidate, 'bayesian', "
+        f"'hyperband' or 'random', but got strategy={strategy!r}: give one of them, or leave "
+        "resource out"
     )
 
 

@@ -158,8 +158,8 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         What a cheap trial of a candidate has less of: ``"n_samples"``, rows of the training parts,
         or the name of an integer parameter of the estimator that counts work, such as
         ``"max_iter"``.  Poor candidates are then not tried in full.  ``n_iter`` is the budget in
-        full candidates, and only these can be the best one.  For the strategies ``"hyperband"``
-        and ``"random"``, which are the same then.
+        full candidates, and only these can be the best one.  With ``"bayesian"`` a model chooses
+        candidates and resources; ``"hyperband"`` and ``"random"`` are then the same.
     min_resources, max_resources : int or "auto", default "auto"
         The smallest resource of a candidate, and that of a full one.  With ``"n_samples"`` they
         count rows of X, and a training part gets the same share of its rows; the automatic maximum
@@ -167,7 +167,7 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         each class, and 2 rows for each class and fold.  For a parameter, the maximum is required,
         and the automatic minimum is a 27th of it.
     factor : int, default 3
-        One in ``factor`` candidates is tried again, with ``factor`` times the resource.
+        Factor between two levels of the resource.
 
     Attributes
     ----------

@@ -46,6 +46,8 @@ MIN_FIDELITY, MAX_LOOK_COST = 0.08, 0.25
 MAX_LOOK_SPENDING, MAX_LOOKS_IN_A_ROW = 0.5, 9
 #: Share of the planned trials, at the end, that are full.
 FULL_SHARE = 0.1
+#: Tolerance of sums of fidelities.
+TOLERANCE = 1e-9
 #: Range of the exponent of the fidelity in the cost of a trial; its prior mean, and the number of
 #: pairs of trials that the prior counts as.
 MIN_SLOPE, MAX_SLOPE, PRIOR_SLOPE, PRIOR_PAIRS = 0.0, 1.5, 1.0, 0.25
@@ -93,8 +95,8 @@ class MultiFidelitySearch(Strategy):
         Whether the cost of a trial is learned from those of earlier ones.  If False, it is
         proportional to the resource, and suggestions do not depend on the clock.
     budget : float or None, default None
-        Planned resource, in full trials: the last tenth of it goes to full trials.  If None, the
-        last tenth of the trials that the study plans is full.
+        Planned resource, in full trials: the last tenth of it, and at least one trial, goes to
+        full trials.  If None, the last tenth of the trials that the study plans is full.
 
     Raises
     ------
@@ -259,8 +261,8 @@ class _Looks:
         """Whether the budget leaves full trials only."""
         budget, n_trials = self.strategy.budget, self.context.n_trials
         if budget is not None:
-            used = sum(trial.fidelity for trial in self.context.history)
-            return used >= (1.0 - FULL_SHARE) * budget
+            rest = budget - sum(trial.fidelity for trial in self.context.history)
+            return rest - self.levels[-1] < max(1.0, FULL_SHARE * budget) - TOLERANCE
         return n_trials is not None and number >= n_trials - math.ceil(FULL_SHARE * n_trials)
 
     # ------------------------------------------------------------------ the model

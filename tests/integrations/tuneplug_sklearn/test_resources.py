@@ -22,7 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 from tuneplug import Float, Int, NoCompletedTrialError
 from tuneplug.monitoring import FitMonitor
 from tuneplug.stopping import MedianRule, Patience, Target
-from tuneplug.strategies import HyperbandSearch, RandomSearch
+from tuneplug.strategies import BayesianSearch, HyperbandSearch, RandomSearch
 from tuneplug_sklearn import WarpedBayesSearchCV
 
 X, y = make_classification(900, 8, n_informative=5, weights=[0.8], flip_y=0.05, random_state=0)
@@ -113,7 +113,9 @@ def same(one, two):
 # --------------------------------------------------------------------------- results and budget
 
 
-@pytest.mark.parametrize("strategy", ["hyperband", "random", RandomSearch()])
+@pytest.mark.parametrize(
+    "strategy", ["bayesian", "hyperband", "random", RandomSearch(), BayesianSearch(warping=False)]
+)
 @pytest.mark.parametrize("n_iter", [1, 2, 10])
 def test_n_iter_is_the_budget_in_full_candidates(strategy, n_iter):
     search = tree(strategy=strategy, n_iter=n_iter).fit(X, y)
@@ -135,6 +137,15 @@ def test_rows_have_their_resource_and_level_and_full_rows_rank_first():
     assert full[search.best_index_]
     assert search.best_score_ == results.mean_test_score[full].max()
     assert search.study_.best_params == search.best_params_
+
+
+def test_a_model_chooses_candidates_and_their_resources():
+    search = tree(strategy="bayesian", n_iter=8).fit(X, y)
+    assert (search.min_resources_, search.max_resources_) == (100, 900)
+    results = pd.DataFrame(search.cv_results_)
+    assert {100, 900} <= set(results.n_resources) <= {100, 300, 900}
+    assert [trial.origin for trial in search.study_.trials].count("model") > 0
+    assert results.n_resources[search.best_index_] == 900
 
 
 def test_the_refit_uses_all_rows():
@@ -346,7 +357,10 @@ def test_a_parameter_of_a_step_is_a_resource():
 # --------------------------------------------------------------------------- beside other options
 
 
-@pytest.mark.parametrize("options", [{}, {"racing": True}, {"completion": [Patience(3)]}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"racing": True}, {"completion": [Patience(3)]}, {"strategy": "bayesian"}],
+)
 def test_any_number_of_workers_gives_the_same_search(options):
     assert same(tree(**options).fit(X, y), tree(**options, n_jobs=2).fit(X, y))
 
@@ -454,6 +468,8 @@ def test_a_clone_has_the_resource():
         ({"strategy": "grid"}, "strategy='grid'"),
         ({"strategy": RandomSearch(allow_repeats=True)}, "chooses the resource"),
         ({"strategy": HyperbandSearch()}, "chooses the resource"),
+        ({"strategy": BayesianSearch(allow_repeats=True)}, "chooses the resource"),
+        ({"strategy": BayesianSearch(cost_aware=True)}, "cannot be deterministic"),
     ],
 )
 def test_wrong_arguments_are_refused_before_any_fit(options, message):

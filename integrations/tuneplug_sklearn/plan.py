@@ -122,7 +122,9 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed:
     metric = _objective_metric(search, scorers)
     callbacks = search.callbacks or ()
     check_callbacks(callbacks, hint=": scikit-learn's own callbacks go to set_callbacks()")
-    resources = resolve_resources(search, X, y, routed.splitter.split)
+    split_params = routed.splitter.split
+    cv = check_cv(search.cv, y, classifier=is_classifier(search.estimator))  # may be an iterator
+    resources = resolve_resources(search, X, y, cv, split_params)
     study, n_independent, n_chosen = start_study(search, metric, resources)
     limits = Limits(
         search.n_iter,
@@ -137,8 +139,8 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed:
     if resources is not None:
         check_resource(resources.name, study.space, configured)
     monitors = choose_monitors(search, study, configured, routed.estimator.fit)
-    splits = _make_splits(search.cv, search.estimator, X, y, routed.splitter.split)
-    groups = routed.splitter.split.get("groups")
+    splits = _make_splits(cv, X, y, split_params)
+    groups = split_params.get("groups")
     return SearchPlan(
         study,
         splits,
@@ -286,9 +288,7 @@ def _max_candidates(study: Study, n_iter: int, resources: Resources | None) -> i
     return n_iter if study.strategy.allow_repeats else int(min(n_iter, study.space.size))
 
 
-def _make_splits(
-    cv: Any, estimator: Any, X: Any, y: Any, split_params: Mapping[str, Any]
-) -> list[tuple[Any, Any]]:
+def _make_splits(cv: Any, X: Any, y: Any, split_params: Mapping[str, Any]) -> list[tuple[Any, Any]]:
     """Return the row numbers (train, test) of each fold; all candidates share them.
 
     Raises
@@ -296,7 +296,6 @@ def _make_splits(
     ValueError
         If ``cv`` yields no fold, or another number of folds than ``get_n_splits`` states.
     """
-    cv = check_cv(cv, y, classifier=is_classifier(estimator))
     n_splits = cv.get_n_splits(X, y, **split_params)
     splits = list(cv.split(X, y, **split_params))
     if len(splits) != n_splits:

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import is_classifier
-from sklearn.model_selection import check_cv
 
 from tuneplug import SearchSpace, Trial
 from tuneplug.plugins import did_you_mean, warn_caller
@@ -105,9 +103,17 @@ class Resources:
 
 
 def resolve_resources(
-    search: WarpedBayesSearchCV, X: Any, y: Any, split_params: Mapping[str, Any]
+    search: WarpedBayesSearchCV, X: Any, y: Any, cv: Any, split_params: Mapping[str, Any]
 ) -> Resources | None:
     """Return the resource of a search; None without one.
+
+    Parameters
+    ----------
+    search : WarpedBayesSearchCV
+    X, y : array-like
+    cv : cross-validation generator
+    split_params : mapping
+        Arguments of its methods.
 
     Raises
     ------
@@ -120,11 +126,13 @@ def resolve_resources(
     make = _strategy_maker(search.strategy)
     n = int(X.shape[0]) if hasattr(X, "shape") else len(X)
     maximum = _maximum(search, n)
-    minimum = (
-        min(maximum, _auto_minimum(search, maximum, y, (X, split_params)))
-        if search.min_resources == "auto"
-        else int(search.min_resources)
-    )
+    if search.min_resources != "auto":
+        minimum = int(search.min_resources)
+    elif search.resource == N_SAMPLES:
+        n_splits = int(cv.get_n_splits(X, y, **split_params))
+        minimum = min(maximum, _auto_minimum(maximum, class_labels(search.estimator, y), n_splits))
+    else:
+        minimum = max(1, maximum // MIN_SHARE)
     if minimum > maximum:
         raise ValueError(
             f"min_resources must be at most max_resources, but got min_resources={minimum} and "
@@ -205,19 +213,10 @@ def _maximum(search: WarpedBayesSearchCV, n: int) -> int:
     return maximum
 
 
-def _auto_minimum(
-    search: WarpedBayesSearchCV, maximum: int, y: Any, data: tuple[Any, Mapping[str, Any]]
-) -> int:
-    """Return the automatic minimum of the resource."""
-    least = max(1, maximum // MIN_SHARE)
-    if search.resource != N_SAMPLES:
-        return least
-    X, split_params = data
-    labels = class_labels(search.estimator, y)
+def _auto_minimum(maximum: int, labels: NDArray[np.intp] | None, n_splits: int) -> int:
+    """Return the automatic minimum number of rows."""
     n_classes = 1 if labels is None else len(np.unique(labels))
-    cv = check_cv(search.cv, y, classifier=is_classifier(search.estimator))
-    n_splits = int(cv.get_n_splits(X, y, **split_params))
-    return max(least, MIN_PER_CLASS * n_classes, MIN_PER_FOLD * n_splits * n_classes)
+    return max(maximum // MIN_SHARE, MIN_PER_CLASS * n_classes, MIN_PER_FOLD * n_splits * n_classes)
 
 
 def check_resource(name: str, space: SearchSpace, configured: Sequence[Any]) -> None:

@@ -68,7 +68,7 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         ``Int`` or ``Categorical``, or an object that a converter plugin accepts.  A list of dicts
         declares sub-spaces, which are searched with one budget.
     n_iter : int, default 10
-        Number of candidates.
+        Number of candidates.  With ``resource``, the budget in full candidates: there are more.
     scoring : str, callable, list, tuple or dict, default None
         As in scikit-learn.  If None, the estimator's ``score``.
     n_jobs : int or None, default None
@@ -515,8 +515,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if listed and self.n_iter > study.space.size:
             return  # scikit-learn's ParameterSampler has warned
         warnings.warn(
-            f"{error} The search ends after {len(study.history)} of n_iter={self.n_iter} "
-            "candidates.",
+            f"{error} The search ends after {len(study.history)}"
+            + (f" of n_iter={self.n_iter}" if self.resource is None else "")
+            + " candidates.",
             UserWarning,
             stacklevel=4,  # the line that calls fit: scikit-learn's decorator lies between
         )

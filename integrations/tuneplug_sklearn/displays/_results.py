@@ -19,7 +19,7 @@ __all__ = ["Results", "finite", "metric_of", "pair_of", "space_of", "why_no_warp
 
 @dataclass(frozen=True)
 class Results:
-    """Results of a search for one metric.
+    """Results of a search for one metric; of a search with a resource, those of full candidates.
 
     Attributes
     ----------
@@ -43,11 +43,14 @@ class Results:
         results, metric = search.cv_results_, metric_of(search, metric)
         folds = [results[f"split{i}_test_{metric}"] for i in range(search.n_splits_)]
         scoring = getattr(search, "scoring", None)
+        full = np.ones(len(results["params"]), dtype=bool)
+        if getattr(search, "resource", None) is not None and hasattr(search, "study_"):
+            full = results["n_resources"] == search.max_resources_
         return cls(
-            configurations=list(results["params"]),
-            scores=finite(results[f"mean_test_{metric}"]),
-            ranks=np.asarray(results[f"rank_test_{metric}"]),
-            fold_scores=finite(np.stack(folds, axis=1)),
+            configurations=[results["params"][row] for row in np.flatnonzero(full)],
+            scores=finite(results[f"mean_test_{metric}"])[full],
+            ranks=np.asarray(results[f"rank_test_{metric}"])[full],
+            fold_scores=finite(np.stack(folds, axis=1))[full],
             score_name=scoring if metric == "score" and isinstance(scoring, str) else metric,
         )
 

@@ -446,3 +446,21 @@ def test_candidates_without_a_score_come_last_and_leave_a_gap(with_failures):
 def test_the_number_of_candidates_is_a_count(search, n_candidates):
     with pytest.raises(ValueError, match="n_candidates must be an integer of at least 1"):
         FoldScoresDisplay.from_estimator(search, n_candidates=n_candidates)
+
+
+@pytest.mark.parametrize("display", OF_SCORES)
+def test_displays_of_a_search_with_a_resource_show_full_candidates(display):
+    search = WarpedBayesSearchCV(
+        SVC(),
+        {"C": Float(1e-2, 1e3), "kernel": Categorical(["rbf", "poly"])},
+        n_iter=4,
+        random_state=0,
+        strategy="hyperband",
+        resource="n_samples",
+        min_resources=30,
+    ).fit(X, y)
+    full = search.cv_results_["n_resources"] == 150
+    assert 0 < full.sum() < len(full)
+    shown = display.from_estimator(search, **ALWAYS.get(display, {}))
+    scores = shown.fold_scores if display is FoldScoresDisplay else shown.scores
+    assert len(scores) == full.sum()

@@ -288,6 +288,12 @@ def test_a_pipeline_and_labels_of_text_are_searched():
     assert set(search.cv_results_["iter"]) == {0, 1, 2}
 
 
+def test_folds_may_be_an_iterator():
+    search = recorded(cv=KFold(3).split(X), n_iter=2)
+    assert search.n_splits_ == 3
+    assert len(Recorder.fits) == 3 * len(search.cv_results_["params"])
+
+
 def test_precomputed_kernels_are_subsampled_on_both_axes():
     from sklearn.svm import SVC
 

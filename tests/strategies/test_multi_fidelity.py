@@ -169,3 +169,16 @@ def test_resources_are_powers_of_the_factor_below_the_full_one():
 def test_options_out_of_range_are_errors(options):
     with pytest.raises(ValueError, match="must be"):
         MultiFidelitySearch(**{"min_resource": 1, "max_resource": 27} | options)
+
+
+@pytest.mark.parametrize("least", [1, 3, 13])
+@pytest.mark.parametrize("budget", [1, 2, 5])
+def test_a_budget_of_any_size_leaves_a_full_trial(budget, least):
+    strategy = MultiFidelitySearch(least, 27, factor=2 if least == 13 else 3, budget=budget)
+    study, spent = Study(SPACE, strategy=strategy, seed=0), 0.0
+    while spent <= budget - 1 + 1e-9:
+        trial = study.ask()
+        tell(study, trial)
+        spent += trial.fidelity
+    assert budget - 1 < spent <= budget + 1e-9
+    assert study.best_trial.is_full

@@ -262,7 +262,8 @@ class _Looks:
         budget, n_trials = self.strategy.budget, self.context.n_trials
         if budget is not None:
             rest = budget - sum(trial.fidelity for trial in self.context.history)
-            return rest - self.levels[-1] < max(1.0, FULL_SHARE * budget) - TOLERANCE
+            look = max([*self.levels, self.design_level])
+            return rest - look < max(1.0, FULL_SHARE * budget) - TOLERANCE
         return n_trials is not None and number >= n_trials - math.ceil(FULL_SHARE * n_trials)
 
     # ------------------------------------------------------------------ the model

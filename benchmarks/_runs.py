@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from _log import ResultLog
@@ -40,6 +40,10 @@ class Record:
     cell: Cell
     losses: list[float]
     seconds: list[float]
+
+
+#: A record of a run, or of a subclass with more fields.
+Recorded = TypeVar("Recorded", bound=Record)
 
 
 def record_log(path: Path) -> ResultLog[Cell, Record]:
@@ -93,8 +97,8 @@ def _simulate(cell: Cell, task: Task, timed: _Timed) -> list[float]:
 
 def run_all(
     cells: Sequence[Cell],
-    run_cell: Callable[[Cell], Record],
-    log: ResultLog[Cell, Record],
+    run_cell: Callable[[Cell], Recorded],
+    log: ResultLog[Cell, Recorded],
     processes: int = 1,
 ) -> None:
     """Run every cell that the log lacks, and log each record as soon as the run ends.
@@ -107,7 +111,7 @@ def run_all(
             print(f"  FAILED {_described(cell)}: {outcome!r}", flush=True)
             continue
         log.append(outcome)
-        cost = f"{sum(outcome.seconds):.1f} s for {cell.jobs} suggestions"
+        cost = f"{sum(outcome.seconds):.1f} s for {len(outcome.seconds)} suggestions"
         print(f"  {number}/{len(missing)} {_described(cell)}: {cost}", flush=True)
 
 
@@ -117,8 +121,8 @@ def _described(cell: Cell) -> str:
 
 
 def _outcomes(
-    cells: Sequence[Cell], run_cell: Callable[[Cell], Record], processes: int
-) -> Iterable[tuple[Cell, Record | Exception]]:
+    cells: Sequence[Cell], run_cell: Callable[[Cell], Recorded], processes: int
+) -> Iterable[tuple[Cell, Recorded | Exception]]:
     if processes == 1:
         for cell in cells:
             yield cell, _attempt(run_cell, cell)
@@ -130,7 +134,7 @@ def _outcomes(
             yield futures[future], future.result()
 
 
-def _attempt(run_cell: Callable[[Cell], Record], cell: Cell) -> Record | Exception:
+def _attempt(run_cell: Callable[[Cell], Recorded], cell: Cell) -> Recorded | Exception:
     try:
         return run_cell(cell)
     except Exception as error:  # noqa: BLE001 - the error is printed, the other runs go on

@@ -3,6 +3,9 @@
 Row counts and ensembles are reduced, so that one evaluation takes about a tenth of a second on one
 core. The search spaces are those for the full data. A fit that fails gets the loss of a constant
 prediction.
+
+``MODELS`` have smooth losses, apart from noise. ``STEPS`` have losses with steps, ties and
+plateaus: single trees, small ensembles of them, neighbors, accuracies on few rows, in wide ranges.
 """
 
 from __future__ import annotations
@@ -20,18 +23,25 @@ from sklearn import datasets
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+)
 from sklearn.linear_model import ElasticNet, LogisticRegression
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import SVC, SVR
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from xgboost import XGBClassifier, XGBRegressor
 
 from tuneplug import Categorical, Float, Int, SearchSpace
 
 FOLDS = 3
+REGRESSION = ("neg_root_mean_squared_error", "neg_mean_absolute_error")
 Data = tuple[Any, Any]
 
 
@@ -57,10 +67,20 @@ def digits() -> Data:
     return _loaded(datasets.load_digits, 600)
 
 
+def all_digits() -> Data:
+    """Digits: 1797 rows, 64 columns, ten classes."""
+    return _loaded(datasets.load_digits, 1797)
+
+
 def parity() -> Data:
     """Digits, told odd from even: 600 rows, 64 columns, two classes."""
     X, y = digits()
     return X, y % 2
+
+
+def wine() -> Data:
+    """Wine: 178 rows, 13 columns, three classes."""
+    return _loaded(datasets.load_wine, 178)
 
 
 def log(low: float, high: float, **more: Any) -> Float:
@@ -83,22 +103,25 @@ class Model:
     scoring: str
     parameters: dict[str, Any]
 
-    def task(self) -> Task:
+    def task(self, family: str = "models") -> Task:
         """Return the model as a task: the negative mean score of three folds is minimized."""
-        return Task(self.name, "models", SearchSpace(self.parameters), self.loss)
+        return Task(self.name, family, SearchSpace(self.parameters), self.loss)
 
-    def loss(self, configuration: Configuration) -> float:
-        """Return the cross-validated loss of a configuration."""
-        return self._cross_validated(clone(self.estimator).set_params(**configuration))
+    def loss(self, configuration: Configuration, share: float = 1.0) -> float:
+        """Return the cross-validated loss of a configuration.
 
-    def _cross_validated(self, estimator: Any) -> float:
+        Each fold trains on this share of its training rows, and is scored on all of its other
+        rows. The rows of a smaller share are among those of a larger one.
+        """
+        return self._cross_validated(clone(self.estimator).set_params(**configuration), share)
+
+    def _cross_validated(self, estimator: Any, share: float) -> float:
         X, y = self.data()
-        regression = self.scoring == "neg_root_mean_squared_error"
-        kind = KFold if regression else StratifiedKFold
-        folds = kind(FOLDS, shuffle=True, random_state=0)
+        regression = self.scoring in REGRESSION
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
+                folds = _folds(y, regression, share)
                 scores = cross_val_score(
                     estimator, X, y, cv=folds, scoring=self.scoring, error_score="raise"
                 )
@@ -107,7 +130,23 @@ class Model:
         except (ValueError, ArithmeticError):  # for example a diverged network
             pass
         knows_nothing = DummyRegressor() if regression else DummyClassifier(strategy="prior")
-        return self._cross_validated(knows_nothing)
+        return self._cross_validated(knows_nothing, 1.0)
+
+
+def _folds(y: Any, regression: bool, share: float) -> list[tuple[Any, Any]]:
+    kind = KFold if regression else StratifiedKFold
+    folds = kind(FOLDS, shuffle=True, random_state=0).split(y, y)
+    return [(_part(train, None if regression else y[train], share), test) for train, test in folds]
+
+
+def _part(rows: Any, classes: Any | None, share: float) -> Any:
+    """Return a random share of rows, with at least one row of each class, in their order."""
+    if share >= 1.0:
+        return rows
+    rng = np.random.default_rng(0)
+    groups = [rows] if classes is None else [rows[classes == k] for k in np.unique(classes)]
+    kept = [rng.permutation(group)[: max(round(share * len(group)), 1)] for group in groups]
+    return np.sort(np.concatenate(kept))
 
 
 BOOSTED = {
@@ -248,6 +287,84 @@ MODELS = (
 )
 
 
+TREE = {
+    "max_depth": Int(1, 30, scaling="linear"),
+    "min_samples_split": Int(2, 128, scaling="log"),
+    "min_samples_leaf": Int(1, 64, scaling="log"),
+    "ccp_alpha": log(1e-6, 1.0),
+}
+
+#: Losses with steps, ties and plateaus.
+STEPS = (
+    Model(
+        "tree, cancer",
+        DecisionTreeClassifier(random_state=0),
+        cancer,
+        "neg_log_loss",
+        TREE | {"criterion": Categorical(["gini", "entropy"])},
+    ),
+    Model(
+        "tree, wine",
+        DecisionTreeClassifier(random_state=0),
+        wine,
+        "accuracy",
+        TREE | {"max_features": linear(0.05, 1.0)},
+    ),
+    Model(
+        "tree, digits",
+        DecisionTreeClassifier(random_state=0),
+        digits,
+        "neg_log_loss",
+        {**TREE, "ccp_alpha": log(1e-4, 1.0), "min_impurity_decrease": log(1e-6, 1.0)},
+    ),
+    Model(
+        "tree, diabetes",
+        DecisionTreeRegressor(random_state=0),
+        diabetes,
+        "neg_mean_absolute_error",
+        {**TREE, "ccp_alpha": log(1e-2, 1e4), "min_impurity_decrease": log(1e-2, 1e4)},
+    ),
+    Model(
+        "small forest, wine",
+        RandomForestClassifier(n_jobs=1, random_state=0),
+        wine,
+        "accuracy",
+        TREE | {"n_estimators": Int(1, 16, scaling="log"), "max_features": linear(0.05, 1.0)},
+    ),
+    Model(
+        "adaboost, cancer",
+        AdaBoostClassifier(DecisionTreeClassifier(random_state=0), random_state=0),
+        cancer,
+        "accuracy",
+        {
+            "n_estimators": Int(1, 32, scaling="log"),
+            "learning_rate": log(1e-4, 10.0),
+            "estimator__max_depth": Int(1, 10, scaling="linear"),
+            "estimator__min_samples_leaf": Int(1, 64, scaling="log"),
+        },
+    ),
+    Model(
+        "neighbors, digits",
+        make_pipeline(StandardScaler(), PCA(random_state=0), KNeighborsClassifier()),
+        digits,
+        "accuracy",
+        {
+            "pca__n_components": Int(2, 60, scaling="linear"),
+            "kneighborsclassifier__n_neighbors": Int(1, 200, scaling="log"),
+            "kneighborsclassifier__weights": Categorical(["uniform", "distance"]),
+            "kneighborsclassifier__p": Int(1, 4, scaling="linear"),
+        },
+    ),
+    Model(
+        "svm, wine",
+        make_pipeline(StandardScaler(), SVC(max_iter=5000)),
+        wine,
+        "accuracy",
+        {"svc__C": log(1e-4, 1e5), "svc__gamma": log(1e-6, 1e3)},
+    ),
+)
+
+
 def tasks() -> list[Task]:
-    """Return all models as tasks."""
-    return [model.task() for model in MODELS]
+    """Return all models as tasks: families ``"models"`` and ``"steps"``."""
+    return [model.task() for model in MODELS] + [model.task("steps") for model in STEPS]

@@ -31,16 +31,17 @@ from tuneplug.strategies import BayesianSearch
 
 
 class Optuna(Optimizer):
-    """Optuna's study; a subclass picks the sampler."""
+    """Optuna's study; a subclass picks the sampler, ``arguments`` go to ``create_study``."""
 
     sampler: ClassVar[str]
 
-    def __init__(self, space: SearchSpace, seed: int) -> None:
+    def __init__(self, space: SearchSpace, seed: int, **arguments: Any) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.optuna, self.parameters = optuna, declared(space)
-        self.study = optuna.create_study(sampler=getattr(optuna.samplers, self.sampler)(seed=seed))
+        sampler = getattr(optuna.samplers, self.sampler)(seed=seed)
+        self.study = optuna.create_study(sampler=sampler, **arguments)
 
     def ask(self) -> Proposal:
         trial = self.study.ask()

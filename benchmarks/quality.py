@@ -36,7 +36,7 @@ from peers import OPTIMIZERS, catalogue
 
 REFERENCE = "tuneplug"
 ALL = "all tasks"
-SUITES = ("functions", "models")
+SUITES = ("functions", "models", "steps")
 RESULTS = Path(__file__).parent / "results"
 
 QUICK_JOBS, QUICK_SEEDS = 30, 2
@@ -44,6 +44,7 @@ QUICK_OPTIMIZERS = ("tuneplug", "random", "optuna-tpe", "optuna-gp", "skopt-gp")
 QUICK_TASKS = {
     "functions": ("branin", "hartmann-6, skewed", "levy-8, mis-scaled"),
     "models": ("xgboost, diabetes", "svm, cancer"),
+    "steps": ("tree, digits",),
 }
 
 
@@ -54,12 +55,11 @@ def suite(name: str) -> dict[str, Task]:
         return {task.name: task for task in functions.tasks()}
     import models
 
-    return {task.name: task for task in models.tasks()}
+    return {task.name: task for task in models.tasks() if task.family == name}
 
 
 def _task(name: str) -> Task:
-    known = suite("functions")
-    return known[name] if name in known else suite("models")[name]
+    return next(suite(group)[name] for group in SUITES if name in suite(group))
 
 
 def run_cell(cell: Cell) -> Record:

@@ -162,3 +162,16 @@ def test_a_model_that_fails_counts_as_one_that_knows_nothing():
     svm = tasks["svm, diabetes"]
     configuration = svm.space.sample(1, np.random.default_rng(0))[0]
     assert svm.loss(configuration) == svm.loss(configuration)
+
+
+def test_steps_have_ties_and_a_suite_of_their_own():
+    models = pytest.importorskip("models")
+    steps = quality.suite("steps")
+    assert len(steps) >= 6
+    assert list(steps) == [model.name for model in models.STEPS]
+    assert not set(steps) & set(quality.suite("models"))
+    for name in ("tree, digits", "tree, diabetes", "svm, wine"):
+        drawn = steps[name].space.sample(30, np.random.default_rng(0))
+        losses = [steps[name].loss(configuration) for configuration in drawn]
+        assert np.isfinite(losses).all()
+        assert len(set(losses)) < 24

@@ -134,11 +134,12 @@ def _arena_tasks(path: Path, suite: str) -> list[Task]:
 
 @cache
 def all_tasks(arena: Path | None, suite: str) -> dict[str, Task]:
-    """Return tasks by name: those of the arena's suite, or the functions or models."""
+    """Return tasks by name: the arena's suite, or models, steps, or else the functions."""
     if arena is not None:
         tasks = _arena_tasks(arena, suite)
     else:
-        tasks = models.tasks() if suite == "models" else functions.tasks()
+        of_models = [task for task in models.tasks() if task.family == suite]
+        tasks = of_models or functions.tasks()
     return {task.name: task for task in tasks}
 
 
@@ -213,7 +214,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Variants of the engine, paired run by run.")
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--arena", type=Path, help="directory of other tasks than the functions")
-    parser.add_argument("--suite", default="open", help="of the arena, or: models")
+    parser.add_argument("--suite", default="open", help="of the arena, or: models, steps")
     parser.add_argument("--tasks", nargs="+", help="only these tasks, by name")
     parser.add_argument("--jobs", type=int, default=60)
     parser.add_argument("--seeds", type=int, default=5)

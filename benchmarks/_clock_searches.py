@@ -16,8 +16,13 @@ from _tasks import Configuration
 from _timed_tasks import TimedTask
 from peers import OPTIMIZERS, Entry, OptunaTPE
 
-from tuneplug import Study, strategies
-from tuneplug.strategies import BayesianSearch, Strategy
+from tuneplug import Study
+from tuneplug.strategies import (
+    AsynchronousHyperband,
+    BayesianSearch,
+    MultiFidelitySearch,
+    Strategy,
+)
 
 #: Each round of successive halving promotes one in so many.
 FACTOR = 3
@@ -71,9 +76,11 @@ def _cost_aware(_: TimedTask) -> Strategy:
 
 
 def _multi_fidelity(task: TimedTask) -> Strategy:
-    kind = strategies.MultiFidelitySearch  # type: ignore[attr-defined]  # newer ones have it
-    made: Strategy = kind(min_resource=task.least, max_resource=task.full, factor=FACTOR)
-    return made
+    return MultiFidelitySearch(task.least, task.full, FACTOR)
+
+
+def _hyperband(task: TimedTask) -> Strategy:
+    return AsynchronousHyperband(task.least, task.full, FACTOR)
 
 
 def halving(task: TimedTask, seed: int) -> Search:
@@ -125,13 +132,6 @@ class SearchEntry:
     make: Callable[[TimedTask, int], Search]
     optimizer: Entry
     uses_resource: bool = False
-    strategy: str = "BayesianSearch"
-
-    def unavailable_reason(self) -> str | None:
-        """Return why the search cannot run here, or None if it can."""
-        if not hasattr(strategies, self.strategy):
-            return f"this tuneplug has no {self.strategy}"
-        return self.optimizer.unavailable_reason()
 
 
 def _full(name: str) -> SearchEntry:
@@ -143,9 +143,8 @@ SEARCHES = {
     "tuneplug-cost": SearchEntry(
         tuneplug(_cost_aware), Entry(TunePlug, arguments={"cost_aware": True})
     ),
-    "tuneplug-fidelity": SearchEntry(
-        tuneplug(_multi_fidelity), OPTIMIZERS["tuneplug"], True, "MultiFidelitySearch"
-    ),
+    "tuneplug-fidelity": SearchEntry(tuneplug(_multi_fidelity), OPTIMIZERS["tuneplug"], True),
+    "tuneplug-hyperband": SearchEntry(tuneplug(_hyperband), OPTIMIZERS["tuneplug"], True),
     "random": _full("random"),
     "optuna-tpe": _full("optuna-tpe"),
     "optuna-gp": _full("optuna-gp"),
@@ -165,6 +164,6 @@ def usable(names: Iterable[str]) -> tuple[list[str], dict[str, str]]:
     names = list(dict.fromkeys(names))
     if unknown := [name for name in names if name not in SEARCHES]:
         raise ValueError(f"no search is called {unknown}; there are {list(SEARCHES)}")
-    reasons = {name: SEARCHES[name].unavailable_reason() for name in names}
+    reasons = {name: SEARCHES[name].optimizer.unavailable_reason() for name in names}
     skipped = {name: reason for name, reason in reasons.items() if reason is not None}
     return [name for name in names if name not in skipped], skipped

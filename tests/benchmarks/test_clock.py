@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+import peers
 import pytest
 from _recorded_fits import Fit, RecordedFits
 from _runs import Cell
@@ -185,7 +186,7 @@ def test_halving_goes_on_with_the_best_third():
 @pytest.mark.parametrize("name", _clock_searches.SEARCHES)
 def test_a_search_asks_for_full_fits_unless_it_uses_the_resource(name):
     entry = _clock_searches.SEARCHES[name]
-    if reason := entry.unavailable_reason():
+    if reason := entry.optimizer.unavailable_reason():
         pytest.skip(reason)
     task = timed("xgboost, cancer (n_estimators)")
     found = asked(name, task, 8)
@@ -195,10 +196,10 @@ def test_a_search_asks_for_full_fits_unless_it_uses_the_resource(name):
     assert ({request.resource for request in found} == {task.full}) != entry.uses_resource
 
 
-def test_a_search_that_this_tuneplug_lacks_is_skipped_with_the_reason(monkeypatch):
-    entry = _clock_searches.SEARCHES["tuneplug-fidelity"]
-    monkeypatch.setattr(_clock_searches, "strategies", SimpleNamespace())
-    assert entry.unavailable_reason() == "this tuneplug has no MultiFidelitySearch"
+def test_a_search_that_lacks_a_package_is_skipped_with_the_reason(monkeypatch):
+    monkeypatch.setattr(peers, "find_spec", lambda module: None)
+    usable, skipped = _clock_searches.usable(["tuneplug", "optuna-hyperband"])
+    assert (usable, skipped) == (["tuneplug"], {"optuna-hyperband": "not installed: optuna"})
     with pytest.raises(ValueError, match=r"no search is called \['gues'\]"):
         _clock_searches.usable(["gues"])
 

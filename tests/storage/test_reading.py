@@ -265,6 +265,32 @@ def test_many_readers_lose_no_result_of_a_running_study(path):
     assert [trial.value for trial in study(path).trials] == [t.value for t in writer.trials]
 
 
+def test_a_journal_that_vanishes_while_it_is_looked_at_is_no_error(path, monkeypatch):
+    made = stored(path)
+    journal, look = path.with_name("study.db-journal"), type(path).stat
+    journal.write_bytes(b"x")
+
+    def stat_and_end(self, **options):
+        found = look(self, **options)
+        if self.name == journal.name:
+            journal.unlink()  # another process ends its transaction
+        return found
+
+    monkeypatch.setattr(type(path), "stat", stat_and_end)
+    assert [trial.value for trial in study(path).trials] == [t.value for t in made.trials]
+
+
+def test_reading_in_a_thread_leaves_the_lock_of_a_writing_thread(path):
+    stored(path)
+    other = f"import sqlite3; sqlite3.connect({str(path)!r}, 0).execute('begin immediate')"
+    reader = threading.Thread(target=study, args=(path,))
+    with sqlite_file.SqliteFile(path).writing():
+        reader.start()
+        ended = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True)
+    reader.join()
+    assert "database is locked" in ended.stderr
+
+
 def test_observers_see_interrupted_trials_fail_at_the_first_ask(path):
     study(path).ask()
     seen = []

@@ -2,6 +2,10 @@
 
 The file has a rollback journal, so that a reader needs no file of its own.  A file in write-ahead
 mode can be read too.  It is changed to a rollback journal when it is next written.
+
+The locks of SQLite on a file belong to the process, and the operating system drops all of them when
+the process closes any descriptor of the file.  The start of a file is read without SQLite, so the
+threads of a process take turns.
 """
 
 from __future__ import annotations
@@ -9,6 +13,8 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import stat
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -33,6 +39,8 @@ N_ATTEMPTS = 3
 
 #: Start of each database of SQLite.
 MAGIC = b"SQLite format 3\0"
+#: Place in the file and value of the version of the format that readers of write-ahead mode need.
+READ_VERSION, WRITE_AHEAD = 19, 2
 #: Errors of SQLite and of the file system if a file or its folder cannot be written.
 READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -48,6 +56,11 @@ TABLES = {
         ") without rowid"
     ),
 }
+
+#: A lock for each file that this process has used, by its path without links.
+_turns: dict[str, threading.RLock] = {}
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_turns.clear)  # another thread may have held one
 
 
 class SqliteFile:
@@ -80,7 +93,7 @@ class SqliteFile:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection | None]:
         """Context manager: a snapshot of the file; None if it does not exist yet."""
-        with self._own_errors():
+        with self._own_errors(), self._turn():
             if not self._exists():
                 yield None
                 return
@@ -92,18 +105,20 @@ class SqliteFile:
         unchanging = not self._has_content("-wal") and self._is_write_ahead()
         try:
             return self._checked("immutable=1" if unchanging else "mode=ro")
-        except sqlite3.OperationalError:
-            if not self._has_content("-journal"):
+        except sqlite3.OperationalError as error:
+            if self._has_content("-journal"):
+                # A killed process left half a transaction, which only a writer can roll back.
+                return self._checked("mode=rw")
+            if error.sqlite_errorcode & 0xFF not in READ_ONLY:
                 raise
-            # A killed process left half a transaction, which only a writer can roll back.
-            return self._checked("mode=rw")
+            return self._checked("mode=ro")  # another process has just ended a transaction
 
     def table_names(self) -> list[str]:
         """Return the tables of the file, of whatever program; none if there is no file.
 
         Nothing is written.
         """
-        with self._own_errors():
+        with self._own_errors(), self._turn():
             self._check_neighbors()
             if not self._has_content(""):
                 return []
@@ -115,13 +130,13 @@ class SqliteFile:
         return [str(name) for (name,) in rows]
 
     def _is_write_ahead(self) -> bool:
-        """Return whether the file is in write-ahead mode, which SQLite refuses without locks."""
-        try:
-            with closing(self._connect("mode=ro&nolock=1")) as db:
-                db.execute("pragma user_version").fetchone()
-        except sqlite3.OperationalError as error:
-            return error.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN
-        return False
+        """Return whether the file is in write-ahead mode."""
+        return self._start()[READ_VERSION:] == bytes([WRITE_AHEAD])
+
+    def _start(self) -> bytes:
+        """Return the start of the file, which no transaction changes but the first one."""
+        with self.path.open("rb") as file:
+            return file.read(READ_VERSION + 1)
 
     def _checked(self, option: str) -> sqlite3.Connection:
         db = self._connect(option)
@@ -148,7 +163,7 @@ class SqliteFile:
         ReadOnlyStorageError
             If the file cannot be written, or its folder has no room for a journal.
         """
-        with self._own_errors(), self._read_only_errors():
+        with self._own_errors(), self._read_only_errors(), self._turn():
             if not self._exists() and not create:
                 raise StorageError(f"{self.shown} has no studies yet: open one first")
             with closing(self._connect("mode=rwc" if create else "mode=rw")) as db:
@@ -167,6 +182,10 @@ class SqliteFile:
         if db.execute("pragma journal_mode").fetchone() == ("wal",):
             with suppress(sqlite3.OperationalError):
                 db.execute("pragma journal_mode = delete")
+
+    def _turn(self) -> threading.RLock:
+        """Return the lock of the file, which every use of it in this process holds."""
+        return _turns.setdefault(os.path.realpath(self.path), threading.RLock())
 
     @contextmanager
     def _own_errors(self) -> Iterator[None]:
@@ -215,6 +234,7 @@ class SqliteFile:
             if not self._has_content(""):
                 return False
             self._check_magic()
+            writing = self._has_content("-journal")
             try:
                 with closing(self._connect("immutable=1")) as db:
                     if self._is_empty(db) and not self._has_content("-wal"):
@@ -222,7 +242,8 @@ class SqliteFile:
                     self._check_version(db)
                     return True
             except sqlite3.DatabaseError:
-                if attempt == N_ATTEMPTS - 1 and not self._has_content("-journal"):
+                writing = writing or self._has_content("-journal")
+                if attempt == N_ATTEMPTS - 1 and not writing:
                     raise
         return True  # another process writes, and the reader waits for it
 
@@ -233,27 +254,25 @@ class SqliteFile:
 
     def _check_magic(self) -> None:
         """Check the start of the file: SQLite takes the shortest ones for empty databases."""
-        with self.path.open("rb") as file:
-            start = file.read(len(MAGIC))
-        if start != MAGIC and not self._has_content("-journal"):
+        if self._start()[: len(MAGIC)] != MAGIC and not self._has_content("-journal"):
             raise StorageError(f"{self.shown}: file is not a database: give another file")
 
     def _has_content(self, suffix: str) -> bool:
         """Return whether the file, or the file of SQLite next to it, has content."""
         path = self.path.with_name(self.path.name + suffix)
         try:
-            size = path.stat().st_size
+            found = path.stat()
         except FileNotFoundError:
             if not path.parent.is_dir():
                 raise StorageError(
                     f"{self.shown}: unable to open database file: its folder must exist"
                 ) from None
             return False
-        if not path.is_file():
+        if not stat.S_ISREG(found.st_mode):
             raise StorageError(
                 f"{self.shown}{suffix} must be a file, but is not: give another path"
             )
-        return size > 0
+        return found.st_size > 0
 
     def _is_empty(self, db: sqlite3.Connection) -> bool:
         numbers = ("user_version", "application_id")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from sklearn.exceptions import FitFailedWarning
 
 from tuneplug import NoCompletedTrialError
+from tuneplug.monitoring import MetricError
 from tuneplug.plugins import warn_caller
 from tuneplug.study import N_ALIKE, brief_exception, exception_of
 from tuneplug_sklearn.candidate import Candidate
@@ -17,10 +18,22 @@ __all__ = ["FitFailures"]
 
 #: Start of the error of a fit whose worker died; it differs between fits that failed alike.
 WHERE = re.compile(r"candidate \d+, fold \d+: ")
+#: Start of an exception that concerns every fit, as the user has declared the metric.
+DECLARATION = f"{MetricError.__module__}.{MetricError.__qualname__}: "
+ALIKE = (
+    f"the first {N_ALIKE} had the same error in every fold: correct the estimator, the scorer, the "
+    "data or the space, or pass fail_fast=False"
+)
+MISDECLARED = (
+    "the metric of the monitor concerns every fit: correct it, or pass fail_fast=False if only "
+    "some candidates lack it"
+)
 
 
 class FitFailures:
     """Warns of the first failed fit, and ends a search whose first candidates all fail alike.
+
+    A ``MetricError`` of the first candidate ends the search at once.
 
     A fit counts as failed also if the scorer raised and ``error_score`` is NaN.  Otherwise
     ``error_score`` is the score.
@@ -40,6 +53,7 @@ class FitFailures:
         self._n_ended = 0
         self._warned = False
         self._any_fitted = False
+        self._misdeclared = False
 
     def record_fit(self, candidate: Candidate, fold: int) -> None:
         """Take note of a fit that ended; warn if it is the first one that failed."""
@@ -47,6 +61,8 @@ class FitFailures:
         if error is None:
             self._any_fitted = True
             return
+        if candidate.trial.number == 0 and _cause_of(error).startswith(DECLARATION):
+            self._misdeclared = True
         if not self._warned:
             self._warned = True
             what = "scoring" if fold in candidate.score_errors else "the fit"
@@ -81,10 +97,15 @@ class FitFailures:
     def all_alike(self) -> bool:
         """Whether no fit succeeded, and the first candidates failed with the same exception.
 
+        One candidate is enough for an exception that concerns every fit.
         No fit starts while this is True.  If a fit that was running succeeds after all, the search
         continues.
         """
-        if not self._fail_fast or self._any_fitted or len(self._first) < N_ALIKE:
+        if not self._fail_fast or self._any_fitted:
+            return False
+        if self._misdeclared:
+            return True
+        if len(self._first) < N_ALIKE:
             return False
         return self._first[0] is not None and len(set(self._first)) == 1
 
@@ -107,8 +128,7 @@ class FitFailures:
                 raise
             raise type(error)(
                 f"{error}\nThe search ended after {self._n_ended} of {n_candidates} candidates, "
-                f"because the first {N_ALIKE} had the same error in every fold: correct the "
-                "estimator, the scorer, the data or the space, or pass fail_fast=False"
+                f"because {MISDECLARED if self._misdeclared else ALIKE}"
             ) from None
 
 

@@ -13,6 +13,7 @@ import pytest
 import xgboost
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -293,6 +294,16 @@ def test_a_wrong_name_lists_what_there_is_in_round_one(estimator, monitor, name)
     """S30, inside the search."""
     with pytest.raises(ValueError, match=name):
         searched(estimator, stopping=EAGER, monitor=monitor, n_iter=2, error_score="raise")
+
+
+@BOTH
+def test_a_wrong_name_of_a_metric_ends_the_search_with_the_first_candidate(model):
+    monitor = {xgb: XGBoostMonitor, lgb: LightGBMMonitor}[model]("no_metric")
+    with (
+        pytest.warns(FitFailedWarning, match="candidate 0, fold 0"),
+        pytest.raises(ValueError, match="after 1 of 9 candidates, because the metric of the mon"),
+    ):
+        searched(model(), stopping=EAGER, monitor=monitor, n_iter=9)
 
 
 @pytest.mark.parametrize(

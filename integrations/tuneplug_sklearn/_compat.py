@@ -9,7 +9,7 @@ import functools
 import inspect
 import traceback
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from joblib.externals.loky import ProcessPoolExecutor as LokyExecutor
@@ -91,23 +91,29 @@ def public_scorers(scorers: Any) -> Any:
     return scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
 
 
-def record_error(scorer: Any) -> Any:
+def record_error(scorer: Any, filters: Sequence[Any]) -> Any:
     """Return a scorer that computes the same, and records the traceback if it raises.
 
     Its ``error`` is None as long as it raises no exception.  Several metrics count as failed once
-    all of them have: scikit-learn keeps the scores of the others.
+    all of them have: scikit-learn keeps the scores of the others.  scikit-learn then warns by the
+    given filters, also if the estimator or the scorer has changed them.
     """
     if isinstance(scorer, _MultimetricScorer):
-        return _RecordingMetrics(scorers=scorer._scorers, raise_exc=scorer._raise_exc)
-    return _RecordingScorer(scorer)
+        metrics = _RecordingMetrics(scorers=scorer._scorers, raise_exc=scorer._raise_exc)
+        metrics.filters = filters
+        return metrics
+    return _RecordingScorer(scorer, filters)
 
 
 class _RecordingMetrics(_MultimetricScorer):  # type: ignore[misc]
     error: str | None = None
+    filters: Sequence[Any] = ()
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         scores: dict[str, Any] = super().__call__(*args, **kwargs)
         errors = [score for score in scores.values() if isinstance(score, str)]
+        if errors:
+            _restore_warning_filters(self.filters)
         if errors and len(errors) == len(scores):
             self.error = errors[0]
         return scores
@@ -116,14 +122,15 @@ class _RecordingMetrics(_MultimetricScorer):  # type: ignore[misc]
 class _RecordingScorer:
     error: str | None = None
 
-    def __init__(self, scorer: Any) -> None:
-        self._scorer = scorer
+    def __init__(self, scorer: Any, filters: Sequence[Any]) -> None:
+        self._scorer, self._filters = scorer, filters
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return self._scorer(*args, **kwargs)
         except Exception:
             self.error = traceback.format_exc()
+            _restore_warning_filters(self._filters)
             raise
 
     def __repr__(self) -> str:
@@ -155,6 +162,11 @@ def _computation(scorer: Any) -> Any:
     """Return function, sign, arguments, and whether it takes classes or values of a scorer."""
     arguments = sorted(scorer._kwargs.items())
     return scorer._score_func, scorer._sign, repr(arguments), scorer._response_method == "predict"
+
+
+def _restore_warning_filters(filters: Sequence[Any]) -> None:
+    if list(warnings.filters) != list(filters):
+        use_warning_filters(filters)
 
 
 def use_warning_filters(filters: Iterable[Any]) -> None:

@@ -121,7 +121,7 @@ class Evaluation:
         A monitored fit adds its ``"fit_record"``, and a scorer that raised its ``"score_error"``.
         """
         estimator, (train, test, _) = clone(self.estimator), self._rows(task)
-        recorded = record_error(self.options["scorer"])
+        recorded = record_error(self.options["scorer"], self.filters)
         run = functools.partial(
             fit_and_score,
             estimator,

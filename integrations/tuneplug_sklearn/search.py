@@ -15,7 +15,7 @@ from sklearn.utils import indexable
 from tuneplug import SearchSpace, SpaceExhausted, Study
 from tuneplug.execution import INTERRUPTED_MESSAGE, ProgressReporter, run_jobs
 from tuneplug.monitoring import FitMonitor
-from tuneplug.plugins import Plugins
+from tuneplug.plugins import Plugins, keep_warning_filters
 from tuneplug.stopping import CompletionRule, StoppingRule
 from tuneplug.strategies import Strategy
 from tuneplug_sklearn._compat import (
@@ -468,7 +468,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         prefetch = 0 if plan.limits.timed else 1
         workers = make_pool(self.n_jobs, self.executor, plan.study.plugins, plan.n_fits, prefetch)
         hooks = self._hooks(plan, task)
-        with workers as pool, plan.study.running():
+        with keep_warning_filters(), workers as pool, plan.study.running():
             scheduler = Scheduler(plan, pool, evaluation, hooks)
             try:
                 run_jobs(pool, scheduler.next_job, scheduler.on_result, scheduler.on_failure)

@@ -22,8 +22,11 @@ from __future__ import annotations
 import difflib
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from numbers import Integral
+from typing import Any
 
 __all__ = [
     "AllTrialsFailedError",
@@ -42,6 +45,7 @@ __all__ = [
     "check_choice",
     "check_count",
     "did_you_mean",
+    "keep_warning_filters",
     "safe_repr",
     "warn_caller",
 ]
@@ -181,9 +185,53 @@ def warn_caller(
 ) -> None:
     """Warn, and attribute the warning to the calling code.
 
-    The calling code is the first one whose module name starts with none of ``through``.
+    The calling code is the first one whose module name starts with none of ``through``.  Within
+    ``keep_warning_filters``, the warning raises only if the filters at its start ask for that.
     """
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(through):
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
+    try:
+        warnings.warn(message, category, stacklevel=level)
+    except category as warning:
+        filters, place = _filters_at_start.get(), frame.f_globals.get("__name__", "<string>")
+        action = _action(filters, message, category, (place, frame.f_lineno))
+        if filters is None or action == "error":
+            raise
+        if action != "ignore":
+            warnings.showwarning(warning, category, frame.f_code.co_filename, frame.f_lineno)
+
+
+#: The warning filters of the calling code when its search started; None outside of a search.
+_filters_at_start: ContextVar[Sequence[Any] | None] = ContextVar("filters", default=None)
+
+
+@contextmanager
+def keep_warning_filters() -> Iterator[None]:
+    """Context manager for a search, whose objective may change the filters of this process.
+
+    The filters at the start decide whether ``warn_caller`` raises, and are restored at the end.
+    """
+    token = _filters_at_start.set(tuple(warnings.filters))
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        _filters_at_start.reset(token)
+
+
+def _action(
+    filters: Iterable[Any] | None, message: str, category: type[Warning], place: tuple[str, int]
+) -> str:
+    """Return the action of the first filter that matches a warning of a module and a line."""
+
+    def matches(pattern: Any, text: str) -> bool:
+        if pattern is None or isinstance(pattern, str):
+            return pattern in (None, text)
+        return pattern.match(text) is not None
+
+    for action, pattern, kind, module, line in filters or ():
+        here = matches(module, place[0]) and line in (0, place[1])
+        if here and issubclass(category, kind) and matches(pattern, message):
+            return str(action)
+    return "default"

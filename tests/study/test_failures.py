@@ -314,3 +314,51 @@ def test_objective_whose_error_cannot_be_printed_fails_its_trial():
     assert [t.state.value for t in study.trials] == ["failed", "complete"]
     study.fail(trial := study.ask(), MuteError())
     assert trial.error == "<MuteError without a repr>"
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_objective_that_makes_warnings_errors_ends_no_search(n_jobs):
+    def objective(trial):
+        if trial.number == 1:
+            warnings.simplefilter("error")
+            raise KeyError("lr")
+        return trial.params["x"]
+
+    study = Study(SPACE, strategy="bayesian", seed=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        before = list(warnings.filters)
+        study.optimize(objective, 12, n_jobs=n_jobs, callbacks=[lambda progress: {}["callback"]])
+        assert list(warnings.filters) == before
+    assert [t.number for t in study.trials if t.state is TrialState.FAILED] == [1]
+    texts = [str(warning.message) for warning in caught]
+    assert "trial 1 failed, and the search continues: KeyError: 'lr'" in texts
+    assert {warning.filename for warning in caught} == {__file__}
+
+
+@pytest.mark.parametrize("pattern", [{}, {"message": "trial 1"}, {"module": __name__}])
+def test_warnings_that_are_errors_from_the_start_end_the_search(pattern):
+    def objective(trial):
+        if trial.number == 1:
+            raise KeyError("lr")
+        return trial.params["x"]
+
+    study = Study(SPACE, strategy="random", seed=0)
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        warnings.filterwarnings("error", **pattern)
+        with pytest.raises(RuntimeWarning, match="trial 1 failed"):
+            study.optimize(objective, 4)
+
+
+def test_failures_that_are_ignored_from_the_start_stay_silent():
+    def objective(trial):
+        warnings.simplefilter("error")
+        if trial.number == 1:
+            raise KeyError("lr")
+        return trial.params["x"]
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        Study(SPACE, strategy="random", seed=0).optimize(objective, 4)
+    assert caught == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tuneplug.errors import safe_repr
+from tuneplug.errors import safe_repr, warn_caller
 from tuneplug.trial import History, Trial, TrialState
 
 __all__ = ["Progress", "ProgressReporter", "check_callbacks"]
@@ -214,11 +213,10 @@ def _call_all(callbacks: Iterable[Callable[[Progress], Any]], progress: Progress
         try:
             ends |= _ends_search(callback(progress))
         except Exception as error:  # noqa: BLE001  an exception of a callback must not end the search
-            warnings.warn(
+            warn_caller(
                 f"the callback {safe_repr(callback)} failed after trial {progress.number}: "
                 f"{safe_repr(error)}",
                 UserWarning,
-                stacklevel=2,
             )
     return ends
 

@@ -3,7 +3,7 @@
 >>> from tuneplug.plugins import hookimpl
 """
 
-from tuneplug.errors import did_you_mean, warn_caller
+from tuneplug.errors import did_you_mean, keep_warning_filters, warn_caller
 from tuneplug.plugins.converters import ClassConverter, Converter, unsupported
 from tuneplug.plugins.hookspecs import API_VERSION, hookimpl
 from tuneplug.plugins.info import PluginInfo
@@ -19,6 +19,7 @@ __all__ = [
     "Plugins",
     "did_you_mean",
     "hookimpl",
+    "keep_warning_filters",
     "unsupported",
     "warn_caller",
 ]

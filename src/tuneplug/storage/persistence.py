@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import reprlib
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ from tuneplug.errors import (
     ReadOnlyStorageError,
     StorageError,
     StoredTrialError,
+    warn_caller,
 )
 from tuneplug.space import SearchSpace
 from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
@@ -189,11 +189,10 @@ class StudyPersistence:
         if isinstance(error, ReadOnlyStorageError) and not (self._in_run and self._written):
             raise error
         if error is not None and not self._warned:
-            warnings.warn(
+            warn_caller(
                 f"{len(self._pending_writes)} trial(s) of study {self.study!r} could not be "
                 f"written; they will be written with the next change: {error}",
                 RuntimeWarning,
-                stacklevel=5,
             )
         self._warned = error is not None
 
@@ -206,12 +205,11 @@ class StudyPersistence:
         self._in_run = False
         error = self._write_pending()
         if error is not None:
-            warnings.warn(
+            warn_caller(
                 f"{len(self._pending_writes)} trial(s) of study {self.study!r} are not stored at "
                 f"the end of the run, and end with this process: {error}; remove the cause and "
                 "run another trial, or save study.trials",
                 RuntimeWarning,
-                stacklevel=5,
             )
 
     def _write_pending(self) -> StorageError | None:

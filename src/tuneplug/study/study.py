@@ -13,7 +13,14 @@ from typing import Any, final
 import numpy as np
 
 from tuneplug._typing import FloatArray
-from tuneplug.errors import ReadOnlyStorageError, TrialError, check_count, safe_repr, warn_caller
+from tuneplug.errors import (
+    ReadOnlyStorageError,
+    TrialError,
+    check_count,
+    keep_warning_filters,
+    safe_repr,
+    warn_caller,
+)
 from tuneplug.execution import Executor, make_pool
 from tuneplug.execution.progress import Progress, ProgressReporter, check_callbacks
 from tuneplug.plugins.manager import Plugins
@@ -515,7 +522,7 @@ class Study(StudyResults):
         self.completion_reason, n_earlier = None, len(self.history)
         if n_trials is not None:
             self._budget = max(self._budget or 0, n_earlier + n_trials)
-        with make_pool(executor, n_jobs, make) as pool, self.running():
+        with keep_warning_filters(), make_pool(executor, n_jobs, make) as pool, self.running():
             run.run(pool)
         if run.exhausted is not None:
             warn_caller(run.exhausted, UserWarning)

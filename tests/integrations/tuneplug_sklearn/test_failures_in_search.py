@@ -284,3 +284,23 @@ def test_plugins_are_a_list_or_an_object(as_list):
         warnings.simplefilter("error")
         search_of(Model(limit=2.0), n_iter=3, plugins=plugins).fit(ROWS, LABELS)
     assert observer.n_ended == 3
+
+
+class Strict(Model):
+    """Makes each later warning of its process an error."""
+
+    def fit(self, X, y=None):
+        warnings.simplefilter("error")
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("backend", [None, "threading"])
+def test_an_estimator_that_makes_warnings_errors_ends_no_search(backend):
+    n_jobs = 1 if backend is None else 2
+    search = search_of(Strict(limit=0.5), n_jobs=n_jobs)
+    with joblib.parallel_config(backend or "loky"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        search.fit(ROWS, LABELS)
+    assert len(search.cv_results_["params"]) == 12
+    assert search.best_params_["a"] < 0.5
+    assert any(FIRST in str(warning.message) for warning in caught)

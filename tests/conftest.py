@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from threadpoolctl import threadpool_limits
+
+# Modules that tests of several layers share, and that worker processes import.
+sys.path.insert(0, str(Path(__file__).parent / "shared"))
 
 
 @pytest.fixture(scope="module")

@@ -10,84 +10,54 @@ from functools import cache
 import joblib
 import numpy as np
 import pytest
+from misbehaviors import (
+    BAD,
+    DEATHS,
+    FAILURES,
+    HARMLESS,
+    INTERRUPTS,
+    N_TRIALS,
+    NEED_TRIAL,
+    WRONG_VALUES,
+    Objective,
+    assert_others_complete,
+    bad_study,
+    restored_process,
+)
+from sklearn.model_selection import GridSearchCV
 
-from tuneplug import Study, TrialState
+from tuneplug import TrialState
 from tuneplug_sklearn import WarpedBayesSearchCV
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*failed:RuntimeWarning",
+    "ignore:coroutine:RuntimeWarning",
     "ignore::sklearn.exceptions.FitFailedWarning",
     "ignore::UserWarning",
+    "ignore:invalid value:RuntimeWarning",  # scikit-learn's, for infinite scores
 )
 
 X, y = np.arange(24.0).reshape(12, 2), np.arange(12) % 2
-BAD = 1  # the category that misbehaves
 CATEGORIES = [0, 1, 2, 3]
 
-
-@cache
-def behaviors():
-    """Return what a fit or an objective does, by name; it travels to workers by value."""
-
-    class Base(BaseException):
-        pass
-
-    class WordlessError(Exception):
-        def __str__(self):
-            raise RuntimeError("no str")
-
-        __repr__ = __str__
-
-    class UnpicklableError(Exception):
-        def __init__(self, first, second):
-            super().__init__(f"{first}, {second}")
-
-    def throw(error):
-        raise error
-
-    def recurse():
-        return recurse()
-
-    return {
-        "None": lambda: None,
-        "text": lambda: "0.5",
-        "NaN": lambda: float("nan"),
-        "infinity": lambda: float("inf"),
-        "large integer": lambda: 10**400,
-        "complex": lambda: 1j,
-        "two values": lambda: np.ones(2),
-        "exception": lambda: throw(ValueError("own words")),
-        "BaseException": lambda: throw(Base("own words")),
-        "MemoryError": lambda: throw(MemoryError("own words")),
-        "RecursionError": recurse,
-        "exception without text": lambda: throw(WordlessError()),
-        "unpicklable exception": lambda: throw(UnpicklableError("own words", 2)),
-    }
-
-
-@cache
-def model_class():
-    from sklearn.base import BaseEstimator, ClassifierMixin
-
-    class Model(ClassifierMixin, BaseEstimator):
-        def __init__(self, k=0, behavior=None, place="fit"):
-            self.k, self.behavior, self.place = k, behavior, place
-
-        def fit(self, X, y):
-            self.classes_ = np.array([0, 1])
-            if self.place == "fit" and self.k == 1:
-                self.behavior()
-            return self
-
-        def predict(self, X):
-            return np.zeros(len(X), dtype=int)
-
-        def score(self, X, y):
-            return self.behavior() if self.place == "score" and self.k == 1 else self.k / 10
-
-    return Model
-
-
+#: Behaviors of an estimator that the default run tries; the other ones are slow.
+FAST = {
+    "None",
+    "NaN",
+    "large integer",
+    "complex",
+    "hostile value",
+    "exception",
+    "BaseException",
+    "RecursionError",
+    "exception without text",
+    "unpicklable exception",
+    "warnings as errors from now on",
+    "no stdout",
+    "floating-point errors raised",
+    "KeyboardInterrupt",
+    "bool",
+}
 BACKENDS = [
     "sequential",
     "threading",
@@ -96,24 +66,83 @@ BACKENDS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _restored():
+    with restored_process():
+        yield
+
+
+def some(behaviors):
+    """Return the behaviors as parameters; those that are not ``FAST`` are slow."""
+    slow = [pytest.mark.slow]
+    return [pytest.param(name, marks=[] if name in FAST else slow) for name in behaviors]
+
+
+def of_estimators(behaviors):
+    return [name for name in behaviors if name not in NEED_TRIAL]
+
+
+@cache
+def model_class():
+    from sklearn.base import BaseEstimator, ClassifierMixin
+
+    class Model(ClassifierMixin, BaseEstimator):
+        """The estimator with ``k=1`` misbehaves in ``fit`` or in ``score``."""
+
+        def __init__(self, k=0, behavior=None, place="fit"):
+            self.k, self.behavior, self.place = k, behavior, place
+
+        def _behave(self, place, otherwise):
+            from misbehaviors import BEHAVIORS
+
+            if (place, 1) != (self.place, self.k):
+                return otherwise
+            return BEHAVIORS[self.behavior](None)
+
+        def fit(self, X, y):
+            self.classes_ = np.array([0, 1])
+            self._behave("fit", None)
+            return self
+
+        def predict(self, X):
+            return np.zeros(len(X), dtype=int)
+
+        def score(self, X, y):
+            return self._behave("score", self.k / 10)
+
+    return Model
+
+
 @pytest.fixture(scope="module")
 def client():
     distributed = pytest.importorskip("distributed")
+    failures = {"allowed_failures": 0}  # a job that kills its worker is not tried again by Dask
     with (
-        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster,
+        distributed.LocalCluster(
+            2, threads_per_worker=1, dashboard_address=":0", scheduler_kwargs=failures
+        ) as cluster,
         distributed.Client(cluster) as connected,
     ):
         yield connected
 
 
-def fitted(backend, request, behavior, place):
-    model = model_class()(behavior=behaviors()[behavior], place=place)
-    options = {"n_jobs": 1 if backend == "sequential" else 2, "strategy": "grid", "n_iter": 4}
-    if backend == "dask":
-        options["executor"] = request.getfixturevalue("client")
-    search = WarpedBayesSearchCV(model, {"k": CATEGORIES}, cv=2, random_state=0, **options)
-    with joblib.parallel_config(backend if backend in ("threading", "loky") else "loky"):
-        return search.fit(X, y)
+@pytest.fixture
+def fitted(request):
+    """Return a function that fits a search, one of whose candidates misbehaves."""
+    searches = []
+
+    def fit(backend, behavior, place):
+        model = model_class()(behavior=behavior, place=place)
+        options = {"n_jobs": 1 if backend == "sequential" else 2, "strategy": "grid", "n_iter": 4}
+        if backend == "dask":
+            options["executor"] = request.getfixturevalue("client")
+        search = WarpedBayesSearchCV(model, {"k": CATEGORIES}, cv=2, random_state=0, **options)
+        searches.append(search)
+        with joblib.parallel_config(backend if backend in ("threading", "loky") else "loky"):
+            return search.fit(X, y)
+
+    fit.searches = searches
+    return fit
 
 
 def assert_one_failed(search):
@@ -127,52 +156,122 @@ def assert_one_failed(search):
     assert set(states) == {TrialState.COMPLETE}
 
 
-IN_FIT = [
-    "exception",
-    "BaseException",
-    "MemoryError",
-    "RecursionError",
-    "exception without text",
-    "unpicklable exception",
-]
+def assert_none_failed(search, score):
+    np.testing.assert_allclose(search.cv_results_["mean_test_score"], [0, score, 0.2, 0.3])
+    assert {trial.state for trial in search.study_.trials} == {TrialState.COMPLETE}
+
+
+# ---------------------------------------------------------------- what a fit does
+
+ERRORS = [name for name in of_estimators(FAILURES) if name not in WRONG_VALUES]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("behavior", IN_FIT)
-def test_fit_that_misbehaves_fails_one_candidate(behavior, backend, request):
-    assert_one_failed(fitted(backend, request, behavior, "fit"))
-
-
-NO_SCORES = ["None", "text", "two values", "large integer", "complex"]
-IN_SCORE = [name for name in behaviors() if name not in NO_SCORES and name != "infinity"]
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("behavior", IN_SCORE)
-def test_score_that_misbehaves_fails_one_candidate(behavior, backend, request):
-    assert_one_failed(fitted(backend, request, behavior, "score"))
+@pytest.mark.parametrize("behavior", some(ERRORS))
+def test_fit_that_misbehaves_fails_one_candidate(behavior, backend, fitted):
+    search = fitted(backend, behavior, "fit")
+    assert_one_failed(search)
+    assert search.study_.trials[BAD].error
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("behavior", NO_SCORES)
-def test_score_that_is_no_number_ends_the_search_as_in_scikit_learn(behavior, backend, request):
-    with pytest.raises(
-        ValueError, match=r"scoring must return a number|scores must be real numbers"
-    ):
-        fitted(backend, request, behavior, "score")
+@pytest.mark.parametrize("behavior", some([*of_estimators(HARMLESS), *sorted(WRONG_VALUES)]))
+def test_harmless_behavior_of_a_fit_costs_nothing(behavior, backend, fitted):
+    assert_none_failed(fitted(backend, behavior, "fit"), 0.1)
+
+
+# ---------------------------------------------------------------- what a score does
+
+#: Numbers that scikit-learn takes as they are.
+TAKEN = ["bool", "bool of NumPy", "masked", "infinity"]
+NO_SCORES = sorted(WRONG_VALUES - {"NaN", *TAKEN})
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("behavior", some([*ERRORS, "NaN"]))
+def test_score_that_misbehaves_fails_one_candidate(behavior, backend, fitted):
+    assert_one_failed(fitted(backend, behavior, "score"))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("behavior", some(of_estimators(HARMLESS)))
+def test_harmless_behavior_of_a_score_costs_nothing(behavior, backend, fitted):
+    assert_none_failed(fitted(backend, behavior, "score"), 0.5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("behavior", some(NO_SCORES))
+def test_score_that_is_no_number_ends_the_search_as_in_scikit_learn(behavior, backend, fitted):
+    kind, text = ValueError, r"scoring must return a number|scores must be real numbers"
+    if behavior == "hostile value":
+        kind, text = RuntimeError, "no repr"  # raised in scikit-learn's message
+    with pytest.raises(kind, match=text):
+        fitted(backend, behavior, "score")
+
+
+@pytest.mark.parametrize("behavior", some(TAKEN))
+def test_score_that_scikit_learn_takes_is_taken(behavior, fitted):
+    theirs = GridSearchCV(model_class()(behavior=behavior, place="score"), {"k": CATEGORIES}, cv=2)
+    expected = theirs.fit(X, y).cv_results_["mean_test_score"]
+    found = fitted("sequential", behavior, "score").cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(found, expected)
+
+
+# ---------------------------------------------------------------- interrupts and deaths
+
+
+@pytest.mark.parametrize("place", ["fit", "score"])
+@pytest.mark.parametrize("backend", BACKENDS[:3])
+@pytest.mark.parametrize("behavior", some(INTERRUPTS))
+def test_interrupt_of_a_fit_ends_the_search_and_keeps_its_candidates(
+    behavior, backend, place, fitted
+):
+    with pytest.raises(INTERRUPTS[behavior]):
+        fitted(backend, behavior, place)
+    (search,) = fitted.searches
+    trials = search.study_.trials
+    assert all(trial.state.ended for trial in trials)
+    assert trials[BAD].state is TrialState.FAILED
+    assert {t.value for t in trials if t.state is TrialState.COMPLETE} <= {0.0, 0.2, 0.3}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("behavior", behaviors())
+@pytest.mark.parametrize("place", ["fit", "score"])
+@pytest.mark.parametrize("backend", ["loky", "dask"])
+@pytest.mark.parametrize("behavior", DEATHS)
+def test_death_of_a_worker_of_a_search_fails_one_candidate(behavior, backend, place, fitted):
+    search = fitted(backend, behavior, place)
+    assert_one_failed(search)
+    assert "the worker process died in two attempts" in search.study_.trials[BAD].error
+
+
+# ---------------------------------------------------------------- objectives on a Dask cluster
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("behavior", FAILURES)
 def test_objective_that_misbehaves_on_dask_fails_one_trial(behavior, client):
-    study = Study({"k": CATEGORIES}, strategy="grid")
-    bad = behaviors()[behavior]
+    study = bad_study()
+    study.optimize(Objective(behavior), N_TRIALS, executor=client)
+    assert_others_complete(study)
+    assert study.trials[BAD].state is TrialState.FAILED
+    assert FAILURES[behavior] in study.trials[BAD].error
 
-    def objective(trial):
-        return bad() if trial.params["k"] == 1 else trial.params["k"]
 
-    study.optimize(objective, 4, executor=client)
-    states = [trial.state for trial in study.trials]
-    assert states.pop(BAD) is TrialState.FAILED
-    assert set(states) == {TrialState.COMPLETE}
-    assert study.trials[BAD].error
+@pytest.mark.slow
+@pytest.mark.parametrize("behavior", HARMLESS)
+def test_harmless_objective_on_dask_costs_nothing(behavior, client):
+    study = bad_study()
+    study.optimize(Objective(behavior), N_TRIALS, executor=client)
+    assert_others_complete(study)
+    assert (study.trials[BAD].state, study.trials[BAD].value) == (TrialState.COMPLETE, 0.5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("behavior", DEATHS)
+def test_death_of_a_dask_worker_fails_one_trial(behavior, client):
+    study = bad_study()
+    study.optimize(Objective(behavior), N_TRIALS, executor=client)
+    assert_others_complete(study)
+    assert study.trials[BAD].state is TrialState.FAILED
+    assert "KilledWorker" in study.trials[BAD].error

@@ -365,6 +365,24 @@ def test_given_executor_that_breaks_raises_its_error_with_the_cure(pool):
     assert "pass the name of an executor" in caught.value.__notes__[0]
 
 
+def asked_where(workers):
+    return workers.in_process
+
+
+def asked_by_a_job(workers):
+    run_jobs(workers, feed([Job(0, str, (Broadcast([]),))]), ignore, ignore)
+
+
+@pytest.mark.parametrize("ask", [asked_where, asked_by_a_job])
+def test_given_executor_that_breaks_while_it_is_asked_where_jobs_run_raises_with_the_cure(ask):
+    with ProcessPoolExecutor(1, get_context("spawn"), os._exit, (1,)) as given:
+        workers = WorkerPool(1, given=given)
+        with pytest.raises(BrokenExecutor) as caught:
+            ask(workers)
+    (note,) = caught.value.__notes__
+    assert "pass the name of an executor" in note
+
+
 def closed_threads():
     with ThreadPoolExecutor(1) as executor:
         return executor

@@ -175,7 +175,11 @@ class WorkerPool:
         return broadcast
 
     def _probe(self, fn: Callable[..., Any], *args: Any) -> Any:
-        return self._executor.submit(fn, *args).result()
+        try:
+            return self._executor.submit(fn, *args).result()
+        except BrokenExecutor as error:
+            self._add_cure(error)
+            raise
 
     def replace(self, error: BaseException) -> None:
         """Replace a broken executor by a new one.
@@ -187,10 +191,15 @@ class WorkerPool:
             what to do.
         """
         if self.given:
-            error.add_note(OWN_EXECUTOR)
+            self._add_cure(error)
             raise error
         self._close(cancel=True)
         self._executor = self._make()
+
+    def _add_cure(self, error: BaseException) -> None:
+        """Add once what the caller can do if an executor of the caller breaks."""
+        if self.given and OWN_EXECUTOR not in getattr(error, "__notes__", ()):
+            error.add_note(OWN_EXECUTOR)
 
     def __enter__(self) -> WorkerPool:
         return self

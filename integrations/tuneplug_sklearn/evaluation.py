@@ -212,7 +212,7 @@ class RemoteError:
     error: BaseException
 
     @classmethod
-    def of(cls, error: Exception, *, picklable: bool) -> RemoteError:
+    def of(cls, error: BaseException, *, picklable: bool) -> RemoteError:
         """Return the error; with ``picklable``, one that a pickle preserves, with a traceback."""
         text = traceback.format_exc()
         if picklable:
@@ -238,6 +238,8 @@ def run_fold(
 ) -> dict[str, Any] | RemoteError:
     """Fit and score on a worker; return an exception as a ``RemoteError``.
 
+    Also an interrupt in another process is returned.
+
     Parameters
     ----------
     shared : Broadcast
@@ -254,6 +256,10 @@ def run_fold(
             return evaluation(task)
     except Exception as error:  # noqa: BLE001  the scheduler raises it in the search
         return RemoteError.of(error, picklable=not in_process)
+    except (KeyboardInterrupt, SystemExit) as error:
+        if in_process:
+            raise
+        return RemoteError.of(error, picklable=True)  # it would end the worker of a cluster
 
 
 def test_scores(

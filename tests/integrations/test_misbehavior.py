@@ -221,7 +221,7 @@ def test_score_that_scikit_learn_takes_is_taken(behavior, fitted):
 
 
 @pytest.mark.parametrize("place", ["fit", "score"])
-@pytest.mark.parametrize("backend", BACKENDS[:3])
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("behavior", some(INTERRUPTS))
 def test_interrupt_of_a_fit_ends_the_search_and_keeps_its_candidates(
     behavior, backend, place, fitted
@@ -265,6 +265,18 @@ def test_harmless_objective_on_dask_costs_nothing(behavior, client):
     study.optimize(Objective(behavior), N_TRIALS, executor=client)
     assert_others_complete(study)
     assert (study.trials[BAD].state, study.trials[BAD].value) == (TrialState.COMPLETE, 0.5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("behavior", INTERRUPTS)
+def test_interrupt_of_an_objective_on_dask_ends_the_search_but_no_worker(behavior, client):
+    workers = sorted(client.scheduler_info()["workers"])
+    study = bad_study()
+    with pytest.raises(INTERRUPTS[behavior]):
+        study.optimize(Objective(behavior), N_TRIALS, executor=client)
+    assert all(trial.state.ended for trial in study.trials)
+    assert study.trials[BAD].state is TrialState.FAILED
+    assert sorted(client.scheduler_info()["workers"]) == workers
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from tuneplug.execution.owned_folder import temporary_root
 if TYPE_CHECKING:
     from tuneplug.execution.jobs import Job
 
-__all__ = ["WorkerPool", "make_pool"]
+__all__ = ["WorkerPool", "make_pool", "this_process"]
 
 #: Cure for an executor that accepts no jobs.
 NEW_EXECUTOR = "pass a new one, and keep it open until the search has ended"
@@ -107,7 +107,7 @@ class WorkerPool:
         """Whether jobs run in this process; the first access may run a job to find out."""
         if self._in_process is None:
             known = type(self._executor) in (SerialExecutor, ThreadPoolExecutor)
-            self._in_process = known or self._probe(_worker_process, os.getpid()) == _this_process()
+            self._in_process = known or self._probe(_worker_process, os.getpid()) == this_process()
         return self._in_process
 
     @property
@@ -224,14 +224,15 @@ def _do_nothing() -> None:
     """Do nothing: the job that tells whether an executor accepts jobs."""
 
 
-def _this_process() -> tuple[str, int]:
+def this_process() -> tuple[str, int]:
+    """Return what identifies this process among those of all machines."""
     return _TOKEN, os.getpid()
 
 
 def _worker_process(owner: int) -> tuple[str, int]:
     """Return the process of the worker, which ends with the owner if the owner started it."""
     end_with_owner(owner, temporary_root())
-    return _this_process()
+    return this_process()
 
 
 def _can_read(broadcast: Broadcast) -> bool:

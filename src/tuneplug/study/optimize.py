@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tuneplug.errors import NoCompletedTrialError, SpaceExhausted
+from tuneplug.errors import NoCompletedTrialError, SpaceExhausted, safe_repr
 from tuneplug.execution import (
     INTERRUPTED_MESSAGE,
     Broadcast,
@@ -16,6 +17,7 @@ from tuneplug.execution import (
     run_jobs,
     run_objective,
 )
+from tuneplug.execution.pool import this_process
 from tuneplug.execution.progress import ProgressReporter
 from tuneplug.stopping.completion import CompletionRule, completion_reason
 from tuneplug.study.failures import FailureMonitor
@@ -98,7 +100,7 @@ class OptimizeLoop:
             return None
         trial.reporter.deadline = self._deadline
         # An objective in this process must not change the record: it gets a copy of its own.
-        return Job(trial.number, _run_broadcast, (self._objective, _copy_of(trial)))
+        return Job(trial.number, _run_broadcast, (self._objective, _copy_of(trial), this_process()))
 
     def _is_complete(self) -> bool:
         """Whether a completion rule, the timeout, a callback or the user has ended the search."""
@@ -111,7 +113,9 @@ class OptimizeLoop:
             self._study.complete(reason)
         return reason is not None
 
-    def _record(self, job: Job, result: TrialResult) -> None:
+    def _record(self, job: Job, result: TrialResult | _Interrupt) -> None:
+        if isinstance(result, _Interrupt):
+            raise result.kind(*result.args)
         self._study.finish(self._trial(job).number, result)
         self._report(self._trial(job))
 
@@ -167,6 +171,27 @@ def _copy_of(trial: Trial) -> Trial:
     return own
 
 
-def _run_broadcast(objective: Broadcast, trial: Trial) -> TrialResult:
-    """Run a broadcast objective on a worker."""
-    return run_objective(objective.value, trial)
+@dataclass(frozen=True)
+class _Interrupt:
+    """An interrupt that an objective raised in another process; the search raises it."""
+
+    kind: type[KeyboardInterrupt] | type[SystemExit]
+    args: tuple[Any, ...]
+
+
+def _run_broadcast(
+    objective: Broadcast, trial: Trial, caller: tuple[str, int]
+) -> TrialResult | _Interrupt:
+    """Run a broadcast objective on a worker.
+
+    An interrupt does not end a worker, which may belong to the cluster of the user.
+    """
+    try:
+        return run_objective(objective.value, trial)
+    except (KeyboardInterrupt, SystemExit) as error:
+        if this_process() == caller:
+            raise
+        if isinstance(error, KeyboardInterrupt):
+            return _Interrupt(KeyboardInterrupt, ())
+        known = error.code is None or type(error.code) in (int, str)
+        return _Interrupt(SystemExit, (error.code if known else safe_repr(error.code),))

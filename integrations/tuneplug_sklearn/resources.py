@@ -25,7 +25,7 @@ from tuneplug.strategies import (
     RandomSearch,
     Strategy,
 )
-from tuneplug_sklearn.subsampling import class_labels
+from tuneplug_sklearn.subsampling import Subsampling, class_labels
 
 if TYPE_CHECKING:
     from tuneplug_sklearn.search import WarpedBayesSearchCV
@@ -80,7 +80,7 @@ class Resources:
         return {"min_resources_": self.minimum, "max_resources_": self.maximum}
 
     def amount(self, trial: Trial) -> int:
-        """Return the resource of a trial: ``n_resources`` in ``cv_results_``."""
+        """Return the resource of a trial."""
         return self.maximum if trial.resource is None else trial.resource
 
     def share(self, trial: Trial) -> float:
@@ -92,10 +92,22 @@ class Resources:
         params = trial.proposed_params
         return params if self.name == N_SAMPLES else {**params, self.name: self.amount(trial)}
 
-    def columns(self, trials: Sequence[Trial]) -> dict[str, NDArray[Any]]:
-        """Return the columns ``n_resources`` and ``iter``, the level from 0, of ``cv_results_``."""
-        amounts = np.array([self.amount(trial) for trial in trials], dtype=np.int64)
-        return {"iter": np.searchsorted(self.levels, amounts), "n_resources": amounts}
+    def columns(
+        self, trials: Sequence[Trial], subsampling: Subsampling | None
+    ) -> dict[str, NDArray[Any]]:
+        """Return the columns ``n_resources`` and ``iter``, the level from 0, of ``cv_results_``.
+
+        Where groups stay whole, subsamples have more rows than the level, and these are counted.
+        """
+        amounts = [self.amount(trial) for trial in trials]
+        used = {amount: amount for amount in amounts}
+        if subsampling is not None:
+            n = self.n_samples
+            used = {amount: round(subsampling.used_share(amount / n) * n) for amount in used}
+        return {
+            "iter": np.searchsorted(self.levels, amounts),
+            "n_resources": np.array([used[amount] for amount in amounts], dtype=np.int64),
+        }
 
     def max_candidates(self, n_iter: int) -> int:
         """Return the number of candidates with the minimum resource that the budget pays for."""

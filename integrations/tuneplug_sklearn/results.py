@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from tuneplug import NoCompletedTrialError, TrialState
+from tuneplug.plugins import warn_caller
 from tuneplug_sklearn._compat import (
     insert_error_scores,
     public_scorers,
@@ -136,7 +137,7 @@ def _cv_results(
             )
     _set_mean_times(columns, counted, stopped)
     _rank_infinite_last(columns)
-    _rank_full_first(columns, np.array([candidate.trial.is_full for candidate in candidates]))
+    _rank_first(columns, _contenders(candidates))
     return columns
 
 
@@ -151,16 +152,13 @@ def _rank_infinite_last(columns: dict[str, Any]) -> None:
             columns[key.replace("mean_", "rank_", 1)] = ranks
 
 
-def _rank_full_first(columns: dict[str, Any], full: NDArray[np.bool_]) -> None:
-    """Rank the candidates below the maximum resource after all others.
-
-    NaN is last among the candidates of each kind.
-    """
-    if full.all():
+def _rank_first(columns: dict[str, Any], first: NDArray[np.bool_]) -> None:
+    """Rank some candidates before all others; NaN is last among the candidates of each kind."""
+    if first.all():
         return
     for key in [key for key in columns if key.startswith("rank_test_")]:
         ranks = columns[key].copy()
-        for group, n_before in ((full, 0), (~full, full.sum())):
+        for group, n_before in ((first, 0), (~first, first.sum())):
             if group.any():
                 ranks[group] = n_before + rankdata(columns[key][group], method="min")
         columns[key] = ranks
@@ -174,7 +172,9 @@ def _more_columns(candidates: Sequence[Candidate], plan: SearchPlan) -> dict[str
     stopped early by their own rule.
     """
     trials = [candidate.trial for candidate in candidates]
-    columns: dict[str, Any] = {} if plan.resources is None else plan.resources.columns(trials)
+    columns: dict[str, Any] = {}
+    if plan.resources is not None:
+        columns |= plan.resources.columns(trials, plan.subsampling)
     if plan.limits.may_stop_candidates:
         columns |= {
             "trial_state": [trial.state.value for trial in trials],
@@ -225,28 +225,55 @@ def select_best(
     Raises
     ------
     NoCompletedTrialError
-        If no candidate has the maximum resource.  Or if of these there are stopped ones, but no
-        complete one, or none with a finite score.
+        If of the candidates that can be best there are stopped ones, but no complete one, or none
+        with a finite score.
     """
     scored = [candidate for candidate in scheduler.candidates if candidate.scored]
-    full = np.flatnonzero([candidate.trial.is_full for candidate in scored])
-    rows = [scored[i] for i in full]
-    _check_any_complete(rows, len(scored))
+    chosen = np.flatnonzero(_contenders(scored))
+    rows = [scored[i] for i in chosen]
+    _check_any_complete(rows)
     if not options.refit and outcome.multimetric:
         return outcome
     custom = callable(options.scoring) and outcome.multimetric
     metric = options.refit if custom else options.refit_metric
-    results = _take(outcome.cv_results, full)
+    results = _take(outcome.cv_results, chosen)
     _check_any_finite(results, options.refit, metric, [c.cause for c in rows])
     failed = np.array([candidate.error is not None for candidate in rows])
     index = _best_index(options.refit, metric, results, failed)
+    _warn_if_not_full(rows[0], results)
     score = None if callable(options.refit) else results[f"mean_test_{metric}"][index]
     return replace(
         outcome,
-        best_index=int(full[index]),
+        best_index=int(chosen[index]),
         best_params=results["params"][index],
         best_score=score,
     )
+
+
+def _contenders(candidates: Sequence[Candidate]) -> NDArray[np.bool_]:
+    """Return which candidates can be best: those with the maximum resource.
+
+    If there is none, as in a search that ended early, they are those of the highest resource with
+    which one was completed, as in scikit-learn's halving searches.
+    """
+    fidelities = np.array([candidate.trial.fidelity for candidate in candidates])
+    if (fidelities < 1.0).all():
+        states = [candidate.trial.state for candidate in candidates]
+        complete = fidelities[[state is TrialState.COMPLETE for state in states]]
+        return np.asarray(fidelities == np.max(complete if len(complete) else fidelities))
+    return np.asarray(fidelities == 1.0)
+
+
+def _warn_if_not_full(best: Candidate, results: Mapping[str, Any]) -> None:
+    """Warn if no candidate was tried with the maximum resource."""
+    if not best.trial.is_full:
+        warn_caller(
+            "no candidate was tried with the maximum resource before the search ended: the best "
+            f"one is the best of those with n_resources={results['n_resources'][0]}, and its score "
+            "may change with more: give the search more time",
+            UserWarning,
+            through=("tuneplug", "sklearn.base"),
+        )
 
 
 def _take(results: dict[str, Any], rows: NDArray[np.intp]) -> dict[str, Any]:
@@ -289,13 +316,8 @@ def _check_any_finite(
         )
 
 
-def _check_any_complete(rows: Sequence[Candidate], n_scored: int) -> None:
-    """Raise if no candidate with the maximum resource was completed, of ``n_scored`` in all."""
-    if not rows:
-        raise NoCompletedTrialError(
-            f"no candidate was tried with the maximum resource: all {n_scored} had less when the "
-            "search ended; their scores are in cv_results_: give the search more time"
-        )
+def _check_any_complete(rows: Sequence[Candidate]) -> None:
+    """Raise if some candidates were stopped and none was completed."""
     states = Counter(candidate.trial.state for candidate in rows)
     if states[TrialState.STOPPED] and not states[TrialState.COMPLETE]:
         reasons = sorted({str(c.trial.stop_reason) for c in rows} - {"None"})

@@ -89,6 +89,13 @@ class Subsampling:
 
     orders: tuple[NestedOrder, ...]
 
+    def used_share(self, share: float) -> float:
+        """Return the share of the training parts' rows that subsamples of a share have."""
+        if all(order.units is None for order in self.orders):
+            return share
+        used = [len(order.subsample(share)) / len(order.rows) for order in self.orders]
+        return max(share, float(np.mean(used)))
+
     @classmethod
     def of(
         cls,

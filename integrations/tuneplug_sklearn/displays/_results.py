@@ -45,7 +45,8 @@ class Results:
         scoring = getattr(search, "scoring", None)
         full = np.ones(len(results["params"]), dtype=bool)
         if getattr(search, "resource", None) is not None and hasattr(search, "study_"):
-            full = results["n_resources"] == search.max_resources_
+            amounts = np.asarray(results["n_resources"])
+            full = amounts >= min(search.max_resources_, amounts.max())  # more with whole groups
         return cls(
             configurations=[results["params"][row] for row in np.flatnonzero(full)],
             scores=finite(results[f"mean_test_{metric}"])[full],

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from tuneplug import Float, Int, NoCompletedTrialError
+from tuneplug import Float, Int
 from tuneplug.monitoring import FitMonitor
 from tuneplug.stopping import MedianRule, Patience, Target
 from tuneplug.strategies import BayesianSearch, HyperbandSearch, RandomSearch
@@ -201,12 +201,28 @@ def test_attributes_of_the_resource_are_removed_by_a_fit_without_one():
     assert "n_resources" not in search.cv_results_
 
 
-def test_a_search_that_ends_before_a_full_candidate_has_results_but_no_best():
-    search = tree(n_iter=20, callbacks=[lambda progress: progress.n_done == 2])
-    with pytest.raises(NoCompletedTrialError, match="maximum resource"):
-        search.fit(X, y)
+def ending_after(n_done, **options):
+    search = tree(n_iter=20, callbacks=[lambda progress: progress.n_done == n_done], **options)
+    with pytest.warns(UserWarning, match="no candidate was tried with the maximum resource"):
+        return search.fit(X, y)
+
+
+def test_a_search_that_ends_before_a_full_candidate_takes_the_best_of_what_there_is():
+    search = ending_after(2)
     assert set(search.cv_results_["n_resources"]) == {60}
-    assert not hasattr(search, "best_index_")
+    assert search.best_score_ == search.cv_results_["mean_test_score"].max()
+    assert search.cv_results_["rank_test_score"][search.best_index_] == 1
+    assert search.score(X, y) > 0.5
+
+
+def test_of_candidates_below_the_maximum_the_best_is_one_with_the_highest_resource():
+    search = ending_after(12)
+    results = pd.DataFrame(search.cv_results_)
+    highest = results.n_resources == 180
+    assert 0 < highest.sum() < len(results)
+    assert not (results.n_resources == 900).any()
+    assert highest[search.best_index_]
+    assert results.rank_test_score[highest].max() < results.rank_test_score[~highest].min()
 
 
 # --------------------------------------------------------------------------- subsamples
@@ -240,6 +256,16 @@ def test_groups_stay_whole():
     recorded(cv=GroupKFold(3), fit={"groups": groups})
     for _, _, rows, _ in Recorder.fits:
         assert len(rows) == 10 * len(set(groups[rows]))
+
+
+def test_the_resource_is_the_number_of_rows_that_whole_groups_have():
+    groups = np.arange(900) // 300 + 3 * (np.arange(900) % 3)  # groups of 100 rows
+    search = recorded(cv=GroupKFold(3), fit={"groups": groups}, min_resources=60)
+    results = pd.DataFrame(search.cv_results_)
+    assert dict(zip(results["iter"], results.n_resources, strict=True)) == {0: 150, 1: 300, 2: 900}
+    used = np.array([len(rows) for _, _, rows, _ in Recorder.fits]).reshape(-1, 3)
+    assert used.mean(axis=1) * 1.5 == pytest.approx(results.n_resources)
+    assert search.max_resources_ == 900
 
 
 def test_with_an_order_by_time_a_subsample_is_the_latest_rows():

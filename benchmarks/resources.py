@@ -171,11 +171,12 @@ class Result:
     excess: float
 
 
-def result(record: ClockRecord, full: int, goal: Target, suggestions: bool) -> Result:
-    """Return the result of a run; one that misses the target counts as the penalty."""
-    times, best = curve(record, full, suggestions)
+def result(record: ClockRecord, full: int, goal: Target, args: argparse.Namespace) -> Result:
+    """Return the result of a run; one that misses the target counts as twice its budget."""
+    times, best = curve(record, full, args.suggestions)
     found = times[best <= goal.loss]
-    share = float(found[0]) / goal.seconds if len(found) else PENALTY
+    budget = 1.0 if record.cell.optimizer == RANDOM else args.budget
+    share = float(found[0]) / goal.seconds if len(found) else PENALTY * budget
     excess = float(best[-1]) - goal.loss if len(best) else math.inf
     return Result(share, bool(len(found)), excess)
 
@@ -184,13 +185,13 @@ Results = Mapping[str, list[Result]]
 
 
 def results(
-    records: Mapping[Cell, ClockRecord], task: RowsTask, goal: Target, suggestions: bool
+    records: Mapping[Cell, ClockRecord], task: RowsTask, goal: Target, args: argparse.Namespace
 ) -> Results:
     """Return the results of each search on a task, seed by seed."""
     found: dict[str, list[Result]] = {}
     for cell, record in records.items():
         if cell.task == task.name:
-            one = result(record, task.full, goal, suggestions)
+            one = result(record, task.full, goal, args)
             found.setdefault(cell.optimizer, []).append(one)
     return found
 
@@ -228,7 +229,7 @@ def report(
     parts = [f"## Fewer rows\n\n{provenance()}"]
     ratios: dict[tuple[str, str], list[FloatArray]] = {}
     for task, goal in goals.items():
-        found = results(records, task, goal, args.suggestions)
+        found = results(records, task, goal, args)
         title = f"### {task.name}\n\nRandom search: {goal.seconds:.1f} s, loss {goal.loss:.4f}.\n"
         parts.append(f"{title}\n{summary(found, records, task)}")
         for first, second in PAIRS:

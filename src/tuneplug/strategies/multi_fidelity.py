@@ -38,6 +38,8 @@ __all__ = ["MultiFidelitySearch"]
 
 #: Number of looks of the initial design, and the largest fidelity at which they are.
 DESIGN_LOOKS, DESIGN_FIDELITY = 6, 0.2
+#: Numbers of looks in the initial design after which another of the best ones is tried in full.
+DESIGN_PROMOTIONS = (3, 6, 12)
 #: Smallest fidelity of a look: below, it tells less and saves little.  Largest mean cost of a look,
 #: as a share of that of a full trial.
 MIN_FIDELITY, MAX_LOOK_COST = 0.08, 0.25
@@ -208,6 +210,7 @@ class _Looks:
         running = history.in_state(TrialState.RUNNING)
         self.pending = [(trial.point, trial.fidelity) for trial in running]
         self.n_looks = sum(not trial.is_full for trial in history)
+        self.n_full = len(history) - self.n_looks
         self.has_full = history.best() is not None
         self.spent = _Spending(context, self.slope, measured=strategy.cost_aware)
 
@@ -216,15 +219,22 @@ class _Looks:
         self.pending.append((option.point, option.fidelity))
         self.tried[self.space.keys(option.point)[0]] = option.fidelity
         self.n_looks += option.fidelity < 1.0
+        self.n_full += option.fidelity == 1.0
         self.spent.add(option.fidelity)
 
     def next_option(self, number: int) -> _Option | None:
         """Return what to try next; None if nothing is left."""
         n_startup = self.strategy.n_startup(self.space, self.context.n_trials)
-        known = len(self.context.extra_observations) + len(self.context.history.full())
-        if self.n_looks < n_startup and known < n_startup and not self._must_be_full(number):
+        known = len(self.context.extra_observations) + self.n_full
+        promoted = self._n_promoted(n_startup)
+        looks = n_startup if known < promoted else self._n_design_looks(n_startup)
+        if self._must_be_full(number) or not self.spent.allows(self.design_level):
+            looks = 0
+        if self.n_looks < looks and known < n_startup:
             return self._design(number, n_startup)
         promising = self._promising()
+        if promising and known < self._n_promoted(self._n_design_looks(n_startup)):
+            return _Option(promising[0].point, 1.0, "design", None)
         model = self._model if self.has_full or self.context.extra_observations else None
         if model is not None:
             return self._best_option(model, promising, number)
@@ -232,6 +242,17 @@ class _Looks:
             return _Option(promising[0].point, 1.0, "design", None)
         fidelity = 1.0 if self._must_be_full(number) else self.design_level
         return self._random(number, fidelity)
+
+    def _n_design_looks(self, n_startup: int) -> int:
+        """Return the number of looks of the initial design after the first full trials."""
+        if self.strategy.n_initial is not None or n_startup < DESIGN_LOOKS:
+            return n_startup
+        n_trials, most = self.context.n_trials, DESIGN_PROMOTIONS[-1]
+        return max(n_startup, most if n_trials is None else min(most, n_trials // 3))
+
+    def _n_promoted(self, looks: int) -> int:
+        """Return how many of a number of looks in the initial design are tried in full."""
+        return max(1, sum(looks >= count for count in DESIGN_PROMOTIONS))
 
     def _design(self, number: int, n_startup: int) -> _Option | None:
         design = initial_design(self.space, max(n_startup, number + 1), self.context.seed)

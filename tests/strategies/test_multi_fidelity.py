@@ -44,13 +44,28 @@ def run(n, strategy=None, seed=0, n_trials=None, cost=True):
     return study
 
 
-def test_search_starts_with_looks_and_takes_the_best_one_in_full():
-    study = run(7)
-    looks, first = study.trials[:6], study.trials[6]
+def test_search_starts_with_looks_and_takes_the_best_two_in_full():
+    study = run(8)
+    looks, full = study.trials[:6], study.trials[6:]
     assert {trial.fidelity for trial in looks} == {3 / 27}
     assert {trial.resource for trial in looks} == {3}
-    best = min(looks, key=lambda trial: trial.value)
-    assert (first.fidelity, first.params) == (1.0, best.params)
+    best = sorted(looks, key=lambda trial: trial.value)[:2]
+    assert [trial.params for trial in full] == [trial.params for trial in best]
+    assert {trial.fidelity for trial in full} == {1.0}
+
+
+@pytest.mark.parametrize(("look_cost", "n_looks"), [(0.15, 12), (0.4, 7), (1.0, 6)])
+def test_more_looks_of_the_design_follow_as_long_as_they_have_half_of_the_spending(
+    look_cost, n_looks
+):
+    study = Study(SPACE, strategy=MultiFidelitySearch(1, 27), seed=0)
+    for _ in range(20):
+        trial = study.ask()
+        cost = 1.0 if trial.is_full else look_cost
+        study.tell(trial, loss(trial.params, trial.fidelity), cost=cost)
+    design = [trial for trial in study.trials if trial.origin == "design"]
+    assert sum(not trial.is_full for trial in design) == n_looks
+    assert sum(trial.is_full for trial in design) == 3
 
 
 @pytest.mark.parametrize("seed", range(3))

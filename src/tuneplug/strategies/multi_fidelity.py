@@ -90,9 +90,9 @@ class MultiFidelitySearch(Strategy):
     warping, inference
         As in ``BayesianSearch``.
     n_initial : int or None, default None
-        Number of looks of the initial design.  If None, 6, reduced to a third of the planned
-        trials, but at least 2 and at least one per sub-space.  Without looks, as in
-        ``BayesianSearch``.
+        Number of looks of the initial design.  If None, 6, and up to 12 if they cost no more than
+        the full trials, both reduced to a third of the planned trials, but at least 2 and at least
+        one per sub-space.  Without looks, as in ``BayesianSearch``.
     cost_aware : bool, default True
         Whether the cost of a trial is learned from those of earlier ones.  If False, it is
         proportional to the resource, and suggestions do not depend on the clock.
@@ -226,14 +226,12 @@ class _Looks:
         """Return what to try next; None if nothing is left."""
         n_startup = self.strategy.n_startup(self.space, self.context.n_trials)
         known = len(self.context.extra_observations) + self.n_full
-        promoted = self._n_promoted(n_startup)
-        looks = n_startup if known < promoted else self._n_design_looks(n_startup)
-        if self._must_be_full(number) or not self.spent.allows(self.design_level):
-            looks = 0
-        if self.n_looks < looks and known < n_startup:
+        looks = self._n_design_looks(n_startup, known)
+        allowed = not self._must_be_full(number) and self.spent.allows(self.design_level)
+        if self.n_looks < looks and known < n_startup and allowed:
             return self._design(number, n_startup)
         promising = self._promising()
-        if promising and known < self._n_promoted(self._n_design_looks(n_startup)):
+        if promising and known < self._n_promoted(looks):
             return _Option(promising[0].point, 1.0, "design", None)
         model = self._model if self.has_full or self.context.extra_observations else None
         if model is not None:
@@ -243,9 +241,13 @@ class _Looks:
         fidelity = 1.0 if self._must_be_full(number) else self.design_level
         return self._random(number, fidelity)
 
-    def _n_design_looks(self, n_startup: int) -> int:
-        """Return the number of looks of the initial design after the first full trials."""
-        if self.strategy.n_initial is not None or n_startup < DESIGN_LOOKS:
+    def _n_design_looks(self, n_startup: int, known: int) -> int:
+        """Return the number of looks of the initial design, given that of full trials.
+
+        More looks follow after the first full trials, until the model chooses one.
+        """
+        first = self.strategy.n_initial is not None or n_startup < DESIGN_LOOKS
+        if first or not self._n_promoted(n_startup) <= known <= len(DESIGN_PROMOTIONS):
             return n_startup
         n_trials, most = self.context.n_trials, DESIGN_PROMOTIONS[-1]
         return max(n_startup, most if n_trials is None else min(most, n_trials // 3))

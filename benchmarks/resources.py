@@ -141,7 +141,8 @@ def run_cell(cell: Cell, found: Sequence[RowsTask], path: Path, goal: float) -> 
 def run(args: argparse.Namespace) -> tuple[dict[Cell, ClockRecord], dict[RowsTask, Target]]:
     """Run the missing cells: random search first, as the others need its target."""
     log = clock_log(args.out / "runs.jsonl")
-    chosen, goals = tasks(args.data, args.models), {}
+    chosen = tasks(args.data, args.models)
+    goals: dict[RowsTask, Target] = {}
     names = [name for name in SEARCHES if name in args.searches and name != RANDOM]
     wanted = []
     for task in chosen:

@@ -1,12 +1,15 @@
-"""What fewer rows save: the schedule of successive halving, and the share of random search's time."""
+"""The schedule of successive halving, and the share of random search's time."""
 
 from __future__ import annotations
 
-import resources
-from _clock_runs import ClockRecord
+import pytest
 from _recorded_fits import Fit
-from _resource_tasks import tasks
 from _runs import Cell
+
+resources = pytest.importorskip("resources")  # needs XGBoost and LightGBM
+
+from _clock_runs import ClockRecord  # noqa: E402
+from _resource_tasks import tasks  # noqa: E402
 
 
 def test_successive_halving_tries_a_third_with_three_times_the_rows():

@@ -39,7 +39,8 @@ class Suggestion:
         Share of the full resource, in (0, 1].  Below 1, the value approximates that of the full
         resource: the trial is never the best one.
     origin : str
-        How the configuration was found: ``"design"``, ``"model"``, ``"random"``, ``"grid"``, ...
+        How the configuration was found: ``"design"``, ``"model"``, ``"exploration"``,
+        ``"random"``, ``"grid"``, ...
     expected_improvement : float or None
         Expected improvement on the best loss, in units of the distance between the median and the
         best loss so far.  None if the strategy does not know it.

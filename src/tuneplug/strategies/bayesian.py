@@ -18,6 +18,7 @@ from tuneplug.space import SearchSpace
 from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untried, take_suggestions
 from tuneplug.strategies.costs import cost_weight, observed_costs
 from tuneplug.strategies.learned_warps import WarpCurve, warp_curves
+from tuneplug.strategies.plateaus import explore_plateau
 from tuneplug.surrogate.acquisition import Acquisition
 from tuneplug.surrogate.acquisition_optimizer import maximize
 from tuneplug.surrogate.cost import CostModel, fit_cost_model
@@ -30,8 +31,8 @@ from tuneplug.trial import Trial, TrialState
 __all__ = ["BayesianSearch", "FittedModel", "fit_model", "initial_design", "threadpools"]
 
 
-#: Default number of trials of the initial design.
-DESIGN_SIZE = 5
+#: Default number of trials of the initial design, and the largest while all losses are equal.
+DESIGN_SIZE, MAX_DESIGN_SIZE = 5, 15
 #: Minimum number of observations to fit a model.
 MIN_OBSERVATIONS = 2
 #: Number of joint fantasies of pending trials, over all processes.
@@ -55,9 +56,9 @@ class BayesianSearch(Strategy):
     The first trials are a scrambled Sobol design that visits every sub-space.  After them, a
     Matérn-5/2 process is fitted to all ended trials of fidelity 1.  It has a lengthscale and a
     Kumaraswamy warp per numeric parameter, and an output transform with a learned curvature.  The
-    strategy maximizes
-    the log expected improvement, given the pending trials and the probability of failure.  It
-    suggests no configuration that has been tried or is running.  ``docs/engine.md`` has the
+    strategy maximizes the log expected improvement, given the pending trials and the probability of
+    failure.  While trials find known losses only, every other one explores without the model.  No
+    configuration is suggested that has been tried or is running.  ``docs/engine.md`` has the
     equations and their sources.
 
     Parameters
@@ -69,7 +70,8 @@ class BayesianSearch(Strategy):
         ``"mcmc"`` averages over ten slice samples of it and takes about ten times as long.
     n_initial : int or None, default None
         Number of trials of the initial design.  If None, 5, reduced to half of the planned trials,
-        but at least 2 and at least one per sub-space.
+        but at least 2 and at least one per sub-space.  While all losses are equal, the design goes
+        on, up to 15 trials or a quarter of the planned ones.
     allow_repeats : bool, default False
         Whether a configuration may be suggested again; useful for noisy objectives.
     cost_aware : bool, default False
@@ -124,6 +126,8 @@ class BayesianSearch(Strategy):
             rng = context.rng(number)
             if model is None:
                 point, origin, gain = self._design_point(context, number), "design", None
+            elif (point := explore_plateau(context, number, tried)) is not None:
+                origin, gain = "exploration", None
             else:
                 (point, gain), origin = model.maximize(space, pending, tried, rng), "model"
             if point is None or space.keys(point)[0] in tried:
@@ -145,7 +149,9 @@ class BayesianSearch(Strategy):
         if n_known < self.n_startup(context.space, context.n_trials):
             return None
         data = self._training_data(context)
-        if data is None:
+        if data is None or (
+            np.ptp(data.losses) == 0.0 and n_known < _extended_size(context.n_trials)
+        ):
             return None
         ended = [t for t in context.history.full() if t.state.ended]
         model = fit_model(data, context, ended)
@@ -234,6 +240,11 @@ def fit_model(data: TrainingData, context: Context, ended: Sequence[Trial]) -> F
     variance = FAILURE_VARIANCE * np.exp(2.0 * feasibility.log_feasibility(V))
     gps = [gp.condition_on(V, np.maximum(gp.predict(V)[0], 0.0), variance) for gp in gps]
     return FittedModel(gps, feasibility)
+
+
+def _extended_size(n_trials: int | None) -> int:
+    """Return the largest size of a design that has found one loss only, which teaches nothing."""
+    return MAX_DESIGN_SIZE if n_trials is None else min(MAX_DESIGN_SIZE, n_trials // 4)
 
 
 @functools.lru_cache(maxsize=8)

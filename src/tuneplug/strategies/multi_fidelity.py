@@ -25,6 +25,7 @@ from tuneplug.strategies.bayesian import (
 )
 from tuneplug.strategies.costs import cost_weight, observed_costs
 from tuneplug.strategies.learned_warps import WarpCurve
+from tuneplug.strategies.plateaus import explore_plateau
 from tuneplug.surrogate.acquisition import Acquisition
 from tuneplug.surrogate.acquisition_optimizer import maximize
 from tuneplug.surrogate.cost import fit_cost_model
@@ -235,6 +236,9 @@ class _Looks:
             return _Option(promising[0].point, 1.0, "design", None)
         model = self._model if self.has_full or self.context.extra_observations else None
         if model is not None:
+            point = explore_plateau(self.context, number, self.tried)
+            if point is not None:
+                return _Option(point, 1.0, "exploration", None)
             return self._best_option(model, promising, number)
         if promising:
             return _Option(promising[0].point, 1.0, "design", None)

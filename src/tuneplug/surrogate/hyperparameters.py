@@ -8,7 +8,11 @@ theta has ln a and ln b only with ``warping``, and ln gamma only with ``learn_cu
 negative log posterior, with its analytic gradient, is
 
     0.5 (t - mu)ᵀ alpha + 0.5 ln|K| + n/2 ln(2 pi)      (Rasmussen & Williams, eq. 5.8 and 5.9)
-    - sum_i ln dt_i/dv_i - ln prior(theta)
+    - sum_i w_i ln dt_i/dv_i - ln prior(theta)
+
+The weight w_i is 1 / (number of losses that equal the i-th).  Equal losses are one rounded value,
+and tell no more about the density of losses than a single one.  With w_i = 1, a plateau at the best
+loss drives gamma to its maximum, where the plateau is a pit and all other losses look alike.
 """
 
 from __future__ import annotations
@@ -79,6 +83,8 @@ class HyperparameterPosterior:
         self.v, self.layout = v, layout
         self.warping, self.learn_curvature = warping, learn_curvature
         self.noise_variances = np.broadcast_to(noise_variances, v.shape)
+        _, which, counts = np.unique(v, return_inverse=True, return_counts=True)
+        self._density_weights = 1.0 / counts[which]
         self._X = np.ascontiguousarray(U[:, layout.ordered])
         self._O = layout.one_hot(U)
         self.mean, self.sd, self.low, self.high = np.array(
@@ -147,7 +153,7 @@ class HyperparameterPosterior:
             0.5 * float(at.residual @ at.alpha)
             + 0.5 * log_det
             + 0.5 * len(self.v) * math.log(2.0 * math.pi)
-            - float(np.log(at.targets.dt_dv).sum())
+            - float(self._density_weights @ np.log(at.targets.dt_dv))
             + 0.5 * float(z @ z)
         )
 
@@ -190,7 +196,7 @@ class HyperparameterPosterior:
         """Return d/d(ln gamma), of shape (1,): through t, through tau² (dt/dv)², and ln dt/dv."""
         dt, d_dt_dv = at.targets.curvature_gradient()
         dt_dv = at.targets.dt_dv
-        by_dt_dv = 2.0 * d_tau2 * self.noise_variances * dt_dv - 1.0 / dt_dv
+        by_dt_dv = 2.0 * d_tau2 * self.noise_variances * dt_dv - self._density_weights / dt_dv
         return np.array([float(at.alpha @ dt) + float(by_dt_dv @ d_dt_dv)])
 
     def initial_thetas(self) -> list[FloatArray]:

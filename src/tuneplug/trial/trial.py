@@ -137,8 +137,8 @@ class Trial:
     point : ndarray of shape (d,)
         Point of the configuration in the unit cube.
     origin : str
-        Source of the configuration: ``"user"``, ``"design"``, ``"model"``, ``"random"`` or
-        ``"grid"``.
+        Source of the configuration: ``"user"``, ``"design"``, ``"model"``, ``"random"``,
+        ``"exploration"`` or ``"grid"``.
     state : TrialState
     value : float or None
         Value of the objective, in its own units and direction.

@@ -225,12 +225,17 @@ class FittedModel:
 def fit_model(data: TrainingData, context: Context, ended: Sequence[Trial]) -> FittedModel:
     """Fit the loss to the data, and the feasibility to ended trials.
 
+    If losses are equal, processes without warps are fitted as well, and the improvement is averaged
+    over all: the warp that explains a step best is steep there, and flattens the rest of the range.
+
     Each failed trial gets a pseudo-observation of the loss: the posterior mean or the mean loss,
     whichever is worse.  It keeps the processes from predicting an improvement where they
     extrapolate beyond failures.  The more probable the failure, the smaller the variance of the
     pseudo-observation: a single failure among successes has little weight.
     """
     gps = fit_surrogate(data)
+    if data.warping and len(np.unique(data.losses)) < len(data):
+        gps = [*gps, *fit_surrogate(dataclasses.replace(data, warping=False))]
     failed = np.array([t.state is TrialState.FAILED for t in ended])
     if failed.all() or not failed.any():
         return FittedModel(gps, None)

@@ -200,7 +200,7 @@ def _fit_map(data: TrainingData) -> FloatArray:
     if n < COLD_START_EVERY or n // _refit_interval(n) % COLD_START_EVERY == 0:
         return posterior.fit_map(posterior.initial_thetas(), MAX_ITER_COLD)
     before = _fit_map(data.take(slice(refit_size(n - 1))))
-    return posterior.fit_map([before, posterior.initial_thetas()[0]], MAX_ITER_WARM)
+    return posterior.fit_map([before], MAX_ITER_WARM)
 
 
 def sample_hyperparameters(

@@ -107,7 +107,7 @@ class MultiFidelitySearch(Strategy):
         If an argument is out of range or has the wrong type.
     """
 
-    name: ClassVar[str] = "multi-fidelity"
+    name: ClassVar[str] = "multi_fidelity"
     min_resource: int
     max_resource: int
     factor: int = 3

@@ -14,7 +14,7 @@ import numpy as np
 from _clock import PENALTY
 from _clock_runs import ClockRecord, Yardstick
 from _clock_searches import SEARCHES
-from _report import interval, markdown, provenance, shown
+from _report import factor, markdown, provenance, shown
 from _runs import Cell
 from _tasks import Baseline, FloatArray
 from _timed_tasks import TimedTask
@@ -109,12 +109,6 @@ def collect(
 # ---------------------------------------------------------------- tables
 
 
-def _factor(logs: FloatArray) -> str:
-    """Return a geometric mean and its interval as text."""
-    low, high = np.exp(interval(logs))
-    return f"{np.exp(np.nanmean(logs)):.3f} [{low:.3f}, {high:.3f}]"
-
-
 def summary(found: Mapping[str, Scores], records: Records, names: set[str], rules: Rules) -> str:
     """Return the table of all searches, the fastest first; ``names`` are those of the tasks."""
     *early, _ = CHECKPOINTS
@@ -129,8 +123,8 @@ def summary(found: Mapping[str, Scores], records: Records, names: set[str], rule
         last = scores.regret[..., -1]
         paired = base is not None and name != rules.against
         there = scores.share[~np.isnan(scores.share)]
-        row = [name, f"{np.sum(there < np.log(PENALTY))} / {len(there)}", _factor(scores.share)]
-        row += [_factor(scores.share - base.share) if base and paired else ""]
+        row = [name, f"{np.sum(there < np.log(PENALTY))} / {len(there)}", factor(scores.share)]
+        row += [factor(scores.share - base.share) if base and paired else ""]
         row += [f"{np.nanmean(scores.regret[..., i]):.4f}" for i in range(len(early))]
         row += [shown(last)]
         row += [shown(last - base.regret[..., -1], sign=True) if base and paired else ""]

@@ -68,18 +68,21 @@ def tuneplug(strategy: Callable[[TimedTask], Strategy]) -> Callable[[TimedTask, 
     return search
 
 
-def _cost_aware(_: TimedTask) -> Strategy:
+def cost_aware(_: TimedTask) -> Strategy:
+    """Return the strategy for full trials that learns their costs."""
     return BayesianSearch(cost_aware=True)
 
 
 # ---------------------------------------------------------------- less of the resource
 
 
-def _multi_fidelity(task: TimedTask) -> Strategy:
+def multi_fidelity(task: TimedTask) -> Strategy:
+    """Return the strategy that chooses resources by a model."""
     return MultiFidelitySearch(task.least, task.full, FACTOR)
 
 
-def _hyperband(task: TimedTask) -> Strategy:
+def hyperband(task: TimedTask) -> Strategy:
+    """Return the strategy that promotes by ranks."""
     return AsynchronousHyperband(task.least, task.full, FACTOR)
 
 
@@ -141,10 +144,10 @@ def _full(name: str) -> SearchEntry:
 SEARCHES = {
     "tuneplug": SearchEntry(tuneplug(lambda _: BayesianSearch()), OPTIMIZERS["tuneplug"]),
     "tuneplug-cost": SearchEntry(
-        tuneplug(_cost_aware), Entry(TunePlug, arguments={"cost_aware": True})
+        tuneplug(cost_aware), Entry(TunePlug, arguments={"cost_aware": True})
     ),
-    "tuneplug-fidelity": SearchEntry(tuneplug(_multi_fidelity), OPTIMIZERS["tuneplug"], True),
-    "tuneplug-hyperband": SearchEntry(tuneplug(_hyperband), OPTIMIZERS["tuneplug"], True),
+    "tuneplug-fidelity": SearchEntry(tuneplug(multi_fidelity), OPTIMIZERS["tuneplug"], True),
+    "tuneplug-hyperband": SearchEntry(tuneplug(hyperband), OPTIMIZERS["tuneplug"], True),
     "random": _full("random"),
     "optuna-tpe": _full("optuna-tpe"),
     "optuna-gp": _full("optuna-gp"),

@@ -123,6 +123,12 @@ def shown(values: FloatArray, sign: bool = False) -> str:
 # ---------------------------------------------------------------- tables
 
 
+def factor(logs: FloatArray) -> str:
+    """Return a geometric mean and its interval as text."""
+    low, high = np.exp(interval(logs))
+    return f"{np.exp(np.nanmean(logs)):.3f} [{low:.3f}, {high:.3f}]"
+
+
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table; all columns but the first are aligned to the right."""
     lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]

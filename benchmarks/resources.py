@@ -28,21 +28,24 @@ import numpy as np
 from _clock import PENALTY
 from _clock_report import curve
 from _clock_runs import ClockRecord, clock_log, simulate
-from _clock_searches import FACTOR, Request, Search, tuneplug
+from _clock_searches import (
+    FACTOR,
+    Request,
+    Search,
+    cost_aware,
+    hyperband,
+    multi_fidelity,
+    tuneplug,
+)
 from _recorded_fits import RecordedFits
-from _report import interval, markdown, provenance, shown
+from _report import factor, markdown, provenance, shown
 from _resource_tasks import MODELS, RowsTask, table, tasks
 from _runs import Cell, run_all
 from _tasks import FloatArray
 from _timed_tasks import TimedTask
 from threadpoolctl import threadpool_limits
 
-from tuneplug.strategies import (
-    AsynchronousHyperband,
-    BayesianSearch,
-    MultiFidelitySearch,
-    RandomSearch,
-)
+from tuneplug.strategies import BayesianSearch, RandomSearch
 
 RESULTS = Path(__file__).parent / "results"
 RANDOM = "random"
@@ -74,21 +77,13 @@ def halving(task: TimedTask, seed: int) -> Search:
             left = [left[i] for i in ranked[: math.ceil(len(left) / FACTOR)]]
 
 
-def _fidelity(task: TimedTask) -> MultiFidelitySearch:
-    return MultiFidelitySearch(min_resource=task.least, max_resource=task.full, factor=FACTOR)
-
-
-def _hyperband(task: TimedTask) -> AsynchronousHyperband:
-    return AsynchronousHyperband(task.least, task.full, reduction_factor=FACTOR)
-
-
 SEARCHES: dict[str, Callable[[TimedTask, int], Search]] = {
     RANDOM: tuneplug(lambda _: RandomSearch()),
     "halving": halving,
-    "hyperband": tuneplug(_hyperband),
+    "hyperband": tuneplug(hyperband),
     "bayesian": tuneplug(lambda _: BayesianSearch()),
-    "bayesian, cost-aware": tuneplug(lambda _: BayesianSearch(cost_aware=True)),
-    "multi-fidelity": tuneplug(_fidelity),
+    "bayesian, cost-aware": tuneplug(cost_aware),
+    "multi-fidelity": tuneplug(multi_fidelity),
 }
 
 
@@ -201,11 +196,6 @@ def _logs(found: Results, name: str) -> FloatArray:
     return np.log([[one.share for one in found[name]]])
 
 
-def _factor(logs: FloatArray) -> str:
-    low, high = np.exp(interval(logs))
-    return f"{np.exp(logs.mean()):.2f} [{low:.2f}, {high:.2f}]"
-
-
 def summary(found: Results, records: Mapping[Cell, ClockRecord], task: RowsTask) -> str:
     """Return one row for each search."""
     rows = []
@@ -215,7 +205,7 @@ def summary(found: Results, records: Mapping[Cell, ClockRecord], task: RowsTask)
         fits = np.mean([len(run.losses) for run in runs])
         suggestion = np.mean([seconds for run in runs for seconds in run.seconds])
         row = [name, f"{sum(one.reached for one in mine)} / {len(mine)}"]
-        row += [shown(np.array([[one.share for one in mine]])), _factor(_logs(found, name))]
+        row += [shown(np.array([[one.share for one in mine]])), factor(_logs(found, name))]
         row += [shown(np.array([[one.excess for one in mine]]), sign=True)]
         rows.append([*row, f"{full:.0f} of {fits:.0f}", f"{suggestion:.3f}"])
     header = ["search", "reached", "mean share of time [95 %]", "geometric mean [95 %]"]
@@ -238,7 +228,7 @@ def report(
                 ratio = _logs(found, first) - _logs(found, second)
                 ratios.setdefault((first, second), []).append(ratio)
     rows = [
-        [f"{first} / {second}", *map(_factor, each), _factor(np.vstack(each))]
+        [f"{first} / {second}", *map(factor, each), factor(np.vstack(each))]
         for (first, second), each in ratios.items()
         if len(each) == len(goals)
     ]

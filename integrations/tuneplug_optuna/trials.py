@@ -161,7 +161,7 @@ def _copy_results(converted: Trial, frozen: FrozenTrial) -> None:
     """
     converted.cost = _cost(frozen)
     for step in sorted(frozen.intermediate_values):
-        converted.report(frozen.intermediate_values[step], step)
+        converted.reporter.report(frozen.intermediate_values[step], step)
     if converted.state is TrialState.FAILED:
         return
     values = list(frozen.values or ())

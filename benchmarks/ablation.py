@@ -47,6 +47,7 @@ from _runs import Cell, Record, record_log, run, run_all
 from _tasks import Baseline, FloatArray, Task
 
 from tuneplug import Categorical, Float, Int, SearchSpace
+from tuneplug.surrogate.fitting import clear_cache
 from tuneplug.surrogate.priors import Prior
 
 RESULTS = Path(__file__).parent / "results"
@@ -61,7 +62,8 @@ class Variant:
     constants: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, cell: Cell, task: Task) -> Record:
-        """Run one cell with the constants replaced."""
+        """Run one cell with the constants replaced; fits of other variants are forgotten."""
+        clear_cache()
         with ExitStack() as replaced:
             for name, value in self.constants.items():
                 replaced.enter_context(mock.patch(name, value))
@@ -94,6 +96,14 @@ VARIANTS = {
     "no discount": Variant(
         constants={"tuneplug.surrogate.acquisition.log_noise_discount": _undiscounted}
     ),
+    "equal losses count fully": Variant(
+        constants={"tuneplug.surrogate.hyperparameters.density_weights": np.ones_like}
+    ),
+    "warps only": Variant(
+        constants={"tuneplug.strategies.bayesian.has_ties": lambda losses: False}
+    ),
+    "no exploration": Variant(constants={"tuneplug.strategies.plateaus.N_TIED": math.inf}),
+    "no longer design": Variant(constants={"tuneplug.strategies.bayesian.MAX_DESIGN_SIZE": 0}),
     "n_initial=10": Variant({"n_initial": 10}),
     "no local search": Variant(constants={"tuneplug.surrogate.acquisition_optimizer.N_ROUNDS": 0}),
 }

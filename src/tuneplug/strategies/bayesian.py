@@ -222,6 +222,11 @@ class FittedModel:
         )
 
 
+def has_ties(losses: FloatArray) -> bool:
+    """Whether two losses are equal."""
+    return len(np.unique(losses)) < len(losses)
+
+
 def fit_model(data: TrainingData, context: Context, ended: Sequence[Trial]) -> FittedModel:
     """Fit the loss to the data, and the feasibility to ended trials.
 
@@ -234,7 +239,7 @@ def fit_model(data: TrainingData, context: Context, ended: Sequence[Trial]) -> F
     pseudo-observation: a single failure among successes has little weight.
     """
     gps = fit_surrogate(data)
-    if data.warping and len(np.unique(data.losses)) < len(data):
+    if data.warping and has_ties(data.losses):
         gps = [*gps, *fit_surrogate(dataclasses.replace(data, warping=False))]
     failed = np.array([t.state is TrialState.FAILED for t in ended])
     if failed.all() or not failed.any():

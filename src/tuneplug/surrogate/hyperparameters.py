@@ -31,7 +31,7 @@ from tuneplug.surrogate.kernels import ColumnLayout, CubeKernel, Hyperparameters
 from tuneplug.surrogate.output_transform import Targets
 from tuneplug.surrogate.warping import kumaraswamy_shape_gradients
 
-__all__ = ["HyperparameterPosterior"]
+__all__ = ["HyperparameterPosterior", "density_weights"]
 
 #: Negative log posterior where K is not positive definite in floating point.  L-BFGS needs a finite
 #: number to step back from.
@@ -83,8 +83,7 @@ class HyperparameterPosterior:
         self.v, self.layout = v, layout
         self.warping, self.learn_curvature = warping, learn_curvature
         self.noise_variances = np.broadcast_to(noise_variances, v.shape)
-        _, which, counts = np.unique(v, return_inverse=True, return_counts=True)
-        self._density_weights = 1.0 / counts[which]
+        self._density_weights = density_weights(v)
         self._X = np.ascontiguousarray(U[:, layout.ordered])
         self._O = layout.one_hot(U)
         self.mean, self.sd, self.low, self.high = np.array(
@@ -268,6 +267,12 @@ class HyperparameterPosterior:
                 right = x
             if right - left < 1e-9:  # rounding has shrunk the slice to theta itself
                 return theta, value
+
+
+def density_weights(v: FloatArray) -> FloatArray:
+    """Return w, one over the number of equal losses, shape (n,)."""
+    _, which, counts = np.unique(v, return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / counts[which])
 
 
 def _covariance_gradient(at: _Factorization) -> FloatArray:

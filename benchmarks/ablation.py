@@ -102,7 +102,12 @@ VARIANTS = {
     "warps only": Variant(
         constants={"tuneplug.strategies.bayesian.has_ties": lambda losses: False}
     ),
-    "no exploration": Variant(constants={"tuneplug.strategies.plateaus.N_TIED": math.inf}),
+    "no exploration": Variant(
+        constants={
+            "tuneplug.strategies.plateaus.N_TIED": math.inf,
+            "tuneplug.strategies.plateaus.PROMISED": math.inf,
+        }
+    ),
     "no longer design": Variant(constants={"tuneplug.strategies.bayesian.MAX_DESIGN_SIZE": 0}),
     "n_initial=10": Variant({"n_initial": 10}),
     "no local search": Variant(constants={"tuneplug.surrogate.acquisition_optimizer.N_ROUNDS": 0}),

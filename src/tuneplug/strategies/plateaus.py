@@ -1,12 +1,13 @@
 """Exploration of plateaus, where losses have steps.
 
 The loss of a decision tree, or an accuracy on few rows, is constant over large parts of a space.  A
-Gaussian process expects an improvement next to such a plateau, again and again.  Once ``N_TIED``
-trials since the last improvement have losses that earlier trials had, every other trial is chosen
-without the model, until the best loss improves.  Such a trial is the best configuration with one
-parameter drawn anew, each parameter in turn, and every third time a random configuration.  SMAC
-interleaves random configurations always (Hutter et al., "Sequential Model-Based Optimization for
-General Algorithm Configuration", LION 2011, section 4.1).
+Gaussian process expects an improvement next to such a plateau, again and again.  Two signs tell:
+since the last improvement, ``N_TIED`` trials have losses that earlier trials had, or the expected
+improvements, in units of the distance between the median and the best loss, sum up to ``PROMISED``.
+Then every other trial is chosen without the model, until the best loss improves.  Such a trial is
+the best configuration with one parameter drawn anew, each parameter in turn, and every third time a
+random configuration.  SMAC interleaves random configurations always (Hutter et al., "Sequential
+Model-Based Optimization for General Algorithm Configuration", LION 2011, section 4.1).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ __all__ = ["explore_plateau"]
 
 #: Number of trials with known losses, since the last improvement, that show a plateau.
 N_TIED = 3
+#: Sum of expected improvements that were not kept.  It stays below on smooth losses.
+PROMISED = 0.5
 #: One in RANDOM_EVERY explorations is a random configuration.
 RANDOM_EVERY = 3
 #: Number of values that are drawn for a parameter before the exploration is given up.
@@ -35,7 +38,7 @@ def explore_plateau(context: Context, number: int, tried: Collection[bytes]) -> 
 
     ``tried`` has the keys of the points to leave out.
     """
-    if number % 2 == 1 or _n_tied(context) < N_TIED:
+    if number % 2 == 1 or not _is_stuck(context):
         return None
     turn, space, rng = number // 2, context.space, context.rng(number)
     low, high = space.bounds.T
@@ -51,20 +54,21 @@ def explore_plateau(context: Context, number: int, tried: Collection[bytes]) -> 
     return next((p for p, key in zip(points, keys, strict=True) if key not in tried), None)
 
 
-def _n_tied(context: Context) -> int:
-    """Return how many trials since the last improvement have known losses.
+def _is_stuck(context: Context) -> bool:
+    """Whether the trials since the last improvement show a plateau.
 
     Trials of the design do not count.
     """
     known: set[float] = set()
-    count, best = 0, math.inf
+    n_tied, promised, best = 0, 0.0, math.inf
     for loss, trial in _losses(context):
         if loss < best:
-            count, best = 0, loss
-        elif loss in known and trial.origin != "design":
-            count += 1
+            n_tied, promised, best = 0, 0.0, loss
+        elif trial.origin != "design":
+            n_tied += loss in known
+            promised += trial.expected_improvement or 0.0
         known.add(loss)
-    return count
+    return n_tied >= N_TIED or promised >= PROMISED
 
 
 def _losses(context: Context) -> list[tuple[float, Trial]]:

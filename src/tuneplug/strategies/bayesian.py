@@ -28,7 +28,14 @@ from tuneplug.surrogate.gp import GaussianProcess
 from tuneplug.surrogate.kernels import ColumnLayout
 from tuneplug.trial import Trial, TrialState
 
-__all__ = ["BayesianSearch", "FittedModel", "fit_model", "initial_design", "threadpools"]
+__all__ = [
+    "BayesianSearch",
+    "FittedModel",
+    "fit_model",
+    "has_ties",
+    "initial_design",
+    "threadpools",
+]
 
 
 #: Default number of trials of the initial design, and the largest while all losses are equal.

@@ -87,6 +87,7 @@ class Scheduler:
         self._evaluation = evaluation
         self._shared = None if pool.inline else Broadcast(evaluation, cloudpickle.dumps)
         self.failures = FitFailures(fail_fast=plan.limits.fail_fast, n_chosen=plan.n_chosen)
+        self._prepared = -1  # number of the candidate whose suggestion was prepared last
         self._n_folds = len(plan.splits)
         self._n_independent = 0 if plan.limits.needs_results else plan.n_independent
         self._start = time.monotonic()
@@ -154,6 +155,20 @@ class Scheduler:
             candidate.results[other] = dict(result)
         self.on_result(job, result)
 
+    def prepare(self) -> None:
+        """Prepare the suggestion of the next candidate while all workers are busy.
+
+        Without a lag, a suggestion uses every result that has arrived, which is not known yet.
+        """
+        number = len(self._study.history)
+        if self._plan.lag is None or number == self._prepared:
+            return
+        lag = self._lag_of_next()
+        if lag is not None and self._completion_of_next(lag) is None:
+            self._prepared = number
+            with self._hooks.progress.suggesting():
+                self._study.prepare(lag=lag)
+
     # ------------------------------------------------------------------ candidates and jobs
 
     def _of(self, job: Job) -> tuple[Candidate, int]:
@@ -165,34 +180,39 @@ class Scheduler:
 
     def _ask(self) -> bool:
         """Ask the study for one more candidate; return whether there is one."""
-        number = len(self._study.history)
-        if self._study.completion_reason is not None or self.exhausted is not None:
+        lag = self._lag_of_next()
+        if lag is None:
             return False
-        if sum(trial.fidelity for trial in self._study.history) > self._limits.n_iter - ONE_LEFT:
-            return False  # no full trial is left
-        visible = self._n_visible(number)
-        needed = [] if self._plan.lag is None else self._study.history[:visible]
-        if not all(trial.state.ended for trial in needed):
-            return False
-        if self._completed(number, visible):
+        reason = self._completion_of_next(lag)
+        if reason is not None:
+            self._study.complete(reason)
             return False
         try:
             with self._hooks.progress.suggesting():
-                trial = self._study.ask(lag=number - visible)
+                trial = self._study.ask(lag=lag)
         except SpaceExhausted as error:
             self.exhausted = error
             return False
         self.candidates.append(Candidate.of(trial, self._n_folds))
         return True
 
-    def _completed(self, number: int, visible: int) -> bool:
-        """Complete the study if a completion rule applies before candidate ``number``."""
+    def _lag_of_next(self) -> int | None:
+        """Return the lag of the next candidate; None if it cannot start, or not yet."""
+        number = len(self._study.history)
+        if self._study.completion_reason is not None or self.exhausted is not None:
+            return None
+        if sum(trial.fidelity for trial in self._study.history) > self._limits.n_iter - ONE_LEFT:
+            return None  # no full trial is left
+        visible = self._n_visible(number)
+        needed = [] if self._plan.lag is None else self._study.history[:visible]
+        return number - visible if all(trial.state.ended for trial in needed) else None
+
+    def _completion_of_next(self, lag: int) -> str | None:
+        """Return why a completion rule ends the search before the next candidate, or None."""
+        number = len(self._study.history)
         if number == 0 or not self._limits.rules:
-            return False
-        reason = completion_reason(self._limits.rules, self._study.history.until(visible))
-        if reason is not None:
-            self._study.complete(reason)
-        return reason is not None
+            return None
+        return completion_reason(self._limits.rules, self._study.history.until(number - lag))
 
     def _n_visible(self, number: int) -> int:
         """Return how many of the first candidates' results a candidate may depend on."""

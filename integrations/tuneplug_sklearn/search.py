@@ -471,7 +471,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         with keep_warning_filters(), workers as pool, plan.study.running():
             scheduler = Scheduler(plan, pool, evaluation, hooks)
             try:
-                run_jobs(pool, scheduler.next_job, scheduler.on_result, scheduler.on_failure)
+                steps = scheduler.next_job, scheduler.on_result, scheduler.on_failure
+                run_jobs(pool, *steps, idle=scheduler.prepare)
             except BaseException as error:  # noqa: BLE001  raised again below
                 scheduler.fail_open(f"{INTERRUPTED_MESSAGE}: {error!r}")
                 try:

@@ -7,7 +7,7 @@ import os
 import pickle
 import sys
 import threading
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
@@ -212,6 +212,43 @@ def test_run_jobs_returns_at_once_without_jobs():
     with WorkerPool(2) as workers:
         run_jobs(workers, lambda: asked.append(1), forbidden, forbidden)
     assert asked == [1]
+
+
+def test_run_jobs_is_idle_while_all_slots_are_taken():
+    """Both jobs wait for ``idle``; the third and last one leaves a slot free."""
+    called, prepared, ended = [], threading.Semaphore(0), []
+
+    def idle():
+        called.append(len(ended))
+        prepared.release(2)
+
+    with WorkerPool(2, lambda: ThreadPoolExecutor(2)) as workers:
+        jobs = feed([*(Job(k, prepared.acquire, (True, SECONDS)) for k in range(2)), Job(2, str)])
+        run_jobs(workers, jobs, lambda job, _: ended.append(job.key), forbidden, idle)
+    assert called[0] == 0
+    assert sorted(ended) == [0, 1, 2]
+    assert set(called) <= {0, 1}, "a free slot is not idle"
+
+
+def test_run_jobs_is_not_idle_while_a_result_waits():
+    called = []
+    ended = Future()
+    ended.set_result(None)
+
+    class Immediate:
+        def submit(self, call, *args):
+            return ended
+
+    jobs = feed(Job(k, str) for k in range(3))
+    run_jobs(WorkerPool(1, Immediate), jobs, ignore, forbidden, lambda: called.append(1))
+    assert called == []
+
+
+def test_run_jobs_is_never_idle_in_the_calling_thread():
+    called, jobs = [], feed(Job(k, str) for k in range(3))
+    with make_pool(None, 1) as workers:
+        run_jobs(workers, jobs, ignore, forbidden, lambda: called.append(1))
+    assert called == []
 
 
 def test_pool_without_an_executor_runs_jobs_in_the_calling_thread():

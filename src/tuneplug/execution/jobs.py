@@ -45,6 +45,7 @@ def run_jobs(
     next_job: Callable[[], Job | None],
     on_result: Callable[[Job, Any], None],
     on_failure: Callable[[Job, str], None],
+    idle: Callable[[], None] | None = None,
 ) -> None:
     """Run jobs until ``next_job`` returns None and no job is in flight.
 
@@ -58,6 +59,9 @@ def run_jobs(
     on_failure : callable
         Called with a job that the executor lost twice, the second time while the job ran alone, and
         with the traceback.  A job is lost if its worker dies or its result cannot be pickled.
+    idle : callable, optional
+        Called before each wait for a result while all slots are taken, unless jobs run in the
+        calling thread: the time for work whose outcome the next job will need.
     """
     flight = _InFlight(pool)
     retry_alone: deque[Job] = deque()  # jobs that were lost once
@@ -69,6 +73,8 @@ def run_jobs(
                 flight.submit(retry_alone.popleft(), alone=True)
             if not flight.running:
                 return
+            if idle is not None and flight.waits:
+                idle()
             job, alone, future = flight.next_completed()
             try:
                 result = future.result()
@@ -104,6 +110,12 @@ class _InFlight:
         number, self._count = self._count, self._count + 1
         self.running[number] = (job, alone, future)
         future.add_done_callback(lambda _: self._completed.put(number))
+
+    @property
+    def waits(self) -> bool:
+        """Whether all slots are taken by jobs of which none has ended yet."""
+        full = len(self.running) >= self._pool.slots
+        return full and not self._pool.inline and self._completed.empty()
 
     def next_completed(self) -> tuple[Job, bool, Any]:
         """Wait until a job ends; return the job, whether it ran alone, and its future."""

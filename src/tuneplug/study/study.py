@@ -46,6 +46,7 @@ from tuneplug.study.options import (
     resolve_strategy,
     resolve_timeout,
 )
+from tuneplug.study.prepared import PreparedSuggestion
 from tuneplug.study.results import StudyResults
 from tuneplug.trial import History, Observation, Trial, TrialResult, TrialState, as_real
 from tuneplug.trial.reporting import Direction, TrialReporter
@@ -151,6 +152,7 @@ class Study(StudyResults):
         self._budget = n_trials
         self._enqueued: dict[bytes, dict[str, Any]] = {}
         self._observations: tuple[Observation, ...] = ()
+        self._prepared: PreparedSuggestion | None = None
         self._persistence = open_persistence(storage, name, partial(self.plugins.create, "storage"))
         if self._persistence is not None:
             self._resume(self._persistence, own_seed=seed is not None)
@@ -245,11 +247,44 @@ class Study(StudyResults):
         if self._persistence is not None:
             self._persistence.check_new()
             self._fail_interrupted(self._persistence)
-        visible = self.history.until(len(self.history) - lag) if lag else self.history
+        visible = self._visible(lag)
+        prepared, self._prepared = self._prepared, None
         if self._enqueued:
             params = self._enqueued.pop(next(iter(self._enqueued)))
             return self._start(Suggestion(params, origin="user"), visible)
-        return self._start(self.strategy.propose(self._context(visible)), visible)
+        context = self._context(visible)
+        if prepared is not None and prepared.answers(self.strategy, context):
+            return self._start(prepared.take(), visible)
+        return self._start(self.strategy.propose(context), visible)
+
+    def prepare(self, *, lag: int = 0) -> None:
+        """Compute the suggestion of the next ``ask`` ahead of it, such as while workers are busy.
+
+        The trials are the same with and without: no trial starts, nothing is stored, and the next
+        ``ask`` uses the suggestion only if it would compute the same one, because nothing that the
+        suggestion depends on has changed.  So prepare with the lag of that ``ask``, once the trials
+        before the last ``lag`` have finished.  An exception of the strategy is raised by ``ask``.
+
+        Parameters
+        ----------
+        lag : int, default 0
+            The lag of the next ``ask``.
+
+        Raises
+        ------
+        ValueError
+            If ``lag`` is not an integer of at least 0.
+        """
+        check_count("lag", lag, at_least=0)
+        if self._enqueued:
+            return  # the next trial needs no suggestion
+        context = self._context(self._visible(lag))
+        if self._prepared is None or not self._prepared.answers(self.strategy, context):
+            self._prepared = PreparedSuggestion.compute(self.strategy, context)
+
+    def _visible(self, lag: int) -> History:
+        """Return the history with the last ``lag`` trials still running."""
+        return self.history.until(len(self.history) - lag) if lag else self.history
 
     def _start(self, suggestion: Suggestion, visible: History) -> Trial:
         params = suggestion.params

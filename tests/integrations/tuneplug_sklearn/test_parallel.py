@@ -34,13 +34,16 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_info
 
-from tuneplug import Float, Int, TrialState
+from tuneplug import Float, Int, Study, TrialState
+from tuneplug.execution import WorkerPool
 from tuneplug.plugins import Plugins, hookimpl
 from tuneplug.stopping import Patience, Target
+from tuneplug.strategies import Strategy
 from tuneplug_sklearn import WarpedBayesSearchCV, executors
 from tuneplug_sklearn import search as search_module
 from tuneplug_sklearn.executors import in_worker
 from tuneplug_sklearn.plan import resolve_lag
+from tuneplug_sklearn.scheduler import Scheduler
 
 X, y = load_iris(return_X_y=True)
 ROWS = np.arange(30.0).reshape(-1, 1)
@@ -85,12 +88,15 @@ def outcome(search):
 
 @pytest.fixture
 def shuffled(monkeypatch):
-    """Replaces ``run_jobs`` by a loop whose fits end in random order; returns how many fly."""
+    """Replaces ``run_jobs`` by a loop whose fits end in random order; returns how many fly.
 
-    def replace(seed, slots):
+    While all slots are taken it calls ``idle``, if ``idles``, before every second end.
+    """
+
+    def replace(seed, slots, *, idles=True):
         in_flight = []
 
-        def run_jobs(pool, next_job, on_result, on_failure):
+        def run_jobs(pool, next_job, on_result, on_failure, idle):
             rng, flying = np.random.default_rng(seed), []
             while True:
                 while len(flying) < slots and (job := next_job()) is not None:
@@ -98,6 +104,8 @@ def shuffled(monkeypatch):
                 in_flight.append(len(flying))
                 if not flying:
                     return
+                if idles and len(flying) == slots and len(in_flight) % 2:
+                    idle()
                 job = flying.pop(rng.integers(len(flying)))
                 on_result(job, job.call(*job.args))
 
@@ -105,6 +113,43 @@ def shuffled(monkeypatch):
         return in_flight
 
     return replace
+
+
+@pytest.fixture
+def one_slot(monkeypatch):
+    """Searches run on one thread, and each fit ends only after the driver's ``idle``."""
+    prepared = threading.Semaphore(0)
+    prepare = Scheduler.prepare
+
+    class Gated(ThreadPoolExecutor):
+        def submit(self, call, *args):
+            def gated():
+                assert prepared.acquire(timeout=60.0)
+                return call(*args)
+
+            return super().submit(gated)
+
+    def release(self):
+        try:
+            prepare(self)
+        finally:
+            prepared.release()
+
+    monkeypatch.setattr(Scheduler, "prepare", release)
+    pool = WorkerPool(1, lambda: Gated(1), in_process=True)
+    monkeypatch.setattr(search_module, "make_pool", lambda *_: pool)
+
+
+def counted_proposals(monkeypatch):
+    """Return a list that grows with each suggestion that a strategy computes."""
+    numbers, propose = [], Strategy.propose
+
+    def counting(self, context):
+        numbers.append(len(context.history))
+        return propose(self, context)
+
+    monkeypatch.setattr(Strategy, "propose", counting)
+    return numbers
 
 
 # --------------------------------------------------------------------------- S8: deterministic
@@ -130,6 +175,65 @@ def test_candidates_and_results_do_not_depend_on_the_order_in_which_fits_end(opt
     for seed in range(3):
         shuffled(seed, slots=7)
         assert outcome(peak(n_iter=20, cv=4, **options).fit(ROWS, LABELS)) == one
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"strategy": "random"}, {"racing": True}, {"completion": [Patience(4)]}]
+)
+def test_suggestions_prepared_while_workers_are_busy_change_no_candidate(
+    options, shuffled, monkeypatch
+):
+    asked = counted_proposals(monkeypatch)
+    shuffled(0, slots=3, idles=False)
+    without = peak(n_iter=20, cv=4, lag=2, **options).fit(ROWS, LABELS)
+    n_without = len(asked)
+    shuffled(0, slots=3)
+    with_idle = peak(n_iter=20, cv=4, lag=2, **options).fit(ROWS, LABELS)
+    assert outcome(with_idle) == outcome(without)
+    assert len(asked) - n_without <= n_without + 1, "each prepared suggestion must be used"
+
+
+def test_prepared_suggestion_is_there_when_a_worker_frees(one_slot, monkeypatch):
+    """Every suggestion but the first is computed while the only slot is taken."""
+    asked, during_ask = counted_proposals(monkeypatch), []
+    ask = Study.ask
+
+    def counting_ask(self, **options):
+        before = len(asked)
+        trial = ask(self, **options)
+        during_ask.append(len(asked) - before)
+        return trial
+
+    monkeypatch.setattr(Study, "ask", counting_ask)
+    peak(n_iter=12, cv=2, lag=1).fit(ROWS, LABELS)
+    assert during_ask == [1] + [0] * 11
+    assert len(asked) == 12
+
+
+@pytest.mark.parametrize("options", [{"lag": None, "n_jobs": 2}, {"lag": 1, "n_jobs": 1}])
+def test_nothing_is_prepared_without_a_lag_or_without_workers(options, monkeypatch):
+    prepared = []
+    monkeypatch.setattr(Study, "prepare", lambda self, **lag: prepared.append(lag))
+    with joblib.parallel_config("threading"):
+        peak(**options).fit(ROWS, LABELS)
+    assert prepared == []
+
+
+def test_error_of_a_strategy_while_preparing_ends_the_search_as_it_does_when_asked(
+    one_slot, monkeypatch
+):
+    propose = Strategy.propose
+
+    def break_at_eight(self, context):
+        if len(context.history) == 8:
+            raise ArithmeticError("no ninth candidate")
+        return propose(self, context)
+
+    monkeypatch.setattr(Strategy, "propose", break_at_eight)
+    search = peak(n_iter=12, cv=2, lag=1)
+    with pytest.raises(ArithmeticError, match="no ninth candidate"):
+        search.fit(ROWS, LABELS)
+    assert len(search.cv_results_["params"]) == 8
 
 
 @pytest.mark.parametrize(("lag", "most"), [(0, 2), (1, 4), (3, 8)])

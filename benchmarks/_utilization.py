@@ -142,6 +142,7 @@ DISPATCHERS: dict[str, Callable[[Setup], None]] = {
     "tuneplug": _tuneplug,
     "tuneplug, lag=0": partial(_tuneplug, lag=0),
     "tuneplug, arrival": partial(_tuneplug, lag=None),
+    "tuneplug, timeout": partial(_tuneplug, timeout=3600.0),
     "skopt, n_points=1": partial(_skopt, batch=False),
     "skopt, n_points=workers": partial(_skopt, batch=True),
     "batches of workers": _batches,
@@ -191,7 +192,7 @@ def busy_run(cell: Cell) -> Record:
 
 def busy_cells(args: argparse.Namespace) -> tuple[list[Cell], dict[str, str]]:
     """Return the cells, dispatchers taking turns, and the reason of each skipped one."""
-    reasons = {name: unavailable_reason(name) for name in DISPATCHERS}
+    reasons = {name: unavailable_reason(name) for name in args.dispatchers}
     skipped = {name: why for name, why in reasons.items() if why is not None}
     scenes = [Scene(*key, args.mean) for key in product(args.backends, FOLDS, LENGTHS)]
     cells = [
@@ -199,7 +200,7 @@ def busy_cells(args: argparse.Namespace) -> tuple[list[Cell], dict[str, str]]:
         for seed in range(args.busy_seeds)
         for workers in args.workers
         for scene in scenes
-        for name in DISPATCHERS
+        for name in args.dispatchers
         if name not in skipped
     ]
     return cells, skipped

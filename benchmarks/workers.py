@@ -25,7 +25,7 @@ from _optimizers import Proposal, Random, TunePlug
 from _report import Records, checkpoints, collect, markdown, provenance, shown
 from _runs import Cell, Record, record_log, run, run_all
 from _tasks import Task
-from _utilization import busy_cells, busy_run, busy_tables
+from _utilization import DISPATCHERS, busy_cells, busy_run, busy_tables
 
 from tuneplug import SearchSpace
 
@@ -137,6 +137,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
     parser.add_argument("--workers", type=int, nargs="+", default=list(WORKERS))
+    parser.add_argument(
+        "--dispatchers", nargs="+", choices=list(DISPATCHERS), default=list(DISPATCHERS)
+    )
     parser.add_argument("--candidates", type=int, default=CANDIDATES, help="of sleeping fits")
     parser.add_argument("--mean", type=float, default=MEAN, help="seconds of a sleeping fit")
     parser.add_argument("--busy-seeds", type=int, default=1, help="runs of each dispatcher")

@@ -137,7 +137,7 @@ class HyperparameterPosterior:
         Z = kernel.embed_columns(self._X, self._O)
         k, dk_dr2 = kernel.matrix(Z, Z)
         K = k.copy()
-        K[np.diag_indices_from(K)] += hyper.noise + self.noise_variances * targets.dt_dv**2
+        K.flat[:: len(K) + 1] += hyper.noise + self.noise_variances * targets.dt_dv**2
         L, info = lapack.dpotrf(K.T, lower=1, clean=1, overwrite_a=1)
         if info != 0:
             return None
@@ -278,7 +278,8 @@ def density_weights(v: FloatArray) -> FloatArray:
 def _covariance_gradient(at: _Factorization) -> FloatArray:
     """Return G = 0.5 (K⁻¹ - alpha alphaᵀ), the gradient of the negative log evidence by K."""
     G: FloatArray = lapack.dpotri(at.L, lower=1)[0]  # the lower triangle of K⁻¹; zeros above
-    G += np.tril(G, -1).T
+    G = np.add(G, G.T, order="F")
+    G.flat[:: len(G) + 1] *= 0.5
     G -= at.alpha[:, None] * at.alpha
     G *= 0.5
     return G

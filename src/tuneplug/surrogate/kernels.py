@@ -112,6 +112,8 @@ class CubeKernel:
     def embed_columns(self, X: FloatArray, one_hot: FloatArray) -> FloatArray:
         """Return the embedding Z, given the ordered and the one-hot columns of points."""
         W = kumaraswamy(X, self.hyper.a, self.hyper.b) if self._warps else X
+        if one_hot.shape[1] == 0:
+            return np.ascontiguousarray(W / self._ordered_scale)
         return np.hstack([W / self._ordered_scale, one_hot / self._one_hot_scale])
 
     def embedding_derivative(self, U: FloatArray) -> FloatArray:
@@ -126,15 +128,16 @@ class CubeKernel:
         """
         r2 = squared_distances(Z1, Z2)
         if Z1 is Z2:
-            np.fill_diagonal(r2, 0.0)
+            r2.flat[:: len(Z1) + 1] = 0.0
         return matern52(r2, self.hyper.amplitude)
 
 
 def squared_distances(A: FloatArray, B: FloatArray) -> FloatArray:
     """Return |a_i - b_j|² for rows of A, shape (n, k), and B, shape (m, k); shape (n, m)."""
     square: FloatArray = A @ (-2.0 * B.T)
-    square += (A * A).sum(axis=1)[:, None]
-    square += (B * B).sum(axis=1)[None, :]
+    norms = (A * A).sum(axis=1)
+    square += norms[:, None]
+    square += norms if A is B else (B * B).sum(axis=1)
     return np.maximum(square, 0.0, out=square)
 
 

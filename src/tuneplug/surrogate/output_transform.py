@@ -21,6 +21,7 @@ order to values below median + 2 tail.  The interquartile range counts as 100 un
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,6 +98,8 @@ class Targets:
     ----------
     v, t, dt_dv : ndarray of shape (n,)
         Scaled losses, targets, and the derivative of t by v.
+    psi, dpsi_dv : ndarray of shape (n,)
+        psi(v) and its derivative.
     curvature : float
         gamma.
     mean, sd : float
@@ -106,6 +109,8 @@ class Targets:
     v: FloatArray
     t: FloatArray
     dt_dv: FloatArray
+    psi: FloatArray
+    dpsi_dv: FloatArray
     curvature: float
     mean: float
     sd: float
@@ -113,11 +118,14 @@ class Targets:
     @classmethod
     def from_scaled(cls, v: FloatArray, curvature: float) -> Targets:
         """Transform and standardize scaled losses."""
-        bent = psi(v, curvature)
-        mean, sd = float(bent.mean()), float(bent.std())
+        bent, slope = psi(v, curvature), psi_derivative(v, curvature)
+        mean = float(bent.mean())
+        centered = bent - mean
+        sd = math.sqrt(float((centered * centered).mean()))
         if sd == 0.0:
-            return cls(v, np.zeros(len(v)), np.ones(len(v)), curvature, mean, 1.0)
-        return cls(v, (bent - mean) / sd, psi_derivative(v, curvature) / sd, curvature, mean, sd)
+            zeros, ones = np.zeros(len(v)), np.ones(len(v))
+            return cls(v, zeros, ones, bent, slope, curvature, mean, 1.0)
+        return cls(v, centered / sd, slope / sd, bent, slope, curvature, mean, sd)
 
     def curvature_gradient(self) -> tuple[FloatArray, FloatArray]:
         """Return the derivatives of t and of dt_dv by ln gamma."""
@@ -126,7 +134,7 @@ class Targets:
         positive = np.maximum(self.v, 0.0)
         bend = self.curvature * positive
         # dpsi / d ln gamma = v / (1 + gamma v) - psi
-        dpsi = positive * psi_derivative(self.v, self.curvature) - psi(self.v, self.curvature)
+        dpsi = positive * self.dpsi_dv - self.psi
         dpsi = np.where(self.v > 0.0, dpsi, 0.0)
         d_ln_sd = float(self.t @ dpsi) / (len(self.v) * self.sd)
         dt = (dpsi - dpsi.mean()) / self.sd - self.t * d_ln_sd

@@ -41,9 +41,14 @@ def log_h(z: FloatArray) -> FloatArray:
     near, tail = z > -1.0, z <= TAIL
     x = z[near]
     result[near] = np.log(np.exp(-0.5 * x * x - LOG_SQRT_2PI) + x * ndtr(x))
-    x = z[~near & ~tail]  # 1 - |z| Phi(z) / phi(z), through the scaled complementary error function
+    if near.all():
+        return result
+    far = ~near & ~tail
+    x = z[far]  # 1 - |z| Phi(z) / phi(z), through the scaled complementary error function
     mills = math.sqrt(math.pi / 2.0) * erfcx(-x / math.sqrt(2.0))
-    result[~near & ~tail] = -0.5 * x * x - LOG_SQRT_2PI + np.log1p(x * mills)
+    result[far] = -0.5 * x * x - LOG_SQRT_2PI + np.log1p(x * mills)
+    if not tail.any():
+        return result
     x = z[tail]
     q = 1.0 / (x * x)  # h = phi / z² (1 - 3/z² + 15/z⁴ - 105/z⁶ + 945/z⁸ - ...)
     series = q * (-3.0 + q * (15.0 + q * (-105.0 + q * (945.0 - 10395.0 * q))))

@@ -54,7 +54,7 @@ def kumaraswamy_inverse(w: FloatArray, a: FloatArray, b: FloatArray) -> FloatArr
 
 def kumaraswamy_derivative(u: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
     """Return dw/du, with u clipped to [EDGE, 1 - EDGE]."""
-    inner = np.clip(u, EDGE, 1.0 - EDGE)
+    inner = np.minimum(np.maximum(u, EDGE), 1.0 - EDGE)
     return np.asarray(a * b * (1.0 - inner**a) ** (b - 1.0) * inner ** (a - 1.0))
 
 

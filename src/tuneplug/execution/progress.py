@@ -41,7 +41,8 @@ class Progress:
     elapsed : float
         Seconds since the search started.
     suggesting : float
-        Seconds that the strategy has taken to suggest configurations.
+        Seconds that the strategy has taken to suggest configurations, including those in which all
+        workers were busy and none waited for it.
     metric : str
         Name of the score.
     stop_metric : str or None

@@ -212,7 +212,7 @@ def test_default_design_has_five_trials():
 
 def test_n_initial_sets_the_size_of_the_design():
     study = Study({"x": Float(0, 1), "y": Float(0, 1)}, strategy=BayesianSearch(n_initial=3))
-    study.optimize(lambda trial: float(trial.number), 12)
+    study.optimize(lambda trial: trial.params["x"] + trial.params["y"], 12)
     assert [t.origin for t in study.trials] == ["design"] * 3 + ["model"] * 9
 
 

@@ -29,6 +29,15 @@ THEIRS = {
 }
 PYTEST = "-m pytest -q -W ignore --tb=short -c empty.ini -p no:cacheprovider -p standin_plugin"
 SEARCHES = ["sklearn.model_selection.tests.test_search"]
+#: The long ones of these tests that build no randomized search.
+GRID_ONLY = [
+    "dtype_issue_29074",
+    "sample_weight_equivalence and estimator0",
+    "unsupported_sample_weight_scorer",
+    "multi_size_array",
+    "unsupervised_grid_search",
+]
+RANDOMIZED_SEARCHES = [*SEARCHES, "-k", " and ".join(f"not ({name})" for name in GRID_ONLY)]
 #: The other modules on metaestimators; of their tests, those that build one of the searches.
 METAESTIMATORS = [
     "sklearn.tests.test_metaestimators",
@@ -74,7 +83,7 @@ def sklearn_tests(which, folder, classes):
 @pytest.mark.parametrize(
     ("which", "classes", "n_building", "n_away"),
     [
-        (SEARCHES, RANDOMIZED, 32, 0),
+        (RANDOMIZED_SEARCHES, RANDOMIZED, 32, 0),
         slow(SEARCHES, BOTH, 113, 0),
         slow(METAESTIMATORS, BOTH, 31, 2),
     ],

@@ -175,6 +175,7 @@ def test_a_view_of_the_history_hides_the_costs_of_later_trials():
 
 
 def test_the_data_frame_has_the_cost():
+    pytest.importorskip("pandas")
     study = Study(SPACE, strategy="random", seed=0)
     study.tell(study.ask(), 1.0, cost=2.5)
     study.ask()

@@ -114,16 +114,26 @@ def model_class():
 
 
 @pytest.fixture(scope="module")
-def client():
+def cluster():
     distributed = pytest.importorskip("distributed")
     failures = {"allowed_failures": 0}  # a job that kills its worker is not tried again by Dask
     with (
         distributed.LocalCluster(
             2, threads_per_worker=1, dashboard_address=":0", scheduler_kwargs=failures
-        ) as cluster,
-        distributed.Client(cluster) as connected,
+        ) as local,
+        distributed.Client(local) as connected,
     ):
         yield connected
+
+
+@pytest.fixture
+def client(cluster):
+    """Return a client of two live workers: the one that died in the last test is restarted.
+
+    On a single live worker, the job beside a fatal one would lose the data that it waits for.
+    """
+    cluster.wait_for_workers(2)
+    return cluster
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 #: Random full fits that give T and the target, and their seed.
 N_REFERENCE, REFERENCE_SEED = 120, 4242
-#: A run ends after so many fits, however cheap they are.
+#: Maximum number of fits of a run.
 MAX_FITS = 1000
 #: Configurations whose fits with a ninth of the resource are compared with full ones.
 N_NINTH = 20

@@ -24,7 +24,7 @@ from tuneplug.strategies import (
     Strategy,
 )
 
-#: Each round of successive halving promotes one in so many.
+#: Reduction factor of successive halving.
 FACTOR = 3
 
 

@@ -91,10 +91,8 @@ class EvaluationData(NamedTuple):
                 X = step.transform(X)
             except Exception as error:
                 raise EvaluationDataError.of(step_label(step, name), error) from error
-        last, data = (
-            last_step(pipeline),
-            self._replace(X=X, y=_transformed_target(self.y, pipeline)),
-        )
+        last = last_step(pipeline)
+        data = self._replace(X=X, y=_transformed_target(self.y, pipeline))
         if not is_classifier(last) or np.ndim(y_train) != 1:
             return data
         known = np.isin(self.y, np.unique(y_train))

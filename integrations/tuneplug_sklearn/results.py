@@ -253,8 +253,8 @@ def select_best(
 def _contenders(candidates: Sequence[Candidate]) -> NDArray[np.bool_]:
     """Return which candidates can be best: those with the maximum resource.
 
-    If there is none, as in a search that ended early, they are those of the highest resource with
-    which one was completed, as in scikit-learn's halving searches.
+    A search that ended before a candidate with the maximum resource was complete takes those with
+    the highest resource of a complete one, as scikit-learn's halving searches do.
     """
     fidelities = np.array([candidate.trial.fidelity for candidate in candidates])
     if (fidelities < 1.0).all():

@@ -155,11 +155,12 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         same exception.  Candidates of ``initial_points``, ``include_default`` or a grid never end
         a search.
     resource : str or None, default None
-        What a cheap trial of a candidate has less of: ``"n_samples"``, rows of the training parts,
-        or the name of an integer parameter of the estimator that counts work, such as
-        ``"max_iter"``.  Poor candidates are then not tried in full.  ``n_iter`` is the budget in
-        full candidates, and only these can be the best one.  With ``"bayesian"`` a model chooses
-        candidates and resources; ``"hyperband"`` and ``"random"`` are then the same.
+        Resource of which a cheap trial gets less: ``"n_samples"``, rows of the training parts, or
+        the name of an integer parameter of the estimator that counts work, such as ``"max_iter"``.
+        Poor candidates are then not tried in full.  ``n_iter`` is the budget in full candidates.
+        Only these can be the best one, unless the search ends before the first of them.  With
+        ``"bayesian"`` a model chooses candidates and resources; ``"hyperband"`` and ``"random"``
+        are then the same.
     min_resources, max_resources : int or "auto", default "auto"
         The smallest resource of a candidate, and that of a full one.  With ``"n_samples"`` they
         count rows of X, and a training part gets the same share of its rows; the automatic maximum

@@ -31,7 +31,8 @@ class Scoring:
         Name of the score in reports and messages.
     standard_name : str or None
         scikit-learn's name of the scorer, such as ``"roc_auc"``.  If the target is transformed,
-        that of a scorer that orders fits on the transformed target alike.  None if there is none.
+        the name of a scorer that orders fits on the transformed target in the same way.  None if no
+        such scorer has a name.
     score : callable
         Takes no arguments, and returns the score of the estimator on the validation data.  Larger
         is better.  The estimator must be able to predict.  A call costs what the scorer costs, so

@@ -50,7 +50,7 @@ class AsynchronousHyperband(Strategy):
     L. Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020: asynchronous
     successive halving (algorithm 2) in the brackets of Hyperband (section 3.3).  Of the m
     configurations of a bracket that have a result at a level, the best floor(m / factor) are tried
-    again at the next one.  A new configuration starts only if there is none to promote.
+    again at the next one.  A new configuration starts only if none can be promoted.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class AsynchronousHyperband(Strategy):
     def _next(
         self, context: Context, rungs: _Rungs, number: int
     ) -> tuple[FloatArray, int, str] | None:
-        """Return the point, level and origin of the next trial; None if there is none."""
+        """Return the point, level and origin of the next trial; None if nothing is left to try."""
         full = len(rungs.fidelities) - 1
         found = rungs.promotion(self.reduction_factor)
         level = self._bracket(rungs) if found is None else found[1]
@@ -190,7 +190,7 @@ class _Rungs:
         self.spent += self.fidelities[level]
 
     def promotion(self, factor: int) -> tuple[FloatArray, int] | None:
-        """Return the next promotion: the point and its new level; None if there is none.
+        """Return the point and the new level of the next promotion; None if no trial qualifies.
 
         Promotions to the highest level come first, then those of the bracket with most halvings.
         """

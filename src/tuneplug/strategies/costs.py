@@ -1,4 +1,4 @@
-"""What a history says about the costs of trials, and how much costs count."""
+"""Costs of the trials of a history, and the weight of costs in the acquisition."""
 
 from __future__ import annotations
 

@@ -12,14 +12,14 @@ __all__ = ["PreparedSuggestion"]
 
 @dataclass(frozen=True)
 class PreparedSuggestion:
-    """What a strategy answered to a context: a suggestion, or the exception that it raised.
+    """Answer of a strategy to a context: a suggestion, or the exception that it raised.
 
     Attributes
     ----------
     strategy : Strategy
     context : Context
     evidence : tuple
-        What the trials of the context said when the answer was computed; trials change in place.
+        Copy of what the answer depends on in the trials of the context; trials change in place.
     answer : Suggestion or Exception
     """
 

@@ -371,7 +371,7 @@ class Study(StudyResults):
             strategy learns.  If None and the trial was stopped early, it is estimated from how much
             the metric of completed trials still changed after that step.
         cost : float, optional
-            What the trial itself took, in seconds or in any other unit that all trials of the study
+            Cost of the trial itself, in seconds or in any other unit that all trials of the study
             share.  If None, the cost that ``trial.set_cost`` set, or else the seconds from start to
             end.
 

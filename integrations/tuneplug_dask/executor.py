@@ -55,7 +55,6 @@ class DaskExecutor:
         self._cluster: Any = None  # the local cluster started by this executor
         self._opened = ExitStack()
         self._futures: WeakSet[Any] = WeakSet()
-        self._scattered: WeakSet[_Scattered] = WeakSet()
 
     @classmethod
     def from_framework(cls, given: Any) -> DaskExecutor | None:
@@ -100,15 +99,13 @@ class DaskExecutor:
 
     # ------------------------------------------------------------------ jobs
 
-    def put(self, value: Any) -> _Scattered:
-        """Scatter a value to all workers, and return a reference to pass to ``submit``.
+    def put(self, value: Any) -> _Shared:
+        """Copy a value to all workers, and return a reference to pass to ``submit``.
 
         Workers that join later fetch the value from other workers.  If all workers that held the
-        value have died, it is scattered again.
+        value have died, the scheduler sends it again.
         """
-        scattered = _Scattered(value)
-        self._scattered.add(scattered)
-        return scattered
+        return _Shared(value)
 
     def submit(self, fn: Any, /, *args: Any) -> Any:
         """Submit a call and return its future.
@@ -120,22 +117,13 @@ class DaskExecutor:
         """
         if self._client.status in ("closing", "closed"):
             raise BrokenExecutor("the Dask client was closed")
-        scattered = [arg.future(self._client) for arg in args if isinstance(arg, _Scattered)]
-        call = _Call(
-            fn, tuple(_Placeholder if isinstance(arg, _Scattered) else arg for arg in args)
-        )
+        shared = [arg.future(self._client) for arg in args if isinstance(arg, _Shared)]
+        call = _Call(fn, tuple(_Placeholder if isinstance(arg, _Shared) else arg for arg in args))
         # Without a unique key, Dask would run equal calls only once.
         key = f"{getattr(fn, '__name__', 'job')}-{uuid4().hex}"
-        future = self._pool.submit(call, *scattered, key=key)
+        future = self._pool.submit(call, *shared, key=key)
         self._futures.add(future)
-        future.add_done_callback(self._reset_scattered_if_lost)
         return future
-
-    def _reset_scattered_if_lost(self, future: Any) -> None:
-        """Scatter values again after a failed job: a dead worker may have held the only copies."""
-        if future.cancelled() or future.exception() is not None:
-            for scattered in list(self._scattered):
-                scattered.reset()
 
     # ------------------------------------------------------------------ shutdown
 
@@ -171,7 +159,7 @@ class DaskExecutor:
 
 
 class _Placeholder:
-    """Marks the position of a scattered value among the arguments of a call."""
+    """Marks the position of a shared value among the arguments of a call."""
 
 
 @dataclass(frozen=True)
@@ -182,24 +170,30 @@ class _Call:
     args: tuple[Any, ...]
 
     def __call__(self, *values: Any) -> Any:
-        scattered = iter(values)
-        return self.fn(*(next(scattered) if arg is _Placeholder else arg for arg in self.args))
+        shared = iter(values)
+        return self.fn(*(next(shared) if arg is _Placeholder else arg for arg in self.args))
 
 
-class _Scattered:
-    """A scattered value, with a local copy in case all workers that hold it die."""
+class _Shared:
+    """A value that is copied to all workers."""
 
     def __init__(self, value: Any) -> None:
         self._value, self._future = value, None
 
     def future(self, client: Any) -> Any:
-        """Return the future of the scattered value; scatter it if necessary."""
-        if self._future is None:
-            # An adaptive cluster starts workers for jobs but not for data.
-            client.submit(int, pure=False).result()
-            (self._future,) = client.scatter([self._value], broadcast=True, hash=False)
+        """Return the future of the value; copy the value to all workers if necessary.
+
+        The value is the result of a task, which Dask runs again if all copies are lost; jobs that
+        wait for lost *scattered* data would wait forever.
+        """
+        if self._future is None or self._future.status not in ("pending", "finished"):
+            import dask
+
+            with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1PiB"}):
+                self._future = client.submit(_Call(_identity, (self._value,)), pure=False)
+            client.replicate([self._future])
         return self._future
 
-    def reset(self) -> None:
-        """Scatter the value again at the next use."""
-        self._future = None
+
+def _identity(value: Any) -> Any:
+    return value

@@ -8,6 +8,8 @@ import secrets
 import subprocess
 import sys
 import threading
+import time
+import warnings
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
@@ -203,6 +205,49 @@ def test_dask_does_not_inspect_arguments(client):
     executor = DaskExecutor(client)
     assert executor.submit(len, (len, [1, 2], 3)).result() == 3
     assert executor.submit(type, (abs, -1)).result() is tuple
+
+
+def dies_with_one(trial):
+    if trial.params["k"] == 1:
+        os._exit(1)
+    time.sleep(0.3)  # runs beside the trial that dies
+    return float(trial.params["k"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("allowed_failures", [0, 3])  # 3: Dask's default
+def test_jobs_beside_one_that_kills_their_only_worker_still_end(allowed_failures):
+    with (
+        distributed.LocalCluster(
+            1,
+            threads_per_worker=2,
+            dashboard_address=":0",
+            scheduler_kwargs={"allowed_failures": allowed_failures},
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        study = Study({"k": [0, 1, 2, 3]}, strategy="grid")
+        with pytest.warns(RuntimeWarning, match="failed"):
+            study.optimize(dies_with_one, 4, executor=client)
+    values = {trial.params["k"]: trial.value for trial in study.trials}
+    assert values == {0: 0.0, 1: None, 2: 2.0, 3: 3.0}
+    (failed,) = (trial for trial in study.trials if trial.value is None)
+    assert "KilledWorker" in failed.error
+
+
+def test_a_shared_value_is_sent_again_after_the_cluster_has_restarted(client):
+    executor = DaskExecutor(client)
+    value = executor.put([1, 2, 3])
+    assert executor.submit(sum, value).result() == 6
+    client.cancel([value.future(client)], force=True)
+    assert executor.submit(sum, value).result() == 6
+
+
+def test_a_large_value_is_shared_without_a_warning(client):
+    executor = DaskExecutor(client)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert executor.submit(len, executor.put(secrets.token_bytes(20_000_000))).result() == 2e7
 
 
 def test_a_closed_client_breaks_the_executor(client):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
+
+from tuneplug.errors import StorageError, did_you_mean
 
 __all__ = ["Storage", "StoredStudy", "TrialRecord"]
 
@@ -23,9 +26,9 @@ class StoredStudy(NamedTuple):
 class Storage(ABC):
     """Stores the trials of studies, by the name of the study.
 
-    One process at a time runs a study and writes its trials.  Several processes can read.  Reading
-    writes nothing.  Every
-    write is durable when the call returns, also if the process is killed afterwards.
+    One process at a time runs a study and writes its trials; a ``SharedStorage`` has no such limit.
+    Several processes can read.  Reading writes nothing.  Every write is durable when the call
+    returns, also if the process is killed afterwards.
 
     Parameters
     ----------
@@ -85,3 +88,33 @@ class Storage(ABC):
     @abstractmethod
     def delete(self, study: str) -> None:
         """Delete a study and its trials, if it exists."""
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a study another name.
+
+        Here the study is copied, and the old one deleted.  A process that is killed in between
+        leaves both.
+
+        Raises
+        ------
+        StorageError
+            If there is no study ``old``, or one that is called ``new``.
+        """
+        self._check_names(old, new)
+        stored = self.open(old, {})
+        self.open(new, stored.settings)
+        for record in stored.records:
+            self.add(new, record)
+        self.delete(old)
+
+    def _check_names(self, old: str, new: str) -> None:
+        names = self.studies()
+        if old not in names:
+            raise StorageError(
+                f"{self!r} must have study {old!r}, but has {reprlib.repr(names)}"
+                f"{did_you_mean(old, names)}"
+            )
+        if new in names:
+            raise StorageError(
+                f"{self!r} has a study {new!r} already: give another name, or delete that study"
+            )

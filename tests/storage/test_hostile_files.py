@@ -268,7 +268,7 @@ def check_garbage_records(path, n_records, seed):
         with closing(sqlite3.connect(path)) as db, db:
             db.execute("pragma synchronous = off")
             row = (text, "a", number)
-            db.execute("update trials set record = ? where study = ? and number = ?", row)
+            db.execute("update tuneplug_trials set record = ? where study = ? and number = ?", row)
         with untouched(path):
             found, error = opened(path)
         if found is None:
@@ -282,7 +282,7 @@ def check_garbage_records(path, n_records, seed):
         with closing(sqlite3.connect(path)) as db, db:
             db.execute("pragma synchronous = off")
             row = (json.dumps(records[number]), "a", number)
-            db.execute("update trials set record = ? where study = ? and number = ?", row)
+            db.execute("update tuneplug_trials set record = ? where study = ? and number = ?", row)
     return refused
 
 
@@ -299,7 +299,9 @@ def test_key_that_is_twice_in_a_record_is_refused(path):
     record = SqliteStorage(path).open("a", {}).records[0]
     text = json.dumps(record)[:-1] + ', "value": 99.0}'
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute("update trials set record = ? where study = 'a' and number = 0", (text,))
+        db.execute(
+            "update tuneplug_trials set record = ? where study = 'a' and number = 0", (text,)
+        )
     found, error = opened(path)
     assert found is None
     assert "keys must be distinct" in error

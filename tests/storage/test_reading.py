@@ -88,7 +88,7 @@ def test_a_study_in_write_ahead_mode_is_read_with_its_log_and_goes_on(path):
     stored(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("pragma journal_mode = wal")
-        other.execute("update studies set name = name")
+        other.execute("update tuneplug_studies set name = name")
         assert len(study(path).trials) == 3
         again = study(path)
         again.tell(again.ask(), 1.0)
@@ -194,7 +194,8 @@ def test_a_transaction_of_a_killed_process_is_rolled_back_by_the_reader(path):
         "db.execute('pragma cache_spill = 1')\n"
         "db.execute('begin immediate')\n"
         "for number in range(100):\n"
-        "    db.execute('insert into trials values (?, ?, ?)', ('a', 3 + number, 'x' * 9000))\n"
+        "    row = ('a', 3 + number, 9 + number, 'x' * 9000)\n"
+        "    db.execute('insert into tuneplug_trials values (?, ?, ?, ?)', row)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
@@ -368,15 +369,17 @@ def test_a_foreign_database_is_refused_and_unchanged(path, statements, message, 
 @pytest.mark.parametrize(
     "statements",
     [
-        ["drop table trials", f"create view trials as {ENDLESS} 'a' study, i number from n"],
-        ["drop table studies", f"create view studies as {ENDLESS} i name, 'x' settings from n"],
+        ["drop table tuneplug_trials", f"create view tuneplug_trials as {ENDLESS} 'a' study, i number from n"],
+        ["drop table tuneplug_studies", f"create view tuneplug_studies as {ENDLESS} i name, 'x' settings from n"],
         ["create view more as select 1"],
-        [f"create trigger t before update on trials begin select 1 from ({ENDLESS} i from n); end"],
-        ["create trigger t after insert on trials begin delete from trials; end"],
-        ["drop table trials", "create table trials (study, number, record)"],
-        ["alter table trials add column more"],
+        [f"create trigger t before update on tuneplug_trials begin select 1 from ({ENDLESS} i from n); end"],
+        ["create trigger t after insert on tuneplug_trials begin delete from tuneplug_trials; end"],
+        ["drop table tuneplug_trials", "create table tuneplug_trials (study, number, record)"],
+        ["alter table tuneplug_trials add column more"],
         ["create table more (a)"],
-        ["drop table trials"],
+        ["drop table tuneplug_trials"],
+        ["drop table tuneplug_sessions"],
+        ["drop index tuneplug_revisions"],
     ],
 )  # fmt: skip
 def test_a_file_with_other_tables_views_or_triggers_is_refused(path, statements):
@@ -384,7 +387,7 @@ def test_a_file_with_other_tables_views_or_triggers_is_refused(path, statements)
     running = writer.ask()
     sql(path, ["pragma foreign_keys = off"], *[[statement] for statement in statements])
     before = folder(path)
-    with pytest.raises(StorageError, match=r"study\.db must be \['studies', 'trials'\] with the"):
+    with pytest.raises(StorageError, match=r"study\.db must be \['tuneplug_sessions', .* with the"):
         study(path)
     with pytest.warns(RuntimeWarning, match="could not be written"):
         writer.tell(running, 1.0)
@@ -413,7 +416,7 @@ def test_a_file_swapped_for_a_foreign_one_is_not_written(path):
 
 def test_a_trial_without_a_study_is_refused(path):
     stored(path)
-    sql(path, ["pragma foreign_keys = off"], ["update studies set name = 'b'"])
+    sql(path, ["pragma foreign_keys = off"], ["update tuneplug_studies set name = 'b'"])
     with pytest.raises(StorageError, match=r"trial \('a', 0\) belongs to no study"):
         study(path)
 
@@ -438,10 +441,13 @@ def test_a_path_that_no_file_can_have_is_refused(location, tmp_path, monkeypatch
 
 def change(path, number, /, **parts):
     """Change parts of a record as a person would, without a checksum."""
-    text = sql(path, ["select record from trials where number = ?", (number,)])[0][0]
+    text = sql(path, ["select record from tuneplug_trials where number = ?", (number,)])[0][0]
     record = {**json.loads(text), **parts}
     del record["crc32"]
-    sql(path, ["update trials set record = ? where number = ?", (json.dumps(record), number)])
+    sql(
+        path,
+        ["update tuneplug_trials set record = ? where number = ?", (json.dumps(record), number)],
+    )
 
 
 @pytest.mark.parametrize(
@@ -483,7 +489,7 @@ def test_a_record_that_cannot_be_is_refused_with_file_study_and_trial(path, part
 @pytest.mark.parametrize("text", ["{", '{"number": 0}', "[]", '"x"', "NaN", "[" * 10**5, b"\xff"])
 def test_a_text_that_is_no_record_is_refused(path, text):
     stored(path)
-    sql(path, ["update trials set record = ? where number = 1", (text,)])
+    sql(path, ["update tuneplug_trials set record = ? where number = 1", (text,)])
     with pytest.raises(StorageError, match=r"trial 1 of study 'a'|trial \('a', 1\)|integrity"):
         study(path)
 
@@ -494,14 +500,17 @@ def test_a_text_that_is_no_record_is_refused(path, text):
 )
 def test_settings_that_cannot_be_are_refused(path, settings):
     stored(path)
-    sql(path, ["update studies set settings = ?", (settings,)])
+    sql(path, ["update tuneplug_studies set settings = ?", (settings,)])
     with pytest.raises(StorageError, match="the settings of study 'a'"):
         study(path)
 
 
 def test_a_record_with_a_changed_digit_is_refused(path):
     stored(path)
-    sql(path, ["update trials set record = replace(record, '\"value\": 0.', '\"value\": 0.1')"])
+    sql(
+        path,
+        ["update tuneplug_trials set record = replace(record, '\"value\": 0.', '\"value\": 0.1')"],
+    )
     with pytest.raises(StorageError, match="a record must be as it was written"):
         study(path)
 

@@ -196,7 +196,9 @@ def test_functions_are_restored_by_name(path):
     first = study(path, space=space)
     first.optimize(lambda trial: 1.0, 6)
     with closing(sqlite3.connect(path)) as db:
-        assert not db.execute("select 1 from trials where record like '% at 0x%'").fetchall()
+        assert not db.execute(
+            "select 1 from tuneplug_trials where record like '% at 0x%'"
+        ).fetchall()
     again = study(path, space=space)
     assert all(a.params == b.params for a, b in zip(again.trials, first.trials, strict=True))
 
@@ -204,7 +206,7 @@ def test_functions_are_restored_by_name(path):
 def test_resuming_from_a_storage_with_a_missing_trial_raises(path):
     study(path).optimize(value, 3)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("delete from trials where number = 1")
+        db.execute("delete from tuneplug_trials where number = 1")
     with pytest.raises(StorageError, match=r"without a gap, but SqliteStorage.* has \[0, 2\]"):
         study(path)
 
@@ -293,13 +295,13 @@ def test_database_of_another_program_is_refused(path):
 
 
 @pytest.mark.parametrize(
-    ("version", "cure"), [(1, "give another file"), (7, "install a newer tuneplug")]
+    ("version", "cure"), [(0, "give another file"), (7, "install a newer tuneplug")]
 )
 def test_file_of_another_version_is_refused_with_both_versions(path, version, cure):
     study(path).ask()
     with closing(sqlite3.connect(path)) as file:
         file.execute(f"pragma user_version = {version}")
-    with pytest.raises(StorageError, match=rf"must have version 2, but .* has {version}: {cure}"):
+    with pytest.raises(StorageError, match=rf"must have version 3, but .* has {version}: {cure}"):
         study(path)
 
 
@@ -359,7 +361,7 @@ def test_file_has_all_trials_and_passes_the_integrity_check(path):
     first.optimize(value, 5)
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("pragma integrity_check").fetchall() == [("ok",)]
-        assert db.execute("select count(*) from trials").fetchone() == (5,)
+        assert db.execute("select count(*) from tuneplug_trials").fetchone() == (5,)
 
 
 def test_error_of_a_storage_is_not_an_error_of_the_objective(monkeypatch):

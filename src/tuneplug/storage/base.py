@@ -115,6 +115,9 @@ class Storage(ABC):
                 f"{did_you_mean(old, names)}"
             )
         if new in names:
-            raise StorageError(
-                f"{self!r} has a study {new!r} already: give another name, or delete that study"
-            )
+            raise self._taken(new)
+
+    def _taken(self, name: str) -> StorageError:
+        return StorageError(
+            f"{self!r} has a study {name!r} already: give another name, or delete that study"
+        )

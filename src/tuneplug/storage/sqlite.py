@@ -8,23 +8,26 @@ nor next to it.  A killed process leaves only complete transactions.
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, final
 
-from tuneplug.errors import ConcurrentStudyError, StorageError
-from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
-from tuneplug.storage.documents import encode, seal, unseal
+from tuneplug.errors import StorageError
+from tuneplug.storage.base import StoredStudy
+from tuneplug.storage.documents import seal
+from tuneplug.storage.shared import Changes, SharedStorage, Transaction
 from tuneplug.storage.sqlite_file import SqliteFile
+from tuneplug.storage.sqlite_rows import SqliteTransaction, check_content
 
 __all__ = ["SqliteStorage"]
 
 
 @final
-class SqliteStorage(Storage):
+class SqliteStorage(SharedStorage):
     """Stores studies in a file: ``Study(..., storage="sqlite:///study.db", name="churn")``.
 
-    The file is created when the first study is written.  Each text in it has a checksum.
+    Several processes of one machine can run a study at the same time.  The file is created when the
+    first study is written.  Each text in it has a checksum.
 
     Parameters
     ----------
@@ -52,112 +55,51 @@ class SqliteStorage(Storage):
         self.path = self._file.path
         self._file.check()
 
-    def open(self, study: str, settings: Mapping[str, Any]) -> StoredStudy:
-        stored = self._read(study)
-        if stored is None:
-            row = (study, seal(settings, study))
-            with self._file.writing(create=True) as db:
-                db.execute("insert into studies values (?, ?) on conflict do nothing", row)
-            stored = self._read(study)
-        if stored is None:
-            raise StorageError(
-                f"{self._file.shown}: study {study!r} was deleted while it was opened"
-            )
-        return stored
+    def create(self, study: str, settings: Mapping[str, Any]) -> bool:
+        row = (study, seal(settings, study))
+        with self._file.writing(create=True) as db:
+            statement = "insert into tuneplug_studies values (?, ?, 0) on conflict do nothing"
+            return db.execute(statement, row).rowcount == 1
 
-    def _read(self, study: str) -> StoredStudy | None:
-        """Return a study; None if there is no study of this name."""
+    def read(self, study: str) -> StoredStudy | None:
+        with self._file.reading() as db:
+            if db is None or study not in check_content(db, self._file.shown):
+                return None
+            rows = SqliteTransaction(db, study, self._file.shown)
+            return StoredStudy(rows.settings(), rows.changes(0).records)
+
+    def changes(self, study: str, since: int) -> Changes:
         with self._file.reading() as db:
             if db is None:
-                return None
-            self._check_content(db)
-            row = db.execute("select settings from studies where name = ?", (study,)).fetchone()
-            if row is None:
-                return None
-            settings = self._unseal(row[0], f"the settings of study {study!r}", study)
-            query = "select number, record from trials where study = ? order by number"
-            records = [self._record(study, *row) for row in db.execute(query, (study,))]
-        return StoredStudy(settings, records)
+                raise StorageError(f"{self._file.shown} has no study {study!r}")
+            return SqliteTransaction(db, study, self._file.shown).changes(since)
 
-    def _check_content(self, db: sqlite3.Connection) -> list[str]:
-        """Check that the file is intact, and that each trial belongs to a study.
-
-        Returns the names of the studies, sorted.
-        """
-        (found,) = db.execute("pragma integrity_check(1)").fetchone()
-        if found != "ok":
-            raise self._damaged(f"SQLite's integrity check found {found!r}")
-        names = self._names(db)
-        last = ("", -1)
-        for place in db.execute("select study, number from trials"):
-            if type(place[0]) is not str or type(place[1]) is not int or place <= last:
-                raise self._damaged(f"trial {place!r} follows {last!r}")
-            if place[0] not in names:
-                raise self._damaged(f"trial {place!r} belongs to no study")
-            last = place
-        return names
-
-    def _names(self, db: sqlite3.Connection) -> list[str]:
-        names: list[str] = []
-        for (name,) in db.execute("select name from studies order by name"):
-            if type(name) is not str or (names and name <= names[-1]):
-                raise self._damaged(f"study {name!r} follows {names[-1:]}")
-            names.append(name)
-        return names
-
-    def _record(self, study: str, number: int, text: Any) -> TrialRecord:
-        record = self._unseal(text, f"trial {number} of study {study!r}", study, number)
-        if record.get("number") != number:
-            raise self._damaged(f"trial {number} of study {study!r} has another number")
-        return record
-
-    def _unseal(self, text: Any, what: str, *place: str | int) -> TrialRecord:
-        try:
-            return unseal(text, *place)
-        except ValueError as error:
-            raise self._damaged(f"{what} cannot be read: {error}") from None
-
-    def _damaged(self, cause: str) -> StorageError:
-        return StorageError(
-            f"{self._file.shown} must be as tuneplug wrote it, but {cause}: restore the file "
-            "from a copy, or give another file"
-        )
-
-    def add(self, study: str, record: TrialRecord) -> None:
-        number = record["number"]
-        row = (study, number, seal(record, study, number))
-        with self._file.writing() as db:
-            try:
-                db.execute("insert into trials values (?, ?, ?)", row)
-            except sqlite3.IntegrityError as error:
-                if "UNIQUE" in str(error):
-                    raise ConcurrentStudyError.of(study, number) from None
-                raise StorageError(f"{self._file.shown} has no study {study!r}") from error
-
-    def update(self, study: str, record: TrialRecord, expected: TrialRecord | None = None) -> None:
-        number = record["number"]
-        row = (seal(record, study, number), study, number)
-        with self._file.writing() as db:
-            query = "select record from trials where study = ? and number = ?"
-            stored = db.execute(query, row[1:]).fetchone()
-            if stored is None:
-                raise StorageError(
-                    f"{self._file.shown}: study {study!r} has no trial {number} to update"
-                )
-            if expected is not None:
-                found = self._record(study, number, stored[0])
-                if encode(found) != encode(expected):
-                    raise ConcurrentStudyError.changed(study, number)
-            db.execute("update trials set record = ? where study = ? and number = ?", row)
+    @contextmanager
+    def transaction(self, study: str, *, durable: bool = True) -> Iterator[Transaction]:
+        with self._file.writing(durable=durable) as db:
+            yield SqliteTransaction(db, study, self._file.shown)
 
     def studies(self) -> list[str]:
         with self._file.reading() as db:
-            return [] if db is None else self._check_content(db)
+            return [] if db is None else check_content(db, self._file.shown)
+
+    def rename(self, old: str, new: str) -> None:
+        self._check_names(old, new)
+        with self._file.writing() as db:
+            rows = SqliteTransaction(db, old, self._file.shown)
+            row = (new, seal(rows.settings(), new))
+            statement = "insert into tuneplug_studies values (?, ?, 0) on conflict do nothing"
+            if not db.execute(statement, row).rowcount:
+                raise self._taken(new)
+            renamed = SqliteTransaction(db, new, self._file.shown)
+            for record in rows.changes(0).records:
+                renamed.write(record)
+            db.execute("delete from tuneplug_studies where name = ?", (old,))
 
     def delete(self, study: str) -> None:
         if study in self.studies():
             with self._file.writing() as db:
-                db.execute("delete from studies where name = ?", (study,))
+                db.execute("delete from tuneplug_studies where name = ?", (study,))
 
     def __repr__(self) -> str:
         return f"SqliteStorage({self._file.shown!r})"

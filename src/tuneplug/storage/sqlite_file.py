@@ -21,11 +21,14 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from tuneplug.errors import ReadOnlyStorageError, StorageError
+from tuneplug.storage.sqlite_versions import copy_tables, show_as_current
 
 __all__ = ["SqliteFile"]
 
-#: Version of the tables and records, stored as ``user_version``; other versions are refused.
-VERSION = 2
+#: Version of the tables and records, stored as ``user_version``; later versions are refused.
+VERSION = 3
+#: Versions with the tables ``EARLIER_TABLES``.  They are read, and changed by the first write.
+EARLIER_VERSIONS = (1, 2)
 #: "tune" in ASCII, stored as ``application_id``.
 APPLICATION = 0x74756E65
 #: Seconds to wait while another process writes.
@@ -45,7 +48,43 @@ READ_VERSION, WRITE_AHEAD = 19, 2
 READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 
+#: No name of a table or column is one of an earlier version: a process of an earlier tuneplug that
+#: has the file open gets an error instead of writing.
 TABLES = {
+    "tuneplug_studies": (
+        "CREATE TABLE tuneplug_studies (\n"
+        "    name text primary key,\n"
+        "    settings text not null,\n"
+        "    revision integer not null\n"
+        ") without rowid"
+    ),
+    "tuneplug_trials": (
+        "CREATE TABLE tuneplug_trials (\n"
+        "    study text not null\n"
+        "        references tuneplug_studies on delete cascade on update cascade,\n"
+        "    number integer not null,\n"
+        "    revision integer not null,\n"
+        "    record text not null,\n"
+        "    primary key (study, number)\n"
+        ") without rowid"
+    ),
+    "tuneplug_sessions": (
+        "CREATE TABLE tuneplug_sessions (\n"
+        "    study text not null\n"
+        "        references tuneplug_studies on delete cascade on update cascade,\n"
+        "    id text not null,\n"
+        "    beat real not null,\n"
+        "    document text not null,\n"
+        "    primary key (study, id)\n"
+        ") without rowid"
+    ),
+}
+INDEXES = {
+    "tuneplug_revisions": (
+        "CREATE UNIQUE INDEX tuneplug_revisions on tuneplug_trials (study, revision)"
+    ),
+}
+EARLIER_TABLES = {
     "studies": "CREATE TABLE studies (name text primary key, settings text not null) without rowid",
     "trials": (
         "CREATE TABLE trials (\n"
@@ -142,21 +181,29 @@ class SqliteFile:
         db = self._connect(option)
         try:
             db.execute("begin")
-            self._check_version(db)
-            self._check_tables(db)
+            version = self._check_version(db)
+            self._check_tables(db, version)
+            if version in EARLIER_VERSIONS:
+                show_as_current(db)
         except BaseException:
             db.close()
             raise
         return db
 
     @contextmanager
-    def writing(self, *, create: bool = False) -> Iterator[sqlite3.Connection]:
+    def writing(
+        self, *, create: bool = False, durable: bool = True
+    ) -> Iterator[sqlite3.Connection]:
         """Context manager: commit all changes of its body, or none if it raises.
+
+        A file of an earlier version gets the tables of this one, in the same transaction.
 
         Parameters
         ----------
         create : bool, default False
             Whether to create the file and its tables if they do not exist.
+        durable : bool, default True
+            Whether the changes must outlive a power cut, and not only the process.
 
         Raises
         ------
@@ -169,11 +216,14 @@ class SqliteFile:
             with closing(self._connect("mode=rwc" if create else "mode=rw")) as db:
                 self._leave_write_ahead(db)
                 db.execute("pragma foreign_keys = on")
+                db.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
                 db.execute("begin immediate")
                 if create and self._is_empty(db):
                     self._create_tables(db)
-                self._check_version(db)
-                self._check_tables(db)
+                version = self._check_version(db)
+                self._check_tables(db, version)
+                if version in EARLIER_VERSIONS:
+                    self._migrate(db)
                 yield db
                 db.execute("commit")
 
@@ -279,33 +329,44 @@ class SqliteFile:
         marked = any(db.execute(f"pragma {number}").fetchone()[0] for number in numbers)
         return not marked and not db.execute("select 1 from sqlite_master limit 1").fetchone()
 
+    def _migrate(self, db: sqlite3.Connection) -> None:
+        self._create_tables(db)
+        copy_tables(db)
+        for name in reversed(EARLIER_TABLES):
+            db.execute(f"drop table {name}")
+
     def _create_tables(self, db: sqlite3.Connection) -> None:
-        for statement in TABLES.values():
+        for statement in (*TABLES.values(), *INDEXES.values()):
             db.execute(statement)
         db.execute(f"pragma user_version = {VERSION}")
         db.execute(f"pragma application_id = {APPLICATION}")
 
-    def _check_version(self, db: sqlite3.Connection) -> None:
+    def _check_version(self, db: sqlite3.Connection) -> int:
+        """Check whose file it is, and return the version of its tables."""
         (version,) = db.execute("pragma user_version").fetchone()
         (application,) = db.execute("pragma application_id").fetchone()
         if application != APPLICATION:
             raise StorageError(
                 f"{self.shown} is the database of another program: give another file"
             )
-        if version != VERSION:
+        if version not in (*EARLIER_VERSIONS, VERSION):
             cure = "install a newer tuneplug" if version > VERSION else "give another file"
             raise StorageError(
                 f"the file must have version {VERSION}, but {self.shown} has {version}: {cure}"
             )
+        return int(version)
 
-    def _check_tables(self, db: sqlite3.Connection) -> None:
+    def _check_tables(self, db: sqlite3.Connection, version: int) -> None:
         """Check that the file has these tables and no views or triggers, which run statements."""
         query = "select type, name, sql from sqlite_master where name not like 'sqlite\\_%' "
-        found = db.execute(query + "escape '\\' limit 3").fetchall()
-        expected = [("table", name, sql) for name, sql in TABLES.items()]
+        found = db.execute(query + "escape '\\' limit 9").fetchall()
+        tables = EARLIER_TABLES if version in EARLIER_VERSIONS else TABLES
+        expected = [("table", name, sql) for name, sql in tables.items()]
+        if tables is TABLES:
+            expected += [("index", name, sql) for name, sql in INDEXES.items()]
         if sorted(found, key=repr) != sorted(expected, key=repr):
             raise StorageError(
-                f"the tables of {self.shown} must be {sorted(TABLES)} with the columns of "
+                f"the tables of {self.shown} must be {sorted(tables)} with the columns of "
                 f"tuneplug, but it has {[row[:2] for row in found]}, or other columns: restore the "
                 "file from a copy, or give another file"
             )

@@ -125,6 +125,10 @@ class ConcurrentStudyError(StorageError):
         )
 
 
+class StaleTrialError(TrialError, StorageError):
+    """Another process has taken over a trial, because this one seemed to have ended."""
+
+
 class ReadOnlyStorageError(StorageError):
     """A storage can be read, but nobody may write to it: writing it again later would not help."""
 

@@ -127,7 +127,7 @@ def test_a_file_that_cannot_be_written_starts_no_trial(path, monkeypatch):
     assert folder(path) == before
     monkeypatch.undo()
     found.tell(found.ask(), 1.0)
-    assert [trial.state.value for trial in study(path).trials[3:]] == ["failed", "complete"]
+    assert [trial.state.value for trial in study(path).trials[3:]] == ["complete"]
 
 
 def test_a_new_file_that_cannot_be_created_starts_no_trial(path, monkeypatch):
@@ -303,7 +303,7 @@ def test_observers_see_interrupted_trials_fail_at_the_first_ask(path):
 
     plugins = Plugins(installed=False)
     plugins.register(Observer())
-    again = study(path, plugins=plugins)
+    again = study(path, plugins=plugins, stale_trials="fail")
     assert seen == []
     again.ask()
     again.ask()
@@ -318,9 +318,17 @@ def test_a_running_trial_of_an_ended_process_can_be_told(path):
     assert [trial.value for trial in study(path).trials] == [0.25, None]
 
 
-def test_a_study_that_another_process_created_meanwhile_raises(path):
+def test_a_study_that_another_process_created_meanwhile_is_taken_over(path):
     mine = study(path, seed=1)
-    SqliteStorage(path).open("a", {"direction": "minimize", "seed": 2})
+    other = study(path, seed=2)
+    other.tell(other.ask(), 0.5)
+    mine.ask()
+    assert [(trial.number, trial.value) for trial in mine.trials] == [(0, 0.5), (1, None)]
+
+
+def test_a_study_that_another_process_created_with_the_other_direction_raises(path):
+    mine = study(path, direction="maximize")
+    study(path).ask()
     with pytest.raises(ConcurrentStudyError, match="another process has created 'a'"):
         mine.ask()
 
@@ -369,10 +377,18 @@ def test_a_foreign_database_is_refused_and_unchanged(path, statements, message, 
 @pytest.mark.parametrize(
     "statements",
     [
-        ["drop table tuneplug_trials", f"create view tuneplug_trials as {ENDLESS} 'a' study, i number from n"],
-        ["drop table tuneplug_studies", f"create view tuneplug_studies as {ENDLESS} i name, 'x' settings from n"],
+        [
+            "drop table tuneplug_trials",
+            f"create view tuneplug_trials as {ENDLESS} 'a' study, i number from n",
+        ],
+        [
+            "drop table tuneplug_studies",
+            f"create view tuneplug_studies as {ENDLESS} i name, 'x' settings from n",
+        ],
         ["create view more as select 1"],
-        [f"create trigger t before update on tuneplug_trials begin select 1 from ({ENDLESS} i from n); end"],
+        [
+            f"create trigger t before update on tuneplug_trials begin {ENDLESS} i from n; end",
+        ],
         ["create trigger t after insert on tuneplug_trials begin delete from tuneplug_trials; end"],
         ["drop table tuneplug_trials", "create table tuneplug_trials (study, number, record)"],
         ["alter table tuneplug_trials add column more"],

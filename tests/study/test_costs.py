@@ -202,11 +202,11 @@ def test_storages_keep_the_cost(kind, tmp_path):
 
 def change_record(path, change):
     with closing(sqlite3.connect(path)) as db, db:
-        (text,) = db.execute("select record from trials where number = 0").fetchone()
+        (text,) = db.execute("select record from tuneplug_trials where number = 0").fetchone()
         record = json.loads(text)
         del record["crc32"]
         change(record)
-        db.execute("update trials set record = ? where number = 0", (json.dumps(record),))
+        db.execute("update tuneplug_trials set record = ? where number = 0", (json.dumps(record),))
 
 
 @pytest.fixture
@@ -232,7 +232,8 @@ def test_an_interrupted_trial_of_a_file_without_costs_fails_without_a_cost(path)
         record.update(state="running", value=None, finished=None)
 
     change_record(path, make_running)
-    study = Study(SPACE, strategy="random", storage=SqliteStorage(path), name="a")
+    storage = SqliteStorage(path)
+    study = Study(SPACE, strategy="random", storage=storage, name="a", stale_trials="fail")
     study.ask()
     assert study.trials[0].state is TrialState.FAILED
     assert study.trials[0].cost is None

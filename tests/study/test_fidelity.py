@@ -133,16 +133,16 @@ def test_stored_fidelity_is_checked_and_1_if_missing(fidelity, tmp_path):
     path = tmp_path / "study.db"
     run(Study(SPACE, seed=0, storage=SqliteStorage(path), name="a"), 1)
     with closing(sqlite3.connect(path)) as db, db:
-        (text,) = db.execute("select record from trials").fetchone()
+        (text,) = db.execute("select record from tuneplug_trials").fetchone()
         record = json.loads(text)
         del record["crc32"], record["fidelity"]
-        db.execute("update trials set record = ?", (json.dumps(record),))
+        db.execute("update tuneplug_trials set record = ?", (json.dumps(record),))
         assert Study(SPACE, storage=MemoryStorage(), name="a").trials == []
     (trial,) = Study(SPACE, storage=SqliteStorage(path), name="a").trials
     assert trial.fidelity == 1.0
     with closing(sqlite3.connect(path)) as db, db:
         row = (json.dumps({**record, "fidelity": fidelity}),)
-        db.execute("update trials set record = ?", row)
+        db.execute("update tuneplug_trials set record = ?", row)
     with pytest.raises(StorageError, match="'fidelity' must be a number above 0"):
         Study(SPACE, storage=SqliteStorage(path), name="a")
 

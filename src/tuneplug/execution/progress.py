@@ -108,7 +108,7 @@ class ProgressReporter:
     Parameters
     ----------
     history : History
-        History of the study.  Its present trials do not count toward ``n_done`` and ``n_iter``.
+        History of the study.
     n_iter : int or None
         Maximum number of trials; None if the search has only a timeout.
     metric : str
@@ -127,7 +127,7 @@ class ProgressReporter:
         callbacks: Iterable[Callable[[Progress], Any]],
         verbose: int,
     ) -> None:
-        self._history, self._first = history, len(history)
+        self._history, self._n_done = history, 0
         self._n_iter, self._metric = n_iter, metric
         self._callbacks, self._verbose = tuple(callbacks), verbose
         self._start, self._suggesting = time.monotonic(), 0.0
@@ -143,6 +143,7 @@ class ProgressReporter:
 
     def report(self, trial: Trial) -> bool:
         """Print a line and call the callbacks; return whether a callback ends the search."""
+        self._n_done += 1
         progress = self._progress(trial)
         if self._verbose > 0:
             print(progress, flush=True)
@@ -162,7 +163,7 @@ class ProgressReporter:
             score=trial.value,
             state=trial.state.value,
             stop_reason=trial.stop_reason,
-            n_done=sum(t.state.ended for t in self._history[self._first :]),
+            n_done=self._n_done,
             n_iter=self._n_iter,
             best_number=None if best is None else best.number,
             best_params=None if best is None else best.params,

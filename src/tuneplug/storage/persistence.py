@@ -5,11 +5,13 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from tuneplug.errors import (
     ConcurrentStudyError,
     ReadOnlyStorageError,
+    StaleTrialError,
     StorageError,
     StoredTrialError,
     warn_caller,
@@ -17,11 +19,11 @@ from tuneplug.errors import (
 from tuneplug.space import SearchSpace
 from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
 from tuneplug.storage.categories import check_categories
-from tuneplug.storage.serialization import categories_by_key, from_record, to_record
+from tuneplug.storage.serialization import Categories, categories_by_key, from_record, to_record
 from tuneplug.storage.validation import check_record, check_settings
-from tuneplug.trial import Trial, TrialState
+from tuneplug.trial import History, Trial, TrialState
 
-__all__ = ["INTERRUPTED", "StudyPersistence", "open_persistence"]
+__all__ = ["INTERRUPTED", "StudyPersistence"]
 
 #: Error of a trial that was running when its process ended.
 INTERRUPTED = "interrupted: the process that ran this trial has ended"
@@ -45,6 +47,8 @@ class StudyPersistence:
         self._warned = False
         self._in_run = False
         self._written = False  # since the start of the run
+        self._space = SearchSpace({})
+        self._categories: Categories = {}
 
     def begin(self, settings: Mapping[str, Any], space: SearchSpace) -> StoredStudy | None:
         """Read the study from the storage.  Nothing is written.
@@ -61,13 +65,20 @@ class StudyPersistence:
             have gaps.
         """
         check_categories(space)
-        if self.study not in self.storage.studies():
+        self._space, self._categories = space, categories_by_key(space)
+        stored = self._read()
+        if stored is None:
             self._settings = settings
             return None
-        stored = self.storage.open(self.study, settings)
         self._check_stored(stored)
         self._n_stored = len(stored.records)
         return stored
+
+    def _read(self) -> StoredStudy | None:
+        """Return the stored study; None if the storage does not have it."""
+        if self.study not in self.storage.studies():
+            return None
+        return self.storage.open(self.study, {})
 
     def _check_stored(self, stored: StoredStudy) -> None:
         with self._unusable("the settings"):
@@ -93,7 +104,7 @@ class StudyPersistence:
                 "restore the storage from a copy, or give this study another name"
             ) from None
 
-    def trials(self, stored: StoredStudy, space: SearchSpace) -> list[Trial]:
+    def trials(self, stored: StoredStudy) -> list[Trial]:
         """Return the stored trials.
 
         Raises
@@ -101,35 +112,85 @@ class StudyPersistence:
         StoredTrialError
             If the configuration of a trial is not in the space.
         """
-        trials, categories = [], categories_by_key(space)
-        for record in stored.records:
-            try:
-                trial = from_record(record, space, categories)
-            except ValueError as error:
-                raise StoredTrialError(
-                    f"every trial of study {self.study!r} in {self.storage!r} must be in the "
-                    f"space, but trial {record['number']}, {reprlib.repr(record['params'])}, is "
-                    f"not: {error}; give a space that contains it, or give the study another name"
-                ) from None
+        trials = [self._trial(record) for record in stored.records]
+        for trial, record in zip(trials, stored.records, strict=True):
             if trial.state is TrialState.RUNNING:
                 self._running[trial.number] = record
-            trials.append(trial)
         return trials
 
-    def running(self) -> list[int]:
-        """Return the numbers of trials that were read as running and not written since."""
-        return sorted(self._running.keys() - self._pending_writes.keys())
+    def _trial(self, record: TrialRecord) -> Trial:
+        try:
+            return from_record(record, self._space, self._categories)
+        except ValueError as error:
+            raise StoredTrialError(
+                f"every trial of study {self.study!r} in {self.storage!r} must be in the "
+                f"space, but trial {record['number']}, {reprlib.repr(record['params'])}, is "
+                f"not: {error}; give a space that contains it, or give the study another name"
+            ) from None
 
-    def check_new(self) -> None:
-        """Read the storage again before the first trial of a study that it does not have.
+    # ------------------------------------------------------------------ before a trial
+
+    def catch_up(self, history: History) -> list[Trial]:
+        """Take over what other processes have written since the last call.
+
+        Here no other process writes, and the trials that were read as running have lost theirs:
+        they fail.  They have no end, as nobody knows it.
+
+        Returns
+        -------
+        list of Trial
+            Trials that this call has recorded as failed.
 
         Raises
         ------
         StorageError
-            If it cannot be read: another program may have made its file in the meantime.
+            If a storage that does not have the study yet cannot be read: another program may have
+            made its file in the meantime.
         """
         if self._settings is not None and not self._pending_writes:
             self.storage.studies()
+        failed = []
+        for number in sorted(self._running.keys() - self._pending_writes.keys()):
+            trial = replace(history[number], state=TrialState.FAILED, error=INTERRUPTED)
+            self.write(trial)
+            history.replace(trial)
+            failed.append(trial)
+        return failed
+
+    def retry(self, history: History) -> Trial | None:
+        """Start a trial again whose process has ended, and return it; None if there is none."""
+        return None
+
+    def start(
+        self, history: History, make: Callable[[int], Trial], *, insist: bool
+    ) -> Trial | None:
+        """Store a new trial, and add it to the history.
+
+        Parameters
+        ----------
+        history : History
+        make : callable
+            Takes the number of the trial and returns the trial.
+        insist : bool
+            Whether to start the trial even if another process has just started one with the same
+            configuration.
+
+        Returns
+        -------
+        Trial or None
+            None if another process has just started such a trial.
+
+        Raises
+        ------
+        ReadOnlyStorageError, ConcurrentStudyError, StorageError
+            As ``write`` does.
+        """
+        trial = make(len(history))
+        self.write(trial)
+        history.append(trial)
+        return trial
+
+    # ------------------------------------------------------------------ writing
 
     def write(self, trial: Trial, *, keep: bool = False) -> None:
         """Write the current record of a trial, after all pending writes.
@@ -150,6 +211,30 @@ class StudyPersistence:
         StorageError
             If the trial has a value that could not be read again.
         """
+        record = self._record(trial)
+        self._pending_writes[trial.number] = record
+        try:
+            self.flush()
+        except (ConcurrentStudyError, StaleTrialError):
+            self._pending_writes.pop(trial.number, None)  # the trial belongs to the other process
+            raise
+        except ReadOnlyStorageError as error:
+            if keep:
+                raise ReadOnlyStorageError(
+                    f"trial {trial.number} of study {self.study!r} is not stored, but its result "
+                    f"is in study.trials, and is written with the next change: {error}"
+                ) from error
+            self._pending_writes.pop(trial.number, None)
+            raise self._unstored(trial.number, error) from error
+
+    def _unstored(self, number: int, error: ReadOnlyStorageError) -> ReadOnlyStorageError:
+        return ReadOnlyStorageError(
+            f"trial {number} of study {self.study!r} cannot be stored, and is not changed: "
+            f"{error}; a study without storage= needs no file"
+        )
+
+    def _record(self, trial: Trial) -> TrialRecord:
+        """Return the record of a trial, which can be read again."""
         record = to_record(trial)
         try:
             check_record(record, trial.number)
@@ -158,24 +243,7 @@ class StudyPersistence:
                 f"trial {trial.number} of study {self.study!r} cannot be stored: {error}; correct "
                 "what the strategy, the objective or the result gives"
             ) from None
-        self._pending_writes[trial.number] = record
-        try:
-            self.flush()
-        except ConcurrentStudyError:
-            self._pending_writes.pop(trial.number, None)  # the trial belongs to the other process
-            raise
-        except ReadOnlyStorageError as error:
-            what = f"trial {trial.number} of study {self.study!r}"
-            if keep:
-                raise ReadOnlyStorageError(
-                    f"{what} is not stored, but its result is in study.trials, and is written with "
-                    f"the next change: {error}"
-                ) from error
-            self._pending_writes.pop(trial.number, None)
-            raise ReadOnlyStorageError(
-                f"{what} cannot be stored, and is not changed: {error}; a study without storage= "
-                "needs no file"
-            ) from error
+        return record
 
     def flush(self) -> None:
         """Write all pending records.  Warn at the first failure after a success.
@@ -188,6 +256,10 @@ class StudyPersistence:
         error = self._write_pending()
         if isinstance(error, ReadOnlyStorageError) and not (self._in_run and self._written):
             raise error
+        self._warn(error)
+
+    def _warn(self, error: StorageError | None) -> None:
+        """Warn of the first error after a success."""
         if error is not None and not self._warned:
             warn_caller(
                 f"{len(self._pending_writes)} trial(s) of study {self.study!r} could not be "
@@ -221,7 +293,7 @@ class StudyPersistence:
                 self._write(self._pending_writes[number])
                 del self._pending_writes[number]
                 self._written = True
-        except ConcurrentStudyError:
+        except (ConcurrentStudyError, StaleTrialError):
             raise
         except StorageError as error:
             return error
@@ -248,57 +320,3 @@ class StudyPersistence:
         else:
             self.storage.add(self.study, record)
             self._n_stored += 1
-
-
-def open_persistence(
-    storage: str | Storage | None, study: str | None, named: Callable[[str, str], Any]
-) -> StudyPersistence | None:
-    """Return the persistence of a study in a storage; None if there is no storage.
-
-    Parameters
-    ----------
-    storage : str, Storage or None
-        Storage, or its URL ``"name://location"``.
-    study : str or None
-        Name of the study.
-    named : callable
-        Takes the name and the location of a storage, and creates the storage.
-
-    Raises
-    ------
-    ValueError
-        If the study has no name, or if the URL has no name of a storage.
-    TypeError
-        If ``storage`` is neither a URL nor a storage.
-    UnknownNameError
-        If no plugin registers a storage of this name.
-    StorageError
-        If the name of the study has lone surrogates, or the storage cannot be read.
-    """
-    if storage is None:
-        return None
-    if isinstance(storage, str):
-        scheme, found, location = storage.partition("://")
-        if not found:
-            raise ValueError(
-                "storage must be a URL such as 'sqlite:///study.db', or a Storage, but got "
-                f"{storage!r}"
-            )
-        storage = named(scheme, location.removeprefix("/"))
-    if not isinstance(storage, Storage):
-        raise TypeError(
-            f"storage must be a URL, a Storage or None, but got {storage!r}: pass, for example, "
-            "'sqlite:///study.db'"
-        )
-    if not isinstance(study, str) or not study:
-        raise ValueError(
-            f"a study in a storage needs a name, but got name={study!r}: pass, for example, "
-            "name='study'"
-        )
-    try:
-        study.encode()
-    except UnicodeEncodeError as error:
-        raise StorageError(
-            f"the name of a study must be text that UTF-8 can hold, but got name={study!r}: {error}"
-        ) from None
-    return StudyPersistence(storage, study)

@@ -16,13 +16,13 @@ from tuneplug.space import SearchSpace
 from tuneplug.storage.base import TrialRecord
 from tuneplug.storage.categories import categories_of, repr_key, to_json
 from tuneplug.storage.validation import DEFAULTS
-from tuneplug.trial import Trial, TrialState
+from tuneplug.trial import Claim, Trial, TrialState
 from tuneplug.trial.learning_curves import Report
 from tuneplug.trial.reporting import TrialReporter
 
-__all__ = ["categories_by_key", "from_record", "to_record"]
+__all__ = ["Categories", "categories_by_key", "from_record", "to_record"]
 
-#: Attributes of a trial in its record, in addition to number, state, parameters and reports.
+#: Attributes of a trial in its record, beside number, state, parameters, claim and reports.
 PLAIN = (
     "origin",
     "value",
@@ -34,6 +34,7 @@ PLAIN = (
     "expected_improvement",
     "resource",
     "fidelity",
+    "attributes",
 )
 #: Attributes of the reporter of a trial in its record.
 REPORTED = ("stop_reason", "direction", "metric")
@@ -46,6 +47,7 @@ def to_record(trial: Trial) -> TrialRecord:
         "state": trial.state.value,
         "params": {name: to_json(value) for name, value in trial.proposed_params.items()},
         "reports": [[_to_builtin(part) for part in report] for report in trial.reports],
+        "claim": None if trial.claim is None else list(trial.claim),
         **{name: _to_builtin(getattr(trial, name)) for name in (*PLAIN, *REPORTED)},
     }
 
@@ -92,6 +94,7 @@ def from_record(record: TrialRecord, space: SearchSpace, categories: Categories)
             reports=[Report(*report) for report in record["reports"]],
             **{name: record[name] for name in REPORTED},
         ),
+        claim=None if whole["claim"] is None else Claim(*whole["claim"]),
         **{name: whole[name] for name in PLAIN},
     )
 

@@ -9,18 +9,26 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from tuneplug.errors import ConcurrentStudyError, StorageError
 from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
 from tuneplug.storage.documents import encode
 
-__all__ = ["Changes", "SharedStorage", "StoredSession", "Transaction"]
+__all__ = ["Changes", "SharedStorage", "SharedStudy", "StoredSession", "Transaction"]
 
 
 class Changes(NamedTuple):
     """Records that have changed, sorted by number, and the cursor for the next call."""
 
+    records: list[TrialRecord]
+    cursor: int
+
+
+class SharedStudy(NamedTuple):
+    """Settings and records of a stored study, and the cursor of its changes from now on."""
+
+    settings: TrialRecord
     records: list[TrialRecord]
     cursor: int
 
@@ -70,14 +78,22 @@ class Transaction(ABC):
 
 
 class SharedStorage(Storage):
-    """Stores studies that several processes run at the same time."""
+    """Stores studies that several processes run at the same time.
+
+    Attributes
+    ----------
+    one_machine : bool, default False
+        Whether all processes are of one machine, as for a file.
+    """
+
+    one_machine: ClassVar[bool] = False
 
     @abstractmethod
     def create(self, study: str, settings: Mapping[str, Any]) -> bool:
         """Create a study with these settings.  Return False if there is one of this name."""
 
     @abstractmethod
-    def read(self, study: str) -> StoredStudy | None:
+    def read(self, study: str) -> SharedStudy | None:
         """Return a study; None if there is no study of this name.  Nothing is written."""
 
     @abstractmethod
@@ -125,7 +141,7 @@ class SharedStorage(Storage):
             stored = self.read(study)
         if stored is None:
             raise StorageError(f"{self!r}: study {study!r} was deleted while it was opened")
-        return stored
+        return StoredStudy(stored.settings, stored.records)
 
     def add(self, study: str, record: TrialRecord) -> None:
         with self.transaction(study) as transaction:

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, final
 
 from tuneplug.errors import StorageError
-from tuneplug.storage.base import StoredStudy
 from tuneplug.storage.documents import seal
-from tuneplug.storage.shared import Changes, SharedStorage, Transaction
+from tuneplug.storage.shared import Changes, SharedStorage, SharedStudy, Transaction
 from tuneplug.storage.sqlite_file import SqliteFile
 from tuneplug.storage.sqlite_rows import SqliteTransaction, check_content
 
@@ -44,6 +43,7 @@ class SqliteStorage(SharedStorage):
     """
 
     name: ClassVar[str] = "sqlite"
+    one_machine: ClassVar[bool] = True
 
     def __init__(self, location: str | os.PathLike[str] = "") -> None:
         if os.fspath(location) in ("", ":memory:"):
@@ -61,12 +61,12 @@ class SqliteStorage(SharedStorage):
             statement = "insert into tuneplug_studies values (?, ?, 0) on conflict do nothing"
             return db.execute(statement, row).rowcount == 1
 
-    def read(self, study: str) -> StoredStudy | None:
+    def read(self, study: str) -> SharedStudy | None:
         with self._file.reading() as db:
             if db is None or study not in check_content(db, self._file.shown):
                 return None
             rows = SqliteTransaction(db, study, self._file.shown)
-            return StoredStudy(rows.settings(), rows.changes(0).records)
+            return SharedStudy(rows.settings(), *rows.changes(0))
 
     def changes(self, study: str, since: int) -> Changes:
         with self._file.reading() as db:

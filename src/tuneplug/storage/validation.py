@@ -68,6 +68,11 @@ def _is_report(value: Any) -> bool:
     return _is_int(step) and _is_number(number) and (fold is None or _is_int(fold))
 
 
+def _is_claim(value: Any) -> bool:
+    pair = type(value) is list and len(value) == 2
+    return pair and _is_text(value[0]) and _is_int(value[1]) and value[1] >= 1
+
+
 def _optional(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: value is None or check(value)
 
@@ -98,6 +103,8 @@ RECORD: Rules = {
     "expected_improvement": ("a number or None", _optional(_is_number)),
     "resource": ("an integer or None", _optional(_is_int)),
     "fidelity": ("a number above 0 and at most 1", lambda v: _is_finite(v) and 0 < v <= 1),
+    "claim": ("[text, integer of at least 1] or None", _optional(_is_claim)),
+    "attributes": ("a dict", lambda value: type(value) is dict),
     "stop_reason": ("text or None", _optional(_is_text)),
     "direction": (
         f"one of {list(DIRECTIONS)}, or None",
@@ -107,12 +114,15 @@ RECORD: Rules = {
 }
 
 #: Values of keys that records lack if an earlier tuneplug wrote them.
-DEFAULTS: dict[str, Any] = {"cost": None, "fidelity": 1.0}
+DEFAULTS: dict[str, Any] = {"cost": None, "fidelity": 1.0, "claim": None, "attributes": {}}
 
 SETTINGS: Rules = {
     "direction": (f"one of {list(DIRECTIONS)}", lambda v: _is_text(v) and v in DIRECTIONS),
     "seed": ("an integer of at least 0", lambda value: type(value) is int and value >= 0),
+    "attributes": ("a dict", lambda value: type(value) is dict),
 }
+#: Values of keys that settings lack if an earlier tuneplug wrote them.
+SETTINGS_DEFAULTS: dict[str, Any] = {"attributes": {}}
 
 
 def check_settings(settings: Any) -> None:
@@ -123,7 +133,7 @@ def check_settings(settings: Any) -> None:
     ValueError
         If a key is missing or unknown, or a value breaks its rule.
     """
-    _check(settings, SETTINGS)
+    _check(SETTINGS_DEFAULTS | settings if type(settings) is dict else settings, SETTINGS)
 
 
 def check_record(record: TrialRecord, number: int) -> None:

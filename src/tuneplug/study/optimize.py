@@ -5,10 +5,17 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tuneplug.errors import NoCompletedTrialError, SpaceExhausted, safe_repr
+from tuneplug.errors import (
+    NoCompletedTrialError,
+    SpaceExhausted,
+    StaleTrialError,
+    safe_repr,
+    warn_caller,
+)
 from tuneplug.execution import (
     INTERRUPTED_MESSAGE,
     Broadcast,
@@ -66,7 +73,7 @@ class OptimizeLoop:
     ) -> None:
         self._study, self._objective = study, Broadcast(objective)
         self._n_trials, self._timeout = budget
-        self._first = len(study.history)
+        self._started: list[int] = []  # numbers of the trials of this call
         self._deadline = None if self._timeout is None else time.time() + self._timeout
         self._timed_out = False
         self._completion, self._progress, self._failures = completion, progress, failures
@@ -74,7 +81,12 @@ class OptimizeLoop:
 
     @property
     def _trials(self) -> list[Trial]:
-        return self._study.history[self._first :]
+        return [self._study.history[number] for number in self._started]
+
+    @property
+    def n_started(self) -> int:
+        """Number of trials that this call has started."""
+        return len(self._started)
 
     def run(self, pool: WorkerPool) -> None:
         """Run the trials.  If an error ends the loop, the trials still running become FAILED."""
@@ -83,12 +95,12 @@ class OptimizeLoop:
         except BaseException:
             for trial in self._trials:
                 if not trial.state.ended:
-                    self._study.fail(trial, INTERRUPTED_MESSAGE)
+                    with suppress(StaleTrialError):  # the trial runs elsewhere
+                        self._study.fail(trial, INTERRUPTED_MESSAGE)
             raise
 
     def _next_job(self) -> Job | None:
-        n_started = len(self._trials)
-        spent = self._n_trials is not None and n_started >= self._n_trials
+        spent = self._n_trials is not None and self.n_started >= self._n_trials
         if spent or self.exhausted is not None or self._failures.all_alike or self._is_complete():
             return None
         try:
@@ -96,8 +108,9 @@ class OptimizeLoop:
                 trial = self._study.ask()
         except SpaceExhausted as error:
             planned = "" if self._n_trials is None else f" of {self._n_trials}"
-            self.exhausted = f"{error} The search ends after {n_started}{planned} trials."
+            self.exhausted = f"{error} The search ends after {self.n_started}{planned} trials."
             return None
+        self._started.append(trial.number)
         trial.reporter.deadline = self._deadline
         # An objective in this process must not change the record: it gets a copy of its own.
         return Job(trial.number, _run_broadcast, (self._objective, _copy_of(trial), this_process()))
@@ -116,12 +129,18 @@ class OptimizeLoop:
     def _record(self, job: Job, result: TrialResult | _Interrupt) -> None:
         if isinstance(result, _Interrupt):
             raise result.kind(*result.args)
-        self._study.finish(self._trial(job).number, result)
-        self._report(self._trial(job))
+        self._end(job, lambda trial: self._study.finish(trial.number, result))
 
     def _record_failure(self, job: Job, error: str) -> None:
-        self._study.fail(self._trial(job), error)
-        self._report(self._trial(job))
+        self._end(job, lambda trial: self._study.fail(trial, error))
+
+    def _end(self, job: Job, end: Callable[[Trial], None]) -> None:
+        try:
+            end(self._trial(job))
+        except StaleTrialError as error:
+            warn_caller(f"the result of a trial is not used: {error}", RuntimeWarning)
+        else:
+            self._report(self._trial(job))
 
     def _trial(self, job: Job) -> Trial:
         """Return the trial of the history: the job holds a copy, which the objective may change."""

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any, final
+from typing import Any, Literal, final
 
 import numpy as np
 
 from tuneplug._typing import FloatArray
 from tuneplug.errors import (
     ReadOnlyStorageError,
+    StaleTrialError,
     TrialError,
     check_count,
     keep_warning_filters,
@@ -28,7 +29,9 @@ from tuneplug.space import SearchSpace
 from tuneplug.stopping.base import StoppingRule, early_stop_variance
 from tuneplug.stopping.completion import CompletionRule, check_completion
 from tuneplug.storage.base import Storage
-from tuneplug.storage.persistence import INTERRUPTED, StudyPersistence, open_persistence
+from tuneplug.storage.opening import open_persistence
+from tuneplug.storage.persistence import StudyPersistence
+from tuneplug.storage.sessions import ClaimOptions
 from tuneplug.strategies.base import Context, Strategy, Suggestion
 from tuneplug.strategies.learned_warps import WarpCurve
 from tuneplug.study.failures import FailureMonitor
@@ -48,11 +51,23 @@ from tuneplug.study.options import (
 )
 from tuneplug.study.prepared import PreparedSuggestion
 from tuneplug.study.results import StudyResults
-from tuneplug.trial import History, Observation, Trial, TrialResult, TrialState, as_real
+from tuneplug.trial import (
+    CurveKey,
+    History,
+    Observation,
+    StopThresholds,
+    Trial,
+    TrialResult,
+    TrialState,
+    as_real,
+)
 from tuneplug.trial.reporting import Direction, TrialReporter
 from tuneplug.trial.trial import as_cost
 
 __all__ = ["Study"]
+
+#: Number of suggestions for one trial, if other processes start the same ones at the same time.
+N_SUGGESTIONS = 4
 
 
 @final
@@ -88,11 +103,24 @@ class Study(StudyResults):
         Where to store every trial as it changes, so that the study outlives the process:
         ``"sqlite:///study.db"``, the URL of a plugin's storage, or an instance.  If the storage has
         a study of that name, this study resumes it: it takes over the trials and, if ``seed`` is
-        None, the seed.  Nothing is written before the first ``ask``.  It creates a new study, and
-        records as FAILED the stored trials that are still running.  Enqueued configurations and
-        added observations are not stored.
+        None, the seed.  Nothing is written before the first ``ask``.  Several processes can run one
+        study at the same time, if the storage is a ``SharedStorage``, as that of a SQLite file is.
+        Enqueued configurations and added observations are not stored.
     name : str, optional
         Name of the study.  Required with a storage.
+    heartbeat_interval : float, default 15
+        Seconds between two heartbeats, by which other processes know that this one still runs its
+        trials.  Only for a ``SharedStorage``, as are the following three.
+    grace_period : float or None, default None
+        Seconds after its last heartbeat at which a process counts as dead; None for four intervals.
+        A process of the same machine counts as dead once it has ended.
+    stale_trials : {"retry", "fail"}, default "retry"
+        What ``ask`` does with a trial whose process has died: it returns the trial again, with the
+        same number, or records it as FAILED.
+    max_retries : int, default 1
+        Number of times that a trial is started again before it becomes FAILED.
+    attributes : mapping, optional
+        JSON values to store with a new study, by name.
 
     Attributes
     ----------
@@ -136,6 +164,11 @@ class Study(StudyResults):
         plugins: Plugins | Sequence[Any] | None = None,
         storage: str | Storage | None = None,
         name: str | None = None,
+        heartbeat_interval: float = 15.0,
+        grace_period: float | None = None,
+        stale_trials: Literal["retry", "fail"] = "retry",
+        max_retries: int = 1,
+        attributes: Mapping[str, Any] | None = None,
     ) -> None:
         check_direction(direction)
         if n_trials is not None:
@@ -153,15 +186,20 @@ class Study(StudyResults):
         self._enqueued: dict[bytes, dict[str, Any]] = {}
         self._observations: tuple[Observation, ...] = ()
         self._prepared: PreparedSuggestion | None = None
-        self._persistence = open_persistence(storage, name, partial(self.plugins.create, "storage"))
+        self.attributes = dict(attributes or {})
+        options = ClaimOptions(heartbeat_interval, grace_period, stale_trials, max_retries)
+        create = partial(self.plugins.create, "storage")
+        self._persistence = open_persistence(storage, name, create, options)
         if self._persistence is not None:
             self._resume(self._persistence, own_seed=seed is not None)
 
     def _resume(self, persistence: StudyPersistence, *, own_seed: bool) -> None:
         """Take over the trials of the stored study and, unless the user gave a seed, its seed."""
-        stored = persistence.begin({"direction": self.direction, "seed": self.seed}, self.space)
+        settings = {"direction": self.direction, "seed": self.seed, "attributes": self.attributes}
+        stored = persistence.begin(settings, self.space)
         if stored is None:
             return
+        self.attributes = stored.settings.get("attributes", {})
         if (direction := stored.settings["direction"]) != self.direction:
             raise ValueError(
                 f"study {self.name!r} must be resumed with direction={direction!r}, but got "
@@ -169,19 +207,8 @@ class Study(StudyResults):
             )
         if not own_seed:
             self.seed = stored.settings["seed"]
-        for trial in persistence.trials(stored, self.space):
+        for trial in persistence.trials(stored):
             self.history.append(trial)
-
-    def _fail_interrupted(self, persistence: StudyPersistence) -> None:
-        """Record as failed the trials that were running when the process that ran them ended.
-
-        They have no end, as nobody knows it.
-        """
-        for number in persistence.running():
-            trial = replace(self.history[number], state=TrialState.FAILED, error=INTERRUPTED)
-            persistence.write(trial)
-            self.history.replace(trial)
-            self.plugins.notify("tuneplug_trial_finished", study=self, trial=trial)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -245,17 +272,44 @@ class Study(StudyResults):
         """
         check_count("lag", lag, at_least=0)
         if self._persistence is not None:
-            self._persistence.check_new()
-            self._fail_interrupted(self._persistence)
-        visible = self._visible(lag)
+            for failed in self._persistence.catch_up(self.history):
+                self.plugins.notify("tuneplug_trial_finished", study=self, trial=failed)
+            again = self._persistence.retry(self.history)
+            if again is not None:
+                again.reporter.stop_thresholds = self._thresholds(again, lag)
+                self.plugins.notify("tuneplug_trial_asked", study=self, trial=again)
+                return again
+        for attempt in range(N_SUGGESTIONS):
+            visible = self._visible(lag)
+            suggestion = self._suggest(visible, attempt)
+            insist = attempt == N_SUGGESTIONS - 1 or suggestion.origin == "user"
+            trial = self._start(suggestion, visible, insist=insist)
+            if trial is not None:
+                break
+        assert trial is not None, "the last suggestion starts a trial"
+        self.plugins.notify("tuneplug_trial_asked", study=self, trial=trial)
+        return trial
+
+    def _suggest(self, visible: History, attempt: int) -> Suggestion:
+        """Return the next suggestion; after the first attempt, not that of other processes."""
         prepared, self._prepared = self._prepared, None
         if self._enqueued:
             params = self._enqueued.pop(next(iter(self._enqueued)))
-            return self._start(Suggestion(params, origin="user"), visible)
+            return Suggestion(params, origin="user")
         context = self._context(visible)
+        if attempt > 0:  # processes with one seed would go on to suggest the same
+            seed = int(np.random.SeedSequence().generate_state(1)[0])
+            return self.strategy.propose(replace(context, seed=seed))
         if prepared is not None and prepared.answers(self.strategy, context):
-            return self._start(prepared.take(), visible)
-        return self._start(self.strategy.propose(context), visible)
+            return prepared.take()
+        return self.strategy.propose(context)
+
+    def _thresholds(self, trial: Trial, lag: int) -> Mapping[CurveKey, StopThresholds]:
+        """Return the stop thresholds that a trial had when it was first started with this lag."""
+        if self.stopping is None:
+            return {}
+        visible = self.history.until(trial.number - lag)
+        return self.stopping.make_thresholds(trial.number, visible.curves(trial.fidelity))
 
     def prepare(self, *, lag: int = 0) -> None:
         """Compute the suggestion of the next ``ask`` ahead of it, such as while workers are busy.
@@ -286,29 +340,33 @@ class Study(StudyResults):
         """Return the history with the last ``lag`` trials still running."""
         return self.history.until(len(self.history) - lag) if lag else self.history
 
-    def _start(self, suggestion: Suggestion, visible: History) -> Trial:
+    def _start(self, suggestion: Suggestion, visible: History, *, insist: bool) -> Trial | None:
+        """Start a trial; None if another process has just started the same, unless insisting."""
         params = suggestion.params
         if not suggestion.decoded:
             params = self.space.canonical(params)
-        number = len(self.history)
-        reporter = TrialReporter(direction=self.direction)
-        if self.stopping is not None:
-            curves = visible.curves(suggestion.fidelity)
-            reporter.stop_thresholds = self.stopping.make_thresholds(number, curves)
-        trial = Trial(
-            number,
-            params,
-            self.space.locate(params),
-            suggestion.origin,
-            started=time.time(),
-            expected_improvement=suggestion.expected_improvement,
-            resource=suggestion.resource,
-            fidelity=float(suggestion.fidelity),
-            reporter=reporter,
-        )
-        self._store(trial)
+
+        def make(number: int) -> Trial:
+            reporter = TrialReporter(direction=self.direction)
+            if self.stopping is not None:
+                curves = visible.curves(suggestion.fidelity)
+                reporter.stop_thresholds = self.stopping.make_thresholds(number, curves)
+            return Trial(
+                number,
+                params,
+                self.space.locate(params),
+                suggestion.origin,
+                started=time.time(),
+                expected_improvement=suggestion.expected_improvement,
+                resource=suggestion.resource,
+                fidelity=float(suggestion.fidelity),
+                reporter=reporter,
+            )
+
+        if self._persistence is not None:
+            return self._persistence.start(self.history, make, insist=insist)
+        trial = make(len(self.history))
         self.history.append(trial)
-        self.plugins.notify("tuneplug_trial_asked", study=self, trial=trial)
         return trial
 
     def _context(self, history: History | None = None) -> Context:
@@ -409,6 +467,31 @@ class Study(StudyResults):
         result = trial.failure(text)
         self.finish(trial.number, result if cost is None else replace(result, cost=cost))
 
+    def set_trial_attribute(self, trial: Trial, name: str, value: Any) -> None:
+        """Store a JSON value with a running trial.
+
+        Parameters
+        ----------
+        trial : Trial
+            A running trial of this study.
+        name : str
+        value : object
+            None, a boolean, a number, text, or a list or dict of such values.
+
+        Raises
+        ------
+        TrialError
+            If the trial is not of this study, or has ended.
+        StaleTrialError
+            If another process has taken over the trial.
+        StorageError
+            If the value cannot be stored.
+        """
+        check_trial(trial, "set_trial_attribute")
+        trial = self._running_trial(trial.number, trial.point)
+        trial.attributes[name] = value
+        self._store(trial, keep=True)
+
     def _running_trial(self, number: int, point: FloatArray | None = None) -> Trial:
         """Return the running trial with that number and, if given, that point."""
         trial = self.history[number] if 0 <= number < len(self.history) else None
@@ -456,6 +539,10 @@ class Study(StudyResults):
             self._store(trial, keep=True)
         except ReadOnlyStorageError as error:
             unwritten = error
+        except StaleTrialError:
+            assert self._persistence is not None
+            self._persistence.catch_up(self.history)
+            raise
         if trial.reports:
             self.plugins.notify(
                 "tuneplug_trial_reported", study=self, trial=trial, reports=trial.reports
@@ -563,7 +650,7 @@ class Study(StudyResults):
             warn_caller(run.exhausted, UserWarning)
         run.raise_if_none_completed()
         progress.advise(self.ends_reached())
-        failures.warn_of_count(len(self.history) - n_earlier)
+        failures.warn_of_count(run.n_started)
 
     @property
     def n_trials(self) -> int | None:

@@ -3,10 +3,11 @@
 from tuneplug.trial.history import History, Observation
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report, StopThresholds
 from tuneplug.trial.reporting import Direction, TrialReporter
-from tuneplug.trial.trial import Trial, TrialResult, TrialState
+from tuneplug.trial.trial import Claim, Trial, TrialResult, TrialState
 from tuneplug.trial.values import as_real
 
 __all__ = [
+    "Claim",
     "CurveKey",
     "Direction",
     "History",

@@ -9,16 +9,23 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from tuneplug.trial.learning_curves import CurveKey, Report, StopThresholds
 from tuneplug.trial.values import as_real, as_whole
 
-__all__ = ["Direction", "TrialReporter"]
+__all__ = ["Direction", "ReportSink", "TrialReporter"]
 
 Direction = Literal["minimize", "maximize"]
 
 _COUNT_FOLDS = "count the folds of a trial from 0"
+
+
+class ReportSink(Protocol):
+    """Stores reports while their trial runs."""
+
+    def written(self, reporter: TrialReporter) -> None:
+        """Take note that a reporter has a new report.  Raise no error: the trial goes on."""
 
 
 @dataclass(eq=False)
@@ -41,6 +48,8 @@ class TrialReporter:
         Why the trial stops.  None while it continues.
     cost : float or None
         Cost of the trial, if the objective has set one.
+    sink : ReportSink or None
+        Stores the reports while the trial runs.
     """
 
     stop_thresholds: Mapping[CurveKey, StopThresholds] = field(default_factory=dict)
@@ -50,6 +59,7 @@ class TrialReporter:
     direction: Direction | None = None
     stop_reason: str | None = None
     cost: float | None = None
+    sink: ReportSink | None = field(default=None, init=False, repr=False)
 
     def report(self, value: float, step: int, *, fold: int | None = None) -> None:
         """Record an intermediate value of the objective.
@@ -86,6 +96,8 @@ class TrialReporter:
         if self.stop_reason is None and thresholds is not None:
             self.stop_reason = thresholds.reason(before, step, value)
         self.reports.append(Report(step, value, fold))
+        if self.sink is not None:
+            self.sink.written(self)
 
     def should_stop(self) -> bool:
         """Return whether the objective should return now.  If True, the trial ends STOPPED."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from tuneplug._typing import FloatArray
 from tuneplug.errors import TrialError, safe_repr
@@ -16,6 +16,7 @@ from tuneplug.trial.values import as_real, as_whole, copied_on_access
 
 __all__ = [
     "NOT_FINITE",
+    "Claim",
     "Direction",
     "Trial",
     "TrialResult",
@@ -41,6 +42,16 @@ class TrialState(Enum):
     def ended(self) -> bool:
         """Whether the state is final."""
         return self is not TrialState.RUNNING
+
+
+class Claim(NamedTuple):
+    """Who runs a trial of a stored study: a session, which is a ``Study`` in a process.
+
+    ``attempt`` counts the times that the trial was started, from 1.
+    """
+
+    session: str
+    attempt: int
 
 
 @dataclass(frozen=True)
@@ -161,6 +172,10 @@ class Trial:
     fidelity : float
         Share of the full resource, in (0, 1].  The value of a trial below 1 is an approximation:
         such a trial is never the best one.
+    claim : Claim or None
+        Who runs the trial, or ran it last.  None without a storage that several processes can use.
+    attributes : dict
+        JSON values that are stored with the trial, by name; see ``Study.set_trial_attribute``.
     reporter : TrialReporter
         Records the reports of the running trial.  It holds the deadline and the stop thresholds.
     """
@@ -179,6 +194,8 @@ class Trial:
     expected_improvement: float | None = None
     resource: int | None = None
     fidelity: float = 1.0
+    claim: Claim | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
     reporter: TrialReporter = field(default_factory=TrialReporter)
     _curves: dict[CurveKey, LearningCurve] | None = field(default=None, init=False, repr=False)
 

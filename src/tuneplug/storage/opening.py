@@ -1,0 +1,75 @@
+"""Open the persistence of a study in a storage, which is given as an object or as a URL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tuneplug.errors import StorageError
+from tuneplug.storage.base import Storage
+from tuneplug.storage.persistence import StudyPersistence
+from tuneplug.storage.sessions import ClaimOptions
+from tuneplug.storage.shared import SharedStorage
+from tuneplug.storage.shared_persistence import SharedPersistence
+
+__all__ = ["open_persistence"]
+
+
+def open_persistence(
+    storage: str | Storage | None,
+    study: str | None,
+    named: Callable[[str, str], Any],
+    options: ClaimOptions,
+) -> StudyPersistence | None:
+    """Return the persistence of a study in a storage; None if there is no storage.
+
+    Parameters
+    ----------
+    storage : str, Storage or None
+        Storage, or its URL ``"name://location"``.
+    study : str or None
+        Name of the study.
+    named : callable
+        Takes the name and the location of a storage, and creates the storage.
+    options : ClaimOptions
+
+    Raises
+    ------
+    ValueError
+        If the study has no name, or if the URL has no name of a storage.
+    TypeError
+        If ``storage`` is neither a URL nor a storage.
+    UnknownNameError
+        If no plugin registers a storage of this name.
+    StorageError
+        If the name of the study has lone surrogates, or the storage cannot be read.
+    """
+    if storage is None:
+        return None
+    if isinstance(storage, str):
+        scheme, found, location = storage.partition("://")
+        if not found:
+            raise ValueError(
+                "storage must be a URL such as 'sqlite:///study.db', or a Storage, but got "
+                f"{storage!r}"
+            )
+        storage = named(scheme, location.removeprefix("/"))
+    if not isinstance(storage, Storage):
+        raise TypeError(
+            f"storage must be a URL, a Storage or None, but got {storage!r}: pass, for example, "
+            "'sqlite:///study.db'"
+        )
+    if not isinstance(study, str) or not study:
+        raise ValueError(
+            f"a study in a storage needs a name, but got name={study!r}: pass, for example, "
+            "name='study'"
+        )
+    try:
+        study.encode()
+    except UnicodeEncodeError as error:
+        raise StorageError(
+            f"the name of a study must be text that UTF-8 can hold, but got name={study!r}: {error}"
+        ) from None
+    if isinstance(storage, SharedStorage):
+        return SharedPersistence(storage, study, options)
+    return StudyPersistence(storage, study)

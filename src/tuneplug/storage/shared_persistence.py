@@ -1,0 +1,301 @@
+"""Run one study in several processes: claims of trials, and what to do with lost ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from tuneplug.errors import (
+    ConcurrentStudyError,
+    ReadOnlyStorageError,
+    StaleTrialError,
+    StorageError,
+    StoredTrialError,
+)
+from tuneplug.storage.base import StoredStudy, TrialRecord
+from tuneplug.storage.persistence import INTERRUPTED, StudyPersistence
+from tuneplug.storage.reports import ReportWriter
+from tuneplug.storage.sessions import ClaimOptions, Session
+from tuneplug.storage.shared import SharedStorage, Transaction
+from tuneplug.storage.validation import check_record
+from tuneplug.trial import Claim, History, Trial, TrialReporter, TrialState
+
+__all__ = ["SharedPersistence"]
+
+RUNNING = TrialState.RUNNING.value
+
+
+class SharedPersistence(StudyPersistence):
+    """Writes the trials of one study to a storage that other processes write at the same time.
+
+    A suggestion is computed outside of a transaction.  A new trial takes the next number in one.
+    Each running trial is claimed by a session, and only this session can end it.  If the session
+    ends, another process starts the trial again or fails it.
+
+    If a new trial cannot be stored, as the disk is full, the study goes on with the number that the
+    trial would have had, and stores it later.  If another process has taken that number by then,
+    the error says so.
+    """
+
+    storage: SharedStorage
+
+    def __init__(self, storage: SharedStorage, study: str, options: ClaimOptions) -> None:
+        super().__init__(storage, study)
+        self._options = options
+        self._session = Session(options)
+        self._own: set[int] = set()  # trials that this session has claimed
+        self._active: set[int] = set()  # of these, the ones that are not stored as ended
+        self._cursor = 0
+
+    def _read(self) -> StoredStudy | None:
+        stored = self.storage.read(self.study)
+        if stored is None:
+            return None
+        self._cursor = stored.cursor
+        return StoredStudy(stored.settings, stored.records)
+
+    # ------------------------------------------------------------------ before a trial
+
+    def catch_up(self, history: History) -> list[Trial]:
+        """Take over what other processes have written since the last call.
+
+        Returns
+        -------
+        list of Trial
+            Trials that this call has recorded as failed: their process has died too often.
+        """
+        self._leave_parent()
+        if self._settings is not None:
+            if not self._pending_writes:
+                self.storage.studies()
+            return []
+        failed: list[Trial] = []
+        if not self._pending_writes:
+            self._error_of(lambda: self._catch_up(history, failed))  # start() has the same error
+        return failed
+
+    def _catch_up(self, history: History, failed: list[Trial]) -> None:
+        changes = self.storage.changes(self.study, self._cursor)
+        self._take_over(changes.records, history)
+        self._cursor = changes.cursor
+        if not self._lost(history):
+            return
+        with self.storage.transaction(self.study) as transaction:
+            self._begin(transaction, history)
+            self._end_sessions(transaction, history)
+            for trial in self._lost(history):
+                if (error := self._final_error(trial)) is not None:
+                    ended = _failed(trial, error)
+                    transaction.write(self._record(ended))
+                    history.replace(ended)
+                    failed.append(ended)
+
+    def _final_error(self, trial: Trial) -> str | None:
+        """Return why a lost trial does not run again; None if it does."""
+        if self._options.stale_trials == "fail":
+            return INTERRUPTED
+        attempt = 1 if trial.claim is None else trial.claim.attempt
+        if attempt <= self._options.max_retries:
+            return None
+        return f"the process died {attempt} times" if attempt > 1 else INTERRUPTED
+
+    def retry(self, history: History) -> Trial | None:
+        if self._settings is not None or not self._lost(history):
+            return None
+        found: list[Trial] = []
+        if not self._pending_writes:
+            self._error_of(lambda: self._retry(history, found))  # start() has the same error
+        return found[0] if found else None
+
+    def _retry(self, history: History, found: list[Trial]) -> None:
+        with self.storage.transaction(self.study) as transaction:
+            self._begin(transaction, history)
+            lost = [trial for trial in self._lost(history) if self._final_error(trial) is None]
+            if not lost:
+                return
+            trial = _again(lost[0], self._session.id)
+            self._connect(trial)
+            transaction.write(self._record(trial))
+        self._claimed(trial)
+        history.replace(trial)
+        found.append(trial)
+
+    def _lost(self, history: History) -> list[Trial]:
+        """Return the running trials whose session has ended, as far as is known."""
+        return [
+            trial
+            for trial in history.in_state(TrialState.RUNNING)
+            if trial.number not in self._own
+            and (trial.claim is None or self._session.has_lost(trial.claim.session))
+        ]
+
+    def _end_sessions(self, transaction: Transaction, history: History) -> None:
+        """Delete the ended sessions that have no running trials."""
+        running = {
+            trial.claim.session for trial in history.in_state(TrialState.RUNNING) if trial.claim
+        }
+        for session in self._session.others - running:
+            if self._session.has_lost(session):
+                transaction.end_session(session)
+
+    def _begin(self, transaction: Transaction, history: History) -> Sequence[TrialRecord]:
+        """Write a heartbeat, and take over the changes of other processes, which are returned."""
+        self._session.beat(transaction)
+        changes = transaction.changes(self._cursor)
+        self._take_over(changes.records, history)
+        self._cursor = changes.cursor
+        return changes.records
+
+    def _take_over(self, records: Sequence[TrialRecord], history: History) -> None:
+        for record in records:
+            number = record["number"]
+            with self._unusable(f"trial {number}"):
+                check_record(record, number)
+            if number in self._own:
+                continue
+            if number > len(history):
+                raise StorageError(
+                    f"the trials of study {self.study!r} must be numbered from 0 without a gap, "
+                    f"but {self.storage!r} has trial {number} after {len(history) - 1}: give this "
+                    "study another name"
+                )
+            trial = self._trial(record)
+            if number == len(history):
+                history.append(trial)
+            else:
+                history.replace(trial)
+
+    # ------------------------------------------------------------------ a new trial
+
+    def start(
+        self, history: History, make: Callable[[int], Trial], *, insist: bool
+    ) -> Trial | None:
+        claimed: list[Trial] = []
+
+        def claim() -> None:
+            self._create()
+            n_before = len(history)
+            with self.storage.transaction(self.study) as transaction:
+                changed = self._begin(transaction, history)
+                if not self._own:
+                    self._end_sessions(transaction, history)
+                trial = self._new(make, history)
+                record = self._record(trial)
+                same = [_is_same(record, other) for other in changed if other["number"] >= n_before]
+                if insist or not any(same):
+                    transaction.write(record)
+                    claimed.append(trial)
+
+        error = self._write_pending() or self._error_of(claim)
+        if isinstance(error, ReadOnlyStorageError) and not (self._in_run and self._written):
+            raise self._unstored(len(history), error)
+        if error is not None:
+            claimed = [self._new(make, history)]
+            self._pending_writes[claimed[0].number] = self._record(claimed[0])
+        self._warn(error)
+        for trial in claimed:
+            self._claimed(trial)
+            history.append(trial)
+        return claimed[0] if claimed else None
+
+    def _new(self, make: Callable[[int], Trial], history: History) -> Trial:
+        trial = make(len(history))
+        trial.claim = Claim(self._session.id, 1)
+        self._connect(trial)
+        return trial
+
+    def _connect(self, trial: Trial) -> None:
+        assert trial.claim is not None
+        trial.reporter.sink = ReportWriter(self.storage, self.study, trial.number, trial.claim)
+
+    def _claimed(self, trial: Trial) -> None:
+        self._own.add(trial.number)
+        self._active.add(trial.number)
+        self._session.start_heartbeats(self.heartbeat)
+
+    def _create(self) -> None:
+        if self._settings is None:
+            return
+        if not self.storage.create(self.study, self._settings):
+            stored = self.storage.read(self.study)
+            if stored is None or stored.settings["direction"] != self._settings["direction"]:
+                raise ConcurrentStudyError.created(self.study)
+        self._settings = None
+
+    def heartbeat(self) -> None:
+        """Write a heartbeat, if the study runs or has running trials.
+
+        Raises
+        ------
+        StorageError
+            If the storage cannot be written.
+        """
+        here = self._session.is_of_this_process
+        if here and self._settings is None and (self._in_run or self._active):
+            with self.storage.transaction(self.study, durable=False) as transaction:
+                self._session.beat(transaction)
+
+    def _leave_parent(self) -> None:
+        """After a fork: the trials of the parent are not those of this process."""
+        if not self._session.is_of_this_process:
+            self._session = Session(self._options)
+            self._own, self._active, self._pending_writes = set(), set(), {}
+
+    # ------------------------------------------------------------------ the end of a trial
+
+    def _write(self, record: TrialRecord) -> None:
+        number = record["number"]
+        with self.storage.transaction(self.study) as transaction:
+            stored = transaction.record(number)
+            if stored is None:
+                if transaction.count() != number:
+                    raise ConcurrentStudyError.of(self.study, transaction.count())
+                transaction.write(record)
+            elif stored == record:
+                pass  # the commit of an earlier attempt had succeeded
+            elif stored["state"] == RUNNING and stored.get("claim") == record.get("claim"):
+                transaction.write(record)
+            else:
+                self._own.discard(number)
+                self._active.discard(number)
+                self._cursor = 0  # the record of the other process may have been passed over
+                raise StaleTrialError(
+                    f"trial {number} of study {self.study!r} must be ended by the session that "
+                    f"runs it, but another process has taken it over: its record is "
+                    f"{stored['state']}, with the claim {stored.get('claim')}"
+                )
+        if record["state"] != RUNNING:
+            self._active.discard(number)
+
+    def _error_of(self, call: Callable[[], None]) -> StorageError | None:
+        """Return the error of a call with which the study can go on; raise any other."""
+        try:
+            call()
+        except (ConcurrentStudyError, StaleTrialError, StoredTrialError):
+            raise
+        except StorageError as error:
+            return error
+        return None
+
+
+def _is_same(record: TrialRecord, other: TrialRecord) -> bool:
+    """Whether two records are of the same configuration and resource."""
+    return all(record[key] == other.get(key) for key in ("params", "resource"))
+
+
+def _again(trial: Trial, session: str) -> Trial:
+    """Return a trial as it starts again in a session."""
+    attempt = 1 if trial.claim is None else trial.claim.attempt
+    return replace(
+        trial,
+        params=trial.proposed_params,
+        started=time.time(),
+        claim=Claim(session, attempt + 1),
+        reporter=TrialReporter(direction=trial.direction),
+    )
+
+
+def _failed(trial: Trial, error: str) -> Trial:
+    params = trial.proposed_params  # the objects themselves, and not copies
+    return replace(trial, params=params, state=TrialState.FAILED, error=error)

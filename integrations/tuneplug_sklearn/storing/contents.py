@@ -97,7 +97,8 @@ def _tiles(array: Any) -> Iterator[Any]:
         shape[longest] = -(-shape[longest] // 2)
     starts = [range(0, n, max(1, of)) for n, of in zip(array.shape, shape, strict=True)]
     for corner in itertools.product(*starts):
-        yield array[tuple(slice(i, i + n) for i, n in zip(corner, shape, strict=True))]
+        part = (slice(i, i + n) for i, n in zip(corner, shape, strict=True))
+        yield array[(*part, ...)]  # an array even without dimensions
 
 
 def _blocks(tile: Any, dtype: Any) -> Iterator[Any]:

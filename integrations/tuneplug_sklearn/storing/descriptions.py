@@ -183,7 +183,7 @@ class _Describer:
         elif isinstance(value, (np.random.RandomState, np.random.Generator, random.Random)):
             self._add_generator(path, value)
         elif isinstance(value, Iterator):
-            raise _refusal(path, value, "its elements can be used once")
+            raise _refusal(path, value, "its elements can be used only once", "pass a list")
         elif isinstance(value, functools.partial):
             self.found[path] = "partial"
             self.add(f"{path}.func", value.func)
@@ -457,9 +457,14 @@ def _has_effect(kind: type, name: str, value: Any) -> bool:
     return name not in WITHOUT_EFFECT
 
 
-def _refusal(path: str, value: Any, why: str) -> ValueError:
+def _refusal(
+    path: str,
+    value: Any,
+    why: str,
+    cure: str = "give its class a __getstate__ without such parts",
+) -> ValueError:
     return ValueError(
         "a stored search must consist of objects with content that can be compared, but "
-        f"{path} is of type {qualified_name(type(value))}, which has none ({why}): give the class "
-        "a __reduce__ or __getstate__ without such parts, or search without a storage"
+        f"{path} is of type {qualified_name(type(value))}, which has none ({why}): {cure}, or "
+        "search without a storage"
     )

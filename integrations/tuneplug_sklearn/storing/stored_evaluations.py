@@ -42,7 +42,7 @@ def encode_result(result: Mapping[str, Any]) -> dict[str, Any]:
         document["n_test_samples"] = int(document["n_test_samples"])
         if RECORD in document:
             document[RECORD] = _encode_record(document[RECORD])
-    except (KeyError, TypeError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"a result must have scores and times as numbers, but got {reprlib.repr(document)}: "
             f"{type(error).__name__}: {error}"

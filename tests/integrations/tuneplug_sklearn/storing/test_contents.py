@@ -135,8 +135,6 @@ def test_digest_of_a_sparse_matrix_is_the_same_for_each_format(form):
 
 
 def test_duplicates_of_a_sparse_matrix_are_summed_and_the_matrix_is_not_changed():
-    rows, columns, values = [0, 1, 0, 1], [1, 0, 1, 1], [1.0, 2.0, 3.0, 4.0]
-    split = sparse.coo_array((values, (rows, columns)), shape=(2, 2)).tocsr()
     split = sparse.csr_array(([3.0, 1.0, 4.0, 2.0], [1, 1, 1, 0], [0, 2, 4]), shape=(2, 2))
     before = split.data.copy(), split.indices.copy()
     expected = sparse.csr_array(np.array([[0.0, 4.0], [2.0, 4.0]]))

@@ -226,7 +226,7 @@ def test_cycles_are_described():
 
 @pytest.mark.parametrize("value", [iter([1]), (n for n in [1]), threading.Lock(), sys.stdout])
 def test_objects_without_content_are_refused_with_their_path(value):
-    with pytest.raises(ValueError, match=r"but estimator\.func\.tool.* is of type .*: give"):
+    with pytest.raises(ValueError, match=r"but estimator\.func\.tool.* is of type .*storage"):
         describe(FunctionTransformer(Plain(tool=value)), "estimator")
 
 

@@ -82,11 +82,20 @@ def _update(hashed: Any, array: Any, encode: Encode, dtype: Any = None) -> None:
         return
     for tile in _tiles(array):
         if dtype.kind in "OT":
-            for element in tile.flat:
-                hashed.update(encode(element))
+            _update_objects(hashed, tile.ravel().tolist(), encode)
         else:
             for block in _blocks(tile, dtype):
                 hashed.update(block)
+
+
+def _update_objects(hashed: Any, elements: list[Any], encode: Encode) -> None:
+    """Add objects to a hash; texts are added at once."""
+    if set(map(type, elements)) == {str}:
+        lengths = ",".join(map(str, map(len, elements)))
+        hashed.update(f"texts {lengths};{''.join(elements)}".encode(errors="surrogatepass"))
+        return
+    for element in elements:
+        hashed.update(encode(element))
 
 
 def _tiles(array: Any) -> Iterator[Any]:

@@ -22,6 +22,7 @@ Two objects are the same if their descriptions are equal.
 from __future__ import annotations
 
 import collections
+import copyreg
 import dataclasses
 import enum
 import functools
@@ -37,6 +38,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from tuneplug import SearchSpace
 from tuneplug.optional import is_instance_of
 from tuneplug_sklearn.storing.code import (
     CODE_TEXT,
@@ -64,6 +66,7 @@ OF_PROCESS = frozenset(("callbacks", "executor", "plugins"))
 PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray)
 SINGLETONS = (type(Ellipsis), type(NotImplemented))
 NAMED = (type, types.BuiltinFunctionType, types.BuiltinMethodType, np.ufunc)
+DICTS = (dict, collections.OrderedDict, types.MappingProxyType)
 FUNCTIONS = (types.FunctionType, types.MethodType)
 
 
@@ -143,8 +146,12 @@ class _Describer:
             self._open[id(value)] = path
             try:
                 self._add_object(path, value)
+            except _RefusalError:
+                raise
             except RecursionError:
                 raise _refusal(path, value, "it is nested too deeply") from None
+            except Exception as error:
+                raise _refusal(path, value, f"{type(error).__name__}: {error}") from error
             finally:
                 del self._open[id(value)]
 
@@ -171,7 +178,7 @@ class _Describer:
         elif isinstance(value, (set, frozenset)):
             parts = sorted(self._encode(part).decode("latin-1") for part in value)
             self.found[path] = [f"{type(value).__name__} of {len(parts)}", _digest(parts)]
-        elif type(value) in (dict, collections.OrderedDict, types.MappingProxyType):
+        elif type(value) in DICTS or is_instance_of(value, "sklearn.utils", "Bunch"):
             self._add_items(path, f"dict of {len(value)}", value)
         else:
             self._add_instance(path, value)
@@ -182,6 +189,9 @@ class _Describer:
             self._add_estimator(path, value)
         elif isinstance(value, (np.random.RandomState, np.random.Generator, random.Random)):
             self._add_generator(path, value)
+        elif isinstance(value, SearchSpace):
+            self.found[path] = qualified_name(kind)
+            self.add(f"{path}.subspaces", value.subspaces)
         elif isinstance(value, Iterator):
             raise _refusal(path, value, "its elements can be used only once", "pass a list")
         elif isinstance(value, functools.partial):
@@ -311,6 +321,9 @@ class _Describer:
 
     def _add_generator(self, path: str, generator: Any) -> None:
         name = type(generator).__name__
+        if self._learned:  # a fitted estimator draws nothing, and a copy has another state
+            self.found[path] = name
+            return
         if isinstance(generator, random.Random):
             state: Any = generator.getstate()
         elif isinstance(generator, np.random.Generator):
@@ -347,10 +360,8 @@ class _Describer:
 
     def _add_state(self, path: str, value: Any) -> None:
         """Add an object by class and by what pickle would store."""
-        try:
-            reduced = value.__reduce_ex__(4)
-        except Exception as error:
-            raise _refusal(path, value, f"{type(error).__name__}: {error}") from error
+        reducer = copyreg.dispatch_table.get(type(value))
+        reduced: Any = value.__reduce_ex__(4) if reducer is None else reducer(value)
         if isinstance(reduced, str):
             self.found[path] = f"{getattr(value, '__module__', None)}.{reduced}"
             if hasattr(value, "__wrapped__"):  # by functools.cache
@@ -457,13 +468,17 @@ def _has_effect(kind: type, name: str, value: Any) -> bool:
     return name not in WITHOUT_EFFECT
 
 
+class _RefusalError(ValueError):
+    """A part of an object cannot be described."""
+
+
 def _refusal(
     path: str,
     value: Any,
     why: str,
     cure: str = "give its class a __getstate__ without such parts",
-) -> ValueError:
-    return ValueError(
+) -> _RefusalError:
+    return _RefusalError(
         "a stored search must consist of objects with content that can be compared, but "
         f"{path} is of type {qualified_name(type(value))}, which has none ({why}): {cure}, or "
         "search without a storage"

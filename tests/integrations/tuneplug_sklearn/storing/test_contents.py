@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -70,6 +72,23 @@ def test_digest_differs_if_and_only_if_an_element_differs(data):
 def test_array_without_dimensions_is_not_an_array_of_one_element(dtype):
     zero, one = np.array(0).astype(dtype), np.array(1).astype(dtype)
     assert len({digest(a) for a in (zero, one, zero.reshape(1))}) == 3
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_array_is_hashed_without_a_copy_of_it(order):
+    array = np.zeros((300_000, 20), order=order)
+    tracemalloc.start()
+    digest(array)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < array.nbytes / 10
+
+
+@pytest.mark.parametrize("other", [["a", "bc"], ["abc", ""], ["ab", b"c"], ["ab", None]])
+def test_texts_are_told_apart(other):
+    first, second = np.array(["ab", "c"], dtype=object), np.array(other, dtype=object)
+    assert digest(first) == digest(first.copy())
+    assert digest(first) != digest(second)
 
 
 def test_shape_and_data_type_count():

@@ -9,10 +9,12 @@ import functools
 import os
 import pickle
 import random
+import re
 import subprocess
 import sys
 import textwrap
 import threading
+import warnings
 from collections import OrderedDict, defaultdict, deque, namedtuple
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +22,7 @@ from pathlib import Path
 import cloudpickle
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.stats import loguniform, norm
 from sklearn import config_context
 from sklearn.compose import ColumnTransformer
@@ -30,10 +33,13 @@ from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import StratifiedKFold
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
+from sklearn.utils import Bunch
 
+from tuneplug import Float, SearchSpace
 from tuneplug_sklearn.storing.descriptions import describe, describe_data, same_leaf
 
 pd = pytest.importorskip("pandas")
@@ -140,6 +146,10 @@ def test_equal_content_has_equal_descriptions(first, second):
         (lambda x, *, y=1: x, lambda x, *, y=2: x),
         (lambda x: x in {1, 2}, lambda x: x in {1, 3}),
         (functools.partial(adder, 1), functools.partial(adder, 2)),
+        (functools.cache(lambda x: x + 1), functools.cache(lambda x: x + 2)),
+        (re.compile("a"), re.compile("b")),
+        (np.ma.array([1, 2], mask=[True, False]), np.ma.array([1, 2], mask=[False, True])),
+        (sparse.csr_array(np.eye(2)), sparse.csr_array(np.zeros((2, 2)))),
         (functools.partial(adder, 1, extra=1), functools.partial(adder, 1, extra=2)),
         (Plain(a=1).method, Plain(a=2).method),
         (np.mean, np.median),
@@ -207,6 +217,37 @@ def test_parts_are_readable():
     assert found["estimator.steps"] == "list of 2: standardscaler, svc"
     assert found["estimator.steps.svc.C"] == "3.0"
     assert describe(np.zeros((3, 2)), "X")["X"][0] == "3 rows x 2 columns of float64"
+
+
+def test_generators_inside_a_fitted_estimator_do_not_count():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = MLPClassifier(max_iter=1).fit([[0.0], [1.0]], [0, 1])
+    frozen = FrozenEstimator(fitted)
+    assert describe(pickle.loads(pickle.dumps(frozen)), "a") == describe(frozen, "a")
+
+
+def test_caches_of_a_search_space_do_not_count():
+    first, second = (SearchSpace({"a": Float(1, 1000), "b": ["x", "y"]}) for _ in range(2))
+    first.sample(3, np.random.default_rng(0))
+    first.explain_scaling()
+    assert same(first, second)
+    assert not same(first, SearchSpace({"a": Float(1, 1001), "b": ["x", "y"]}))
+
+
+def test_bunch_is_described_by_its_items():
+    bunch = Bunch(a=1)
+    assert same(bunch, pickle.loads(pickle.dumps(bunch)))
+    assert not same(bunch, Bunch(a=2))
+
+
+def test_error_of_an_object_names_its_path():
+    class Broken:
+        def get_params(self, deep=True):
+            raise RuntimeError("no parameters")
+
+    with pytest.raises(ValueError, match=r"estimator\.func\.x is .*RuntimeError: no parameters"):
+        describe(FunctionTransformer(Plain(x=Broken())), "estimator")
 
 
 def test_requests_for_metadata_count():

@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_iris
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
+from tuneplug import Float
 from tuneplug.stopping import Report
+from tuneplug_sklearn import WarpedBayesSearchCV
 from tuneplug_sklearn.evaluation import Evaluation, FoldTask
 from tuneplug_sklearn.monitored_fit import FitRecord
+from tuneplug_sklearn.scheduler import Scheduler
 from tuneplug_sklearn.storing import decode_result, encode_result
 
 RESULT = {
@@ -192,3 +197,36 @@ def test_every_other_document_is_refused(document):
 def test_document_without_a_key_is_refused(key):
     with pytest.raises(ValueError, match=rf"\['{key}'\] are missing"):
         decode_result({name: value for name, value in GOOD.items() if name != key})
+
+
+def test_search_whose_results_went_through_json_has_the_same_results(monkeypatch):
+    X, y = load_iris(return_X_y=True)
+
+    def search():
+        found = WarpedBayesSearchCV(
+            HistGradientBoostingClassifier(max_iter=10, early_stopping=False),
+            {"learning_rate": Float(1e-3, 1.0), "max_depth": [-1, 2, 3]},
+            n_iter=6,
+            cv=3,
+            scoring=["accuracy", "neg_log_loss"],
+            refit="accuracy",
+            return_train_score=True,
+            stopping="median",
+            racing=True,
+            random_state=0,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # max_depth=-1 fails
+            return found.fit(X, y)
+
+    plain, record = search(), Scheduler.on_result
+    monkeypatch.setattr(
+        Scheduler, "on_result", lambda self, job, result: record(self, job, through_json(result))
+    )
+    stored = search()
+    for name, column in plain.cv_results_.items():
+        if not name.endswith("_time"):
+            assert repr(column) == repr(stored.cv_results_[name])
+    reports = [[trial.reports for trial in s.study_.history] for s in (plain, stored)]
+    assert reports[0] == reports[1]
+    assert any(reports[0])

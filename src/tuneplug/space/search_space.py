@@ -288,9 +288,26 @@ class SearchSpace:
         ValueError
             As ``encode`` does.
         """
-        own = self.decode(self.encode(params))
-        # Numbers are taken from params: encoding and decoding may change their last digit.
-        return {k: type(v)(params[k]) if type(v) in (int, float) else v for k, v in own.items()}
+        return self.restore([params])[0][0]
+
+    def restore(
+        self, configurations: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[dict[str, Any]], FloatArray]:
+        """Return n configurations as ``canonical`` does, and their points, shape (n, d).
+
+        Raises
+        ------
+        TypeError, ValueError
+            As ``encode`` does, for the first configuration that is not in the space.
+        """
+        rows = [self.encode(params) for params in configurations]
+        U = np.array(rows, dtype=np.float64).reshape(len(rows), self.n_dimensions)
+        restored = [
+            # Numbers are taken from params: encoding and decoding may change their last digit.
+            {k: type(v)(params[k]) if type(v) in (int, float) else v for k, v in own.items()}
+            for own, params in zip(self._configurations(U), configurations, strict=True)
+        ]
+        return restored, self._snap_rows(U)
 
     def locate(self, params: Mapping[str, Any]) -> FloatArray:
         """Return the point of a configuration in the cube, shape (d,).

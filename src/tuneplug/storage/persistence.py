@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -19,7 +19,7 @@ from tuneplug.errors import (
 from tuneplug.space import SearchSpace
 from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
 from tuneplug.storage.categories import check_categories
-from tuneplug.storage.serialization import Categories, categories_by_key, from_record, to_record
+from tuneplug.storage.serialization import Categories, categories_by_key, from_records, to_record
 from tuneplug.storage.validation import check_record, check_settings
 from tuneplug.trial import History, Trial, TrialState
 
@@ -112,16 +112,19 @@ class StudyPersistence:
         StoredTrialError
             If the configuration of a trial is not in the space.
         """
-        trials = [self._trial(record) for record in stored.records]
+        trials = self._trials(stored.records)
         for trial, record in zip(trials, stored.records, strict=True):
             if trial.state is TrialState.RUNNING:
                 self._running[trial.number] = record
         return trials
 
-    def _trial(self, record: TrialRecord) -> Trial:
+    def _trials(self, records: Sequence[TrialRecord]) -> list[Trial]:
         try:
-            return from_record(record, self._space, self._categories)
+            return from_records(records, self._space, self._categories)
         except ValueError as error:
+            if len(records) > 1:  # find the one that raises it
+                return [trial for record in records for trial in self._trials([record])]
+            (record,) = records
             raise StoredTrialError(
                 f"every trial of study {self.study!r} in {self.storage!r} must be in the "
                 f"space, but trial {record['number']}, {reprlib.repr(record['params'])}, is "

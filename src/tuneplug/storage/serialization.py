@@ -8,10 +8,12 @@ the category of the space with the same key.  Categories can be added to the spa
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from tuneplug._typing import FloatArray
 from tuneplug.space import SearchSpace
 from tuneplug.storage.base import TrialRecord
 from tuneplug.storage.categories import categories_of, repr_key, to_json
@@ -20,7 +22,7 @@ from tuneplug.trial import Claim, Trial, TrialState
 from tuneplug.trial.learning_curves import Report
 from tuneplug.trial.reporting import TrialReporter
 
-__all__ = ["Categories", "categories_by_key", "from_record", "to_record"]
+__all__ = ["Categories", "categories_by_key", "from_records", "to_record"]
 
 #: Attributes of a trial in its record, beside number, state, parameters, claim and reports.
 PLAIN = (
@@ -56,7 +58,7 @@ Categories = dict[str, dict[str, Any]]
 
 
 def categories_by_key(space: SearchSpace) -> Categories:
-    """Return the categories of each parameter by key, which ``from_record`` needs."""
+    """Return the categories of each parameter by key, which ``from_records`` needs."""
     names = dict.fromkeys(name for subspace in space.subspaces for name in subspace)
     return {
         name: {repr_key(category): category for category in reversed([*categories_of(name, space)])}
@@ -64,12 +66,14 @@ def categories_by_key(space: SearchSpace) -> Categories:
     }
 
 
-def from_record(record: TrialRecord, space: SearchSpace, categories: Categories) -> Trial:
-    """Return the trial of a record that ``check_record`` accepts.
+def from_records(
+    records: Sequence[TrialRecord], space: SearchSpace, categories: Categories
+) -> list[Trial]:
+    """Return the trials of records that ``check_record`` accepts.
 
     Parameters
     ----------
-    record : dict
+    records : sequence of dict
     space : SearchSpace
     categories : dict
         Result of ``categories_by_key`` for the space.
@@ -77,25 +81,31 @@ def from_record(record: TrialRecord, space: SearchSpace, categories: Categories)
     Raises
     ------
     ValueError
-        If the configuration is not in the space.
+        If a configuration is not in the space.
     """
-    restored = {
-        name: _from_json(name, value, categories.get(name, {}))
-        for name, value in record["params"].items()
-    }
-    params = space.canonical(restored)
-    whole: dict[str, Any] = DEFAULTS | record
+    stored = [
+        {
+            name: _from_json(name, value, categories.get(name, {}))
+            for name, value in record["params"].items()
+        }
+        for record in records
+    ]
+    restored = zip(records, *space.restore(stored), strict=True)
+    return [_trial(DEFAULTS | record, params, point) for record, params, point in restored]
+
+
+def _trial(record: TrialRecord, params: dict[str, Any], point: FloatArray) -> Trial:
     return Trial(
         record["number"],
         params,
-        space.locate(params),
+        point,
         state=TrialState(record["state"]),
         reporter=TrialReporter(
             reports=[Report(*report) for report in record["reports"]],
             **{name: record[name] for name in REPORTED},
         ),
-        claim=None if whole["claim"] is None else Claim(*whole["claim"]),
-        **{name: whole[name] for name in PLAIN},
+        claim=None if record["claim"] is None else Claim(*record["claim"]),
+        **{name: record[name] for name in PLAIN},
     )
 
 

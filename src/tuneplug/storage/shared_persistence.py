@@ -149,19 +149,17 @@ class SharedPersistence(StudyPersistence):
 
     def _take_over(self, records: Sequence[TrialRecord], history: History) -> None:
         for record in records:
-            number = record["number"]
-            with self._unusable(f"trial {number}"):
-                check_record(record, number)
-            if number in self._own:
-                continue
-            if number > len(history):
+            with self._unusable(f"trial {record.get('number')}"):
+                check_record(record, record["number"])
+        new = [record for record in records if record["number"] not in self._own]
+        for trial in self._trials(new):
+            if trial.number > len(history):
                 raise StorageError(
                     f"the trials of study {self.study!r} must be numbered from 0 without a gap, "
-                    f"but {self.storage!r} has trial {number} after {len(history) - 1}: give this "
-                    "study another name"
+                    f"but {self.storage!r} has trial {trial.number} after {len(history) - 1}: "
+                    "give this study another name"
                 )
-            trial = self._trial(record)
-            if number == len(history):
+            if trial.number == len(history):
                 history.append(trial)
             else:
                 history.replace(trial)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import sqlite3
 import stat
 import threading
@@ -20,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from tuneplug.errors import ReadOnlyStorageError, StorageError
+from tuneplug.errors import ReadOnlyStorageError, StorageError, TuneplugError
 from tuneplug.storage.sqlite_versions import copy_tables, show_as_current
 
 __all__ = ["SqliteFile"]
@@ -32,7 +33,9 @@ EARLIER_VERSIONS = (1, 2)
 #: "tune" in ASCII, stored as ``application_id``.
 APPLICATION = 0x74756E65
 #: Seconds to wait while another process writes.
-LOCK_TIMEOUT = 30.0
+LOCK_TIMEOUT = 60.0
+#: Shortest and longest pause between two attempts to write, in seconds.
+PAUSE = (0.001, 0.01)
 #: Seconds of computing after which a call is ended: a damaged file can make one endless.
 CALL_TIMEOUT = 60.0
 #: Number of instructions of SQLite between two looks at the clock.
@@ -217,7 +220,7 @@ class SqliteFile:
                 self._leave_write_ahead(db)
                 db.execute("pragma foreign_keys = on")
                 db.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
-                db.execute("begin immediate")
+                self._begin_writing(db)
                 if create and self._is_empty(db):
                     self._create_tables(db)
                 version = self._check_version(db)
@@ -242,6 +245,8 @@ class SqliteFile:
         """Context manager: raise every error of SQLite and of the file system as StorageError."""
         try:
             yield
+        except TuneplugError:
+            raise
         except (sqlite3.Error, sqlite3.Warning, OSError, ValueError, OverflowError) as error:
             raise StorageError(f"{self.shown}: {error}") from error
 
@@ -328,6 +333,24 @@ class SqliteFile:
         numbers = ("user_version", "application_id")
         marked = any(db.execute(f"pragma {number}").fetchone()[0] for number in numbers)
         return not marked and not db.execute("select 1 from sqlite_master limit 1").fetchone()
+
+    def _begin_writing(self, db: sqlite3.Connection) -> None:
+        """Begin a transaction that writes, once no other process does.
+
+        SQLite waits longer from time to time, so that processes that have just come go first.
+        Here all of them have the same chance, and none waits for long.
+        """
+        end = time.monotonic() + LOCK_TIMEOUT
+        db.execute("pragma busy_timeout = 0")
+        while True:
+            try:
+                db.execute("begin immediate")
+                break
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+            time.sleep(random.uniform(*PAUSE))
+        db.execute(f"pragma busy_timeout = {1000 * LOCK_TIMEOUT:.0f}")  # for readers, at the end
 
     def _migrate(self, db: sqlite3.Connection) -> None:
         self._create_tables(db)

@@ -1,7 +1,8 @@
 """Use a tuneplug strategy as an Optuna sampler.
 
 For each trial, the trials of the Optuna study are converted to a history, and the strategy suggests
-from it.  Apart from caches, the sampler keeps only the samples of running trials, whose parameters
+from it.  The origin and the expected improvement of each suggestion become system attributes of its
+trial.  Apart from caches, the sampler keeps only the samples of running trials, whose parameters
 are not all in the storage yet.
 """
 
@@ -23,9 +24,14 @@ from optuna.trial import TrialState as OptunaState
 
 from tuneplug import SearchSpace, SpaceExhausted
 from tuneplug.plugins import Plugins
-from tuneplug.strategies import Context, Strategy
+from tuneplug.strategies import Context, Strategy, Suggestion
 from tuneplug_optuna.from_optuna import study_param
-from tuneplug_optuna.trials import TrialConverter, TrialKey, trial_key
+from tuneplug_optuna.trials import (
+    TrialConverter,
+    TrialKey,
+    suggestion_attributes,
+    trial_key,
+)
 
 __all__ = ["TunePlugSampler"]
 
@@ -130,18 +136,21 @@ class TunePlugSampler(BaseSampler):
             others = [t for t in _all_trials(study) if t.number != trial.number]
             history = converter.history(others, state.pending, study.direction)
             context = Context(converter.space, history, None, self.seed)
-            sampled = converter.to_optuna(self._suggest(context, state))
+            suggestion = self._suggest(context, state)
+            _store_attributes(study, trial, suggestion)
+            sampled = converter.to_optuna(suggestion.params)
             state.pending[trial_key(trial)] = sampled
             return dict(sampled)
 
-    def _suggest(self, context: Context, state: _StudyState) -> dict[str, Any]:
+    def _suggest(self, context: Context, state: _StudyState) -> Suggestion:
         try:
-            return self.strategy.propose(context).params
+            return self.strategy.propose(context)
         except SpaceExhausted as error:
             if not state.exhausted:
                 state.exhausted = True
                 _logger.warning(f"{error} Further configurations are sampled at random.")
-            return context.space.sample(1, context.rng(len(context.history)))[0]
+            (params,) = context.space.sample(1, context.rng(len(context.history)))
+            return Suggestion(params, origin="random")
 
     def sample_independent(
         self,
@@ -192,6 +201,12 @@ class _StudyState:
 def _all_trials(study: optuna.Study) -> list[FrozenTrial]:
     """Return the trials of all brackets; under Hyperband, ``study`` filters by bracket."""
     return optuna.Study.get_trials(study, deepcopy=False)
+
+
+def _store_attributes(study: optuna.Study, trial: FrozenTrial, suggestion: Suggestion) -> None:
+    """Store the attributes of a suggestion as Optuna's own samplers do: no public name does."""
+    for key, value in suggestion_attributes(suggestion).items():
+        study._storage.set_trial_system_attr(trial._trial_id, key, value)
 
 
 def _check_single_objective(study: optuna.Study) -> None:

@@ -17,14 +17,24 @@ from optuna.trial import FrozenTrial
 from tuneplug import SearchSpace, Trial, TrialState
 from tuneplug.monitoring import TrialReporter
 from tuneplug.stopping import Report, early_stop_variance
-from tuneplug.strategies import History
+from tuneplug.strategies import History, Suggestion
 from tuneplug_optuna._states import FROM_OPTUNA
 from tuneplug_optuna.from_optuna import StudyParam, study_param
 
-__all__ = ["TrialConverter", "TrialKey", "losses_by_step", "means_by_step", "thin", "trial_key"]
+__all__ = [
+    "TrialConverter",
+    "TrialKey",
+    "losses_by_step",
+    "means_by_step",
+    "suggestion_attributes",
+    "thin",
+    "trial_key",
+]
 
 # ---------------------------------------------------------------------- from Optuna
 
+#: Prefix of the system attributes of a sampled trial.
+PREFIX = "tuneplug:"
 #: Number and start time of a trial.
 TrialKey = tuple[int, datetime.datetime | None]
 
@@ -125,13 +135,40 @@ class TrialConverter:
             0,
             configuration,
             point,
+            origin=_origin(frozen),
             state=FROM_OPTUNA[frozen.state],
+            expected_improvement=_expected_improvement(frozen),
             fidelity=_fidelity(frozen),
             reporter=TrialReporter(direction="maximize" if maximize else "minimize"),
         )
         if trial.state.ended:
             _copy_results(trial, frozen)
         return trial
+
+
+def suggestion_attributes(suggestion: Suggestion) -> dict[str, Any]:
+    """Return the system attributes of an Optuna trial that keep what the history needs."""
+    kept = {
+        "origin": suggestion.origin,
+        "expected_improvement": suggestion.expected_improvement,
+    }
+    return {PREFIX + name: value for name, value in kept.items() if value is not None}
+
+
+def _suggestion_attribute(frozen: FrozenTrial, name: str) -> Any:
+    """Return the system attribute of the sampler, else the attribute that a mirror writes."""
+    return frozen.system_attrs.get(PREFIX + name, frozen.user_attrs.get(name))
+
+
+def _origin(frozen: FrozenTrial) -> str:
+    known = _suggestion_attribute(frozen, "origin")
+    return known if isinstance(known, str) else "user"
+
+
+def _expected_improvement(frozen: FrozenTrial) -> float | None:
+    known = _suggestion_attribute(frozen, "expected_improvement")
+    usable = type(known) in (float, int) and 0.0 <= known <= sys.float_info.max
+    return float(known) if usable else None
 
 
 def _fidelity(frozen: FrozenTrial) -> float:

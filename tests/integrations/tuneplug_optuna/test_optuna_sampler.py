@@ -71,6 +71,35 @@ def test_after_the_first_trial_it_samples_as_a_tuneplug_study():
 
 
 @pytest.mark.usefixtures("one_thread")
+def test_a_resumed_study_explores_a_plateau_as_a_tuneplug_study(tmp_path):
+    """All losses differ, so only expected improvements that did not come show the plateau."""
+
+    def loss(x, number):
+        return float(x > 0.3) + 1e-3 * number
+
+    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'study.db'}")
+    for _ in range(2):
+        part = optuna.create_study(
+            storage=storage, study_name="s", sampler=TunePlugSampler(seed=0), load_if_exists=True
+        )
+        for _ in range(10):
+            trial = part.ask(dict.fromkeys("xy", FloatDistribution(0.0, 1.0)))
+            part.tell(trial, loss(trial.params["x"], trial.number))
+    space = dict.fromkeys("xy", Float(0.0, 1.0, "linear"))
+    study = Study(space, direction="minimize", seed=0)
+    study.enqueue(part.trials[0].params)
+    for _ in range(20):
+        trial = study.ask()
+        study.tell(trial, loss(trial.params["x"], trial.number))
+    assert [t.params for t in part.trials] == [pytest.approx(t.params) for t in study.trials]
+    assert [t.system_attrs["tuneplug:origin"] for t in part.trials[1:]] == [
+        t.origin for t in study.trials[1:]
+    ]
+    assert "exploration" in {t.origin for t in study.trials}
+    storage.engine.dispose()
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_maximizing_equals_minimizing_the_negative():
     down = run(n_trials=15)
     up = run(n_trials=15, objective=lambda trial: -valley(trial), direction="maximize")
@@ -193,6 +222,39 @@ def test_trials_of_every_state_are_converted():
     assert [t.value for t in found] == [1.5, 2.5, None, None, None]
     assert [(r.step, r.value) for r in found[1].reports] == [(0, 3.0), (4, 2.5)]
     assert [t.number for t in found] == [0, 1, 2, 3, 4]
+
+
+def test_a_new_sampler_knows_origin_and_expected_improvement():
+    class Promise(Strategy):
+        name = "promise"
+        allow_repeats = True
+
+        def suggest(self, context, n):
+            return [Suggestion({"x": 0.5}, origin="model", expected_improvement=0.25)] * n
+
+    study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=Promise()))
+    x = {"x": FloatDistribution(0.0, 1.0)}
+    for _ in range(2):
+        study.tell(study.ask(x), 1.0)
+    study.ask(x)
+    study.sampler = TunePlugSampler(seed=0, strategy=(spy := Spy()))
+    found = [(t.origin, t.expected_improvement) for t in history_of(study, spy)]
+    assert found == [("user", None), ("model", 0.25), ("model", 0.25)]
+
+
+def test_origin_and_expected_improvement_are_read_from_a_mirrored_trial():
+    study = optuna.create_study(sampler=TunePlugSampler(seed=0, strategy=(spy := Spy())))
+    x = {"x": FloatDistribution(0.0, 1.0)}
+    for attributes in (
+        {"origin": "design"},
+        {"origin": "model", "expected_improvement": 0.5},
+        {"origin": 7, "expected_improvement": "much"},
+    ):
+        study.add_trial(
+            create_trial(value=1.0, params={"x": 0.5}, distributions=x, user_attrs=attributes)
+        )
+    found = [(t.origin, t.expected_improvement) for t in history_of(study, spy)]
+    assert found == [("design", None), ("model", 0.5), ("user", None)]
 
 
 def test_a_running_enqueued_trial_has_the_enqueued_value():

@@ -102,6 +102,9 @@ VARIANTS = {
     "warps only": Variant(
         constants={"tuneplug.strategies.bayesian.has_ties": lambda losses: False}
     ),
+    "no novelty": Variant(
+        constants={"tuneplug.strategies.bayesian.fit_novelty": lambda data, gps: None}
+    ),
     "no exploration": Variant(
         constants={
             "tuneplug.strategies.plateaus.N_TIED": math.inf,

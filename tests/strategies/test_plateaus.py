@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from tuneplug import Categorical, Float, Int, SearchSpace, Study
-from tuneplug.strategies import BayesianSearch, MultiFidelitySearch
+from tuneplug.strategies import BayesianSearch, MultiFidelitySearch, bayesian
+from tuneplug.strategies.bayesian import fit_novelty
+from tuneplug.surrogate.fitting import TrainingData, fit_surrogate
+from tuneplug.surrogate.kernels import ColumnLayout
 
 NAMES = "abcd"
 SPACE = SearchSpace({name: Float(0.0, 1.0) for name in NAMES})
@@ -157,3 +160,29 @@ def test_search_without_a_model_needs_no_exploration():
     assert BayesianSearch(n_initial=10).n_startup(SPACE, None) == 10
     study = run(lambda params: 1.0, 10, strategy=BayesianSearch(n_initial=10))
     assert explorations(study) == []
+
+
+def training_data(losses):
+    U = np.random.default_rng(0).random((len(losses), len(NAMES)))
+    layout = ColumnLayout.from_space(SPACE)
+    return TrainingData(layout, SPACE.snap(U), np.array(losses), np.zeros(len(losses)))
+
+
+@pytest.mark.parametrize("losses", [[3.0, 1.0, 2.0], [1.0, 2.0, 1.0, 2.0]])
+def test_novelty_is_modeled_only_if_some_losses_are_equal_and_others_are_not(losses):
+    data = training_data(losses)
+    assert fit_novelty(data, fit_surrogate(data)) is None
+
+
+def test_model_repeats_fewer_known_losses_with_novelty(monkeypatch):
+    def bowl(params):
+        """A bowl with a flat bottom and a flat rim."""
+        return min(1.0, max(0.2, 3.0 * abs(params["a"] - 0.5)))
+
+    def n_new(study):
+        return len({trial.value for trial in study.trials})
+
+    with_novelty = [n_new(run(bowl, 30, seed=seed)) for seed in range(2)]
+    monkeypatch.setattr(bayesian, "fit_novelty", lambda data, gps: None)
+    without = [n_new(run(bowl, 30, seed=seed)) for seed in range(2)]
+    assert all(np.greater(with_novelty, without))

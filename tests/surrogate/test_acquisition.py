@@ -327,7 +327,7 @@ def test_a_certain_failure_has_the_smallest_feasibility():
         ColumnLayout(np.array([0]), ()), np.where(failed, 0.9, 0.1)[:, None], failed
     )
     # Phi is about 1e-8, to which the floor of 1e-4 is added.
-    assert feasibility.log_feasibility(np.array([[0.9]]))[0] == pytest.approx(
+    assert feasibility.log_probability(np.array([[0.9]]))[0] == pytest.approx(
         math.log(MIN_FEASIBILITY), abs=1e-3
     )
 

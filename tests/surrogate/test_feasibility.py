@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tuneplug import Categorical, Float, SearchSpace
-from tuneplug.surrogate.feasibility import MAX_TRIALS, FeasibilityModel
+from tuneplug.surrogate.classifier import MAX_TRIALS
+from tuneplug.surrogate.feasibility import FeasibilityModel
 from tuneplug.surrogate.kernels import ColumnLayout
 
 SPACE = SearchSpace({"x": Float(0, 1), "c": Categorical(["p", "q", "r"])})

@@ -26,12 +26,14 @@ from tuneplug.surrogate.feasibility import FeasibilityModel
 from tuneplug.surrogate.fitting import Inference, TrainingData, fit_surrogate
 from tuneplug.surrogate.gp import GaussianProcess
 from tuneplug.surrogate.kernels import ColumnLayout
+from tuneplug.surrogate.novelty import NoveltyModel, tied
 from tuneplug.trial import Trial, TrialState
 
 __all__ = [
     "BayesianSearch",
     "FittedModel",
     "fit_model",
+    "fit_novelty",
     "has_ties",
     "initial_design",
     "threadpools",
@@ -63,10 +65,10 @@ class BayesianSearch(Strategy):
     The first trials are a scrambled Sobol design that visits every sub-space.  After them, a
     Matérn-5/2 process is fitted to all ended trials of fidelity 1.  It has a lengthscale and a
     Kumaraswamy warp per numeric parameter, and an output transform with a learned curvature.  The
-    strategy maximizes the log expected improvement, given the pending trials and the probability of
-    failure.  While trials find known losses only, every other one explores without the model.  No
-    configuration is suggested that has been tried or is running.  ``docs/engine.md`` has the
-    equations and their sources.
+    strategy maximizes the log expected improvement, given the pending trials and the probabilities
+    of failure and of a known loss.  While trials find known losses only, every other one explores
+    without the model.  No configuration is suggested that has been tried or is running.
+    ``docs/engine.md`` has the equations and their sources.
 
     Parameters
     ----------
@@ -191,10 +193,15 @@ class BayesianSearch(Strategy):
 
 @dataclass(frozen=True)
 class FittedModel:
-    """Gaussian processes of the loss, a feasibility model if any trial failed, and a cost model."""
+    """Gaussian processes of the loss, and models of what else can happen.
+
+    They are a feasibility model if any trial failed, a novelty model if losses are equal, and a
+    cost model if wanted.
+    """
 
     gps: list[GaussianProcess]
-    feasibility: FeasibilityModel | None
+    feasibility: FeasibilityModel | None = None
+    novelty: NoveltyModel | None = None
     cost: CostModel | None = None
 
     def maximize(
@@ -214,7 +221,7 @@ class FittedModel:
         points = np.array(pending).reshape(len(pending), self.gps[0].U.shape[1])
         base_samples = rng.standard_normal((len(pending), max(1, N_FANTASIES // len(self.gps))))
         gps = [gp.fantasize(points, base_samples) for gp in self.gps]
-        return Acquisition(gps, self.feasibility, self.cost)
+        return Acquisition(gps, self.feasibility, self.cost, novelty=self.novelty)
 
     def expected_improvement(self, acquisition: Acquisition, point: FloatArray) -> float | None:
         """Return the expected improvement, in units of the median's distance to the best target.
@@ -231,7 +238,15 @@ class FittedModel:
 
 def has_ties(losses: FloatArray) -> bool:
     """Whether two losses are equal."""
-    return len(np.unique(losses)) < len(losses)
+    return bool(tied(losses).any())
+
+
+def fit_novelty(data: TrainingData, gps: Sequence[GaussianProcess]) -> NoveltyModel | None:
+    """Return the novelty model; None if no losses are equal, or if each one has an equal."""
+    equal = tied(data.losses)
+    if equal.all() or not equal.any():
+        return None
+    return NoveltyModel(data.layout, data.U, data.losses, gps[-1].hyper.lengthscales)
 
 
 def fit_model(data: TrainingData, context: Context, ended: Sequence[Trial]) -> FittedModel:
@@ -239,6 +254,7 @@ def fit_model(data: TrainingData, context: Context, ended: Sequence[Trial]) -> F
 
     If losses are equal, processes without warps are fitted as well, and the improvement is averaged
     over all: the warp that explains a step best is steep there, and flattens the rest of the range.
+    It is multiplied by the probability of a new loss.
 
     Each failed trial gets a pseudo-observation of the loss: the posterior mean or the mean loss,
     whichever is worse.  It keeps the processes from predicting an improvement where they
@@ -248,15 +264,16 @@ def fit_model(data: TrainingData, context: Context, ended: Sequence[Trial]) -> F
     gps = fit_surrogate(data)
     if data.warping and has_ties(data.losses):
         gps = [*gps, *fit_surrogate(dataclasses.replace(data, warping=False))]
+    novelty = fit_novelty(data, gps)
     failed = np.array([t.state is TrialState.FAILED for t in ended])
     if failed.all() or not failed.any():
-        return FittedModel(gps, None)
+        return FittedModel(gps, novelty=novelty)
     U = context.points(ended)
     feasibility = FeasibilityModel(data.layout, U, failed)
     V = U[failed][-N_FAILURES:]
-    variance = FAILURE_VARIANCE * np.exp(2.0 * feasibility.log_feasibility(V))
+    variance = FAILURE_VARIANCE * np.exp(2.0 * feasibility.log_probability(V))
     gps = [gp.condition_on(V, np.maximum(gp.predict(V)[0], 0.0), variance) for gp in gps]
-    return FittedModel(gps, feasibility)
+    return FittedModel(gps, feasibility, novelty)
 
 
 def _extended_size(n_trials: int | None) -> int:

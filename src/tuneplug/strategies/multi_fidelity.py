@@ -359,7 +359,7 @@ class _Looks:
         found = model.acquisition(points, self.context.rng(number))
         looks = {key for key, s in self.tried.items() if s < 1.0}
         eligible = np.array([key not in looks for key in self.space.keys(found.gps[0].U)])
-        return Acquisition(found.gps, found.feasibility, found.cost, eligible)
+        return Acquisition(found.gps, model.feasibility, model.cost, eligible, model.novelty)
 
     def _best_option(
         self, model: FittedModel, promising: Sequence[Trial], number: int

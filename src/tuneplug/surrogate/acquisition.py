@@ -22,6 +22,7 @@ from tuneplug._typing import FloatArray
 from tuneplug.surrogate.cost import CostModel
 from tuneplug.surrogate.feasibility import FeasibilityModel
 from tuneplug.surrogate.gp import GaussianProcess
+from tuneplug.surrogate.novelty import NoveltyModel
 
 __all__ = ["Acquisition", "log_expected_improvement", "log_h", "log_noise_discount"]
 
@@ -81,7 +82,7 @@ def log_noise_discount(variance: FloatArray, noise: float) -> tuple[FloatArray, 
 
 
 class Acquisition:
-    """Log of EI, discounted for noise, averaged over processes, times the feasibility.
+    """Log of EI, discounted for noise, averaged over processes, times feasibility and novelty.
 
         ln 1/k sum_i EI_i(u) discount_i(u)  +  ln P(no failure at u)  -  price(u)
 
@@ -102,6 +103,8 @@ class Acquisition:
         If None, all points have the price 0.
     eligible : bool ndarray or None, default None
         Whether each observed point can be the incumbent.  If None, all can.
+    novelty : NoveltyModel or None, default None
+        If None, all losses are expected to be new.
     """
 
     def __init__(
@@ -110,8 +113,10 @@ class Acquisition:
         feasibility: FeasibilityModel | None = None,
         cost: CostModel | None = None,
         eligible: NDArray[np.bool_] | None = None,
+        novelty: NoveltyModel | None = None,
     ) -> None:
-        self.gps, self.feasibility, self.cost = gps, feasibility, cost
+        self.gps, self.cost = gps, cost
+        self._classifiers = [model for model in (feasibility, novelty) if model is not None]
         rows = slice(None) if eligible is None else eligible
         self.best = [gp.posterior_mean_at_data()[rows].min(axis=0) for gp in gps]
 
@@ -124,7 +129,14 @@ class Acquisition:
         """Return the acquisition without the price, shape (m,)."""
         terms = self._log_terms([gp.predict(U) for gp in self.gps])
         value = _log_mean_exp(np.hstack([term.value for term in terms]))
-        return value if self.feasibility is None else value + self.feasibility.log_feasibility(U)
+        return value + self.log_probability(U)
+
+    def log_probability(self, U: FloatArray) -> FloatArray:
+        """Return ln P(no failure) + ln P(new loss), shape (m,)."""
+        found = np.zeros(len(U))
+        for model in self._classifiers:
+            found += model.log_probability(U)
+        return found
 
     def with_gradient(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the acquisition, (m,), and its gradient in the ordered columns, (m, p)."""
@@ -144,10 +156,10 @@ class Acquisition:
             weight = np.exp(term.value - value[:, None]) / values.shape[1]
             d_mean, d_variance = term.derivatives()
             gradient += pullback(weight * d_mean, (weight * d_variance).sum(axis=1))
-        if self.feasibility is None:
-            return value, gradient
-        log_feasibility, d_log_feasibility = self.feasibility.log_feasibility_with_gradient(U)
-        return value + log_feasibility, gradient + d_log_feasibility
+        for model in self._classifiers:
+            log_probability, d_log_probability = model.log_probability_with_gradient(U)
+            value, gradient = value + log_probability, gradient + d_log_probability
+        return value, gradient
 
     def _log_terms(self, predictions: Sequence[tuple[FloatArray, FloatArray]]) -> list[_LogTerm]:
         """Return the discounted log EI of each process, from its posterior means and variances."""

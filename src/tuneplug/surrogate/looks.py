@@ -113,7 +113,7 @@ class Outlook:
     best : ndarray of shape (s,)
         Incumbents.
     weight : ndarray of shape (k, s)
-        Factor of the expected improvement: noise discount and feasibility.
+        Factor of the expected improvement: noise discount, feasibility and novelty.
     noise : float
         Mean noise variance of full trials.
     """
@@ -135,9 +135,7 @@ class Outlook:
             means.append(mean)
             variances.append(np.broadcast_to(variance[:, None], mean.shape))
             weights.append(np.broadcast_to(discount[:, None], mean.shape))
-        weight = np.hstack(weights)
-        if acquisition.feasibility is not None:
-            weight = weight * np.exp(acquisition.feasibility.log_feasibility(U))[:, None]
+        weight = np.hstack(weights) * np.exp(acquisition.log_probability(U))[:, None]
         best = np.concatenate([np.atleast_1d(best) for best in acquisition.best])
         noise = float(np.mean([gp.hyper.noise for gp in acquisition.gps]))
         return cls(np.hstack(means), np.hstack(variances), best, weight, noise)

@@ -4,6 +4,7 @@
 """
 
 from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
+from tuneplug.storage.copying import copy
 from tuneplug.storage.foreign import check_sqlite_url
 from tuneplug.storage.memory import MemoryStorage
 from tuneplug.storage.sqlite import SqliteStorage
@@ -15,4 +16,5 @@ __all__ = [
     "StoredStudy",
     "TrialRecord",
     "check_sqlite_url",
+    "copy",
 ]

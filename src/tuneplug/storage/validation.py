@@ -10,7 +10,7 @@ from typing import Any
 from tuneplug.storage.base import TrialRecord
 from tuneplug.trial import TrialState
 
-__all__ = ["DEFAULTS", "check_record", "check_settings"]
+__all__ = ["DEFAULTS", "SETTINGS_DEFAULTS", "check_record", "check_settings"]
 
 #: Types of parameter values that are stored as they are.
 PLAIN_TYPES = (type(None), bool, int, float, str)
@@ -120,9 +120,10 @@ SETTINGS: Rules = {
     "direction": (f"one of {list(DIRECTIONS)}", lambda v: _is_text(v) and v in DIRECTIONS),
     "seed": ("an integer of at least 0", lambda value: type(value) is int and value >= 0),
     "attributes": ("a dict", lambda value: type(value) is dict),
+    "space": ("a dict or None", _optional(lambda value: type(value) is dict)),
 }
 #: Values of keys that settings lack if an earlier tuneplug wrote them.
-SETTINGS_DEFAULTS: dict[str, Any] = {"attributes": {}}
+SETTINGS_DEFAULTS: dict[str, Any] = {"attributes": {}, "space": None}
 
 
 def check_settings(settings: Any) -> None:

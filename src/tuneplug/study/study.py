@@ -32,9 +32,11 @@ from tuneplug.storage.base import Storage
 from tuneplug.storage.opening import open_persistence
 from tuneplug.storage.persistence import StudyPersistence
 from tuneplug.storage.sessions import ClaimOptions
+from tuneplug.storage.spaces import space_document
 from tuneplug.strategies.base import Context, Strategy, Suggestion
 from tuneplug.strategies.learned_warps import WarpCurve
 from tuneplug.study.failures import FailureMonitor
+from tuneplug.study.loading import StoredSettings
 from tuneplug.study.optimize import Budget, OptimizeLoop
 from tuneplug.study.options import (
     check_budget,
@@ -193,9 +195,63 @@ class Study(StudyResults):
         if self._persistence is not None:
             self._resume(self._persistence, own_seed=seed is not None)
 
+    @classmethod
+    def load(
+        cls,
+        storage: str | Storage,
+        name: str,
+        *,
+        space: SearchSpace | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        **options: Any,
+    ) -> Study:
+        """Resume a stored study with the space and the direction that it was created with.
+
+        Parameters
+        ----------
+        storage : str or Storage
+            Storage, or its URL.
+        name : str
+            Name of the study.
+        space : SearchSpace, mapping or list of mappings, optional
+            The whole space, or a mapping of those parameters only that could not be stored: whose
+            categories are other objects than numbers, text and containers of these.  If the ranges
+            of the study were widened after its creation, give the whole space.
+        **options
+            Other arguments of ``Study``, such as ``strategy`` and ``plugins``; these are not
+            stored.
+
+        Raises
+        ------
+        StorageError
+            If the storage has no such study or cannot be read, or no space is stored, as in files
+            of an earlier tuneplug.
+        SpaceError
+            If objects of the space could not be stored and are not given; they are named.
+
+        Examples
+        --------
+        >>> from tuneplug import Float, Study
+        >>> from tuneplug.storage import MemoryStorage
+        >>> storage = MemoryStorage()
+        >>> study = Study({"x": Float(-2.0, 2.0)}, storage=storage, name="a", seed=0)
+        >>> study.optimize(lambda trial: trial.params["x"] ** 2, 3)
+        >>> len(Study.load(storage, "a").trials)
+        3
+        """
+        options["plugins"] = plugins = resolve_plugins(options.get("plugins"))
+        stored = StoredSettings.read(storage, name, plugins)
+        options.setdefault("direction", stored.settings["direction"])
+        whole = stored.space(space, plugins)
+        return cls(whole, storage=stored.storage, name=name, **options)
+
     def _resume(self, persistence: StudyPersistence, *, own_seed: bool) -> None:
         """Take over the trials of the stored study and, unless the user gave a seed, its seed."""
-        settings = {"direction": self.direction, "seed": self.seed, "attributes": self.attributes}
+        settings = {
+            "direction": self.direction,
+            "seed": self.seed,
+            "attributes": self.attributes,
+            "space": space_document(self.space),
+        }
         stored = persistence.begin(settings, self.space)
         if stored is None:
             return

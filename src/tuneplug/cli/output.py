@@ -1,0 +1,66 @@
+"""What the command prints: aligned tables without control characters, and strict JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+__all__ = ["as_json", "printable", "show", "table"]
+
+
+def show(text: str, stream: TextIO) -> None:
+    """Print text, escaping unencodable characters and ignoring a closed pipe."""
+    encoding = stream.encoding or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    except BrokenPipeError:  # from "| head"; Python must not flush it again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def as_json(document: Any) -> str:
+    """Return strict JSON; the numbers that it does not have become text, such as ``"NaN"``."""
+    return json.dumps(_strict(document), indent=2, allow_nan=False)
+
+
+def _strict(document: Any) -> Any:
+    if isinstance(document, Mapping):
+        return {key: _strict(value) for key, value in document.items()}
+    if isinstance(document, (list, tuple)):
+        return list(map(_strict, document))
+    if isinstance(document, float) and not math.isfinite(document):
+        return "NaN" if math.isnan(document) else "Infinity" if document > 0 else "-Infinity"
+    return document
+
+
+def printable(text: str) -> str:
+    """Return text with its control characters, and others that are not printed, escaped.
+
+    >>> printable("a" + chr(27) + "[2J")
+    'a\\\\x1b[2J'
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as aligned columns, with a dash for an empty value or None."""
+    if not rows:
+        return "none"
+    lines = [[*map(printable, rows[0])], *([*map(_cell, row.values())] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if value is None:
+        return "-"
+    return printable(", ".join(value) if isinstance(value, tuple) else str(value)) or "-"

@@ -1,0 +1,82 @@
+"""Copy a study from one storage to another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from tuneplug.errors import StorageError
+from tuneplug.storage.base import Storage, TrialRecord
+from tuneplug.storage.shared import SharedStorage
+from tuneplug.storage.urls import as_storage, check_study_exists
+
+__all__ = ["copy"]
+
+
+def copy(
+    source: str | Storage, target: str | Storage, name: str, *, new_name: str | None = None
+) -> None:
+    """Copy a study, its settings and all records of its trials, to another storage.
+
+    A trial that is running is copied as running.  If writing fails, the copy is deleted.  If the
+    target is no ``SharedStorage``, no other process may create a study of that name meanwhile.
+
+    Parameters
+    ----------
+    source, target : str or Storage
+        Storages, or their URLs; they may be the same.
+    name : str
+        Name of the study.
+    new_name : str, optional
+        Name of the copy.  If None, the same name.
+
+    Raises
+    ------
+    StorageError
+        If the source has no such study, the target has one of the name of the copy, or one of them
+        cannot be read or written.
+
+    Examples
+    --------
+    >>> from tuneplug import Study
+    >>> from tuneplug.storage import MemoryStorage, copy
+    >>> mine, archive = MemoryStorage(), MemoryStorage()
+    >>> Study({"k": [1, 2, 3]}, storage=mine, name="k").optimize(lambda t: t.params["k"], 2)
+    >>> copy(mine, archive, "k", new_name="k of May")
+    >>> archive.studies()
+    ['k of May']
+    """
+    from tuneplug.plugins import Plugins  # they import this package
+
+    named = partial(Plugins().create, "storage")
+    source, target = as_storage(source, named), as_storage(target, named)
+    check_study_exists(source, name)
+    new_name = name if new_name is None else new_name
+    settings, records = source.open(name, {})
+    if new_name in target.studies() or not _create(target, new_name, settings):
+        raise StorageError(
+            f"a copy must not replace a study, but {target!r} has {new_name!r}: give new_name="
+        )
+    try:
+        _write(target, new_name, records)
+    except BaseException:
+        target.delete(new_name)
+        raise
+
+
+def _create(target: Storage, study: str, settings: TrialRecord) -> bool:
+    """Create a study; return False if another process has just created one of this name."""
+    if isinstance(target, SharedStorage):
+        return target.create(study, settings)
+    created = target.open(study, settings)
+    return not created.records and created.settings == settings
+
+
+def _write(target: Storage, study: str, records: Sequence[TrialRecord]) -> None:
+    if not isinstance(target, SharedStorage):
+        for record in records:
+            target.add(study, record)
+        return
+    with target.transaction(study) as transaction:
+        for record in records:
+            transaction.write(record)

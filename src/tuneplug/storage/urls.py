@@ -1,0 +1,54 @@
+"""The storage that a user gives: a URL, or an object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tuneplug.errors import StorageError, did_you_mean
+from tuneplug.storage.base import Storage
+
+__all__ = ["as_storage", "check_study_exists"]
+
+
+def as_storage(storage: Any, named: Callable[[str, str], Any]) -> Storage:
+    """Return a storage, or the one at a URL ``"name://location"``.
+
+    Parameters
+    ----------
+    storage : str or Storage
+    named : callable
+        Takes the name and the location of a storage, and creates the storage.
+
+    Raises
+    ------
+    ValueError
+        If the URL has no name of a storage.
+    TypeError
+        If ``storage`` is neither a URL nor a storage.
+    """
+    if isinstance(storage, str):
+        scheme, found, location = storage.partition("://")
+        if not found:
+            raise ValueError(
+                "storage must be a URL such as 'sqlite:///study.db', or a Storage, but got "
+                f"{storage!r}"
+            )
+        storage = named(scheme, location.removeprefix("/"))
+    if not isinstance(storage, Storage):
+        raise TypeError(
+            f"storage must be a URL or a Storage, but got {storage!r}: pass, for example, "
+            "'sqlite:///study.db'"
+        )
+    return storage
+
+
+def check_study_exists(storage: Storage, name: str) -> None:
+    """Raise StorageError, with the most similar name, unless the storage has the study."""
+    names = storage.studies()
+    if name not in names:
+        known = ", ".join(map(repr, names[:10])) + ", ..." * (len(names) > 10) or "none"
+        raise StorageError(
+            f"the storage must have the study, but {storage!r} has no {name!r}, only {known}"
+            f"{did_you_mean(name, names)}"
+        )

@@ -647,7 +647,8 @@ class Study(StudyResults):
         objective : callable
             ``objective(trial) -> float``; the configuration is in ``trial.params``.
         n_trials : int or None, default None
-            Maximum number of trials to start.  If None, ``timeout`` is required.
+            Maximum number of trials to start.  If None, ``timeout`` is required.  Trials of dead
+            processes that are started again do not count.
         n_jobs : int or None, default None
             Number of trials to run at once; -1 means one per core.  Without an executor, trials run
             on threads.  If None, the number of workers of the executor, or 1 without an executor.

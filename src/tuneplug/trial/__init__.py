@@ -1,6 +1,7 @@
 """Trials, their results and reports, and the history of a study."""
 
 from tuneplug.trial.history import History, Observation
+from tuneplug.trial.parents import OverallBest, Parent
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report, StopThresholds
 from tuneplug.trial.reporting import Direction, TrialReporter
 from tuneplug.trial.trial import Claim, Trial, TrialResult, TrialState
@@ -13,6 +14,8 @@ __all__ = [
     "History",
     "LearningCurve",
     "Observation",
+    "OverallBest",
+    "Parent",
     "Report",
     "StopThresholds",
     "Trial",

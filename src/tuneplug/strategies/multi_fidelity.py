@@ -26,10 +26,10 @@ from tuneplug.strategies.bayesian import (
 from tuneplug.strategies.costs import cost_weight, observed_costs
 from tuneplug.strategies.learned_warps import WarpCurve
 from tuneplug.strategies.plateaus import explore_plateau
+from tuneplug.strategies.warm_start import known_results
 from tuneplug.surrogate.acquisition import Acquisition
 from tuneplug.surrogate.acquisition_optimizer import maximize
 from tuneplug.surrogate.cost import fit_cost_model
-from tuneplug.strategies.warm_start import known_results
 from tuneplug.surrogate.fitting import Inference, TrainingData, fit_with_transforms
 from tuneplug.surrogate.kernels import ColumnLayout
 from tuneplug.surrogate.looks import LookNoise, Outlook, fit_look_noise

@@ -225,13 +225,12 @@ class _Placing:
         """
         names = {name for row in rows for name in row.params}
         unknown = frozenset(names - set(space.names))
-        constant = {
-            name: parameter
+        fill = {
+            name: parameter.from_unit(np.array([0.5]))[0]
             for subspace in space.subspaces
             for name, parameter in subspace.items()
             if name not in names and not parameter.when and parameter.size == 1
         }
-        fill = {name: parameter.from_unit(np.array([0.5]))[0] for name, parameter in constant.items()}
         plain = space.n_subspaces == 1 and not any(p.when for p in space.subspaces[0].values())
         if identical or not plain or not names & set(space.column_names):
             return cls(space, fill, frozenset(), ())

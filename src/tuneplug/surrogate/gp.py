@@ -211,7 +211,7 @@ class GaussianProcess:
             gradient = np.asarray(dz * dz_du)
             if d_prior is None:
                 return gradient
-            return gradient + d_mean.reshape(len(U), -1).sum(axis=1)[:, None] * d_prior
+            return np.asarray(gradient + d_mean.reshape(len(U), -1).sum(axis=1)[:, None] * d_prior)
 
         return mean, self._variance(half), pullback
 

@@ -11,8 +11,10 @@ the parent.  The trust is Kendall's rank correlation of m_k with the targets, av
 ``PRIOR_TRIALS`` trials that agree.  Ranks compare tasks of different scales (Feurer et al.,
 "Scalable Meta-Learning for Bayesian Optimization", arXiv 1802.02219).
 
-A parent whose process does not even rank its own trials is not believed at all: of each of them
-given all others, the prediction must correlate with the loss, by ranks, by more than chance.
+A parent whose process does not even rank its own trials is not believed at all: the predictions of
+each quarter of them by processes that were fitted to the rest must correlate with the losses, by
+ranks, by more than chance.  (Leave-one-out predictions with hyperparameters of all trials would
+correlate with shuffled losses, too.)
 """
 
 from __future__ import annotations
@@ -35,8 +37,9 @@ __all__ = ["ParentModel", "PriorMean", "fit_parent", "rank_correlation", "with_p
 
 #: Coordinate of points in the columns that a parent did not have.
 ABSENT_COORDINATE = 0.5
-#: Minimum number of results of a parent to judge it by, and standard deviations above chance.
-MIN_RESULTS, MIN_SIGMAS = 5, 2.0
+#: Minimum number of results of a parent to judge it by, number of folds to judge it with, and
+#: standard deviations above chance at which it is believed: chance exceeds them once in 20 times.
+MIN_RESULTS, N_FOLDS, MIN_SIGMAS = 5, 4, 1.64
 #: Number of agreeing trials that the prior trust counts as.
 PRIOR_TRIALS = 5.0
 #: Number of results of unit slope that the prior of a slope counts as, and the largest slope.
@@ -102,11 +105,23 @@ class ParentModel:
 def fit_parent(data: TrainingData, absent: tuple[int, ...] = ()) -> ParentModel:
     """Fit a process to the results of a parent, and judge it by its own trials."""
     gp, transform = fit_with_transforms(data)[0]
-    n, believable = len(gp.y), False
-    if n >= MIN_RESULTS:
-        chance = math.sqrt(2.0 * (2.0 * n + 5.0) / (9.0 * n * (n - 1.0)))
-        believable = rank_correlation(gp.leave_one_out_means(), gp.y) > MIN_SIGMAS * chance
+    n, targets = len(data), transform(data.losses, data.noise_variances)[0]
+    if n < MIN_RESULTS:
+        return ParentModel(gp, absent, False, transform)
+    chance = math.sqrt(2.0 * (2.0 * n + 5.0) / (9.0 * n * (n - 1.0)))
+    linear = dataclasses.replace(data, losses=targets, robust=False, learn_curvature=False)
+    believable = rank_correlation(_held_out_means(linear), targets) > MIN_SIGMAS * chance
     return ParentModel(gp, absent, believable, transform)
+
+
+def _held_out_means(data: TrainingData) -> FloatArray:
+    """Return predictions of each loss by a process that was fitted without its fold, shape (n,)."""
+    fold = np.arange(len(data)) % N_FOLDS
+    means = np.empty(len(data))
+    for k in range(N_FOLDS):
+        gp, transform = fit_with_transforms(data.take(np.flatnonzero(fold != k)))[0]
+        means[fold == k] = transform.mean + transform.sd * gp.predict_mean(data.U[fold == k])
+    return means
 
 
 def rank_correlation(a: FloatArray, b: FloatArray) -> float:

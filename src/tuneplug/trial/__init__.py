@@ -1,8 +1,8 @@
 """Trials, their results and reports, and the history of a study."""
 
 from tuneplug.trial.history import History, Observation
-from tuneplug.trial.parents import OverallBest, Parent
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report, StopThresholds
+from tuneplug.trial.parents import OverallBest, Parent
 from tuneplug.trial.reporting import Direction, TrialReporter
 from tuneplug.trial.trial import Claim, Trial, TrialResult, TrialState
 from tuneplug.trial.values import as_real

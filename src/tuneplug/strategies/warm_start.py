@@ -17,17 +17,15 @@ __all__ = ["believed_parents", "first_points", "known_results"]
 
 #: Number of trials at which the offset of an identical parent is first estimated.  After that it is
 #: estimated whenever their number has doubled: a new offset refits the processes.
-MIN_OFFSET_TRIALS = 4
-#: Prior standard deviation of an offset, in units of the standard deviation of the parent's losses.
-OFFSET_SD = 1.0
+MIN_OFFSET_TRIALS = 2
 
 
 def known_results(context: Context) -> tuple[Observation, ...]:
     """Return the added observations and the results of identical parents, less their offsets.
 
     Splits, seeds and versions may move all losses of a search by the same amount.  The offset of a
-    parent is the posterior mean of that amount, given the trials of this study, with the prior mean
-    0.
+    parent is the posterior mean of that amount, given the trials of this study.  Its prior has the
+    mean 0 and, in units of the targets of the parent, the variance 1 + (estimate without prior)².
     """
     found = list(context.extra_observations)
     own = _offset_trials(context)
@@ -65,7 +63,7 @@ def _model(parent: Parent, context: Context, *, learn_curvature: bool = True) ->
 
 
 def _offset_trials(context: Context) -> list[Trial]:
-    """Return the trials that offsets are estimated from: 4, 8, 16, ... of them, or none."""
+    """Return the trials that offsets are estimated from: 2, 4, 8, ... of them, or none."""
     own = [t for t in context.history.full() if t.state.ended and t.value is not None]
     if len(own) < MIN_OFFSET_TRIALS or context.space.n_dimensions == 0:
         return []
@@ -79,5 +77,7 @@ def _offset(parent: Parent, context: Context, own: Sequence[Trial]) -> float:
     mean, variance = model.gp.predict(context.points(own))
     targets = model.targets(losses)
     precision = 1.0 / (variance + model.gp.hyper.noise)
-    shift = float(precision @ (targets - mean)) / (float(precision.sum()) + OFFSET_SD**-2)
-    return shift * model.loss_scale
+    total = float(precision.sum())
+    estimate = float(precision @ (targets - mean)) / total
+    shrinkage = total / (total + 1.0 / (1.0 + estimate**2))
+    return shrinkage * estimate * model.loss_scale

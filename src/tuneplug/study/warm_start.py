@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from tuneplug.errors import check_choice, safe_repr, warn_caller
-from tuneplug.space import SearchSpace
+from tuneplug.space import Categorical, SearchSpace
 from tuneplug.study.results import StudyResults
 from tuneplug.trial import Observation, OverallBest, Parent, TrialState
 
@@ -242,12 +242,23 @@ class _Placing:
     def place(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the configuration of the space; ``locate`` says whether it is one."""
         own = self.fill | {k: v for k, v in params.items() if k not in self.dropped}
-        if any(_is_missing(value) for value in own.values()):
+        present = {name: value for name, value in own.items() if not _is_missing(value)}
+        if len(present) == len(own):
+            return own
+        # A table cannot tell the category None from an inactive parameter.
+        none = {name: None for name in own if name not in present and self._has_none(name)}
+        for guess in (own, own | none, present | none):
             try:
-                self.space.encode(own)
+                self.space.encode(guess)
             except ValueError:
-                return {name: value for name, value in own.items() if not _is_missing(value)}
-        return own
+                continue
+            return guess
+        return present
+
+    def _has_none(self, name: str) -> bool:
+        """Whether None is a category of a parameter."""
+        found = [subspace[name] for subspace in self.space.subspaces if name in subspace]
+        return any(None in p.values for p in found if isinstance(p, Categorical))
 
 
 # ------------------------------------------------------------------ rows of each kind of parent

@@ -53,18 +53,7 @@ def start_study(
         resource=search.resource,
     )
     n_previous = _n_replaced(study.parents, n_startup)
-    points = [_default_point(space, search.estimator)] if search.include_default else []
-    points += _checked_points(space, search.initial_points or ())
-    chosen = points
-    n_missing = max(0, n_startup - n_previous - len(points))
-    if resources is None and (n_startup > 0 or not strategy.allow_repeats):
-        # A strategy that may repeat configurations does not warn about a space below n_iter.
-        n_listed = int(min(n_iter, space.size)) if strategy.allow_repeats else n_iter
-        known = _known_keys(study)
-        listed = _startup_points(space, n_listed, n_missing, untouched)
-        points = points + [point for point in listed if space.key(point) not in known]
-    if resources is None and n_iter >= space.size:
-        chosen = points  # every configuration of a grid
+    points, chosen = _first_points(search, study, n_startup - n_previous, untouched, resources)
     for point in points:
         study.enqueue(point)
     n_independent = strategy.n_independent(space, n_iter)
@@ -72,6 +61,30 @@ def start_study(
         n_independent -= n_previous
     n_chosen = _n_distinct(space, chosen)
     return study, max(n_independent, _n_distinct(space, points)), n_chosen
+
+
+def _first_points(
+    search: WarpedBayesSearchCV,
+    study: Study,
+    n_startup: int,
+    random_state: Any,
+    resources: Resources | None,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the configurations to enqueue, and those of them that are chosen."""
+    space, n_iter, allow_repeats = study.space, search.n_iter, study.strategy.allow_repeats
+    points = [_default_point(space, search.estimator)] if search.include_default else []
+    points += _checked_points(space, search.initial_points or ())
+    if resources is not None:
+        return points, points
+    chosen = points
+    if study.strategy.n_startup(space, n_iter) > 0 or not allow_repeats:
+        # A strategy that may repeat configurations does not warn about a space below n_iter.
+        n_listed = int(min(n_iter, space.size)) if allow_repeats else n_iter
+        n_missing = max(0, n_startup - len(points))
+        listed = _startup_points(space, n_listed, n_missing, random_state)
+        known = _known_keys(study)
+        points = points + [point for point in listed if space.key(point) not in known]
+    return points, points if n_iter >= space.size else chosen  # all configurations of a grid
 
 
 def _n_replaced(parents: Sequence[Parent], n_startup: int) -> int:

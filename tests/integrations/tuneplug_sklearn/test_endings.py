@@ -694,3 +694,33 @@ def test_everything_at_once_on_real_data():
     again = WarpedBayesSearchCV(SVC(), space, **options).fit(X, y)
     assert again.cv_results_["params"] == search.cv_results_["params"]
     assert time.time() > search.study_.trials[-1].finished
+
+
+def test_a_clone_shares_parents_and_the_best_score_is_of_this_search():
+    """A clone of a parent would not be fitted."""
+    earlier = fitted(n_iter=20, random_state=1)
+    search = clone(peak(n_iter=4, warm_start_from=[earlier, earlier.study_]))
+    assert search.warm_start_from[0] is earlier
+    search.fit(ROWS, LABELS)
+    known = {tuple(params.items()) for params in earlier.cv_results_["params"]}
+    assert not known & {tuple(params.items()) for params in search.cv_results_["params"]}
+    assert search.best_score_ == max(search.cv_results_["mean_test_score"])
+    assert search.study_.overall_best.value == max(earlier.best_score_, search.best_score_)
+
+
+def test_a_grid_leaves_out_what_identical_parents_have_tried():
+    space = {"b": list(range(6))}
+    earlier = fitted(space=space, n_iter=4, strategy="random")
+    with pytest.warns(UserWarning, match="space exhausted"):
+        later = fitted(space=space, n_iter=6, strategy="grid", warm_start_from=[earlier])
+    tried = [[p["b"] for p in s.cv_results_["params"]] for s in (earlier, later)]
+    assert sorted(tried[0] + tried[1]) == list(range(6))
+
+
+def test_related_parents_are_followed_and_replace_the_random_start():
+    earlier = fitted(n_iter=25, random_state=1)
+    options = {"warm_start_from": [earlier], "warm_start_type": "transfer"}
+    assert start_study(peak(n_iter=8, **options), None)[1] == 0
+    search = fitted(n_iter=6, lag=0, **options)
+    cold = fitted(n_iter=6, lag=0)
+    assert search.best_score_ > cold.best_score_

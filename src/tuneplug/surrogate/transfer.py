@@ -56,19 +56,30 @@ class ParentModel:
 
     Attributes
     ----------
+    data : TrainingData
+        The results of the parent.
     gp : GaussianProcess
-    absent : tuple of int
-        Columns that the parent did not have.
-    believable : bool
-        Whether the process ranks the parent's own trials better than chance does.
     transform : OutputTransform
         Map from losses to the targets of the process.
+    absent : tuple of int
+        Columns that the parent did not have.
     """
 
+    data: TrainingData
     gp: GaussianProcess
-    absent: tuple[int, ...]
-    believable: bool
     transform: OutputTransform
+    absent: tuple[int, ...]
+
+    @functools.cached_property
+    def believable(self) -> bool:
+        """Whether processes rank the parent's own held-out trials better than chance does."""
+        n = len(self.data)
+        if n < MIN_RESULTS:
+            return False
+        targets = self.targets(self.data.losses)
+        chance = math.sqrt(2.0 * (2.0 * n + 5.0) / (9.0 * n * (n - 1.0)))
+        linear = dataclasses.replace(self.data, losses=targets, robust=False, learn_curvature=False)
+        return rank_correlation(_held_out_means(linear), targets) > MIN_SIGMAS * chance
 
     @property
     def loss_scale(self) -> float:
@@ -103,15 +114,9 @@ class ParentModel:
 
 @functools.lru_cache(maxsize=16)
 def fit_parent(data: TrainingData, absent: tuple[int, ...] = ()) -> ParentModel:
-    """Fit a process to the results of a parent, and judge it by its own trials."""
+    """Fit a process to the results of a parent."""
     gp, transform = fit_with_transforms(data)[0]
-    n, targets = len(data), transform(data.losses, data.noise_variances)[0]
-    if n < MIN_RESULTS:
-        return ParentModel(gp, absent, False, transform)
-    chance = math.sqrt(2.0 * (2.0 * n + 5.0) / (9.0 * n * (n - 1.0)))
-    linear = dataclasses.replace(data, losses=targets, robust=False, learn_curvature=False)
-    believable = rank_correlation(_held_out_means(linear), targets) > MIN_SIGMAS * chance
-    return ParentModel(gp, absent, believable, transform)
+    return ParentModel(data, gp, transform, absent)
 
 
 def _held_out_means(data: TrainingData) -> FloatArray:

@@ -53,6 +53,7 @@ from tuneplug.study.options import (
 )
 from tuneplug.study.prepared import PreparedSuggestion
 from tuneplug.study.results import StudyResults
+from tuneplug.study.warm_start import WarmStartType, read_parents
 from tuneplug.trial import (
     CurveKey,
     History,
@@ -63,7 +64,6 @@ from tuneplug.trial import (
     TrialState,
     as_real,
 )
-from tuneplug.study.warm_start import WarmStartType, read_parents
 from tuneplug.trial.reporting import Direction, TrialReporter
 from tuneplug.trial.trial import as_cost
 

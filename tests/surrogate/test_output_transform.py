@@ -8,7 +8,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tuneplug.surrogate import priors
-from tuneplug.surrogate.output_transform import MAX_LOSS, LossScaling, Targets, psi
+from tuneplug.surrogate.output_transform import (
+    MAX_LOSS,
+    LossScaling,
+    OutputTransform,
+    Targets,
+    psi,
+)
 
 SETTINGS = settings(deadline=None, derandomize=True)
 moderate = st.floats(-1e12, 1e12, allow_subnormal=False)
@@ -299,3 +305,12 @@ def test_the_given_losses_are_not_changed():
     losses = np.array([1.0, 2.0, 1e9])
     transformed(losses, 1.0)
     assert losses.tolist() == [1.0, 2.0, 1e9]
+
+
+@curvatures
+def test_the_inverse_of_targets_is_the_losses(c):
+    losses = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 3.0])
+    transform = OutputTransform.fit(LossScaling.from_losses(losses), c, losses)
+    targets, _ = transform(losses, np.zeros(7))
+    np.testing.assert_allclose(transform.inverse(targets), losses, rtol=1e-9)
+    assert np.isfinite(transform.inverse(np.array([-1e3, 1e3, 1e30]))).all()

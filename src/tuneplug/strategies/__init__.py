@@ -5,6 +5,7 @@ from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untri
 from tuneplug.strategies.bayesian import BayesianSearch
 from tuneplug.strategies.grid import GridSearch
 from tuneplug.strategies.hyperband import HyperbandSearch
+from tuneplug.strategies.learned_model import LearnedModel, ParameterImportance
 from tuneplug.strategies.learned_warps import WarpCurve
 from tuneplug.strategies.multi_fidelity import MultiFidelitySearch
 from tuneplug.strategies.random import RandomSearch
@@ -17,8 +18,10 @@ __all__ = [
     "GridSearch",
     "History",
     "HyperbandSearch",
+    "LearnedModel",
     "MultiFidelitySearch",
     "Observation",
+    "ParameterImportance",
     "RandomSearch",
     "Strategy",
     "Suggestion",

@@ -17,6 +17,7 @@ from tuneplug.errors import check_choice, check_count
 from tuneplug.space import SearchSpace
 from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untried, take_suggestions
 from tuneplug.strategies.costs import cost_weight, observed_costs
+from tuneplug.strategies.learned_model import LearnedModel
 from tuneplug.strategies.learned_warps import WarpCurve, warp_curves
 from tuneplug.strategies.plateaus import explore_plateau
 from tuneplug.strategies.warm_start import believed_parents, first_points, known_results
@@ -126,6 +127,11 @@ class BayesianSearch(Strategy):
             return {}
         with threadpools().limit(limits=1, user_api="blas"):
             return warp_curves(data, context.space)
+
+    def learned_model(self, context: Context) -> LearnedModel | None:
+        """Return the model of the objective, or None if there are fewer than two results."""
+        data = self._training_data(context)
+        return None if data is None else LearnedModel(context.space, data, context.history.sign)
 
     def _suggestions(self, context: Context) -> Iterator[Suggestion]:
         """Yield suggestions until the space is exhausted; each one is pending for the next."""

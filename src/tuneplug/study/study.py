@@ -34,6 +34,8 @@ from tuneplug.storage.persistence import StudyPersistence
 from tuneplug.storage.sessions import ClaimOptions
 from tuneplug.storage.spaces import space_document
 from tuneplug.strategies.base import Context, Strategy, Suggestion
+from tuneplug.strategies.bayesian import BayesianSearch
+from tuneplug.strategies.learned_model import LearnedModel
 from tuneplug.strategies.learned_warps import WarpCurve
 from tuneplug.study.failures import FailureMonitor
 from tuneplug.study.loading import StoredSettings
@@ -739,6 +741,15 @@ class Study(StudyResults):
         The mapping is empty if the strategy learns no warps or has seen too few trials.
         """
         return self.strategy.learned_warps(self._context())
+
+    def learned_model(self) -> LearnedModel | None:
+        """Return the model of the objective; None with fewer than two results of full fidelity.
+
+        If the strategy is not a ``BayesianSearch``, it is the model of a default one.
+        """
+        own = self.strategy
+        strategy = own if isinstance(own, BayesianSearch) else BayesianSearch()
+        return strategy.learned_model(self._context())
 
     def __repr__(self) -> str:
         best = self.history.best()

@@ -36,6 +36,8 @@ TAIL_WEIGHT, MAX_IQR = 2.0, 100.0
 MAX_LOSS = 1e150
 #: v is clipped to this magnitude, because squares of larger ones overflow.
 MAX_SCALED_LOSS = 1e100
+#: Largest part of the tail that is mapped back, and largest exponent of the inverse of psi.
+MAX_TAIL, MAX_EXPONENT = 0.99, 200.0
 #: Known standard deviations of v are clipped to this: a larger one tells no more.
 MAX_VARIANCE_SD = 1e6
 
@@ -84,6 +86,12 @@ class LossScaling:
         excess = np.maximum(v - self.clip_start, 0.0)
         soft_excess = self.tail * (excess / (self.tail + excess))
         return np.asarray(np.minimum(v, self.clip_start) + soft_excess)
+
+    def inverse(self, v: FloatArray) -> FloatArray:
+        """Return the losses of v; at most those of the first 99 % of the soft-clipped tail."""
+        soft_excess = np.clip(v - self.clip_start, 0.0, MAX_TAIL * self.tail)
+        excess = self.tail * soft_excess / (self.tail - soft_excess)
+        return np.asarray(self.best + self.scale * (np.minimum(v, self.clip_start) + excess))
 
     def scale_variances(self, variances: FloatArray) -> FloatArray:
         """Return variances of losses as variances of v, at most ``MAX_VARIANCE_SD`` squared."""
@@ -164,6 +172,16 @@ class OutputTransform:
         t = (psi(v, self.curvature) - self.mean) / self.sd
         return t, self.scaling.scale_variances(variances) * dt_dv**2
 
+    def scaled_losses(self, targets: FloatArray) -> FloatArray:
+        """Return v of targets, of any shape; at most the end of the soft-clipped tail."""
+        bent = targets * self.sd + self.mean
+        v = np.minimum(_psi_inverse(bent, self.curvature), MAX_SCALED_LOSS)
+        return np.minimum(v, self.scaling.clip_start + self.scaling.tail)
+
+    def inverse(self, targets: FloatArray) -> FloatArray:
+        """Return the losses of targets, of any shape."""
+        return self.scaling.inverse(self.scaled_losses(targets))
+
 
 def psi(v: FloatArray, curvature: float) -> FloatArray:
     """Return psi(v), elementwise."""
@@ -175,3 +193,11 @@ def psi(v: FloatArray, curvature: float) -> FloatArray:
 def psi_derivative(v: FloatArray, curvature: float) -> FloatArray:
     """Return dpsi/dv, elementwise."""
     return np.asarray(1.0 / (1.0 + curvature * np.maximum(v, 0.0)))
+
+
+def _psi_inverse(bent: FloatArray, curvature: float) -> FloatArray:
+    """Return v of psi(v), elementwise."""
+    if curvature == 0.0:
+        return bent
+    exponent = np.clip(curvature * bent, 0.0, MAX_EXPONENT)
+    return np.where(bent > 0.0, np.expm1(exponent) / curvature, bent)

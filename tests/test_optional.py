@@ -24,6 +24,12 @@ NEEDS = [
     ("tuneplug_ray.RayExecutor().submit(abs, 1)", "ray", "Ray", "ray"),
     ("tuneplug_mlflow.MLflowObserver()", "mlflow", "MLflow", "mlflow"),
     ("tuneplug_rich.ProgressBar()", "rich", "rich", "rich"),
+    (
+        "tuneplug_matplotlib.BestSoFarDisplay(tuneplug_matplotlib.Results(values=[1.0])).plot()",
+        "matplotlib",
+        "matplotlib",
+        "plot",
+    ),
     ("tuneplug.Study({'x': [1]}).to_frame()", "pandas", "pandas", "pandas"),
 ]
 
@@ -48,6 +54,7 @@ LAZY = [
     ("tuneplug_configspace", "ConfigSpace"),
     ("tuneplug_dask", "distributed"),
     ("tuneplug_lightgbm", "lightgbm"),
+    ("tuneplug_matplotlib", "matplotlib"),
     ("tuneplug_mlflow", "mlflow"),
     ("tuneplug_optuna", "optuna"),
     ("tuneplug_ray", "ray"),

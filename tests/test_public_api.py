@@ -28,6 +28,7 @@ PUBLIC_MODULES = [
     "tuneplug_configspace",
     "tuneplug_optuna",
     "tuneplug_dask",
+    "tuneplug_matplotlib",
     "tuneplug_mlflow",
     "tuneplug_ray",
     "tuneplug_rich",

@@ -12,33 +12,11 @@ from tuneplug.execution import Progress
 from tuneplug.optional import OptionalDependency, lazy_attributes
 
 if TYPE_CHECKING:
-    from tuneplug_sklearn.displays import (
-        BestSoFarDisplay,
-        FoldScoresDisplay,
-        LearnedWarpsDisplay,
-        ParallelCoordinatesDisplay,
-        TriedConfigurationsDisplay,
-    )
     from tuneplug_sklearn.search import WarpedBayesSearchCV
 
-_HOME = {
-    "BestSoFarDisplay": "displays",
-    "FoldScoresDisplay": "displays",
-    "LearnedWarpsDisplay": "displays",
-    "ParallelCoordinatesDisplay": "displays",
-    "TriedConfigurationsDisplay": "displays",
-    "WarpedBayesSearchCV": "search",
-}
+_HOME = {"WarpedBayesSearchCV": "search"}
 
-__all__ = [
-    "BestSoFarDisplay",
-    "FoldScoresDisplay",
-    "LearnedWarpsDisplay",
-    "ParallelCoordinatesDisplay",
-    "Progress",
-    "TriedConfigurationsDisplay",
-    "WarpedBayesSearchCV",
-]
+__all__ = ["Progress", "WarpedBayesSearchCV"]
 
 __getattr__, __dir__ = lazy_attributes(
     __name__,

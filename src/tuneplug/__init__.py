@@ -107,12 +107,14 @@ _PACKAGES = {
     "tuneplug_configspace": "ConfigSpaceConverter",
     "tuneplug_dask": "DaskExecutor",
     "tuneplug_lightgbm": "LightGBMMonitor",
+    "tuneplug_matplotlib": "BestSoFarDisplay ComparisonDisplay ContourDisplay FoldScoresDisplay "
+    "ImportanceDisplay LearnedWarpsDisplay LearningCurvesDisplay ParallelCoordinatesDisplay "
+    "SliceDisplay TimelineDisplay TriedConfigurationsDisplay",
     "tuneplug_mlflow": "MLflowObserver log_study",
     "tuneplug_optuna": "OptunaConverter OptunaMirror OptunaStrategy TunePlugSampler mirror",
     "tuneplug_ray": "RayExecutor",
     "tuneplug_rich": "ProgressBar",
-    "tuneplug_sklearn": "BestSoFarDisplay FoldScoresDisplay LearnedWarpsDisplay "
-    "ParallelCoordinatesDisplay TriedConfigurationsDisplay WarpedBayesSearchCV",
+    "tuneplug_sklearn": "WarpedBayesSearchCV",
     "tuneplug_xgboost": "XGBoostMonitor",
     "tuneplug_xgboost or tuneplug_lightgbm": "TrialCallback recommended_space",
 }

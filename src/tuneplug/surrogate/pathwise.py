@@ -4,7 +4,8 @@ A joint sample at m points costs O(m³).  A sample of the prior as a sum of rand
 by the observations, costs O(m) (Wilson et al., "Efficiently sampling functions from Gaussian
 process posteriors", ICML 2020):
 
-    f(z) + k(z, Z) K⁻¹ (y - f(Z) - e),    f(z) = mu + sum_j w_j sqrt(2 sigma_f² / s) cos(ω_j z + c_j)
+    f(z) = sqrt(2 sigma_f² / s) sum_j w_j cos(ω_j z + c_j)
+    sample(z) = mu + f(z) + k(z, Z) K⁻¹ (y - mu - f(Z) - e)
 
 The frequencies of a Matérn-5/2 kernel have a multivariate t distribution of 5 degrees of freedom.
 """

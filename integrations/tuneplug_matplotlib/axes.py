@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from tuneplug import Categorical, Int, SearchSpace
-from tuneplug_sklearn.displays._matplotlib import FloatArray, whole_ticks
+from tuneplug_matplotlib.results import FloatArray
+from tuneplug_matplotlib.style import plain, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.scale import FuncScale
 
-__all__ = ["Axis", "CategoryAxis", "NumberAxis", "axis_of", "labels_of", "truncate"]
+__all__ = ["Axis", "CategoryAxis", "NumberAxis", "axis_of", "labels_of", "set_labels", "truncate"]
 
 #: Number of tick labels on a numeric axis.
 N_TICKS = 5
@@ -24,6 +25,12 @@ N_TICKS = 5
 N_SCALE = 257
 #: Maximum length of a label; categories may be estimators.
 LABEL_LENGTH = 24
+#: Width of a character of a tick label in inches, and how labels of an x axis that are too long for
+#: one line are set.
+CHARACTER = 0.085
+SLANTED: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+#: Golden ratio: its multiples spread points of the same category evenly.
+GOLDEN, JITTER = 0.6180339887498949, 0.3
 
 
 class Axis(ABC):
@@ -36,6 +43,10 @@ class Axis(ABC):
     @abstractmethod
     def configure_axis(self, ax: Axes, which: str) -> None:
         """Set scale, ticks and limits of axis ``which``: "x" or "y"."""
+
+    def spread(self, positions: FloatArray, numbers: Sequence[int]) -> FloatArray:
+        """Return positions at which trials of these numbers do not lie on each other."""
+        return positions
 
 
 @final
@@ -57,7 +68,7 @@ class NumberAxis(Axis):
             return
         ticks = self.parameter.from_unit(self.parameter.levels(N_TICKS))
         ax.set(**{f"{which}scale": self._own_scale()})
-        ax.set(**{f"{which}ticks": ticks, f"{which}ticklabels": labels_of(ticks)})
+        set_labels(ax, which, ticks, labels_of(ticks))
 
     def _own_scale(self) -> FuncScale:
         """Return the parameter's scaling as a scale of matplotlib."""
@@ -85,8 +96,12 @@ class CategoryAxis(Axis):
     def configure_axis(self, ax: Axes, which: str) -> None:
         n = len(self.categories.values)
         labels = [truncate(category) for category in self.categories.values]
-        ax.set(**{f"{which}ticks": range(n), f"{which}ticklabels": labels})
+        set_labels(ax, which, list(range(n)), labels)
         ax.set(**{f"{which}lim": (-0.5, n - 0.5)})
+
+    def spread(self, positions: FloatArray, numbers: Sequence[int]) -> FloatArray:
+        turns = np.asarray(numbers) * GOLDEN % 1.0
+        return positions + JITTER * (turns - 0.5)
 
 
 def axis_of(space: SearchSpace, name: str, values: Sequence[Any]) -> Axis:
@@ -106,16 +121,25 @@ def axis_of(space: SearchSpace, name: str, values: Sequence[Any]) -> Axis:
     return CategoryAxis(Categorical([*categories.values, *others]))
 
 
-def labels_of(values: Sequence[Any]) -> list[str]:
+def set_labels(ax: Axes, which: str, positions: Sequence[float], labels: Sequence[str]) -> None:
+    """Label positions of an axis; the labels of an x axis are slanted if they need it."""
+    width = ax.get_window_extent().width / ax.figure.dpi
+    longest = max(map(len, labels), default=0)
+    slanted = which == "x" and CHARACTER * (longest + 1) * len(labels) > width
+    set_ticks = ax.set_xticks if which == "x" else ax.set_yticks
+    set_ticks(positions, labels=list(labels), **(SLANTED if slanted else {}))
+
+
+def labels_of(values: Sequence[Any], length: int = LABEL_LENGTH) -> list[str]:
     """Return labels; floats get as many digits as distinguish them, at least three."""
     if not all(isinstance(value, float) for value in values):
-        return [truncate(value) for value in values]
+        return [truncate(value, length) for value in values]
     digits = (d for d in range(3, 17) if len({f"{v:.{d}g}" for v in values}) == len(values))
     d = next(digits, 17)
     return [f"{value:.{d}g}" for value in values]
 
 
-def truncate(category: object) -> str:
-    """Return the text of a category with at most ``LABEL_LENGTH`` characters."""
+def truncate(category: object, length: int = LABEL_LENGTH) -> str:
+    """Return the text of a category with at most ``length`` characters of it."""
     text = str(category)
-    return text if len(text) <= LABEL_LENGTH else f"{text[: LABEL_LENGTH - 1]}…"
+    return plain(text if len(text) <= length else f"{text[: length - 1]}…")

@@ -1,0 +1,134 @@
+"""The model's prediction over two parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self, final
+
+import numpy as np
+
+from tuneplug_matplotlib.axes import CategoryAxis, axis_of
+from tuneplug_matplotlib.base import Display
+from tuneplug_matplotlib.marks import add_colorbar, colors_of
+from tuneplug_matplotlib.results import FloatArray, Results
+from tuneplug_matplotlib.selection import base_point, column_of, pair_of
+from tuneplug_matplotlib.style import KINDS, Window, add_legend, axes_of
+from tuneplug_matplotlib.tried_configurations import draw_parameter_axes, mark_best
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["ContourDisplay"]
+
+#: Number of points along a numeric axis, and of contour lines.
+N_POINTS, N_LINES = 61, 8
+
+
+@final
+class ContourDisplay(Display):
+    """What the model predicts over two parameters; all others are those of the best trial.
+
+    The marks are the trials that have both parameters; they differ in the other parameters too.
+
+    Parameters
+    ----------
+    results : Results
+    params : pair of str, default None
+        The parameters on the axes.  If None, the two most important ones that some trial has both.
+
+    Attributes
+    ----------
+    params : pair of str
+    x, y : ndarray of shape (k,) and (m,)
+        Positions on the axes.
+    predicted : ndarray of shape (m, k)
+        Predicted values.
+    ax_, figure_ : matplotlib Axes and Figure
+    mesh_ : QuadMesh
+    lines_ : QuadContourSet or None
+        None if an axis has categories, or the prediction is flat.
+    marks_ : list of PathCollection
+    best_ : PathCollection or None
+    colorbar_ : Colorbar
+
+    Raises
+    ------
+    ValueError
+        If ``params`` are not two parameters that some trial has both, or one does not vary, or
+        fewer than two trials have a value.
+    """
+
+    def __init__(self, results: Results, *, params: Sequence[str] | None = None) -> None:
+        super().__init__(results)
+        self.params = pair_of(params, results)
+        base = base_point(results, self.params)
+        (i, u, self.x), (j, v, self.y) = (self._grid(name, base) for name in self.params)
+        points = np.tile(base, (len(u) * len(v), 1))
+        points[:, i], points[:, j] = np.tile(u, len(v)), np.repeat(v, len(u))
+        predicted = results.model.predict(points)[0]
+        self.predicted: FloatArray = predicted.reshape(len(v), len(u))
+
+    def _grid(self, name: str, base: FloatArray) -> tuple[int, FloatArray, FloatArray]:
+        """Return the column of a parameter, its points, and their positions, ascending."""
+        results = self.results
+        column = column_of(results, name, base)
+        parameter = results.required_space().dimensions[column]
+        values = [c[name] for c in results.configurations if name in c]
+        axis = axis_of(results.required_space(), name, values)
+        n = N_POINTS if parameter.ordered else int(parameter.size)
+        u = np.unique(parameter.snap(parameter.levels(n)))
+        positions = axis.positions(parameter.from_unit(u))
+        order = np.argsort(positions, kind="stable")
+        self._numeric = getattr(self, "_numeric", True) and not isinstance(axis, CategoryAxis)
+        return column, u[order], positions[order]
+
+    def plot(self, ax: Axes | None = None, *, cmap: Any = None) -> Self:
+        """Draw the data and return the display.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default None
+            If None, a new figure is made.
+        cmap : str or Colormap, default None
+            If None, viridis with the best values darkest on a light background.
+
+        Raises
+        ------
+        MissingDependencyError
+            If matplotlib is not installed.
+        """
+        ax = axes_of(ax, self)
+        results = self.results
+        x, y = draw_parameter_axes(ax, results, self.params)
+        window = Window.of(self.predicted.ravel(), results.direction)
+        colors = colors_of(ax, results, window, cmap)
+        shown = window.clip(self.predicted)
+        look: dict[str, Any] = {"cmap": colors.cmap, "norm": colors.norm, "shading": "nearest"}
+        self.mesh_ = ax.pcolormesh(self.x, self.y, shown, rasterized=True, zorder=0.5, **look)
+        self.lines_ = None
+        if self._numeric and np.ptp(shown) > 0.0 and min(shown.shape) > 1:
+            thin: dict[str, Any] = {"colors": "white", "linewidths": 0.6, "zorder": 0.8}
+            self.lines_ = ax.contour(self.x, self.y, shown, levels=N_LINES, **thin)
+        self.marks_ = [
+            ax.scatter(x[rows], y[rows], label=kind, zorder=3.0, **_dots(marker))
+            for kind, (marker, _) in KINDS.items()
+            if len(rows := _rows(results, kind, x + y))
+        ]
+        self.best_ = mark_best(ax, x, y, results)
+        if self.best_ is not None:
+            self.best_.set_edgecolor("#D55E00")
+        self.colorbar_ = add_colorbar(ax, colors, results, window)
+        self.colorbar_.set_label(f"predicted {self.colorbar_.ax.get_ylabel()}")
+        add_legend(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _rows(results: Results, kind: str, at: FloatArray) -> list[int]:
+    return [i for i, k in enumerate(results.kinds) if k == kind and np.isfinite(at[i])]
+
+
+def _dots(marker: str) -> dict[str, Any]:
+    """Return the look of marks that are seen on every color."""
+    marker = "X" if marker == "x" else marker
+    return {"c": "white", "s": 34, "edgecolors": "black", "linewidths": 0.8, "marker": marker}

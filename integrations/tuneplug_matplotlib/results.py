@@ -141,8 +141,8 @@ class Results:
             space=space,
             value_name=scoring if metric == "score" and isinstance(scoring, str) else metric,
             name=type(search).__name__,
-            states=_column(results, "trial_state", rows),
-            origins=_column(results, "origin", rows),
+            states=_column(search, "trial_state", rows),
+            origins=_column(search, "origin", rows),
             numbers=rows.tolist(),
             fold_values=np.stack(folds, axis=1)[rows],
             study=getattr(search, "study_", None) if metric == main else None,
@@ -292,5 +292,12 @@ def _space_of(search: Any) -> SearchSpace:
     )
 
 
-def _column(results: Mapping[str, Any], name: str, rows: NDArray[np.int_]) -> list[str] | None:
-    return [str(results[name][row]) for row in rows] if name in results else None
+def _column(search: Any, name: str, rows: NDArray[np.int_]) -> list[str] | None:
+    """Return the states or origins of candidates; None if the search does not know them."""
+    results, study = search.cv_results_, getattr(search, "study_", None)
+    if name in results:
+        return [str(results[name][row]) for row in rows]
+    if study is None or len(study.trials) != len(results["params"]):
+        return None
+    trials = [study.trials[row] for row in rows]
+    return [t.state.value if name == "trial_state" else t.origin for t in trials]

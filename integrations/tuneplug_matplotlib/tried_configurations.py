@@ -24,7 +24,7 @@ from tuneplug_matplotlib.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["TriedConfigurationsDisplay"]
+__all__ = ["TriedConfigurationsDisplay", "draw_parameter_axes", "mark_best"]
 
 
 @final

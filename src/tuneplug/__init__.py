@@ -109,7 +109,7 @@ _PACKAGES = {
     "tuneplug_lightgbm": "LightGBMMonitor",
     "tuneplug_matplotlib": "BestSoFarDisplay ComparisonDisplay ContourDisplay FoldScoresDisplay "
     "ImportanceDisplay LearnedWarpsDisplay LearningCurvesDisplay ParallelCoordinatesDisplay "
-    "SliceDisplay TimelineDisplay TriedConfigurationsDisplay",
+    "Results SliceDisplay TimelineDisplay TriedConfigurationsDisplay",
     "tuneplug_mlflow": "MLflowObserver log_study",
     "tuneplug_optuna": "OptunaConverter OptunaMirror OptunaStrategy TunePlugSampler mirror",
     "tuneplug_ray": "RayExecutor",

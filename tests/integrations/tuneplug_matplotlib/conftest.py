@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.exceptions import FitFailedWarning
@@ -83,14 +85,14 @@ def hard_study():
         trial = study.ask()
         depth = trial.params["model__clf__max_depth"]
         rate = trial.params["model__clf__learning_rate"]
-        value = 0.95 - 0.04 * (depth - 6) ** 2 / 36 - 0.1 * abs(rate - 0.1)
+        value = 0.95 - 0.008 * (depth - 6) ** 2 - 0.05 * (math.log10(rate) + 1.5) ** 2
         for step in range(5):
             trial.report(value * (1 - 0.5 ** (step + 1)), step)
         if number in FAILED:
             study.fail(trial, "RuntimeError: boom")
         elif number in STOPPED:
             trial.reporter.stop_reason = "median"
-            study.tell(trial, 0.5)
+            study.tell(trial, value - 0.02)
         else:
             study.tell(trial, -1e6 if number == DIVERGED else value)
     return study

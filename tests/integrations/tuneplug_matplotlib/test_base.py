@@ -128,7 +128,7 @@ def test_the_axes_given_are_drawn_on(display, search):
 @pytest.mark.parametrize("display", OF_STUDIES)
 def test_a_study_without_ended_trials_is_an_error_that_says_what_to_do(display):
     study = Study({"x": Float(0, 1)}, seed=0)
-    with pytest.raises(ValueError, match="needs ended trials, .*run optimize"):
+    with pytest.raises(ValueError, match=r"needs ended trials, .*run optimize"):
         display.from_study(study)
     study.ask()
     with pytest.raises(ValueError, match="needs ended trials"):
@@ -142,7 +142,7 @@ def test_an_unfitted_search_is_not_fitted(display):
 
 
 def test_a_study_is_not_a_search(hard_study):
-    with pytest.raises(TypeError, match="must be a fitted search, but got a Study.*from_study"):
+    with pytest.raises(TypeError, match=r"must be a fitted search, but got a Study.*from_study"):
         BestSoFarDisplay.from_estimator(hard_study)
 
 

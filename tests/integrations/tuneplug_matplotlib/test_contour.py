@@ -1,0 +1,43 @@
+"""Contours: the model over two parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tuneplug import Float, Study
+from tuneplug_matplotlib import ContourDisplay
+
+pytest.importorskip("matplotlib")
+
+
+@pytest.fixture(scope="module")
+def study():
+    space = {"x": Float(0, 1), "y": Float(0.01, 1.0), "kind": ["a", "b"]}
+    study = Study(space, strategy="random", seed=0)
+    study.optimize(lambda t: (t.params["x"] - 0.3) ** 2 + np.log10(t.params["y"]) ** 2, 40)
+    return study
+
+
+def test_the_prediction_is_that_of_the_objective(study):
+    drawn = ContourDisplay.from_study(study)
+    assert drawn.params == ("x", "y")
+    truth = (drawn.x[None, :] - 0.3) ** 2 + np.log10(drawn.y[:, None]) ** 2
+    assert np.corrcoef(drawn.predicted.ravel(), truth.ravel())[0, 1] > 0.98
+    assert (drawn.ax_.get_xscale(), drawn.ax_.get_yscale()) == ("linear", "log")
+    assert drawn.lines_ is not None
+    assert drawn.colorbar_.ax.get_ylabel() == "predicted value"
+
+
+def test_categories_have_no_contour_lines(study):
+    drawn = ContourDisplay.from_study(study, params=("kind", "x"))
+    assert drawn.lines_ is None
+    assert drawn.x.tolist() == [0.0, 1.0]
+    drawn.figure_.canvas.draw()
+
+
+def test_a_constant_has_no_contour():
+    study = Study({"x": Float(0, 1), "c": [1]}, seed=0)
+    study.optimize(lambda trial: trial.params["x"], 4)
+    with pytest.raises(ValueError, match="must vary, but 'c' has one value only"):
+        ContourDisplay.from_study(study, params=("x", "c"))

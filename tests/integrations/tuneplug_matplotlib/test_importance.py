@@ -1,0 +1,27 @@
+"""Importance: bars in order, with the names of the parameters."""
+
+from __future__ import annotations
+
+import pytest
+
+from tuneplug import Float, Study
+from tuneplug_matplotlib import ImportanceDisplay
+
+pytest.importorskip("matplotlib")
+
+
+def test_the_parameters_that_matter_come_first():
+    study = Study({f"net__{n}": Float(0, 1) for n in "abcd"}, strategy="random", seed=0)
+    study.optimize(lambda t: 3 * t.params["net__c"] + t.params["net__b"], 30)
+    drawn = ImportanceDisplay.from_study(study)
+    assert [share.parameter for share in drawn.importances[:2]] == ["net__c", "net__b"]
+    assert [text.get_text() for text in drawn.ax_.get_yticklabels()][:2] == ["c", "b"]
+    assert drawn.ax_.yaxis_inverted()
+    for share, main, rest in zip(drawn.importances, drawn.main_, drawn.interactions_, strict=True):
+        assert main.get_width() + rest.get_width() == pytest.approx(share.total)
+
+
+def test_only_the_most_important_ones_are_shown_on_demand(hard_study):
+    drawn = ImportanceDisplay.from_study(hard_study, n_params=3)
+    assert len(drawn.main_) == 3
+    assert drawn.figure_.get_figheight() < 3.0

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["add_colorbar", "colors_of", "mark_by_color", "mark_by_value"]
 
+#: Number of trials from which on marks are drawn as pixels in vector formats.
+MANY = 500
+
 
 def colors_of(ax: Axes, results: Results, window: Window, cmap: Any) -> ScalarMappable:
     """Return the map from values to colors; values beyond the window have its end."""
@@ -66,7 +69,8 @@ def mark_by_value(
     Trials without a value are crosses at the end of the axis where the worst values are.  Values
     beyond the window are arrows at its end.
     """
-    base = {"color": GREY, "s": 26, "zorder": 3.0, **style}
+    many = len(results) > MANY
+    base = {"color": GREY, "s": 26, "zorder": 3.0, "rasterized": many, **style}
     at_end = ax.get_xaxis_transform()
     end = 0.98 if results.direction == "minimize" else 0.02
     artists = []

@@ -66,8 +66,8 @@ SPREADS, RATIO, MAX_CLIPPED = 6.0, 4.0, 0.25
 MIN_CLIPPING, MARGIN = 5, 0.06
 #: Ends of the part of viridis that contrasts with a light and with a dark background, best first.
 ON_LIGHT, ON_DARK = (0.0, 0.82), (1.0, 0.28)
-#: Maximum length of a name, and width of titles in characters per inch.
-NAME_LENGTH, TITLE_DENSITY = 28, 10.0
+#: Maximum length of a name and of any text, and width of titles in characters per inch.
+NAME_LENGTH, TEXT_LENGTH, TITLE_DENSITY = 28, 60, 10.0
 
 
 def new_figure(display: object, size: tuple[float, float]) -> Figure:
@@ -152,12 +152,14 @@ def _labeled(axes: Sequence[Axes]) -> dict[str, Any]:
 
 
 def plain(text: object) -> str:
-    """Return text that matplotlib shows as it is: one line, no mathematics, no control characters.
+    """Return text that matplotlib shows as it is: one short line without mathematics.
 
     >>> print(plain("cost_$"))
     cost_\\$
     """
-    shown = "".join(c if c.isprintable() else " " for c in str(text)).replace("$", r"\$")
+    shown = "".join(c if c.isprintable() else " " for c in str(text))
+    shown = shown if len(shown) <= TEXT_LENGTH else f"{shown[: TEXT_LENGTH - 1]}…"
+    shown = shown.replace("$", r"\$")
     return f" {shown}" if shown.startswith("_") else shown  # legends skip names that start with _
 
 
@@ -215,13 +217,14 @@ class Window:
         if len(known) == 0:
             return cls(0.0, 1.0, np.zeros(len(values), dtype=bool), np.nan)
         best, q25, median, q75, worst = np.quantile(known, [0.0, 0.25, 0.5, 0.75, 1.0])
-        limit = median + SPREADS * (median - best + q75 - q25)
-        inside = known[known <= limit]
-        clip = (
-            len(known) >= MIN_CLIPPING
-            and 0 < len(known) - len(inside) <= MAX_CLIPPED * len(known)
-            and worst - best > RATIO * (inside.max() - best) > 0.0
-        )
+        with np.errstate(over="ignore"):
+            limit = median + SPREADS * (median - best + q75 - q25)
+            inside = known[known <= limit]
+            clip = (
+                len(known) >= MIN_CLIPPING
+                and 0 < len(known) - len(inside) <= MAX_CLIPPED * len(known)
+                and worst - best > RATIO * (inside.max() - best) > 0.0
+            )
         last = float(inside.max() if clip else worst)
         with np.errstate(invalid="ignore"):
             beyond = losses > last

@@ -8,6 +8,7 @@ from tuneplug.storage.copying import copy
 from tuneplug.storage.foreign import check_sqlite_url
 from tuneplug.storage.memory import MemoryStorage
 from tuneplug.storage.sqlite import SqliteStorage
+from tuneplug.storage.urls import as_storage
 
 __all__ = [
     "MemoryStorage",
@@ -15,6 +16,7 @@ __all__ = [
     "Storage",
     "StoredStudy",
     "TrialRecord",
+    "as_storage",
     "check_sqlite_url",
     "copy",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,9 +22,9 @@ from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
 from tuneplug.storage.categories import check_categories
 from tuneplug.storage.serialization import Categories, categories_by_key, from_records, to_record
 from tuneplug.storage.validation import check_record, check_settings
-from tuneplug.trial import History, Trial, TrialState
+from tuneplug.trial import Claim, History, Trial, TrialReporter, TrialState
 
-__all__ = ["INTERRUPTED", "StudyPersistence"]
+__all__ = ["INTERRUPTED", "StudyPersistence", "started_again"]
 
 #: Error of a trial that was running when its process ended.
 INTERRUPTED = "interrupted: the process that ran this trial has ended"
@@ -131,6 +132,22 @@ class StudyPersistence:
                 f"not: {error}; give a space that contains it, or give the study another name"
             ) from None
 
+    def create(self, study: str) -> bool:
+        """Create the study in the storage, under this name, before its first trial.
+
+        Returns False, and changes nothing, if the storage has a study of this name.
+
+        Raises
+        ------
+        StorageError
+            If the storage cannot be written.
+        """
+        if self._settings is None or study in self.storage.studies():
+            return False
+        self.storage.open(study, self._settings)
+        self.study, self._settings = study, None
+        return True
+
     # ------------------------------------------------------------------ before a trial
 
     def catch_up(self, history: History) -> list[Trial]:
@@ -163,6 +180,32 @@ class StudyPersistence:
     def retry(self, history: History) -> Trial | None:
         """Start a trial again whose process has ended, and return it; None if there is none."""
         return None
+
+    def restart(self, history: History, number: int) -> Trial | None:
+        """Start a running trial again whose process has ended.
+
+        Here these are the trials that were read as running, and attempts are not counted.
+
+        Returns
+        -------
+        Trial or None
+            The trial; it is FAILED if its process has died too often.  None if another process
+            runs it, as far as is known.
+
+        Raises
+        ------
+        StorageError
+            If the storage cannot be written.
+        """
+        if number not in self._running:
+            return None
+        trial = started_again(history[number], None)
+        self.write(trial)
+        history.replace(trial)
+        return trial
+
+    def release(self) -> None:
+        """Give up the running trials: they are lost, as if this process had ended."""
 
     def start(
         self, history: History, make: Callable[[int], Trial], *, insist: bool
@@ -323,3 +366,14 @@ class StudyPersistence:
         else:
             self.storage.add(self.study, record)
             self._n_stored += 1
+
+
+def started_again(trial: Trial, claim: Claim | None) -> Trial:
+    """Return a trial as it starts again."""
+    return replace(
+        trial,
+        params=trial.proposed_params,  # the objects themselves, and not copies
+        started=time.time(),
+        claim=claim,
+        reporter=TrialReporter(direction=trial.direction),
+    )

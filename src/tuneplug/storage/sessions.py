@@ -141,6 +141,10 @@ class Session:
         in_time = now - self._in_time_since >= self._options.grace
         return in_time and now - stored.beat > self._options.grace
 
+    def end(self) -> None:
+        """End the session: its trials are lost for the other sessions of this process."""
+        _alive.discard(self.id)
+
     def start_heartbeats(self, write: Callable[[], None]) -> None:
         """Call a bound method now and then, from a thread that ends with its object."""
         self.active = True

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from tuneplug.errors import (
@@ -14,12 +14,12 @@ from tuneplug.errors import (
     StoredTrialError,
 )
 from tuneplug.storage.base import StoredStudy, TrialRecord
-from tuneplug.storage.persistence import INTERRUPTED, StudyPersistence
+from tuneplug.storage.persistence import INTERRUPTED, StudyPersistence, started_again
 from tuneplug.storage.reports import ReportWriter
 from tuneplug.storage.sessions import ClaimOptions, Session
 from tuneplug.storage.shared import SharedStorage, Transaction
 from tuneplug.storage.validation import check_record
-from tuneplug.trial import Claim, History, Trial, TrialReporter, TrialState
+from tuneplug.trial import Claim, History, Trial, TrialState
 
 __all__ = ["SharedPersistence"]
 
@@ -54,6 +54,12 @@ class SharedPersistence(StudyPersistence):
             return None
         self._cursor = stored.cursor
         return StoredStudy(stored.settings, stored.records)
+
+    def create(self, study: str) -> bool:
+        if self._settings is None or not self.storage.create(study, self._settings):
+            return False
+        self.study, self._settings = study, None
+        return True
 
     # ------------------------------------------------------------------ before a trial
 
@@ -120,6 +126,41 @@ class SharedPersistence(StudyPersistence):
         self._claimed(trial)
         history.replace(trial)
         found.append(trial)
+
+    def restart(self, history: History, number: int) -> Trial | None:
+        self._leave_parent()
+        with self.storage.transaction(self.study) as transaction:
+            self._begin(transaction, history)
+            self._end_sessions(transaction, history)
+            trial = history[number]
+            if trial not in self._lost(history):
+                return None
+            error = self._final_error(trial)
+            if error is None:
+                trial = _again(trial, self._session.id)
+                self._connect(trial)
+            else:
+                trial = _failed(trial, error)
+            transaction.write(self._record(trial))
+        if error is None:
+            self._claimed(trial)
+        history.replace(trial)
+        return trial
+
+    def release(self) -> None:
+        """Give up the running trials: they are lost, as if this process had ended.
+
+        If the storage cannot be written, they are lost for this process only, until it has ended.
+        """
+        here = self._session.is_of_this_process
+        if not here or not self._active or self._write_pending() is not None:
+            return
+        with suppress(StorageError), self.storage.transaction(self.study) as transaction:
+            transaction.end_session(self._session.id)
+        self._session.end()
+        self._session = Session(self._options)
+        self._own -= self._active
+        self._active = set()
 
     def _lost(self, history: History) -> list[Trial]:
         """Return the running trials whose session has ended, as far as is known."""
@@ -285,13 +326,7 @@ def _is_same(record: TrialRecord, other: TrialRecord) -> bool:
 def _again(trial: Trial, session: str) -> Trial:
     """Return a trial as it starts again in a session."""
     attempt = 1 if trial.claim is None else trial.claim.attempt
-    return replace(
-        trial,
-        params=trial.proposed_params,
-        started=time.time(),
-        claim=Claim(session, attempt + 1),
-        reporter=TrialReporter(direction=trial.direction),
-    )
+    return started_again(trial, Claim(session, attempt + 1))
 
 
 def _failed(trial: Trial, error: str) -> Trial:

@@ -266,6 +266,34 @@ class Study(StudyResults):
         for trial in persistence.trials(stored):
             self.history.append(trial)
 
+    def create(self, name: str) -> bool:
+        """Create the study in its storage now, and not with its first trial.
+
+        Parameters
+        ----------
+        name : str
+            Name of the study, in place of the one that it was given.
+
+        Returns
+        -------
+        bool
+            False if the storage has a study of this name, or has this study; nothing is changed.
+            A ``SharedStorage`` makes sure of it in one transaction.
+
+        Raises
+        ------
+        ValueError
+            If the study has no storage.
+        StorageError
+            If the storage cannot be written.
+        """
+        if self._persistence is None:
+            raise ValueError("a study without a storage cannot be created in one: pass storage=")
+        created = self._persistence.create(name)
+        if created:
+            self.name = name
+        return created
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """Context manager: notify observers when the study starts and stops running trials."""
@@ -332,9 +360,7 @@ class Study(StudyResults):
                 self.plugins.notify("tuneplug_trial_finished", study=self, trial=failed)
             again = self._persistence.retry(self.history)
             if again is not None:
-                again.reporter.stop_thresholds = self._thresholds(again, lag)
-                self.plugins.notify("tuneplug_trial_asked", study=self, trial=again)
-                return again
+                return self._started_again(again, lag)
         for attempt in range(N_SUGGESTIONS):
             visible = self._visible(lag)
             suggestion = self._suggest(visible, attempt)
@@ -359,6 +385,59 @@ class Study(StudyResults):
         if prepared is not None and prepared.answers(self.strategy, context):
             return prepared.take()
         return self.strategy.propose(context)
+
+    def restart(self, number: int, *, lag: int = 0) -> Trial | None:
+        """Start a running trial of the stored study again whose process has ended.
+
+        ``ask`` does so by itself, in the order of the numbers, if the storage is a
+        ``SharedStorage``.
+
+        Parameters
+        ----------
+        number : int
+        lag : int, default 0
+            The lag with which the trial was asked for.
+
+        Returns
+        -------
+        Trial or None
+            The trial, with its old configuration and attributes.  It is FAILED if its process has
+            died more than ``max_retries`` times.  None if the process runs, as far as is known:
+            that of another machine counts as dead after ``grace_period``.
+
+        Raises
+        ------
+        ValueError
+            If ``lag`` is not an integer of at least 0.
+        TrialError
+            If the study has no running trial with that number.
+        StorageError
+            If the storage cannot be written.
+        """
+        check_count("lag", lag, at_least=0)
+        self._running_trial(number)
+        if self._persistence is None:
+            return None
+        trial = self._persistence.restart(self.history, number)
+        if trial is None:
+            return None
+        if trial.state.ended:
+            self.plugins.notify("tuneplug_trial_finished", study=self, trial=trial)
+            return trial
+        return self._started_again(trial, lag)
+
+    def release(self) -> None:
+        """Give up the running trials of a stored study: another ``Study`` can start them again.
+
+        Without a storage, nothing changes.
+        """
+        if self._persistence is not None:
+            self._persistence.release()
+
+    def _started_again(self, trial: Trial, lag: int) -> Trial:
+        trial.reporter.stop_thresholds = self._thresholds(trial, lag)
+        self.plugins.notify("tuneplug_trial_asked", study=self, trial=trial)
+        return trial
 
     def _thresholds(self, trial: Trial, lag: int) -> Mapping[CurveKey, StopThresholds]:
         """Return the stop thresholds that a trial had when it was first started with this lag."""
@@ -719,6 +798,10 @@ class Study(StudyResults):
         The mapping is empty if the strategy learns no warps or has seen too few trials.
         """
         return self.strategy.learned_warps(self._context())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state of a copy, which has no storage: one process writes a claimed trial."""
+        return {**self.__dict__, "_persistence": None}
 
     def __repr__(self) -> str:
         best = self.history.best()

@@ -37,6 +37,7 @@ __all__ = [
     "ReadOnlyStorageError",
     "SpaceError",
     "SpaceExhausted",
+    "StaleTrialError",
     "StorageError",
     "StoredTrialError",
     "TrialError",

@@ -101,7 +101,7 @@ def test_killed_process_leaves_every_finished_trial(path):
     again = study(path, space={"x": Float(0.0, 1.0)})
     states = [trial.state for trial in again.trials]
     assert states == [TrialState.COMPLETE] * 7 + [TrialState.RUNNING]
-    again.optimize(value, 13)
+    again.optimize(value, 12)
     assert again.trials[7].claim.attempt == 2
     whole = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0)
     whole.optimize(value, 20)

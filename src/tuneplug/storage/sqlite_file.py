@@ -349,7 +349,7 @@ class SqliteFile:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                     raise
-            time.sleep(random.uniform(*PAUSE))
+            time.sleep(random.uniform(*PAUSE))  # noqa: S311  no secret
         db.execute(f"pragma busy_timeout = {1000 * LOCK_TIMEOUT:.0f}")  # for readers, at the end
 
     def _migrate(self, db: sqlite3.Connection) -> None:

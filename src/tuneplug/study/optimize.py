@@ -85,8 +85,8 @@ class OptimizeLoop:
 
     @property
     def n_started(self) -> int:
-        """Number of trials that this call has started."""
-        return len(self._started)
+        """Number of trials that this call has started for the first time."""
+        return sum(trial.claim is None or trial.claim.attempt == 1 for trial in self._trials)
 
     def run(self, pool: WorkerPool) -> None:
         """Run the trials.  If an error ends the loop, the trials still running become FAILED."""

@@ -509,6 +509,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 f"Fitting {len(plan.splits)} folds for each of {at_most}{plan.n_candidates} "
                 f"candidates, totalling {at_most}{plan.n_fits} fits"
             )
+            if plan.stored is not None and plan.stored.resumes:
+                print(plan.stored.progress(plan.study))
         prefetch = 0 if plan.limits.timed else 1
         workers = make_pool(self.n_jobs, self.executor, plan.study.plugins, plan.n_fits, prefetch)
         hooks = self._hooks(plan, task)

@@ -105,6 +105,16 @@ class StoredSearch:
         except ValueError as error:
             raise _unusable(self.name, error) from None
 
+    def progress(self, study: Study) -> str:
+        """Return how many candidates are stored, as a sentence."""
+        n_ended = sum(trial.state.ended for trial in study.history)
+        n_lost = len(study.history) - n_ended
+        return (
+            f"{n_ended} candidate{'' if n_ended == 1 else 's'} of study {study.name!r} "
+            f"{'is' if n_ended == 1 else 'are'} stored, and {n_lost} "
+            f"{'goes' if n_lost == 1 else 'go'} on"
+        )
+
     def create(self, study: Study, splits: Sequence[tuple[Any, Any]]) -> None:
         """Create a new study in the storage, under a name that no other study has."""
         if self.resumes:

@@ -26,7 +26,7 @@ N_ITER, N_FOLDS = 8, 3
 
 #: Numbers of fits by class, and the number of the fit that is interrupted.
 fits = Counter()
-interrupted_fit = {"number": None}
+interrupted_fit = {"number": None, "error": KeyboardInterrupt}
 
 
 class Noted(ClassifierMixin, BaseEstimator):
@@ -38,7 +38,7 @@ class Noted(ClassifierMixin, BaseEstimator):
     def fit(self, X, y, sample_weight=None):
         fits["fits"] += 1
         if fits["fits"] == interrupted_fit["number"]:
-            raise KeyboardInterrupt
+            raise interrupted_fit["error"]
         if self.fails:
             raise ValueError("fails")
         self.classes_, self.shift_ = np.unique(y), float(np.sum(X))
@@ -54,7 +54,7 @@ class Noted(ClassifierMixin, BaseEstimator):
 @pytest.fixture(autouse=True)
 def _count_from_zero():
     fits.clear()
-    interrupted_fit["number"] = None
+    interrupted_fit.update(number=None, error=KeyboardInterrupt)
 
 
 @pytest.fixture
@@ -272,6 +272,26 @@ def test_a_candidate_in_which_the_process_dies_too_often_fails(url, monkeypatch)
     assert search.study_.trials[0].error == "the process died 2 times"
     assert len(results["params"]) == N_ITER
     assert np.isnan(results["mean_test_score"]).tolist() == [True] + [False] * (N_ITER - 1)
+
+
+def test_a_search_that_an_error_of_a_fit_ended_goes_on(url):
+    options = {"storage": url, "study_name": "a", "resume": True, "error_score": "raise"}
+    interrupted_fit.update(number=8, error=ZeroDivisionError)
+    with pytest.raises(ZeroDivisionError):
+        make(**options).fit(X, y)
+    fits.clear()
+    interrupted_fit["number"] = None
+    search = make(**options).fit(X, y)
+    assert fits["fits"] == N_ITER * N_FOLDS - 7
+    assert_same(search.cv_results_, make(error_score="raise").fit(X, y).cv_results_)
+
+
+def test_verbose_says_how_many_candidates_are_stored(url, capsys):
+    options = {"storage": url, "study_name": "a", "resume": True, "verbose": 1}
+    interrupt(make(**options), 8)
+    assert "are stored" not in capsys.readouterr().out
+    make(**options).fit(X, y)
+    assert "2 candidates of study 'a' are stored, and 1 goes on\n" in capsys.readouterr().out
 
 
 # ------------------------------------------------------------------ names

@@ -17,6 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PUBLIC_MODULES = [
     "tuneplug",
+    "tuneplug.comparison",
     "tuneplug.plugins",
     "tuneplug.space",
     "tuneplug.strategies",

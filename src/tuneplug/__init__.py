@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tuneplug.optional import lazy_attributes
 
 if TYPE_CHECKING:
+    from tuneplug.comparison import Comparison, compare
     from tuneplug.errors import (
         AllTrialsFailedError,
         ConcurrentStudyError,
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 _HOME = {
     "AllTrialsFailedError": "errors",
     "Categorical": "space",
+    "Comparison": "comparison",
     "Float": "space",
     "Int": "space",
     "Linear": "space",
@@ -63,11 +65,13 @@ _HOME = {
     "TuneplugError": "errors",
     "UnknownNameError": "errors",
     "choose_scaling": "space",
+    "compare": "comparison",
 }
 
 __all__ = [
     "AllTrialsFailedError",
     "Categorical",
+    "Comparison",
     "ConcurrentStudyError",
     "Float",
     "Int",
@@ -93,6 +97,7 @@ __all__ = [
     "TuneplugError",
     "UnknownNameError",
     "choose_scaling",
+    "compare",
 ]
 
 #: Public names of other packages that users look for here, by package.

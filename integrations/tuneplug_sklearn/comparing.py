@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,13 @@ from sklearn.base import clone
 from tuneplug.comparison import Comparison, seed_of_replication
 from tuneplug.execution import Broadcast, Executor, Job, make_pool, run_jobs
 from tuneplug.plugins import Plugins
+from tuneplug.storage import Storage, as_storage
 
 __all__ = ["compare_searches"]
 
 Curves = dict[tuple[str, int], np.ndarray[Any, Any]]
+#: Key of the attribute of a stored study that has the result of a replication.
+ATTRIBUTE = "comparison"
 
 
 def compare_searches(
@@ -26,6 +31,8 @@ def compare_searches(
     seed: int = 0,
     n_jobs: int | None = None,
     executor: Executor | str | None = None,
+    storage: str | Storage | None = None,
+    name: str | None = None,
 ) -> Comparison:
     """Compare searches of scikit-learn's interface on the same data, in paired replications.
 
@@ -50,6 +57,12 @@ def compare_searches(
         executor they run on threads.
     executor : str or object with ``submit``, optional
         Where to fit; see ``Study.optimize``.
+    storage : str, Storage or None, default None
+        Where to keep each replication that has ended: a study ``name/search/replication`` without
+        trials, whose attributes have the best scores.  The next call with the same seed fits the
+        others only.  The searches and the data are not compared.
+    name : str, optional
+        Name of the comparison.  Required with a storage.
 
     Returns
     -------
@@ -64,11 +77,13 @@ def compare_searches(
         metrics of which ``refit`` names none.
     """
     _check(searches, replications, seed)
-    make = Plugins.with_installed(()).executor_factory(executor)
-    found: Curves = {}
-    with make_pool(executor, n_jobs, make) as pool:
+    plugins = Plugins.with_installed(())
+    kept = _Kept.of(storage, name, seed, plugins)
+    pairs = [(search, r) for r in range(replications) for search in searches]
+    found = {pair: curve for pair in pairs if (curve := kept.read(*pair)) is not None}
+    keys = iter([pair for pair in pairs if pair not in found])
+    with make_pool(executor, n_jobs, plugins.executor_factory(executor)) as pool:
         shared = Broadcast((dict(searches), X, y, seed))
-        keys = iter([(name, r) for r in range(replications) for name in searches])
 
         def next_job() -> Job | None:
             key = next(keys, None)
@@ -77,10 +92,59 @@ def compare_searches(
         def on_result(job: Job, result: Any) -> None:
             if isinstance(result, Exception):
                 raise result
-            found[job.key] = result  # type: ignore[index]
+            assert isinstance(job.key, tuple), "the key of a job is its search and replication"
+            search, replication = job.key
+            found[search, replication] = result
+            kept.write(search, replication, result)
 
         run_jobs(pool, next_job, on_result, _raise_lost)
     return _comparison(found, searches, replications, seed)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The replications that a storage keeps; without a storage, none."""
+
+    storage: Storage | None
+    name: str | None
+    seed: int
+
+    @classmethod
+    def of(cls, storage: str | Storage | None, name: Any, seed: int, plugins: Plugins) -> _Kept:
+        if storage is None:
+            return cls(None, None, seed)
+        if not isinstance(name, str) or not name:
+            raise ValueError(
+                f"name must be text if there is a storage, but got {name!r}: give, for example, "
+                "name='comparison'"
+            )
+        return cls(as_storage(storage, partial(plugins.create, "storage")), name, int(seed))
+
+    def read(self, search: str, replication: int) -> Any:
+        """Return the best scores of a replication; None if it is not kept."""
+        study = f"{self.name}/{search}/{replication}"
+        if self.storage is None or study not in self.storage.studies():
+            return None
+        attributes = self.storage.open(study, {}).settings.get("attributes", {})
+        kept = attributes.get(ATTRIBUTE, {})
+        if kept.get("seed") != self.seed or "best" not in kept:
+            raise ValueError(
+                f"the stored study {study!r} must be of this comparison, with seed={self.seed}, "
+                f"but has seed={kept.get('seed')}: give that seed, or another name="
+            )
+        return np.array(kept["best"], dtype=np.float64)
+
+    def write(self, search: str, replication: int, best: Any) -> None:
+        """Keep the best scores of a replication."""
+        if self.storage is None:
+            return
+        settings = {
+            "direction": "maximize",
+            "seed": seed_of_replication(self.seed, replication),
+            "attributes": {ATTRIBUTE: {"seed": self.seed, "best": best.tolist()}},
+            "space": None,
+        }
+        self.storage.open(f"{self.name}/{search}/{replication}", settings)
 
 
 def _check(searches: Any, replications: Any, seed: Any) -> None:

@@ -67,7 +67,7 @@ def compare(
         Number of replications that run at once; see ``Study.optimize``.
     executor : str or object with ``submit``, optional
         Where to run replications; see ``Study.optimize``.  Process pools need a picklable
-        objective.
+        objective, and are faster than threads if the objective takes less time than suggestions.
     storage : str, Storage or None, default None
         Where to keep the replications, each a study ``name/strategy/replication``.  The next call
         with the same arguments goes on with them, and repeats none that has ended; it may have more

@@ -15,6 +15,7 @@ from tuneplug.storage.shared import (
     Transaction,
 )
 from tuneplug.storage.sqlite import SqliteStorage
+from tuneplug.storage.urls import as_storage
 
 __all__ = [
     "Changes",
@@ -27,6 +28,7 @@ __all__ = [
     "StoredStudy",
     "Transaction",
     "TrialRecord",
+    "as_storage",
     "check_sqlite_url",
     "copy",
 ]

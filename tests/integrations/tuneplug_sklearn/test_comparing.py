@@ -15,6 +15,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tuneplug import Int
 from tuneplug.comparison import seed_of_replication
+from tuneplug.storage import MemoryStorage, SqliteStorage
 from tuneplug_sklearn import WarpedBayesSearchCV, compare_searches
 
 X, y = load_iris(return_X_y=True)
@@ -77,6 +78,43 @@ def test_the_metric_is_the_one_that_refit_names():
     many.refit = False
     with pytest.raises(ValueError, match="refit must name one of the metrics"):
         compare_searches({"many": many}, X[:, :3], X[:, 3], replications=2)
+
+
+class Interrupted(DecisionTreeClassifier):
+    """A tree whose fits are counted, and one of which is interrupted."""
+
+    calls, interrupt_at = 0, None
+
+    def fit(self, X, y):
+        type(self).calls += 1
+        if type(self).calls == self.interrupt_at:
+            raise KeyboardInterrupt
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_an_interrupted_comparison_goes_on_with_the_searches_that_have_not_ended(
+    kind, tmp_path, monkeypatch
+):
+    storage = MemoryStorage() if kind == "memory" else SqliteStorage(tmp_path / "c.db")
+    space = {"min_samples_leaf": [1, 60]}
+    tree = Interrupted(random_state=0)
+    given = {"a": GridSearchCV(tree, space, cv=3), "b": RandomizedSearchCV(tree, space, n_iter=1)}
+    options = {"replications": 3, "storage": storage, "name": "c"}
+    monkeypatch.setattr(Interrupted, "calls", 0)
+    monkeypatch.setattr(Interrupted, "interrupt_at", 7 + 6 + 7 + 2)  # with the refits
+    with pytest.raises(KeyboardInterrupt):
+        compare_searches(given, X, y, **options)
+    assert storage.studies() == ["c/a/0", "c/a/1", "c/b/0"]
+    monkeypatch.setattr(Interrupted, "interrupt_at", None)
+    monkeypatch.setattr(Interrupted, "calls", 0)
+    comparison = compare_searches(given, X, y, **options)
+    assert Interrupted.calls == 6 + 7 + 6
+    assert comparison.table() == compare_searches(given, X, y, replications=3).table()
+    with pytest.raises(ValueError, match="seed=3, but has seed=0"):
+        compare_searches(given, X, y, **options, seed=3)
+    with pytest.raises(ValueError, match="name must be text"):
+        compare_searches(given, X, y, storage=storage)
 
 
 def test_the_error_of_a_search_names_it():

@@ -32,6 +32,7 @@ PUBLIC_MODULES = [
     "tuneplug_mlflow",
     "tuneplug_ray",
     "tuneplug_rich",
+    "tuneplug_sqlalchemy",
     "tuneplug.execution",
     "tuneplug.stopping",
     "tuneplug.storage",
@@ -52,6 +53,7 @@ FRAMEWORKS = [
     "ray",
     "mlflow",
     "rich",
+    "sqlalchemy",
 ]
 
 

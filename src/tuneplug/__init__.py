@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tuneplug.errors import (
         AllTrialsFailedError,
         ConcurrentStudyError,
+        LostConnectionError,
         MissingDependencyError,
         NoCompletedTrialError,
         PluginError,
@@ -54,6 +55,7 @@ _HOME = {
     "SpaceError": "errors",
     "SpaceExhausted": "errors",
     "StaleTrialError": "errors",
+    "LostConnectionError": "errors",
     "StorageError": "errors",
     "StoredTrialError": "errors",
     "Study": "study",
@@ -77,6 +79,7 @@ __all__ = [
     "Int",
     "Linear",
     "Log",
+    "LostConnectionError",
     "MissingDependencyError",
     "NoCompletedTrialError",
     "PluginError",
@@ -118,6 +121,7 @@ _PACKAGES = {
     "tuneplug_rich": "ProgressBar",
     "tuneplug_sklearn": "BestSoFarDisplay FoldScoresDisplay LearnedWarpsDisplay "
     "ParallelCoordinatesDisplay TriedConfigurationsDisplay WarpedBayesSearchCV",
+    "tuneplug_sqlalchemy": "MariadbStorage MysqlStorage PostgresqlStorage",
     "tuneplug_xgboost": "XGBoostMonitor",
     "tuneplug_xgboost or tuneplug_lightgbm": "TrialCallback recommended_space",
 }

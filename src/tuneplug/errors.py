@@ -134,6 +134,10 @@ class ReadOnlyStorageError(StorageError):
     """A storage can be read, but nobody may write to it: writing it again later would not help."""
 
 
+class LostConnectionError(StorageError):
+    """The connection to a server was lost, and whether the server has committed is unknown."""
+
+
 class StoredTrialError(SpaceError, StorageError):
     """A stored trial is not in the search space; the message names study, trial and parameter."""
 

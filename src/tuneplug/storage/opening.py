@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -30,7 +31,7 @@ def open_persistence(
     study : str or None
         Name of the study.
     named : callable
-        Takes the name and the location of a storage, and creates the storage.
+        Takes the name and the URL of a storage, and creates the storage.
     options : ClaimOptions
 
     Raises
@@ -47,13 +48,14 @@ def open_persistence(
     if storage is None:
         return None
     if isinstance(storage, str):
-        scheme, found, location = storage.partition("://")
+        scheme, found, _ = storage.partition("://")
         if not found:
+            without_password = re.sub(":.*@", ":***@", storage.partition("?")[0], flags=re.DOTALL)
             raise ValueError(
                 "storage must be a URL such as 'sqlite:///study.db', or a Storage, but got "
-                f"{storage!r}"
+                f"{without_password!r}"
             )
-        storage = named(scheme, location.removeprefix("/"))
+        storage = named(scheme.partition("+")[0], storage)
     if not isinstance(storage, Storage):
         raise TypeError(
             f"storage must be a URL, a Storage or None, but got {storage!r}: pass, for example, "

@@ -140,13 +140,13 @@ class Database:
 
     def _failure(self, error: Exception) -> StorageError:
         cause: BaseException = getattr(error, "orig", None) or error
-        code = getattr(cause, "sqlstate", None) or (cause.args[0] if cause.args else None)
+        codes = (getattr(cause, "sqlstate", None), *cause.args[:1])
         message = f"{self.shown}: {self.location.scrub(' '.join(str(cause).split()))}"
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             return LostConnectionError(message)
         if isinstance(error, IntegrityError):
             return DuplicateError(message)
-        if code in self.dialect.read_only:
+        if not self.dialect.read_only.isdisjoint(codes):
             return ReadOnlyStorageError(
                 f"{message}: give the URL of a server and a user that may write"
             )

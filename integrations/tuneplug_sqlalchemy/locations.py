@@ -67,7 +67,7 @@ class Location:
         self.url = url.set(drivername=names[1])
         self._secrets = sorted(_secrets(self.url), key=len, reverse=True)
         hidden = {key: "***" for key in url.query if key not in SHOWN_OPTIONS}
-        shown = url.update_query_dict(hidden).render_as_string(hide_password=True)
+        shown = self.url.update_query_dict(hidden).render_as_string(hide_password=True)
         self.shown = shown.replace("%2A%2A%2A", "***").replace("%2F", "/")
 
     def scrub(self, text: str) -> str:

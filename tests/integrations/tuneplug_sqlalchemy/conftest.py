@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import warnings
 
 import pytest
 from database_servers import MariaDB, PostgreSQL
@@ -40,3 +42,12 @@ def server(request):
 def url(server):
     """URL of a new database."""
     return server.new_url()
+
+
+@pytest.fixture
+def unanswered():
+    """For tests without a server: PyMySQL leaves the socket open that has found none."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

@@ -83,19 +83,32 @@ def test_trials_of_killed_processes_run_again(url):
     assert len(records) >= 10 * 50
 
 
-@pytest.mark.parametrize("end", ["stop", "kill"])
+@pytest.mark.parametrize("end", ["stop", pytest.param("kill", marks=pytest.mark.slow)])
 def test_a_run_goes_on_after_a_restart_of_the_server(server, end):
     url = server.new_url()
-    processes = [begun(url, 40, pause=0.02) for _ in range(4)]
-    while n_complete(url) < 40:
+    processes = [begun(url, 15, pause=0.02) for _ in range(4)]
+    while n_complete(url) < 20:
         time.sleep(0.05)
     getattr(server, end)()
     server.start()
     wait(processes)
-    check_dense(stored(url), 160)
+    check_dense(stored(url), 60)
 
 
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.slow
+def test_thirty_two_processes_go_on_after_three_restarts_of_the_server(server):
+    url = server.new_url()
+    processes = [begun(url, 20, pause=0.02) for _ in range(32)]
+    for n_before in (50, 200, 400):
+        while n_complete(url) < n_before:
+            time.sleep(0.05)
+        server.stop()
+        server.start()
+    wait(processes)
+    check_dense(stored(url), 640)
+
+
+@pytest.mark.usefixtures("unanswered")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_trials_that_end_while_the_server_is_down_are_written_later(server, monkeypatch):
     from tuneplug_sqlalchemy import database
@@ -113,7 +126,7 @@ def test_trials_that_end_while_the_server_is_down_are_written_later(server, monk
     assert [record["value"] for record in stored(url)] == [1.0, 2.0, 3.0]
 
 
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.usefixtures("unanswered")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_server_that_was_there_is_waited_for(server):
     url = server.new_url()

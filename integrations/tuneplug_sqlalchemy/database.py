@@ -17,7 +17,7 @@ from tuneplug import LostConnectionError, ReadOnlyStorageError, StorageError
 from tuneplug_sqlalchemy.dialects import Dialect
 from tuneplug_sqlalchemy.locations import Location
 
-__all__ = ["Database", "DuplicateError", "Link"]
+__all__ = ["Database", "Link"]
 
 #: Seconds to wait for a server that was there before, as it restarts, and between two attempts.
 PATIENCE, RETRY_INTERVAL = 30.0, 0.25
@@ -37,10 +37,6 @@ def _count_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_count_fork)
-
-
-class DuplicateError(StorageError):
-    """A row has the key of another one."""
 
 
 class Database:
@@ -144,8 +140,6 @@ class Database:
         message = f"{self.shown}: {self.location.scrub(' '.join(str(cause).split()))}"
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             return LostConnectionError(message)
-        if isinstance(error, IntegrityError):
-            return DuplicateError(message)
         if not self.dialect.read_only.isdisjoint(codes):
             return ReadOnlyStorageError(
                 f"{message}: give the URL of a server and a user that may write"
@@ -199,6 +193,18 @@ class Link:
         """Run a statement, for one or more rows, and return the number of rows that it found."""
         found = self.database.guarded(lambda: self._connection.execute(statement, rows or None))
         return int(found.rowcount)
+
+    def add(self, statement: Executable, row: Mapping[str, Any]) -> bool:
+        """Add a row.  Return False if there is one with its key."""
+
+        def insert() -> bool:
+            try:
+                self._connection.execute(statement, row)
+            except IntegrityError:
+                return False
+            return True
+
+        return self.database.guarded(insert)
 
     def commit(self) -> None:
         """Commit the transaction; the next statement begins another one."""

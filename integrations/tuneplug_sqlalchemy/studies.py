@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from tuneplug import StorageError
 from tuneplug.storage import seal
-from tuneplug_sqlalchemy.database import Database, DuplicateError, Link
+from tuneplug_sqlalchemy.database import Database, Link
 from tuneplug_sqlalchemy.rows import ServerTransaction
 from tuneplug_sqlalchemy.schema import SCHEMA, STUDIES, Schema
 
@@ -47,11 +47,7 @@ class Studies:
         """Add a study.  Return False if there is one of this name."""
         key, text = _key(study), seal(settings, study)
         row = {"id": key, "name": study, "settings": text, "revision": 0}
-        try:
-            link.change(STUDIES.insert(), row)
-        except DuplicateError:
-            return False
-        return True
+        return link.add(STUDIES.insert(), row)
 
     def find(self, link: Link, study: str, *, lock: bool) -> ServerTransaction | None:
         """Return the rows of a study; None if there is no study of this name.

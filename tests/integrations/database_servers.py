@@ -35,7 +35,9 @@ class _Server:
     socket: str
 
     def __init__(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="tuneplug-"))
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="tuneplug-", dir="/tmp")
+        )  # which all users may enter
         self.folder.chmod(0o755)
         self.data = self.folder / "data"
         self.data.mkdir(mode=0o700)

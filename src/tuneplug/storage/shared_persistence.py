@@ -182,8 +182,8 @@ class SharedPersistence(StudyPersistence):
                 changed = self._begin(transaction, history)
                 if not self._own:
                     self._end_sessions(transaction, history)
-                if made and self._record(made[-1]) in changed:
-                    claimed.append(made[-1])
+                claimed[:] = [t for t in made if transaction.record(t.number) == self._record(t)]
+                if claimed:
                     return
                 trial = self._new(make, history)
                 made.append(trial)

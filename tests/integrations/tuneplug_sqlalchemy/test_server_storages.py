@@ -228,10 +228,15 @@ def test_transactions_on_one_study_run_one_after_the_other(url):
 def test_transaction_that_raises_changes_nothing(url):
     storage = created(url)
     storage.create("a", {})
-    with pytest.raises(ZeroDivisionError), storage.transaction("a") as transaction:
-        transaction.write(RECORD)
-        transaction.beat("me", {})
-        1 / 0  # noqa: B018
+
+    def write():
+        with storage.transaction("a") as transaction:
+            transaction.write(RECORD)
+            transaction.beat("me", {})
+            raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        write()
     with storage.transaction("a") as transaction:
         assert (transaction.count(), transaction.sessions()) == (0, {})
 
@@ -244,12 +249,17 @@ def test_connection_that_the_server_ends_in_a_transaction_is_lost(url, server, s
     }[url.partition("+")[0]]
     storage = created(url)
     storage.create("a", {})
-    with pytest.raises(LostConnectionError), storage.transaction("a") as transaction:
-        transaction.write(RECORD)
-        ids = "select id from information_schema.processlist where user = 'owner'"
-        for (number,) in [[0]] if "{}" not in end else sql(ids):
-            sql(end.format(number))
-        transaction.write({**RECORD, "number": 1})
+
+    def write():
+        with storage.transaction("a") as transaction:
+            transaction.write(RECORD)
+            ids = "select id from information_schema.processlist where user = 'owner'"
+            for (number,) in [[0]] if "{}" not in end else sql(ids):
+                sql(end.format(number))
+            transaction.write({**RECORD, "number": 1})
+
+    with pytest.raises(LostConnectionError):
+        write()
     assert storage.read("a").records == []
 
 

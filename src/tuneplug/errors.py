@@ -31,6 +31,7 @@ from typing import Any
 __all__ = [
     "AllTrialsFailedError",
     "ConcurrentStudyError",
+    "LostConnectionError",
     "MissingDependencyError",
     "NoCompletedTrialError",
     "PluginError",

@@ -35,9 +35,7 @@ class _Server:
     socket: str
 
     def __init__(self):
-        self.folder = Path(
-            tempfile.mkdtemp(prefix="tuneplug-", dir="/tmp")
-        )  # which all users may enter
+        self.folder = Path(tempfile.mkdtemp(prefix="tuneplug-", dir="/tmp"))  # all may enter it
         self.folder.chmod(0o755)
         self.data = self.folder / "data"
         self.data.mkdir(mode=0o700)

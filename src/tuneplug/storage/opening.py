@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from tuneplug.storage.persistence import StudyPersistence
 from tuneplug.storage.sessions import ClaimOptions
 from tuneplug.storage.shared import SharedStorage
 from tuneplug.storage.shared_persistence import SharedPersistence
+from tuneplug.storage.urls import as_storage
 
 __all__ = ["open_persistence"]
 
@@ -47,20 +47,7 @@ def open_persistence(
     """
     if storage is None:
         return None
-    if isinstance(storage, str):
-        scheme, found, _ = storage.partition("://")
-        if not found:
-            without_password = re.sub(":.*@", ":***@", storage.partition("?")[0], flags=re.DOTALL)
-            raise ValueError(
-                "storage must be a URL such as 'sqlite:///study.db', or a Storage, but got "
-                f"{without_password!r}"
-            )
-        storage = named(scheme.partition("+")[0], storage)
-    if not isinstance(storage, Storage):
-        raise TypeError(
-            f"storage must be a URL, a Storage or None, but got {storage!r}: pass, for example, "
-            "'sqlite:///study.db'"
-        )
+    storage = as_storage(storage, named)
     if not isinstance(study, str) or not study:
         raise ValueError(
             f"a study in a storage needs a name, but got name={study!r}: pass, for example, "

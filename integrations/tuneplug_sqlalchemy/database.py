@@ -117,6 +117,7 @@ class Database:
                 connection = self.guarded(lambda: self._engine().connect())
             except StorageError:
                 if not self._reached or time.monotonic() >= deadline:
+                    self._reached = False  # the next call does not wait again
                     raise
             else:
                 self._reached = True

@@ -69,11 +69,14 @@ def test_url_of_sqlite_with_a_driver_is_refused():
         Study(SPACE, storage="sqlite+pysqlite:///study.db", name="a")
 
 
-def test_opening_writes_nothing(url, sql):
+def test_opening_writes_nothing(url, sql, name_of_database):
     Study(SPACE, storage=url, name="a")
     assert created(url).studies() == []
     assert created(url).read("a") is None
-    query = "select table_name from information_schema.tables where table_name like 'tuneplug%'"
+    query = (
+        "select table_name from information_schema.tables where table_name like 'tuneplug%' "
+        f"and '{name_of_database}' in (table_catalog, table_schema)"
+    )
     assert list(sql(query)) == []
 
 

@@ -5,6 +5,7 @@
 
 from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
 from tuneplug.storage.copying import copy
+from tuneplug.storage.documents import seal, unseal
 from tuneplug.storage.foreign import check_sqlite_url
 from tuneplug.storage.memory import MemoryStorage
 from tuneplug.storage.shared import (
@@ -31,4 +32,6 @@ __all__ = [
     "as_storage",
     "check_sqlite_url",
     "copy",
+    "seal",
+    "unseal",
 ]

@@ -101,8 +101,28 @@ EARLIER_TABLES = {
 
 #: A lock for each file that this process has used, by its path without links.
 _turns: dict[str, threading.RLock] = {}
+#: The locks that the thread holds which forks.
+_forking = threading.local()
+
+
+def _before_fork() -> None:
+    """Wait until no other thread has a file open: the child would take its lock for its own."""
+    _forking.turns = [*_turns.values()]
+    for turn in _forking.turns:
+        turn.acquire()
+
+
+def _after_fork_in_parent() -> None:
+    for turn in _forking.turns:
+        turn.release()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_turns.clear)  # another thread may have held one
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_turns.clear,
+    )
 
 
 class SqliteFile:
@@ -349,8 +369,17 @@ class SqliteFile:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                     raise
-            time.sleep(random.uniform(*PAUSE))  # noqa: S311  no secret
+            self._pause()
         db.execute(f"pragma busy_timeout = {1000 * LOCK_TIMEOUT:.0f}")  # for readers, at the end
+
+    def _pause(self) -> None:
+        """Let other threads have their turn, and a fork, while another process has the file."""
+        turn = self._turn()
+        turn.release()
+        try:
+            time.sleep(random.uniform(*PAUSE))  # noqa: S311  no secret
+        finally:
+            turn.acquire()
 
     def _migrate(self, db: sqlite3.Connection) -> None:
         self._create_tables(db)

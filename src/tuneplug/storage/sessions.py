@@ -107,7 +107,7 @@ class Session:
         self._in_time_since = 0.0
         self._thread: _Heartbeats | None = None
         _alive.add(self.id)
-        weakref.finalize(self, _end, self.id)
+        weakref.finalize(self, _end, self.id, os.getpid())
 
     @property
     def is_of_this_process(self) -> bool:
@@ -153,9 +153,10 @@ class Session:
             self._thread.start()
 
 
-def _end(session: str) -> None:
-    _alive.discard(session)
-    _ended.add(session)
+def _end(session: str, pid: int) -> None:
+    if pid == os.getpid():  # and not the copy of a session in a fork
+        _alive.discard(session)
+        _ended.add(session)
 
 
 class _Heartbeats(threading.Thread):

@@ -239,8 +239,7 @@ class SqliteFile:
             with closing(self._connect("mode=rwc" if create else "mode=rw")) as db:
                 self._leave_write_ahead(db)
                 db.execute("pragma foreign_keys = on")
-                db.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
-                self._begin_writing(db)
+                self._begin_writing(db, "full" if durable else "normal")
                 if create and self._is_empty(db):
                     self._create_tables(db)
                 version = self._check_version(db)
@@ -252,7 +251,7 @@ class SqliteFile:
 
     def _leave_write_ahead(self, db: sqlite3.Connection) -> None:
         """Change a file in write-ahead mode, unless another connection has it open."""
-        if db.execute("pragma journal_mode").fetchone() == ("wal",):
+        if self._has_content("") and self._is_write_ahead():
             with suppress(sqlite3.OperationalError):
                 db.execute("pragma journal_mode = delete")
 
@@ -354,7 +353,7 @@ class SqliteFile:
         marked = any(db.execute(f"pragma {number}").fetchone()[0] for number in numbers)
         return not marked and not db.execute("select 1 from sqlite_master limit 1").fetchone()
 
-    def _begin_writing(self, db: sqlite3.Connection) -> None:
+    def _begin_writing(self, db: sqlite3.Connection, synchronous: str) -> None:
         """Begin a transaction that writes, once no other process does.
 
         SQLite waits longer from time to time, so that processes that have just come go first.
@@ -364,6 +363,7 @@ class SqliteFile:
         db.execute("pragma busy_timeout = 0")
         while True:
             try:
+                db.execute(f"pragma synchronous = {synchronous}")  # which reads the file
                 db.execute("begin immediate")
                 break
             except sqlite3.OperationalError as error:

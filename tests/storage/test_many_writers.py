@@ -362,7 +362,7 @@ from tuneplug import Float, Int, Study
 path, strategy, n, seconds, beats, seed = sys.argv[1:7]
 space = {"x": Float(0.0, 1.0), "y": Float(1e-4, 1.0)}
 if strategy == "grid":
-    space = {"x": Int(0, 19), "y": Int(0, 9)}
+    space = {"x": Int(0, 9), "y": Int(0, 9)}
 study = Study(space, strategy=strategy, seed=0, name="a", storage=f"sqlite:///{path}",
               heartbeat_interval=float(beats))
 rng = random.Random(seed)
@@ -514,7 +514,7 @@ def test_no_trial_runs_again_as_the_file_was_locked_for_five_grace_periods(path)
 def test_processes_share_a_grid_until_it_is_exhausted(path):
     errors, counts = run_workers(path, 8, "grid", 100, 0, 15)
     assert all("space exhausted" in error for error in errors if error)
-    assert counts == {(number, 1): 1 for number in range(200)}
+    assert counts == {(number, 1): 1 for number in range(100)}
 
 
 @pytest.mark.slow

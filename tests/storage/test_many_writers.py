@@ -159,6 +159,33 @@ def test_random_errors_of_three_writers_lose_and_double_nothing(path):
     assert [t.value for t in writers[-1].trials] == [t.value for t in check_file(path)]
 
 
+# ---------------------------------------------------------------- trials of other processes
+
+
+def test_a_study_sees_the_trials_of_others_once_it_is_refreshed(path):
+    first = study(path)
+    mine = first.ask()
+    second = study(path)
+    second.tell(second.ask(), 0.5)
+    first.tell(mine, 1.0)
+    assert [trial.value for trial in first.trials] == [1.0]
+    assert second.trials[0].state is TrialState.RUNNING
+    before = path.read_bytes()
+    first.refresh()
+    second.refresh()
+    assert [trial.value for trial in first.trials] == [1.0, 0.5]
+    assert [trial.value for trial in second.trials] == [1.0, 0.5]
+    assert first.trials[0] is mine
+    assert path.read_bytes() == before
+
+
+def test_a_study_that_is_not_stored_yet_has_nothing_to_refresh(path):
+    made = study(path)
+    made.refresh()
+    Study(SPACE).refresh()
+    assert (made.trials, path.exists()) == ([], False)
+
+
 # ---------------------------------------------------------------- full disks
 
 

@@ -160,6 +160,17 @@ class StudyPersistence:
             failed.append(trial)
         return failed
 
+    def refresh(self, history: History) -> None:
+        """Take over what other processes have written, and write nothing.
+
+        Here no other process writes.
+
+        Raises
+        ------
+        StorageError
+            If the storage cannot be read.
+        """
+
     def retry(self, history: History) -> Trial | None:
         """Start a trial again whose process has ended, and return it; None if there is none."""
         return None

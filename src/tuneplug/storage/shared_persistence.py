@@ -80,9 +80,7 @@ class SharedPersistence(StudyPersistence):
 
     def _catch_up(self, history: History, failed: list[Trial]) -> None:
         ended: list[Trial] = []
-        changes = self.storage.changes(self.study, self._cursor)
-        self._take_over(changes.records, history)
-        self._cursor = changes.cursor
+        self.refresh(history)
         if not self._lost(history):
             return
         with self.storage.transaction(self.study) as transaction:
@@ -95,6 +93,12 @@ class SharedPersistence(StudyPersistence):
         for trial in ended:
             history.replace(trial)
         failed += ended
+
+    def refresh(self, history: History) -> None:
+        if self._settings is None and not self._pending_writes:
+            changes = self.storage.changes(self.study, self._cursor)
+            self._take_over(changes.records, history)
+            self._cursor = changes.cursor
 
     def _final_error(self, trial: Trial) -> str | None:
         """Return why a lost trial does not run again; None if it does."""

@@ -306,6 +306,20 @@ class Study(StudyResults):
         if key not in self._context().tried_keys():
             self._enqueued.setdefault(key, self.space.canonical(params))
 
+    def refresh(self) -> None:
+        """Take over what other processes have written to the stored study, and write nothing.
+
+        ``ask`` does so too.  Between its calls, ``trials`` and ``best_trial`` are those of the last
+        one, and the trials of this process.
+
+        Raises
+        ------
+        StorageError
+            If the storage cannot be read.
+        """
+        if self._persistence is not None:
+            self._persistence.refresh(self.history)
+
     def ask(self, *, lag: int = 0) -> Trial:
         """Start the next trial.
 

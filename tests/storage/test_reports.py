@@ -55,7 +55,10 @@ def no_executor():
     [
         no_executor,
         partial(ThreadPoolExecutor, 2),
-        partial(ProcessPoolExecutor, 2, mp_context=get_context("spawn")),
+        pytest.param(
+            partial(ProcessPoolExecutor, 2, mp_context=get_context("spawn")),
+            marks=pytest.mark.slow,
+        ),
         partial(get_reusable_executor, max_workers=2),
     ],
     ids=["this process", "threads", "processes", "loky"],

@@ -24,6 +24,18 @@ NEEDS = [
     ("tuneplug_ray.RayExecutor().submit(abs, 1)", "ray", "Ray", "ray"),
     ("tuneplug_mlflow.MLflowObserver()", "mlflow", "MLflow", "mlflow"),
     ("tuneplug_rich.ProgressBar()", "rich", "rich", "rich"),
+    (
+        "tuneplug_sqlalchemy.PostgresqlStorage('postgresql://host/db')",
+        "sqlalchemy",
+        "SQLAlchemy",
+        "sqlalchemy",
+    ),
+    (
+        "tuneplug_sqlalchemy.MysqlStorage('mysql://host/db')",
+        "pymysql",
+        "SQLAlchemy",
+        "sqlalchemy",
+    ),
     ("tuneplug.Study({'x': [1]}).to_frame()", "pandas", "pandas", "pandas"),
 ]
 
@@ -53,6 +65,7 @@ LAZY = [
     ("tuneplug_ray", "ray"),
     ("tuneplug_rich", "rich"),
     ("tuneplug_sklearn", "sklearn"),
+    ("tuneplug_sqlalchemy", "sqlalchemy"),
     ("tuneplug_xgboost", "xgboost"),
 ]
 

@@ -12,6 +12,7 @@ from tuneplug.execution import Progress
 from tuneplug.optional import OptionalDependency, lazy_attributes
 
 if TYPE_CHECKING:
+    from tuneplug_sklearn.comparing import compare_searches
     from tuneplug_sklearn.displays import (
         BestSoFarDisplay,
         FoldScoresDisplay,
@@ -28,6 +29,7 @@ _HOME = {
     "ParallelCoordinatesDisplay": "displays",
     "TriedConfigurationsDisplay": "displays",
     "WarpedBayesSearchCV": "search",
+    "compare_searches": "comparing",
 }
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "Progress",
     "TriedConfigurationsDisplay",
     "WarpedBayesSearchCV",
+    "compare_searches",
 ]
 
 __getattr__, __dir__ = lazy_attributes(

@@ -1,13 +1,10 @@
-"""The start of a search: its study, initial configurations and results of earlier searches."""
+"""The start of a search: its study, its parents and initial configurations."""
 
 from __future__ import annotations
 
 import copy
-import math
-import re
-import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,15 +12,14 @@ from sklearn.model_selection import ParameterSampler
 from sklearn.utils import check_random_state
 
 from tuneplug import Categorical, SearchSpace, Study
+from tuneplug.study import read_parents
+from tuneplug.trial import Parent
 
 if TYPE_CHECKING:
     from tuneplug_sklearn.resources import Resources
     from tuneplug_sklearn.search import WarpedBayesSearchCV
 
 __all__ = ["as_param_grid", "start_study"]
-
-#: Maximum number of different errors of earlier results in the warning.
-MAX_ERRORS = 10
 
 
 def start_study(
@@ -48,27 +44,60 @@ def start_study(
     )
     space, strategy, n_iter = study.space, study.strategy, search.n_iter
     n_startup = strategy.n_startup(space, n_iter)
-    n_previous = 0
-    if search.previous_results is not None:
-        results = _full_rows(search.previous_results, search.resource)
-        n_previous = _add_previous_results(study, results, metric)
-    points = [_default_point(space, search.estimator)] if search.include_default else []
-    points += _checked_points(space, search.initial_points or ())
-    chosen = points
-    n_missing = max(0, n_startup - n_previous - len(points))
-    if resources is None and (n_startup > 0 or not strategy.allow_repeats):
-        # A strategy that may repeat configurations does not warn about a space below n_iter.
-        n_listed = int(min(n_iter, space.size)) if strategy.allow_repeats else n_iter
-        points = points + _startup_points(space, n_listed, n_missing, untouched)
-    if resources is None and n_iter >= space.size:
-        chosen = points  # every configuration of a grid
+    study.parents = read_parents(
+        search.warm_start_from,
+        search.warm_start_type,
+        space,
+        study.history.sign,
+        metric=metric,
+        resource=search.resource,
+    )
+    n_previous = _n_replaced(study.parents, n_startup)
+    points, chosen = _first_points(search, study, n_startup - n_previous, untouched, resources)
     for point in points:
         study.enqueue(point)
     n_independent = strategy.n_independent(space, n_iter)
-    if n_independent < n_iter:  # previous results replace start-up trials
+    if n_independent < n_iter:  # parents replace start-up trials
         n_independent -= n_previous
     n_chosen = _n_distinct(space, chosen)
     return study, max(n_independent, _n_distinct(space, points)), n_chosen
+
+
+def _first_points(
+    search: WarpedBayesSearchCV,
+    study: Study,
+    n_startup: int,
+    random_state: Any,
+    resources: Resources | None,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the configurations to enqueue, and those of them that are chosen."""
+    space, n_iter, allow_repeats = study.space, search.n_iter, study.strategy.allow_repeats
+    points = [_default_point(space, search.estimator)] if search.include_default else []
+    points += _checked_points(space, search.initial_points or ())
+    if resources is not None:
+        return points, points
+    chosen = points
+    if study.strategy.n_startup(space, n_iter) > 0 or not allow_repeats:
+        # A strategy that may repeat configurations does not warn about a space below n_iter.
+        n_listed = int(min(n_iter, space.size)) if allow_repeats else n_iter
+        n_missing = max(0, n_startup - len(points))
+        listed = _startup_points(space, n_listed, n_missing, random_state)
+        known = _known_keys(study)
+        points = points + [point for point in listed if space.key(point) not in known]
+    return points, points if n_iter >= space.size else chosen  # all configurations of a grid
+
+
+def _n_replaced(parents: Sequence[Parent], n_startup: int) -> int:
+    """Return how many start-up trials the results of parents replace."""
+    if any(not parent.identical for parent in parents):
+        return n_startup
+    return sum(len(parent.observations) for parent in parents)
+
+
+def _known_keys(study: Study) -> set[bytes]:
+    """Return the keys of the configurations that identical parents have tried."""
+    known = [o.point for p in study.parents if p.identical for o in p.observations]
+    return {key for point in known for key in study.space.keys(point)}
 
 
 def _checked_points(space: SearchSpace, points: Sequence[Any]) -> list[dict[str, Any]]:
@@ -162,96 +191,3 @@ def _default_point(space: SearchSpace, estimator: Any) -> dict[str, Any]:
         + "; ".join(errors)
         + ": widen the space, or set the estimator's parameters"
     )
-
-
-def _add_previous_results(study: Study, results: Mapping[str, Any], metric: str | None) -> int:
-    """Add the rows of an earlier ``cv_results_`` as observations; return how many were added.
-
-    Rows outside of the space are left out with a warning, rows without a finite score silently.
-
-    Raises
-    ------
-    ValueError
-        If there are no configurations, or no mean test scores of the metric.
-    """
-    configurations, scores = _previous_rows(results, metric)
-    outside: list[str] = []
-    n_added = 0
-    costs = _previous_costs(results, len(configurations))
-    for params, score, cost in zip(configurations, scores, costs, strict=True):
-        if not math.isfinite(score):
-            continue
-        try:
-            study.add_observation(params, float(score), cost=cost)
-        except TypeError as error:
-            raise TypeError(
-                f"previous_results must be the cv_results_ of a search: {error}"
-            ) from None
-        except ValueError as error:
-            outside.append(str(error))
-        else:
-            n_added += 1
-    if outside:
-        warnings.warn(
-            f"{len(outside)} of {len(configurations)} earlier configurations are not in the space "
-            f"and are left out: {_distinct(outside)}",
-            UserWarning,
-            stacklevel=2,
-        )
-    return n_added
-
-
-def _full_rows(results: Mapping[str, Any], resource: str | None) -> Mapping[str, Any]:
-    """Return the rows with the maximum resource, without the parameter that is the resource.
-
-    Results of a search without a resource are returned unchanged.
-    """
-    if "n_resources" not in results or "params" not in results:
-        return results
-    amounts = np.asarray(results["n_resources"])
-    rows = np.flatnonzero(amounts == amounts.max(initial=0)).tolist()
-    whole = {name: column for name, column in results.items() if len(column) == len(amounts)}
-    full = {name: [column[row] for row in rows] for name, column in whole.items()}
-    full["params"] = [
-        {name: value for name, value in params.items() if name != resource}
-        for params in full.get("params", ())
-    ]
-    return full
-
-
-def _previous_costs(results: Mapping[str, Any], n_rows: int) -> list[float | None]:
-    """Return the seconds of fits and scores of each row over all folds; None where unknown."""
-    folds = {found[0] for name in results if (found := re.match(r"split\d+(?=_test_)", name))}
-    times = [results.get(f"mean_{kind}_time") for kind in ("fit", "score")]
-    if not folds or any(column is None or len(column) != n_rows for column in times):
-        return [None] * n_rows
-    seconds = (len(folds) * np.sum(np.asarray(times, dtype=np.float64), axis=0)).tolist()
-    return [cost if 0.0 <= cost < math.inf else None for cost in seconds]
-
-
-def _distinct(errors: Sequence[str]) -> str:
-    """Return the different errors with their counts, the most frequent ones first."""
-    counts = Counter(errors).most_common(MAX_ERRORS)
-    n_more = len(set(errors)) - len(counts)
-    more = [f"and {n_more} other errors"] if n_more else []
-    return "; ".join([f"{error} ({count}x)" for error, count in counts] + more)
-
-
-def _previous_rows(results: Mapping[str, Any], metric: str | None) -> tuple[Any, Any]:
-    """Return the configurations and their scores, which have equal lengths."""
-    names = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
-    name = metric if metric in names else names[0] if len(names) == 1 else metric
-    if "params" not in results or name not in names:
-        raise ValueError(
-            "previous_results must be the cv_results_ of a search, with 'params' and "
-            f"'mean_test_{metric or 'score'}', but got the keys {sorted(map(str, results))}: pass "
-            "search.cv_results_"
-        )
-    configurations, scores = results["params"], results[f"mean_test_{name}"]
-    if len(configurations) != len(scores):
-        raise ValueError(
-            "previous_results must have a score for each configuration, but got "
-            f"{len(configurations)} configurations and {len(scores)} scores: pass "
-            "search.cv_results_ unchanged"
-        )
-    return configurations, scores

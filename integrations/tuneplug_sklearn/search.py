@@ -18,6 +18,7 @@ from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import Plugins, keep_warning_filters
 from tuneplug.stopping import CompletionRule, StoppingRule
 from tuneplug.strategies import Strategy
+from tuneplug.study import WarmStartType
 from tuneplug_sklearn._compat import (
     BaseSearchCV,
     CallbackTask,
@@ -101,10 +102,17 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         Configurations to try first, in this order.  They count toward ``n_iter``.
     include_default : bool, default False
         Whether the first candidate has the estimator's own parameter values.
-    previous_results : dict or None, default None
-        ``cv_results_`` of an earlier search to learn from.  Its rows do not count toward
-        ``n_iter`` and are not in ``cv_results_``.  Rows outside of the space are left out with a
-        warning.
+    warm_start_from : list or None, default None
+        One to five earlier searches to start from, its parents: fitted searches, their
+        ``cv_results_``, studies, or data frames of either.  Their rows do not count toward
+        ``n_iter`` and are not in ``cv_results_``.  Only complete rows of the maximum resource are
+        used.  Rows outside of the space are left out with one warning.  Clones share the list.
+    warm_start_type : {"identical", "transfer"}, default "identical"
+        ``"identical"``: the parents had the same data and estimator; their ranges may differ.
+        Their scores are evidence, up to one offset for each parent, and their configurations are
+        not suggested again.  ``"transfer"``: data, estimator or parameters differ.  Each parent is
+        believed as far as it ranks the candidates of this search.  ``study_.overall_best`` is the
+        best of this search and of its identical parents.
     executor : str or object with ``submit``, default None
         Runs the fits instead of joblib's workers: an executor of concurrent.futures, Dask, Ray, MPI
         or ipyparallel, or a client of Dask.  The name of a plugin's executor, such as ``"dask"`` or
@@ -208,7 +216,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "objective_metric": [str, None],
         "initial_points": [list, tuple, None],
         "include_default": ["boolean"],
-        "previous_results": [Mapping, None],
+        "warm_start_from": [list, tuple, None],
+        "warm_start_type": [StrOptions({"identical", "transfer"})],
         "executor": [str, HasMethods("submit"), None],
         "lag": [Interval(numbers.Integral, 0, None, closed="left"), StrOptions({"auto"}), None],
         "racing": ["boolean"],
@@ -246,7 +255,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         objective_metric: str | None = None,
         initial_points: Any = None,
         include_default: bool = False,
-        previous_results: Any = None,
+        warm_start_from: Any = None,
+        warm_start_type: WarmStartType = "identical",
         executor: Any = None,
         lag: int | str | None = "auto",
         racing: bool = False,
@@ -271,7 +281,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.objective_metric = objective_metric
         self.initial_points = initial_points
         self.include_default = include_default
-        self.previous_results = previous_results
+        self.warm_start_from = warm_start_from
+        self.warm_start_type = warm_start_type
         self.executor = executor
         self.lag = lag
         self.racing = racing
@@ -301,8 +312,12 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         )
 
     def __sklearn_clone__(self) -> WarpedBayesSearchCV:
-        """Clone, but share executor, callbacks and plugins: they hold resources outside."""
-        shared = {name: getattr(self, name) for name in ("executor", "callbacks", "plugins")}
+        """Clone, but share executor, callbacks and plugins, and parents, which are only read.
+
+        The former hold resources outside; a clone of a parent would not be fitted.
+        """
+        names = ("executor", "callbacks", "plugins", "warm_start_from")
+        shared = {name: getattr(self, name) for name in names}
         shadow = object.__new__(type(self))
         shadow.__dict__.update(self.__dict__, **dict.fromkeys(shared))
         copied: WarpedBayesSearchCV = super(WarpedBayesSearchCV, shadow).__sklearn_clone__()

@@ -122,29 +122,42 @@ MISTAKES = {
         "{'max_depth': 99}",
         "did you mean 'max_depth'",
     ),
-    "previous results as a list": (
-        search(previous_results=[1]),
+    "a parent without a list": (
+        search(warm_start_from={"params": []}),
         "an instance of",
-        "Got [1]",
-        "Mapping",
+        "Got {'params': []}",
+        "list",
     ),
-    "previous results without scores": (
-        search(previous_results={"params": []}),
-        "the cv_results_ of a search",
-        "['params']",
+    "six parents": (search(warm_start_from=[{}] * 6), "one to 5", "got 6", "most similar"),
+    "a parent that is a number": (
+        search(warm_start_from=[1]),
+        "studies, fitted searches",
+        "number 0: got 1",
+        "pass a study",
+    ),
+    "parents without scores": (
+        search(warm_start_from=[{"params": []}, {"a": [1]}]),
+        "must have 'params' and 'mean_test_score'",
+        "number 1: cv_results_ must have 'params' and 'mean_test_score', but got the keys ['a']",
         "pass search.cv_results_",
     ),
-    "previous results of two lengths": (
-        search(previous_results={"params": [{"max_depth": 1}], "mean_test_score": [1, 2]}),
-        "a score for each",
+    "parent of two lengths": (
+        search(warm_start_from=[{"params": [{"max_depth": 1}], "mean_test_score": [1, 2]}]),
+        "studies, fitted searches",
         "2 scores",
         "unchanged",
     ),
-    "previous results without names": (
-        search(previous_results={"params": [3], "mean_test_score": [0.5]}),
-        "the cv_results_ of a search",
+    "parent without names": (
+        search(warm_start_from=[{"params": [3], "mean_test_score": [0.5]}]),
+        "map names to values",
         "got 3",
-        "pass one dict",
+        "pass search.cv_results_",
+    ),
+    "warm_start_type misspelt": (
+        search(warm_start_type="transfr"),
+        "must be a str among",
+        "'transfr'",
+        "'transfer'",
     ),
     "strategy misspelt": (search(strategy="bayes"), "one of", "'bayes'", "mean 'bayesian'"),
     "strategy class": (search(strategy=RandomSearch), "an instance of", "RandomSearch", "Strategy"),

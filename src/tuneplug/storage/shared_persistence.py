@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from tuneplug.errors import (
     ConcurrentStudyError,
+    LostConnectionError,
     ReadOnlyStorageError,
     StaleTrialError,
     StorageError,
@@ -26,6 +27,8 @@ from tuneplug.trial import Claim, History, Trial, TrialReporter, TrialState
 __all__ = ["SharedPersistence"]
 
 RUNNING = TrialState.RUNNING.value
+#: Number of times that a trial is claimed again after a lost connection.
+N_RETRIES = 3
 
 
 class SharedPersistence(StudyPersistence):
@@ -190,6 +193,7 @@ class SharedPersistence(StudyPersistence):
         self, history: History, make: Callable[[int], Trial], *, insist: bool
     ) -> Trial | None:
         claimed: list[Trial] = []
+        made: list[Trial] = []  # by an attempt that may have been committed
 
         def claim() -> None:
             self._create()
@@ -198,7 +202,11 @@ class SharedPersistence(StudyPersistence):
                 changed = self._begin(transaction, history)
                 if not self._own:
                     self._end_sessions(transaction, history)
+                claimed[:] = [t for t in made if transaction.record(t.number) == self._record(t)]
+                if claimed:
+                    return
                 trial = self._new(make, history)
+                made.append(trial)
                 record = self._record(trial)
                 same = [_is_same(record, other) for other in changed if other["number"] >= n_before]
                 if insist or not any(same):
@@ -206,6 +214,10 @@ class SharedPersistence(StudyPersistence):
                     claimed.append(trial)
 
         error = self._write_pending() or self._error_of(claim)
+        for _ in range(N_RETRIES):
+            if isinstance(error, LostConnectionError):
+                claimed.clear()
+                error = self._write_pending() or self._error_of(claim)
         if isinstance(error, ReadOnlyStorageError) and not (self._in_run and self._written):
             raise self._unstored(len(history), error)
         if error is not None:
@@ -215,7 +227,10 @@ class SharedPersistence(StudyPersistence):
         self._warn(error)
         for trial in claimed:
             self._claimed(trial)
-            history.append(trial)
+            if trial.number < len(history):
+                history.replace(trial)
+            else:
+                history.append(trial)
         return claimed[0] if claimed else None
 
     def _new(self, make: Callable[[int], Trial], history: History) -> Trial:

@@ -14,7 +14,7 @@ from tuneplug.errors import SpaceExhausted
 from tuneplug.space import SearchSpace
 from tuneplug.stopping.base import StoppingRule
 from tuneplug.strategies.learned_warps import WarpCurve
-from tuneplug.trial import History, Observation, Trial
+from tuneplug.trial import History, Observation, Parent, Trial
 
 __all__ = ["Context", "Strategy", "Suggestion", "sample_untried", "take_suggestions"]
 
@@ -97,6 +97,8 @@ class Context:
         Seed of the study.
     extra_observations : tuple of Observation
         Results of earlier searches to learn from; they are not trials of this study.
+    parents : tuple of Parent
+        The searches that the study starts from.
     """
 
     space: SearchSpace
@@ -104,6 +106,7 @@ class Context:
     n_trials: int | None
     seed: int
     extra_observations: tuple[Observation, ...] = ()
+    parents: tuple[Parent, ...] = ()
 
     def rng(self, number: int) -> np.random.Generator:
         """Return the random generator of trial ``number``, which is the same in every replay."""
@@ -117,10 +120,21 @@ class Context:
     def tried_keys(self, fidelity: float = 1.0) -> set[bytes]:
         """Return the keys of all configurations that have been tried or are running at a fidelity.
 
-        A configuration may be tried once at each fidelity.
+        A configuration may be tried once at each fidelity.  The ones that identical parents have
+        tried count as tried at fidelity 1.
         """
+        own = self.own_keys(fidelity)
+        return own | self.parent_keys() if fidelity == 1.0 and self.parents else own
+
+    def own_keys(self, fidelity: float = 1.0) -> set[bytes]:
+        """Return the keys of this study's configurations of a fidelity, as ``tried_keys`` does."""
         tried = [trial for trial in self.history if trial.fidelity == fidelity]
         return set(self.space.keys(self.points(tried)))
+
+    def parent_keys(self) -> set[bytes]:
+        """Return the keys of all configurations that identical parents have tried."""
+        known = [o for parent in self.parents if parent.identical for o in parent.observations]
+        return set(self.space.keys(self.points(known)))
 
 
 class Strategy(ABC):

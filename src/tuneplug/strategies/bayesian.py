@@ -19,6 +19,7 @@ from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untri
 from tuneplug.strategies.costs import cost_weight, observed_costs
 from tuneplug.strategies.learned_warps import WarpCurve, warp_curves
 from tuneplug.strategies.plateaus import explore_plateau
+from tuneplug.strategies.warm_start import believed_parents, first_points, known_results
 from tuneplug.surrogate.acquisition import Acquisition
 from tuneplug.surrogate.acquisition_optimizer import maximize
 from tuneplug.surrogate.cost import CostModel, fit_cost_model
@@ -27,6 +28,7 @@ from tuneplug.surrogate.fitting import Inference, TrainingData, fit_surrogate
 from tuneplug.surrogate.gp import GaussianProcess
 from tuneplug.surrogate.kernels import ColumnLayout
 from tuneplug.surrogate.novelty import NoveltyModel, tied
+from tuneplug.surrogate.transfer import with_parents
 from tuneplug.trial import Trial, TrialState
 
 __all__ = [
@@ -149,13 +151,18 @@ class BayesianSearch(Strategy):
                 tried.update(space.keys(point))
 
     def _design_point(self, context: Context, number: int) -> FloatArray | None:
+        if number < len(first := first_points(believed_parents(context), context)):
+            return first[number]
         n = max(self.n_startup(context.space, context.n_trials), number + 1)
         return np.asarray(initial_design(context.space, n, context.seed)[number])
 
     def _fit(self, context: Context) -> FittedModel | None:
         """Return the fitted model, or None if the initial design is incomplete."""
-        n_known = len(context.history.full()) + len(context.extra_observations)
-        if n_known < self.n_startup(context.space, context.n_trials):
+        n_known = len(context.history.full()) + len(known_results(context))
+        n_startup = self.n_startup(context.space, context.n_trials)
+        if believed_parents(context):
+            n_startup = MIN_OBSERVATIONS
+        if n_known < n_startup:
             return None
         data = self._training_data(context)
         if data is None or (
@@ -177,7 +184,7 @@ class BayesianSearch(Strategy):
     def _training_data(self, context: Context) -> TrainingData | None:
         """Return all observations, or None if there are fewer than MIN_OBSERVATIONS."""
         valued = [t for t in context.history.full() if t.state.ended and t.value is not None]
-        prior = context.extra_observations
+        prior = known_results(context)
         if len(prior) + len(valued) < MIN_OBSERVATIONS or context.space.n_dimensions == 0:
             return None
         return TrainingData(
@@ -265,6 +272,8 @@ def fit_model(data: TrainingData, context: Context, ended: Sequence[Trial]) -> F
     if data.warping and has_ties(data.losses):
         gps = [*gps, *fit_surrogate(dataclasses.replace(data, warping=False))]
     novelty = fit_novelty(data, gps)
+    if parents := believed_parents(context):
+        gps = [with_parents(gp, parents) for gp in gps]
     failed = np.array([t.state is TrialState.FAILED for t in ended])
     if failed.all() or not failed.any():
         return FittedModel(gps, novelty=novelty)

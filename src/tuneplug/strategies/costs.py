@@ -8,6 +8,7 @@ import numpy as np
 
 from tuneplug.execution import INTERRUPTED_MESSAGE
 from tuneplug.strategies.base import Context
+from tuneplug.strategies.warm_start import known_results
 from tuneplug.surrogate.cost import CostObservations
 from tuneplug.trial import Trial, TrialState
 
@@ -28,7 +29,7 @@ def observed_costs(context: Context, slope: float | None = None) -> CostObservat
     s is divided by s to the power of the slope.
     """
     history = context.history.full() if slope is None else context.history
-    prior = [known for known in context.extra_observations if known.cost is not None]
+    prior = [known for known in known_results(context) if known.cost is not None]
     ended = [t for t in history if t.state.ended and t.cost is not None]
     full = _full_steps(ended)
     costs = [float(known.cost or 0.0) for known in prior]

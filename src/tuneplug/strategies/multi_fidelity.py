@@ -26,6 +26,7 @@ from tuneplug.strategies.bayesian import (
 from tuneplug.strategies.costs import cost_weight, observed_costs
 from tuneplug.strategies.learned_warps import WarpCurve
 from tuneplug.strategies.plateaus import explore_plateau
+from tuneplug.strategies.warm_start import known_results
 from tuneplug.surrogate.acquisition import Acquisition
 from tuneplug.surrogate.acquisition_optimizer import maximize
 from tuneplug.surrogate.cost import fit_cost_model
@@ -200,7 +201,7 @@ class _Looks:
         history = context.history
         keys = self.space.keys(context.points(history))
         #: Highest fidelity at which each configuration was tried or is running.
-        self.tried: dict[bytes, float] = {}
+        self.tried: dict[bytes, float] = dict.fromkeys(context.parent_keys(), 1.0)
         #: Last ended trial of each configuration, at its highest fidelity.
         self.ended: dict[bytes, Trial] = {}
         for key, trial in zip(keys, history, strict=True):
@@ -213,6 +214,7 @@ class _Looks:
         self.n_looks = sum(not trial.is_full for trial in history)
         self.n_full = len(history) - self.n_looks
         self.has_full = history.best() is not None
+        self.known = known_results(context)
         self.spent = _Spending(context, self.slope, measured=strategy.cost_aware)
 
     def add_pending(self, option: _Option) -> None:
@@ -226,7 +228,7 @@ class _Looks:
     def next_option(self, number: int) -> _Option | None:
         """Return what to try next; None if nothing is left."""
         n_startup = self.strategy.n_startup(self.space, self.context.n_trials)
-        known = len(self.context.extra_observations) + self.n_full
+        known = len(self.known) + self.n_full
         looks = self._n_design_looks(n_startup, known)
         allowed = not self._must_be_full(number) and self.spent.allows(self.design_level)
         if self.n_looks < looks and known < n_startup and allowed:
@@ -234,7 +236,7 @@ class _Looks:
         promising = self._promising()
         if promising and known < self._n_promoted(looks):
             return _Option(promising[0].point, 1.0, "design", None)
-        model = self._model if self.has_full or self.context.extra_observations else None
+        model = self._model if self.has_full or self.known else None
         if model is not None:
             point = explore_plateau(self.context, number, self.tried)
             if point is not None:
@@ -318,7 +320,7 @@ class _Looks:
     def _data(self) -> TrainingData | None:
         """Full losses, and what the highest looks of the other configurations say about them."""
         context, history = self.context, self.context.history
-        prior = context.extra_observations
+        prior = self.known
         full = [t for t in history.full() if t.state.ended and t.value is not None]
         ended = self.ended.values()
         looks = [t for t in ended if not t.is_full and t.value is not None]

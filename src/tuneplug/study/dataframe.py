@@ -44,4 +44,5 @@ def to_frame(history: History, space: SearchSpace) -> pd.DataFrame:
         for trial, params in zip(history, configurations, strict=True)
     ]
     frame = pd.DataFrame(rows)
+    frame.attrs["direction"] = "minimize" if history.sign > 0 else "maximize"
     return frame.set_index("number") if rows else frame

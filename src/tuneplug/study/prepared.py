@@ -47,6 +47,7 @@ class PreparedSuggestion:
             and context.space is mine.space
             and (context.n_trials, context.seed) == (mine.n_trials, mine.seed)
             and context.extra_observations is mine.extra_observations
+            and context.parents is mine.parents
             and _evidence(context) == self.evidence
         )
 

@@ -10,7 +10,7 @@ from tuneplug.space import SearchSpace
 from tuneplug.space.parameters import ScalingRecord
 from tuneplug.stopping.savings import Savings
 from tuneplug.study.dataframe import to_frame
-from tuneplug.trial import History, Trial
+from tuneplug.trial import History, OverallBest, Parent, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,7 @@ class StudyResults:
 
     space: SearchSpace
     history: History
+    parents: tuple[Parent, ...]
 
     @property
     def trials(self) -> list[Trial]:
@@ -71,12 +72,28 @@ class StudyResults:
         assert value is not None, "a completed trial has a value"
         return value
 
+    @property
+    def overall_best(self) -> OverallBest:
+        """The best result of this study and of its identical parents, as each of them saw it.
+
+        Parents with other data do not count.  Of equal values, that of this study is taken.
+
+        Raises
+        ------
+        NoCompletedTrialError
+            If no trial of fidelity 1 has completed, and there is no identical parent.
+        """
+        found = [p.best for p in self.parents if p.identical and p.best is not None]
+        if not found or self.history.best() is not None:
+            found.insert(0, OverallBest(self.best_params, self.best_value, None))
+        return min(found, key=lambda best: self.history.sign * best.value)
+
     def to_frame(self) -> pd.DataFrame:
         """Return a data frame with one row per trial and one column per parameter.
 
         The index is the number of the trial.  Parameters have columns ``param_<name>``; further
         columns are state, value, fidelity, origin, expected_improvement, stop_reason, n_reports,
-        error, started, duration and cost.
+        error, started, duration and cost.  ``frame.attrs["direction"]`` is the direction.
 
         Raises
         ------

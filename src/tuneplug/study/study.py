@@ -53,6 +53,7 @@ from tuneplug.study.options import (
 )
 from tuneplug.study.prepared import PreparedSuggestion
 from tuneplug.study.results import StudyResults
+from tuneplug.study.warm_start import WarmStartType, read_parents
 from tuneplug.trial import (
     CurveKey,
     History,
@@ -125,6 +126,17 @@ class Study(StudyResults):
         Number of times that a trial is started again before it becomes FAILED.
     attributes : mapping, optional
         JSON values to store with a new study, by name.
+    warm_start_from : list or None, default None
+        One to five earlier searches to start from, its parents: studies, fitted searches, their
+        ``cv_results_``, or data frames of either.  Only complete results are used.  Results outside
+        of the space are left out with one warning.  A data frame of ``to_frame`` that went through
+        a file no longer tells its direction, and counts as having that of this study.  Parents are
+        not stored: give them again to resume a study.
+    warm_start_type : {"identical", "transfer"}, default "identical"
+        ``"identical"``: the parents had the same data and algorithm; their ranges may differ.
+        Their results are evidence, up to one offset for each parent, and no strategy tries their
+        configurations again.  ``"transfer"``: the data, the algorithm or the parameters differ.
+        Each parent is believed as far as it ranks the trials of this study.
 
     Attributes
     ----------
@@ -132,6 +144,8 @@ class Study(StudyResults):
         All trials, in the order in which they were started.
     completion_reason : str or None
         Why the search ended before its budget was spent; None if it did not.
+    parents : tuple of Parent
+        The results of the parents, as this study uses them.
 
     Raises
     ------
@@ -173,6 +187,8 @@ class Study(StudyResults):
         stale_trials: Literal["retry", "fail"] = "retry",
         max_retries: int = 1,
         attributes: Mapping[str, Any] | None = None,
+        warm_start_from: Sequence[Any] | None = None,
+        warm_start_type: WarmStartType = "identical",
     ) -> None:
         check_direction(direction)
         if n_trials is not None:
@@ -189,6 +205,8 @@ class Study(StudyResults):
         self._budget = n_trials
         self._enqueued: dict[bytes, dict[str, Any]] = {}
         self._observations: tuple[Observation, ...] = ()
+        sign = self.history.sign
+        self.parents = read_parents(warm_start_from, warm_start_type, self.space, sign)
         self._prepared: PreparedSuggestion | None = None
         self.attributes = dict(attributes or {})
         options = ClaimOptions(heartbeat_interval, grace_period, stale_trials, max_retries)
@@ -303,7 +321,7 @@ class Study(StudyResults):
             key = self.space.key(params)
         except ValueError as error:
             raise ValueError(f"{params!r} is not in the space: {error}") from None
-        if key not in self._context().tried_keys():
+        if key not in self._context().own_keys():
             self._enqueued.setdefault(key, self.space.canonical(params))
 
     def refresh(self) -> None:
@@ -461,6 +479,7 @@ class Study(StudyResults):
             self._budget,
             self.seed,
             self._observations,
+            self.parents,
         )
 
     def add_observation(

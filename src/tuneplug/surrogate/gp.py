@@ -7,6 +7,7 @@ points and noise variances.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from scipy.linalg import lapack
@@ -14,7 +15,7 @@ from scipy.linalg import lapack
 from tuneplug._typing import FloatArray
 from tuneplug.surrogate.kernels import ColumnLayout, CubeKernel, Hyperparameters
 
-__all__ = ["GaussianProcess", "Pullback"]
+__all__ = ["GaussianProcess", "MeanFunction", "Pullback"]
 
 #: Lower bound of posterior variances, in units of the targets' variance.
 MIN_VARIANCE = 1e-12
@@ -22,6 +23,16 @@ MIN_VARIANCE = 1e-12
 #: Maps the derivatives of a scalar per point by the posterior means, (m,) or (m, s), and by the
 #: posterior variances, (m,), to its gradients in the ordered columns of the points, (m, p).
 Pullback = Callable[[FloatArray, FloatArray], FloatArray]
+
+
+class MeanFunction(Protocol):
+    """A prior mean beside the learned constant."""
+
+    def __call__(self, U: FloatArray) -> FloatArray:
+        """Return the mean at points of the cube, shape (m,)."""
+
+    def with_gradient(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the mean, (m,), and its gradient in the ordered columns, (m, p)."""
 
 
 class GaussianProcess:
@@ -38,6 +49,9 @@ class GaussianProcess:
     prefix : GaussianProcess or None, default None
         Process of the same kernel on the first rows of U and ``noise_variances``; its Cholesky
         factor is reused.
+    prior : MeanFunction or None, default None
+        Prior mean that is added to the learned constant; ``condition_on`` and ``fantasize`` keep
+        it.
 
     Raises
     ------
@@ -53,12 +67,16 @@ class GaussianProcess:
         noise_variances: FloatArray | float = 0.0,
         *,
         prefix: GaussianProcess | None = None,
+        prior: MeanFunction | None = None,
     ) -> None:
-        self.kernel, self.U, self.y = kernel, U, y
+        self.kernel, self.U, self.y, self.prior = kernel, U, y, prior
         self.noise_variances = np.broadcast_to(noise_variances, len(U))
         self._Z = self._embed(prefix)
         self._L: FloatArray = self._factor(prefix)
-        self._alpha = self._solve(self._solve(y - self.hyper.mean), transposed=True)
+        centered = y - self.hyper.mean
+        if prior is not None:
+            centered = (centered.T - prior(U)).T
+        self._alpha = self._solve(self._solve(centered), transposed=True)
 
     @property
     def layout(self) -> ColumnLayout:
@@ -111,6 +129,7 @@ class GaussianProcess:
             np.concatenate([self.y, y]),
             np.concatenate([self.noise_variances, np.broadcast_to(noise_variances, len(U))]),
             prefix=self,
+            prior=self.prior,
         )
 
     def fantasize(self, U: FloatArray, base_samples: FloatArray) -> GaussianProcess:
@@ -130,7 +149,8 @@ class GaussianProcess:
         fantasies = grown.y[n:, None] + grown._L[n:, n:] @ base_samples
         observed = np.repeat(self.y[:, None], base_samples.shape[1], axis=1)
         y = np.vstack([observed, fantasies])
-        return GaussianProcess(self.kernel, grown.U, y, grown.noise_variances, prefix=grown)
+        noise = grown.noise_variances
+        return GaussianProcess(self.kernel, grown.U, y, noise, prefix=grown, prior=self.prior)
 
     def posterior_mean_at_data(self) -> FloatArray:
         """Return the posterior mean at the observed points, of the shape of y."""
@@ -147,12 +167,12 @@ class GaussianProcess:
     def predict(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the posterior mean of the latent function, (m,) or (m, s), and variance, (m,)."""
         k = self.kernel.matrix(self._Z, self.kernel.embed(U))[0]
-        return self.hyper.mean + k.T @ self._alpha, self._variance(self._solve(k))
+        return self._mean(U, k.T @ self._alpha), self._variance(self._solve(k))
 
     def predict_mean(self, U: FloatArray) -> FloatArray:
         """Return the posterior mean as ``predict`` does, without the cost of a variance."""
         k = self.kernel.matrix(self._Z, self.kernel.embed(U))[0]
-        return np.asarray(self.hyper.mean + k.T @ self._alpha)
+        return self._mean(U, k.T @ self._alpha)
 
     def predict_mean_with_gradient(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the posterior mean, (m,), and its gradient in the ordered columns, (m, p).
@@ -163,7 +183,11 @@ class GaussianProcess:
         k, dk_dr2 = self.kernel.matrix(Z, self._Z)
         dk = dk_dr2 * self._alpha
         dz = 2.0 * (dk.sum(axis=1)[:, None] * Z[:, :p] - dk @ self._Z[:, :p])
-        return self.hyper.mean + k @ self._alpha, dz * self.kernel.embedding_derivative(U)
+        gradient = dz * self.kernel.embedding_derivative(U)
+        if self.prior is None:
+            return self.hyper.mean + k @ self._alpha, gradient
+        prior, d_prior = self.prior.with_gradient(U)
+        return self.hyper.mean + prior + k @ self._alpha, gradient + d_prior
 
     def predict_with_pullback(self, U: FloatArray) -> tuple[FloatArray, FloatArray, Pullback]:
         """Return posterior mean and variance as ``predict`` does, and their pullback to U."""
@@ -171,6 +195,11 @@ class GaussianProcess:
         k, dk_dr2 = self.kernel.matrix(Z, self._Z)
         half = self._solve(k.T)
         dz_du = self.kernel.embedding_derivative(U)
+        mean = self.hyper.mean + k @ self._alpha
+        d_prior: FloatArray | None = None
+        if self.prior is not None:
+            prior, d_prior = self.prior.with_gradient(U)
+            mean = (mean.T + prior).T
 
         def pullback(d_mean: FloatArray, d_variance: FloatArray) -> FloatArray:
             solved = self._solve(half, transposed=True).T  # K⁻¹ k, one row per point
@@ -179,9 +208,22 @@ class GaussianProcess:
             # r²_ij = |z_i - z_j|², so d/dz_i sum_j c_ij k(r²_ij) = sum_j c_ij k'_ij 2 (z_i - z_j)
             dk *= dk_dr2
             dz = 2.0 * (dk.sum(axis=1)[:, None] * Z[:, :p] - dk @ self._Z[:, :p])
-            return np.asarray(dz * dz_du)
+            gradient = np.asarray(dz * dz_du)
+            if d_prior is None:
+                return gradient
+            return np.asarray(gradient + d_mean.reshape(len(U), -1).sum(axis=1)[:, None] * d_prior)
 
-        return self.hyper.mean + k @ self._alpha, self._variance(half), pullback
+        return mean, self._variance(half), pullback
+
+    def squared_norm(self, residual: FloatArray) -> float:
+        """Return rᵀ K⁻¹ r of a residual at the observed points, shape (n,)."""
+        half = self._solve(residual)
+        return float(half @ half)
+
+    def _mean(self, U: FloatArray, correction: FloatArray) -> FloatArray:
+        """Return the constant plus the prior mean plus kᵀ alpha, of the shape of the latter."""
+        mean = self.hyper.mean + correction
+        return np.asarray(mean if self.prior is None else (mean.T + self.prior(U)).T)
 
     def _variance(self, half: FloatArray) -> FloatArray:
         """Return sigma_f² - |L⁻¹ k|² per point, given L⁻¹ k of shape (n, m)."""

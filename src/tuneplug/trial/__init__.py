@@ -2,6 +2,7 @@
 
 from tuneplug.trial.history import History, Observation
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report, StopThresholds
+from tuneplug.trial.parents import OverallBest, Parent
 from tuneplug.trial.reporting import Direction, TrialReporter
 from tuneplug.trial.trial import Claim, Trial, TrialResult, TrialState
 from tuneplug.trial.values import as_real
@@ -13,6 +14,8 @@ __all__ = [
     "History",
     "LearningCurve",
     "Observation",
+    "OverallBest",
+    "Parent",
     "Report",
     "StopThresholds",
     "Trial",

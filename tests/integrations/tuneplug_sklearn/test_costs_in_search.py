@@ -92,16 +92,16 @@ def test_a_cost_aware_search_runs_without_determinism(options):
     assert all(trial.cost > 0.0 for trial in search.study_.trials)
 
 
-def test_previous_results_bring_their_costs():
+def test_identical_parents_bring_their_costs():
     earlier = tree().fit(X, y)
-    later = tree(previous_results=earlier.cv_results_, n_iter=2).fit(X, y)
-    known = later.study_._context().extra_observations
+    later = tree(warm_start_from=[earlier], n_iter=2).fit(X, y)
+    known = later.study_.parents[0].observations
     costs = [trial.cost for trial in earlier.study_.trials]
     np.testing.assert_allclose([observation.cost for observation in known], costs, rtol=1e-6)
 
 
-def test_previous_results_without_times_have_no_costs():
+def test_identical_parents_without_times_have_no_costs():
     earlier = tree().fit(X, y).cv_results_
     few = {key: earlier[key] for key in ("params", "mean_test_score")}
-    later = tree(previous_results=few, n_iter=2).fit(X, y)
-    assert [known.cost for known in later.study_._context().extra_observations] == [None] * 4
+    later = tree(warm_start_from=[few], n_iter=2).fit(X, y)
+    assert [known.cost for known in later.study_.parents[0].observations] == [None] * 4

@@ -621,7 +621,7 @@ def test_a_known_point_is_first_and_earlier_rows_inform_but_are_not_counted_or_r
     """S24: initial points and the ``cv_results_`` of an earlier search."""
     earlier = fitted(n_iter=20, random_state=1)
     known = {"a": 0.31, "b": 7}
-    search = fitted(n_iter=8, initial_points=[known], previous_results=earlier.cv_results_)
+    search = fitted(n_iter=8, initial_points=[known], warm_start_from=[earlier])
     assert search.cv_results_["params"][0] == known
     assert len(search.cv_results_["params"]) == 8
     origins = [trial.origin for trial in search.study_.trials]
@@ -632,35 +632,35 @@ def test_a_known_point_is_first_and_earlier_rows_inform_but_are_not_counted_or_r
     )
 
 
-def test_with_previous_results_suggestions_depend_on_the_results_before_them():
+def test_with_identical_parents_suggestions_depend_on_the_results_before_them():
     """S24: the model suggests from the first trial on, and with no lag sees each result."""
     earlier = fitted(n_iter=20, random_state=1).cv_results_
-    assert start_study(peak(n_iter=8, previous_results=earlier), None)[1] == 0
+    assert start_study(peak(n_iter=8, warm_start_from=[earlier]), None)[1] == 0
     known = [{"a": 0.31, "b": 7}]
-    assert start_study(peak(n_iter=8, previous_results=earlier, initial_points=known), None)[1] == 1
+    assert (
+        start_study(peak(n_iter=8, warm_start_from=[earlier], initial_points=known), None)[1] == 1
+    )
     one_row = {"params": earlier["params"][:1], "mean_test_score": earlier["mean_test_score"][:1]}
-    assert start_study(peak(n_iter=8, previous_results=one_row), None)[1] == 3
-    assert start_study(peak(n_iter=8, previous_results=earlier, strategy="random"), None)[1] == 8
+    assert start_study(peak(n_iter=8, warm_start_from=[one_row]), None)[1] == 3
+    assert start_study(peak(n_iter=8, warm_start_from=[earlier], strategy="random"), None)[1] == 8
 
 
 def test_earlier_rows_outside_of_the_space_are_left_out_with_one_warning():
     earlier = fitted(n_iter=10, random_state=1)
     with pytest.warns(UserWarning, match="of 10 earlier configurations are not in the space"):
-        search = fitted(
-            space=SPACE | {"b": Int(5, 9)}, n_iter=3, previous_results=earlier.cv_results_
-        )
+        search = fitted(space=SPACE | {"b": Int(5, 9)}, n_iter=3, warm_start_from=[earlier])
     assert len(search.cv_results_["params"]) == 3
 
 
 def test_earlier_results_without_the_metric_are_refused():
-    with pytest.raises(ValueError, match="previous_results must be the cv_results_"):
-        fitted(previous_results={"params": [{}], "mean_test_f1": [1.0], "mean_test_f2": [1.0]})
+    with pytest.raises(ValueError, match="cv_results_ must have 'params'"):
+        fitted(warm_start_from=[{"params": [{}], "mean_test_f1": [1.0], "mean_test_f2": [1.0]}])
     assert Peak.n_fits == []
 
 
 def test_earlier_results_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match="2 configurations and 1 scores"):
-        fitted(previous_results={"params": [{}, {}], "mean_test_score": [1.0]})
+        fitted(warm_start_from=[{"params": [{}, {}], "mean_test_score": [1.0]}])
     assert Peak.n_fits == []
 
 
@@ -694,3 +694,33 @@ def test_everything_at_once_on_real_data():
     again = WarpedBayesSearchCV(SVC(), space, **options).fit(X, y)
     assert again.cv_results_["params"] == search.cv_results_["params"]
     assert time.time() > search.study_.trials[-1].finished
+
+
+def test_a_clone_shares_parents_and_the_best_score_is_of_this_search():
+    """A clone of a parent would not be fitted."""
+    earlier = fitted(n_iter=20, random_state=1)
+    search = clone(peak(n_iter=4, warm_start_from=[earlier, earlier.study_]))
+    assert search.warm_start_from[0] is earlier
+    search.fit(ROWS, LABELS)
+    known = {tuple(params.items()) for params in earlier.cv_results_["params"]}
+    assert not known & {tuple(params.items()) for params in search.cv_results_["params"]}
+    assert search.best_score_ == max(search.cv_results_["mean_test_score"])
+    assert search.study_.overall_best.value == max(earlier.best_score_, search.best_score_)
+
+
+def test_a_grid_leaves_out_what_identical_parents_have_tried():
+    space = {"b": list(range(6))}
+    earlier = fitted(space=space, n_iter=4, strategy="random")
+    with pytest.warns(UserWarning, match="space exhausted"):
+        later = fitted(space=space, n_iter=6, strategy="grid", warm_start_from=[earlier])
+    tried = [[p["b"] for p in s.cv_results_["params"]] for s in (earlier, later)]
+    assert sorted(tried[0] + tried[1]) == list(range(6))
+
+
+def test_related_parents_are_followed_and_replace_the_random_start():
+    earlier = fitted(n_iter=25, random_state=1)
+    options = {"warm_start_from": [earlier], "warm_start_type": "transfer"}
+    assert start_study(peak(n_iter=8, **options), None)[1] == 0
+    search = fitted(n_iter=6, lag=0, **options)
+    cold = fitted(n_iter=6, lag=0)
+    assert search.best_score_ > cold.best_score_

@@ -254,11 +254,11 @@ def test_all_wrong_initial_points_are_listed():
     assert "'A': did you mean 'a'?" in message
 
 
-def test_all_errors_of_previous_results_are_in_the_warning():
+def test_all_errors_of_parents_are_in_the_warning():
     rows = [{"a": 0.5}, {"aa": 0.2}, {"aa": 0.4}, {"a": 7.0}]
     earlier = {"params": rows, "mean_test_score": np.zeros(4)}
     with pytest.warns(UserWarning, match="3 of 4 earlier configurations") as warned:
-        search_of(Model(limit=2.0), previous_results=earlier, n_iter=3).fit(ROWS, LABELS)
+        search_of(Model(limit=2.0), warm_start_from=[earlier], n_iter=3).fit(ROWS, LABELS)
     message = str(warned[0].message)
     assert "'aa': did you mean 'a'?" in message
     assert "7.0" in message

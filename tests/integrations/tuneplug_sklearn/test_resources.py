@@ -445,13 +445,13 @@ def test_initial_points_and_the_default_are_tried_in_full():
     assert results["n_resources"].sum() <= 6 * 900
 
 
-def test_only_full_rows_of_previous_results_are_learned_from():
+def test_only_full_rows_of_parents_are_learned_from():
     first = recorded(resource="rounds", max_resources=54)
     full = first.cv_results_["n_resources"] == 54
-    again = {"n_iter": 1, "previous_results": first.cv_results_}
+    again = {"n_iter": 1, "warm_start_from": [first]}
     then = recorded(resource="rounds", max_resources=54, **again)
-    assert len(then.study_._observations) == full.sum() > 0
-    with pytest.warns(UserWarning, match="'rounds'"):
+    assert len(then.study_.parents[0].observations) == full.sum() > 0
+    with pytest.raises(ValueError, match="'rounds'"):
         recorded(resource=None, **again | {"strategy": "random"})
 
 

@@ -1,0 +1,270 @@
+"""A study starts from earlier searches: what it reads, what it leaves out, what it learns."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tuneplug import Categorical, Float, Int, NoCompletedTrialError, Study
+
+SPACE = {"x": Float(0.0, 1.0), "n": Int(1, 9)}
+
+
+def loss(params):
+    return (params["x"] - 0.3) ** 2 + 0.01 * (params["n"] - 4) ** 2
+
+
+def finished(space=SPACE, *, n=12, direction="minimize", seed=0, objective=loss, **options):
+    """Return a study with n trials that minimizes the loss, whatever its direction."""
+    sign = 1.0 if direction == "minimize" else -1.0
+    study = Study(space, direction=direction, seed=seed, n_trials=n, **options)
+    study.optimize(lambda trial: sign * objective(trial.params), n)
+    return study
+
+
+def started(parents, kind="identical", space=SPACE, **options):
+    return Study(space, warm_start_from=parents, warm_start_type=kind, seed=1, **options)
+
+
+def losses(study, number=0):
+    return [known.loss for known in study.parents[number].observations]
+
+
+def cv_results(study):
+    return {
+        "params": [trial.params for trial in study.trials],
+        "mean_test_score": np.array([-trial.value for trial in study.trials]),
+    }
+
+
+class Fitted:
+    """A fitted search."""
+
+    def __init__(self, results):
+        self.cv_results_ = results
+
+
+# ------------------------------------------------------------------ what is read
+
+
+def test_all_kinds_of_parents_give_the_same_results():
+    parent = finished()
+    results = cv_results(parent)
+    kinds = [parent, parent.to_frame(), results, pd.DataFrame(results), Fitted(results)]
+    study = started(kinds)
+    expected = [trial.value for trial in parent.trials]
+    for number, known in enumerate(study.parents):
+        assert losses(study, number) == expected
+        points = [one.point for one in known.observations]
+        np.testing.assert_allclose(points, [trial.point for trial in parent.trials])
+
+
+@pytest.mark.parametrize("as_frame", [False, True])
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_the_direction_of_a_parent_is_respected(as_frame, direction):
+    parent = finished(direction="maximize")
+    source = parent.to_frame() if as_frame else parent
+    study = started([source], direction=direction)
+    assert losses(study) == [-trial.value for trial in parent.trials]
+
+
+def test_tables_from_files_are_read(tmp_path):
+    space = SPACE | {"kind": ["a", "b"], "rate": Float(0.1, 0.9, when={"kind": ["b"]})}
+    parent = finished(space)
+    parent.to_frame().to_csv(tmp_path / "frame.csv")
+    pd.DataFrame(cv_results(parent)).assign(
+        **{f"param_{k}": [t.params.get(k) for t in parent.trials] for k in space}
+    ).to_csv(tmp_path / "results.csv")
+    read = [pd.read_csv(tmp_path / name) for name in ("frame.csv", "results.csv")]
+    study = started(read, space=space)
+    for number in range(2):
+        np.testing.assert_allclose(losses(study, number), [t.value for t in parent.trials])
+
+
+def test_a_category_that_is_none_is_not_an_empty_cell():
+    space = {"x": Float(0.0, 1.0), "k": Categorical(["a", None])}
+    parent = finished(space, objective=lambda params: params["x"])
+    study = started([parent.to_frame()], space=space)
+    assert len(study.parents[0].observations) == len(parent.trials)
+
+
+def test_failed_stopped_and_partial_trials_are_left_out_silently():
+    parent = finished(n=6)
+    parent.tell(parent.ask(), np.nan)
+    parent.ask()
+    results = cv_results(finished(n=6)) | {
+        "trial_state": np.array(["complete"] * 4 + ["stopped", "failed"]),
+        "n_resources": np.array([9, 9, 9, 3, 9, 9]),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        study = started([parent, parent.to_frame(), results])
+    assert [len(known.observations) for known in study.parents] == [6, 6, 3]
+
+
+def test_a_parent_is_read_once():
+    parent = finished(n=5)
+    study = started([parent])
+    parent.tell(parent.ask(), -100.0)
+    assert len(losses(study)) == 5
+
+
+# ------------------------------------------------------------------ other ranges and parameters
+
+
+def test_results_outside_of_the_space_are_counted_in_one_warning():
+    parents = [finished(n=8), finished(n=8, seed=1)]
+    narrow = {"x": Float(0.0, 0.5), "n": Int(1, 9)}
+    n_inside = [sum(t.params["x"] <= 0.5 for t in parent.trials) for parent in parents]
+    with pytest.warns(UserWarning, match="earlier configurations") as warned:
+        study = started(parents, space=narrow)
+    assert len(warned) == 1
+    assert f"{16 - sum(n_inside)} of 16 earlier" in str(warned[0].message)
+    assert [len(known.observations) for known in study.parents] == n_inside
+
+
+def test_a_constant_of_the_space_is_filled_in():
+    study = started([finished()], space=SPACE | {"depth": [3]})
+    assert len(losses(study)) == 12
+
+
+def test_identical_parents_with_other_parameters_are_refused():
+    with pytest.raises(ValueError, match="none of its 12 configurations is in the space"):
+        started([finished()], space=SPACE | {"y": Float(0.0, 1.0)})
+
+
+def test_transfer_bridges_missing_and_additional_parameters():
+    parent = finished(SPACE | {"z": Float(0.0, 1.0)})
+    study = started(
+        [parent], "transfer", {"x": Float(0.0, 1.0), "y": Float(0.0, 1.0), "n": Int(1, 9)}
+    )
+    (known,) = study.parents
+    assert len(known.observations) == 12
+    assert known.absent == (1,)
+    assert {one.point[1] for one in known.observations} == {0.5}
+    study.optimize(lambda trial: loss(trial.params), 8)
+
+
+# ------------------------------------------------------------------ mistakes
+
+
+@pytest.mark.parametrize(
+    ("parents", "kind", "error", "match"),
+    [
+        ([], "identical", ValueError, "one to 5 earlier searches, but got 0"),
+        ([{}] * 6, "identical", ValueError, "got 6"),
+        ({"params": []}, "identical", TypeError, "must be a list"),
+        ([1, "a"], "identical", TypeError, "number 0: got 1.*number 1: got 'a'"),
+        ([{"a": 1}], "transfer", ValueError, "must have 'params' and 'mean_test_score'"),
+        ([finished(n=1)], "transfr", ValueError, "did you mean 'transfer'"),
+        ([Study(SPACE)], "transfer", ValueError, "it has no finite result"),
+        ([1, Study(SPACE)], "transfer", ValueError, "number 0: got 1.*number 1: it has no"),
+    ],
+)
+def test_mistakes_are_named(parents, kind, error, match):
+    with pytest.raises(error, match=match):
+        started(parents, kind)
+
+
+# ------------------------------------------------------------------ identical: evidence
+
+
+def test_configurations_of_identical_parents_are_not_tried_again():
+    space = {"k": list(range(12))}
+    parent = finished(space, n=8, objective=lambda params: params["k"])
+    known = {trial.params["k"] for trial in parent.trials}
+    for strategy in ("bayesian", "random", "grid"):
+        study = started([parent], space=space, strategy=strategy)
+        with pytest.warns(UserWarning, match="exhausted"):
+            study.optimize(lambda trial: trial.params["k"], 12)
+        assert {trial.params["k"] for trial in study.trials} == set(range(12)) - known
+
+
+def test_a_configuration_of_the_user_is_tried_although_a_parent_knows_it():
+    parent = finished()
+    study = started([parent])
+    study.enqueue(parent.best_params)
+    assert study.ask().params == parent.best_params
+
+
+def test_identical_parents_replace_the_initial_design():
+    assert started([finished(n=20)]).ask().origin == "model"
+
+
+def test_the_offset_of_an_identical_parent_is_learned():
+    parent = finished(n=25).to_frame()
+    moved = parent.assign(value=parent["value"] + 100.0)
+    moved.attrs = parent.attrs
+    best = {}
+    for name, source in {"same": parent, "moved": moved}.items():
+        study = started([source], n_trials=12)
+        study.optimize(lambda trial: loss(trial.params), 12)
+        best[name] = study.best_value
+    assert best["moved"] < best["same"] + 1e-3
+
+
+# ------------------------------------------------------------------ transfer
+
+
+def test_a_related_parent_with_another_scale_is_followed_from_the_first_trial():
+    parent = finished(n=30)
+    study = started([parent], "transfer", n_trials=6)
+    study.optimize(lambda trial: 50.0 * loss(trial.params | {"x": trial.params["x"] + 0.03}) + 7, 6)
+    alone = Study(SPACE, seed=1, n_trials=6)
+    alone.optimize(lambda trial: 50.0 * loss(trial.params | {"x": trial.params["x"] + 0.03}) + 7, 6)
+    assert study.best_value < alone.best_value
+    assert [trial.origin for trial in study.trials[2:]] == ["model"] * 4
+
+
+def test_a_parent_with_shuffled_losses_changes_nothing():
+    frame = finished(n=30).to_frame()
+    frame["value"] = np.random.default_rng(3).permutation(frame["value"])
+    study, alone = started([frame], "transfer", n_trials=10), Study(SPACE, seed=1, n_trials=10)
+    for search in (study, alone):
+        search.optimize(lambda trial: loss(trial.params), 10)
+    assert [t.params for t in study.trials] == [t.params for t in alone.trials]
+
+
+@pytest.mark.parametrize("kind", ["identical", "transfer"])
+def test_replaying_gives_the_same_trials(kind):
+    from tuneplug.surrogate.fitting import clear_cache
+
+    parents = [finished(n=20), finished(n=15, seed=4)]
+    found = []
+    for _ in range(2):
+        clear_cache()
+        study = started(parents, kind, n_trials=10)
+        study.optimize(lambda trial: 3.0 * loss(trial.params) + 1.0, 10)
+        found.append([trial.params for trial in study.trials])
+    assert found[0] == found[1]
+
+
+# ------------------------------------------------------------------ the best ones
+
+
+def test_the_best_trial_is_of_this_study_and_the_overall_best_of_identical_parents_too():
+    parents = [finished(n=5), finished(n=25, seed=3)]
+    study = started(parents)
+    assert study.overall_best == (parents[1].best_params, parents[1].best_value, 1)
+    with pytest.raises(NoCompletedTrialError):
+        study.best_trial  # noqa: B018
+    study.tell(study.ask(), 5.0)
+    assert study.best_value == 5.0
+    assert study.overall_best.parent == 1
+    study.tell(trial := study.ask(), -1.0)
+    assert study.overall_best == (trial.params, -1.0, None)
+
+
+def test_the_overall_best_has_the_units_of_the_study():
+    parent = finished(direction="maximize")
+    study = started([parent], direction="maximize")
+    assert study.overall_best.value == parent.best_value
+
+
+def test_parents_with_other_data_have_no_overall_best():
+    study = started([finished()], "transfer")
+    with pytest.raises(NoCompletedTrialError):
+        study.overall_best  # noqa: B018

@@ -71,6 +71,8 @@ __all__ = ["Study"]
 
 #: Number of suggestions for one trial, if other processes start the same ones at the same time.
 N_SUGGESTIONS = 4
+#: Number of suggestions of which one is drawn if they cost little, as those of a grid.
+N_CHOICES = 32
 
 
 @final
@@ -350,6 +352,20 @@ class Study(StudyResults):
         if key not in self._context().own_keys():
             self._enqueued.setdefault(key, self.space.canonical(params))
 
+    def refresh(self) -> None:
+        """Take over what other processes have written to the stored study, and write nothing.
+
+        ``ask`` does so too.  Between its calls, ``trials`` and ``best_trial`` are those of the last
+        one, and the trials of this process.
+
+        Raises
+        ------
+        StorageError
+            If the storage cannot be read.
+        """
+        if self._persistence is not None:
+            self._persistence.refresh(self.history)
+
     def ask(self, *, lag: int = 0) -> Trial:
         """Start the next trial.
 
@@ -379,14 +395,13 @@ class Study(StudyResults):
             again = self._persistence.retry(self.history)
             if again is not None:
                 return self._started_again(again, lag)
-        for attempt in range(N_SUGGESTIONS):
+        trial, attempt = None, 0
+        while trial is None:
             visible = self._visible(lag)
             suggestion = self._suggest(visible, attempt)
-            insist = attempt == N_SUGGESTIONS - 1 or suggestion.origin == "user"
+            attempt += 1
+            insist = suggestion.origin == "user" or not self._can_avoid(attempt)
             trial = self._start(suggestion, visible, insist=insist)
-            if trial is not None:
-                break
-        assert trial is not None, "the last suggestion starts a trial"
         self.plugins.notify("tuneplug_trial_asked", study=self, trial=trial)
         return trial
 
@@ -398,11 +413,25 @@ class Study(StudyResults):
             return Suggestion(params, origin="user")
         context = self._context(visible)
         if attempt > 0:  # processes with one seed would go on to suggest the same
-            seed = int(np.random.SeedSequence().generate_state(1)[0])
-            return self.strategy.propose(replace(context, seed=seed))
+            rng = np.random.default_rng()
+            context = replace(context, seed=int(rng.integers(2**32)))
+            found = self.strategy.suggest(context, max(self._n_choices(), 1))
+            return found[rng.integers(len(found))]
         if prepared is not None and prepared.answers(self.strategy, context):
             return prepared.take()
         return self.strategy.propose(context)
+
+    def _can_avoid(self, attempt: int) -> bool:
+        """Whether another suggestion replaces one that another process has just started."""
+        if attempt < N_SUGGESTIONS:
+            return True
+        few = math.isfinite(self.space.size) or self._n_choices() > 0
+        return few and not self.strategy.allow_repeats  # a configuration must not run twice
+
+    def _n_choices(self) -> int:
+        """Return how many distinct suggestions are drawn from, as none depends on a result."""
+        n_left = self.strategy.n_independent(self.space, None) - len(self.history)
+        return min(max(n_left, 0), N_CHOICES)
 
     def restart(self, number: int, *, lag: int = 0) -> Trial | None:
         """Start a running trial of the stored study again whose process has ended.

@@ -30,6 +30,18 @@ NEEDS = [
         "matplotlib",
         "plot",
     ),
+    (
+        "tuneplug_sqlalchemy.PostgresqlStorage('postgresql://host/db')",
+        "sqlalchemy",
+        "SQLAlchemy",
+        "sqlalchemy",
+    ),
+    (
+        "tuneplug_sqlalchemy.MysqlStorage('mysql://host/db')",
+        "pymysql",
+        "SQLAlchemy",
+        "sqlalchemy",
+    ),
     ("tuneplug.Study({'x': [1]}).to_frame()", "pandas", "pandas", "pandas"),
 ]
 
@@ -60,6 +72,7 @@ LAZY = [
     ("tuneplug_ray", "ray"),
     ("tuneplug_rich", "rich"),
     ("tuneplug_sklearn", "sklearn"),
+    ("tuneplug_sqlalchemy", "sqlalchemy"),
     ("tuneplug_xgboost", "xgboost"),
 ]
 

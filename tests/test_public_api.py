@@ -17,6 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PUBLIC_MODULES = [
     "tuneplug",
+    "tuneplug.comparison",
     "tuneplug.plugins",
     "tuneplug.space",
     "tuneplug.strategies",
@@ -32,6 +33,7 @@ PUBLIC_MODULES = [
     "tuneplug_mlflow",
     "tuneplug_ray",
     "tuneplug_rich",
+    "tuneplug_sqlalchemy",
     "tuneplug.execution",
     "tuneplug.stopping",
     "tuneplug.storage",
@@ -52,6 +54,7 @@ FRAMEWORKS = [
     "ray",
     "mlflow",
     "rich",
+    "sqlalchemy",
 ]
 
 

@@ -15,8 +15,14 @@ SOURCES = [
     if "_template" not in path.parts  # a distribution of its own
 ]
 MAX_LINES, MAX_PARAMETERS = 40, 6
-#: Public constructors and the one public method with more parameters.
-MANY_PARAMETERS = {"Study.__init__", "Study.optimize", "WarpedBayesSearchCV.__init__"}
+#: Public constructors and functions with more parameters.
+MANY_PARAMETERS = {
+    "Study.__init__",
+    "Study.optimize",
+    "WarpedBayesSearchCV.__init__",
+    "compare",
+    "compare_searches",
+}
 
 
 def functions(path):

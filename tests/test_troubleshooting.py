@@ -24,7 +24,7 @@ N_WORDS = 4
 
 
 def error_classes():
-    """Return the names of the classes that derive from an exception."""
+    """Return the names of the public classes that derive from an exception."""
     bases = {
         node.name: [ast.unparse(base) for base in node.bases]
         for tree in TREES.values()
@@ -39,7 +39,7 @@ def error_classes():
         and any(p in found or re.search("(Error|Warning|Exception)$", p) for p in parents)
     }:
         found |= new
-    return sorted(found)
+    return sorted(name for name in found if not name.startswith("_"))
 
 
 def texts_of(node, constants):

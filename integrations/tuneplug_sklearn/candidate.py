@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -73,6 +73,28 @@ class Candidate:
     def of(cls, trial: Trial, n_folds: int) -> Candidate:
         """Return the candidate of a trial that has just been suggested."""
         return cls(trial, [None] * n_folds, list(range(n_folds)))
+
+    @classmethod
+    def restored(cls, trial: Trial, folds: Collection[int], n_folds: int) -> Candidate:
+        """Return the candidate of a stored trial, to which the results of folds are to be added.
+
+        Those up to the last of the folds had been submitted, and count as running until ``resume``.
+        """
+        candidate = cls.of(trial, n_folds)
+        if trial.state.ended:
+            candidate.pending.clear()
+            candidate.started, candidate.stop_reason = trial.started, trial.stop_reason
+        else:
+            n_submitted = max(folds, default=-1) + 1
+            candidate.running.update(range(n_submitted))
+            del candidate.pending[:n_submitted]
+        return candidate
+
+    def resume(self) -> None:
+        """Submit again what was running, unless the trial has ended."""
+        if not self.trial.state.ended:
+            self.pending = sorted(self.running) + self.pending
+        self.running.clear()
 
     @property
     def counted(self) -> list[FoldResult]:

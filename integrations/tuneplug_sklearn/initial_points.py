@@ -18,14 +18,18 @@ from tuneplug.trial import Parent
 if TYPE_CHECKING:
     from tuneplug_sklearn.resources import Resources
     from tuneplug_sklearn.search import WarpedBayesSearchCV
+    from tuneplug_sklearn.storing import StoredSearch
 
 __all__ = ["as_param_grid", "start_study"]
 
 
 def start_study(
-    search: WarpedBayesSearchCV, metric: str | None, resources: Resources | None = None
+    search: WarpedBayesSearchCV,
+    metric: str | None,
+    resources: Resources | None = None,
+    stored: StoredSearch | None = None,
 ) -> tuple[Study, int, int]:
-    """Return a new study, and how many of its first trials depend on no result and are chosen.
+    """Return the study, and how many of its first trials depend on no result and are chosen.
 
     Chosen trials have a configuration from the user or from a grid.  With a resource, its strategy
     suggests the other ones.
@@ -33,14 +37,15 @@ def start_study(
     rng = check_random_state(search.random_state)
     # Initial configurations use the state in which RandomizedSearchCV would find the generator.
     untouched = copy.deepcopy(rng)
+    seed = int(rng.randint(np.iinfo(np.int32).max))
     study = Study(
         search.param_distributions,
         strategy=search.strategy if resources is None else resources.strategy,
         direction="maximize",
         stopping=search.stopping,
-        seed=int(rng.randint(np.iinfo(np.int32).max)),
         n_trials=search.n_iter,
         plugins=search.plugins,
+        **({"seed": seed} if stored is None else stored.study_options(seed)),
     )
     space, strategy, n_iter = study.space, study.strategy, search.n_iter
     n_startup = strategy.n_startup(space, n_iter)

@@ -23,6 +23,7 @@ from tuneplug_sklearn.monitored_fit import MonitorConfig
 from tuneplug_sklearn.monitors import choose_monitors, make_monitor_config
 from tuneplug_sklearn.resources import N_SAMPLES, Resources, check_resource, resolve_resources
 from tuneplug_sklearn.splitting import TimeOrder
+from tuneplug_sklearn.storing import FitData, StoredSearch, open_search
 from tuneplug_sklearn.subsampling import Subsampling, class_labels
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class SearchPlan:
     Attributes
     ----------
     study : Study
-        New, with the initial configurations enqueued.
+        New or resumed, with the initial configurations enqueued.
     splits : list of (train, test)
         Row numbers of each fold.
     limits : Limits
@@ -65,6 +66,8 @@ class SearchPlan:
         If None, every fit uses the whole training part.
     subsampling : Subsampling or None
         Given if the resource is the number of rows.
+    stored : StoredSearch or None
+        If None, the study is not stored.
     """
 
     study: Study
@@ -78,6 +81,7 @@ class SearchPlan:
     monitoring: MonitorConfig | None
     resources: Resources | None = None
     subsampling: Subsampling | None = None
+    stored: StoredSearch | None = None
 
     @property
     def n_fits(self) -> int:
@@ -88,6 +92,8 @@ class SearchPlan:
     def fitted(self) -> dict[str, Any]:
         """The fitted attributes that are known before the first fit."""
         known = {} if self.resources is None else self.resources.fitted
+        if self.stored is not None:
+            known = {**known, "study_name_": self.study.name}
         return {"study_": self.study, "n_splits_": len(self.splits), **known}
 
     def params(self, trial: Trial) -> dict[str, Any]:
@@ -99,7 +105,7 @@ class SearchPlan:
         return 1.0 if self.resources is None else self.resources.share(trial)
 
 
-def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed: Any) -> SearchPlan:
+def make_plan(search: WarpedBayesSearchCV, scorers: Any, data: FitData, routed: Any) -> SearchPlan:
     """Check the arguments of a search and return its plan.
 
     Parameters
@@ -108,7 +114,7 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed:
         Not changed.
     scorers : callable
         Made by scikit-learn from ``scoring``.
-    X, y : array-like
+    data : FitData
     routed : Bunch
         scikit-learn's routed parameters.
 
@@ -117,31 +123,28 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed:
     SpaceError
         If the space has errors.
     ValueError
-        If another argument is wrong.
+        If another argument is wrong, or another search is stored under the name to resume.
+    StorageError
+        If the storage cannot be used.
     """
+    X, y = data.X, data.y
     metric = _objective_metric(search, scorers)
     callbacks = search.callbacks or ()
     check_callbacks(callbacks, hint=": scikit-learn's own callbacks go to set_callbacks()")
     split_params = routed.splitter.split
     cv = check_cv(search.cv, y, classifier=is_classifier(search.estimator))  # may be an iterator
     resources = resolve_resources(search, X, y, cv, split_params)
-    study, n_independent, n_chosen = start_study(search, metric, resources)
-    limits = Limits(
-        search.n_iter,
-        resolve_timeout(search.timeout, "the 'timeout' parameter"),
-        resolve_timeout(search.trial_timeout, "the 'trial_timeout' parameter"),
-        check_completion(search.completion),
-        search.racing,
-        study.stopping is not None,
-        search.fail_fast,
-    )
+    stored = open_search(search, metric, resources, data)
+    study, n_independent, n_chosen = start_study(search, metric, resources, stored)
+    limits = _limits(search, study)
     configured = _check_names(search.estimator, study.space)
     if resources is not None:
         check_resource(resources.name, study.space, configured)
     monitors = choose_monitors(search, study, configured, routed.estimator.fit)
-    splits = _make_splits(cv, X, y, split_params)
+    known = None if stored is None or not stored.resumes else stored.stored_splits()
+    splits = _make_splits(cv, X, y, split_params) if known is None else known
     groups = split_params.get("groups")
-    return SearchPlan(
+    plan = SearchPlan(
         study,
         splits,
         limits,
@@ -153,6 +156,22 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, X: Any, y: Any, routed:
         make_monitor_config(monitors, study, search, splits, groups),
         resources,
         _subsampling(search, study.seed, splits, y, groups),
+        stored,
+    )
+    if stored is not None:
+        stored.create(study, splits)  # all arguments are right
+    return plan
+
+
+def _limits(search: WarpedBayesSearchCV, study: Study) -> Limits:
+    return Limits(
+        search.n_iter,
+        resolve_timeout(search.timeout, "the 'timeout' parameter"),
+        resolve_timeout(search.trial_timeout, "the 'trial_timeout' parameter"),
+        check_completion(search.completion),
+        search.racing,
+        study.stopping is not None,
+        search.fail_fast,
     )
 
 

@@ -16,8 +16,17 @@ from typing import Any, cast
 import cloudpickle
 import numpy as np
 
-from tuneplug import NoCompletedTrialError, SpaceExhausted, TrialResult, TrialState
+from tuneplug import (
+    ConcurrentStudyError,
+    NoCompletedTrialError,
+    SpaceExhausted,
+    Study,
+    Trial,
+    TrialResult,
+    TrialState,
+)
 from tuneplug.execution import Broadcast, Job, ProgressReporter, WorkerPool
+from tuneplug.plugins import warn_caller
 from tuneplug.stopping import completion_reason
 from tuneplug_sklearn.candidate import Candidate, make_fold_model
 from tuneplug_sklearn.evaluation import (
@@ -30,11 +39,20 @@ from tuneplug_sklearn.evaluation import (
 from tuneplug_sklearn.failures import FitFailures
 from tuneplug_sklearn.folds import FoldModel
 from tuneplug_sklearn.plan import SearchPlan
+from tuneplug_sklearn.storing import (
+    keep_result,
+    keep_stopped_after,
+    kept_results,
+    kept_stopped_after,
+)
 
 __all__ = ["Scheduler", "SearchHooks"]
 
 #: One full trial, less a tolerance of sums of fidelities.
 ONE_LEFT = 1.0 - 1e-9
+#: Seconds to wait until a process that may still run counts as dead, and between two looks: more
+#: than the grace period of a study.
+MAX_WAIT, WAIT = 75.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -126,6 +144,16 @@ class Scheduler:
         if isinstance(result, RemoteError):
             raise result.error
         candidate, fold = self._of(job)
+        self._keep(candidate, fold, result)
+        self._record(candidate, fold, result)
+
+    def _keep(self, candidate: Candidate, fold: int, result: dict[str, Any]) -> None:
+        """Store the result of a fold; those of a candidate that has ended do not count."""
+        if self._plan.stored is not None and not candidate.trial.state.ended:
+            keep_result(self._study, candidate.trial, fold, result)
+
+    def _record(self, candidate: Candidate, fold: int, result: dict[str, Any]) -> None:
+        """Record the result of a fold, and finish its trial if it needs no more."""
         candidate.running.discard(fold)
         record = result.pop("fit_record", None)
         if record is not None:
@@ -152,6 +180,7 @@ class Scheduler:
         # The other folds would probably kill workers as well: record them as failed without a fit.
         skipped, candidate.pending = candidate.pending, []
         for other in skipped:
+            self._keep(candidate, other, result)
             candidate.results[other] = dict(result)
         self.on_result(job, result)
 
@@ -168,6 +197,77 @@ class Scheduler:
             self._prepared = number
             with self._hooks.progress.suggesting():
                 self._study.prepare(lag=lag)
+
+    # ------------------------------------------------------------------ a resumed search
+
+    def restore(self) -> None:
+        """Take over the candidates of a stored search, and start those again that had not ended.
+
+        Racing, rules and values of the latter depend on what they would have depended on.
+
+        Raises
+        ------
+        ConcurrentStudyError
+            If another process runs the search.
+        StorageError
+            If the storage cannot be written, or a stored result cannot be right.
+        """
+        n_ended = sum(trial.state.ended for trial in self._study.history)
+        self._hooks.progress.resume(n_ended)
+        for number in range(len(self._study.history)):
+            trial = self._study.history[number]
+            if not trial.state.ended:
+                trial = self._restarted(trial)
+            self._restore(trial)
+        if self._study.completion_reason is not None:  # by a callback
+            self._stop_all("callback")
+
+    def _restarted(self, trial: Trial) -> Trial:
+        """Return a trial that has started again; wait if its process may still run."""
+        number, deadline = trial.number, time.monotonic() + MAX_WAIT
+        lag, warned = number - self._n_visible(number), False
+        while not trial.state.ended:
+            again = self._study.restart(number, lag=lag)
+            if again is not None:
+                return again
+            if not warned:
+                warned = True
+                warn_caller(
+                    f"the process that ran study {self._study.name!r} may still run: the search "
+                    f"waits up to {MAX_WAIT:g} s for a sign of it",
+                    RuntimeWarning,
+                    through=("tuneplug", "sklearn.base"),
+                )
+            if time.monotonic() > deadline:
+                raise _concurrent(self._study)
+            time.sleep(WAIT)
+            trial = self._study.history[number]
+        return trial
+
+    def _restore(self, trial: Trial) -> None:
+        """Append the candidate of a stored trial, with its results."""
+        ended = trial.state.ended
+        results = kept_results(trial, self._n_folds)
+        candidate = Candidate.restored(trial, results, self._n_folds)
+        self.candidates.append(candidate)
+        for fold, result in results.items():
+            self._record(candidate, fold, result)
+        if not ended:
+            candidate.resume()
+            return
+        candidate.stopped_after = kept_stopped_after(trial, self._n_folds)
+        self._fail_missing(candidate)
+        candidate.scores = test_scores(candidate.counted, self._plan.metric)
+        self.failures.record_candidate(candidate)
+
+    def _fail_missing(self, candidate: Candidate) -> None:
+        """Record the missing folds of a candidate whose process died too often as failed."""
+        trial = candidate.trial
+        lost = trial.state is TrialState.FAILED and trial.stop_reason is None
+        if lost and self._evaluation.options["error_score"] != "raise":
+            for fold, result in enumerate(candidate.results):
+                if result is None:
+                    candidate.results[fold] = self._evaluation.failed_result(str(trial.error))
 
     # ------------------------------------------------------------------ candidates and jobs
 
@@ -193,6 +293,8 @@ class Scheduler:
         except SpaceExhausted as error:
             self.exhausted = error
             return False
+        if trial.number != len(self.candidates):
+            raise _concurrent(self._study)
         self.candidates.append(Candidate.of(trial, self._n_folds))
         return True
 
@@ -297,6 +399,8 @@ class Scheduler:
         visible = self._n_visible(trial.number) if decided else len(self.candidates)
         history = self._study.history.until(visible)
         result = candidate.result(self._alike(candidate, visible), history)
+        if self._plan.stored is not None and candidate.stopped_after is not None:
+            keep_stopped_after(self._study, trial, candidate.stopped_after)
         self._study.finish(trial.number, replace(result, finished=time.time()))
         self.failures.record_candidate(candidate)
         if self._hooks.progress.report(trial):
@@ -304,7 +408,13 @@ class Scheduler:
             self._stop_all("callback")
 
     def fail_open(self, error: str) -> None:
-        """Record every candidate that has not ended as failed."""
+        """Record every candidate that has not ended as failed.
+
+        In a storage they stay running, so that the search can be resumed with them.
+        """
+        if self._plan.stored is not None:
+            self._study.release()
+            return
         for candidate in self._open():
             result = TrialResult(
                 TrialState.FAILED,
@@ -342,6 +452,13 @@ class Scheduler:
         failures = [record.failure for record in records if record.failure is not None]
         notes = dict.fromkeys(note for record in records for note in record.notes)
         return [*notes, *([_unmonitored(len(failures), failures[0])] if failures else [])]
+
+
+def _concurrent(study: Study) -> ConcurrentStudyError:
+    return ConcurrentStudyError(
+        f"only one process at a time may run a stored search, but another process runs that of "
+        f"study {study.name!r}: end it and resume the search, or pass another study_name"
+    )
 
 
 def _unmonitored(count: int, cause: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 import pickle
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -17,6 +17,7 @@ from tuneplug.execution import INTERRUPTED_MESSAGE, ProgressReporter, run_jobs
 from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import Plugins, keep_warning_filters
 from tuneplug.stopping import CompletionRule, StoppingRule
+from tuneplug.storage import Storage
 from tuneplug.strategies import Strategy
 from tuneplug.study import WarmStartType
 from tuneplug_sklearn._compat import (
@@ -37,6 +38,7 @@ from tuneplug_sklearn.plan import SearchPlan, check_metric, make_plan
 from tuneplug_sklearn.refit import Refit, refit
 from tuneplug_sklearn.results import ResultOptions, SearchOutcome, select_best, summarize
 from tuneplug_sklearn.scheduler import Scheduler, SearchHooks
+from tuneplug_sklearn.storing import FitData
 
 __all__ = ["WarpedBayesSearchCV"]
 
@@ -49,8 +51,8 @@ OPTIONAL_ATTRIBUTES = (
     "feature_names_in_",
     "refit_time_",
 )
-#: Fitted attributes of a search with a resource.
-RESOURCE_ATTRIBUTES = ("max_resources_", "min_resources_")
+#: Fitted attributes of a search with a resource, and of one with a storage.
+PLAN_ATTRIBUTES = ("max_resources_", "min_resources_", "study_name_")
 
 
 @final
@@ -177,6 +179,19 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         and the automatic minimum is a 27th of it.
     factor : int, default 3
         Factor between two levels of the resource.
+    storage : str, Storage or None, default None
+        Where to store the result of each fit as it comes in, so that a killed search can go on:
+        ``"sqlite:///searches.db"``, the URL of a plugin's storage, or an instance, which clones
+        share.
+    study_name : str or None, default None
+        Name of the stored study.  If None, it is made from estimator, space, data and settings, so
+        that each clone, and each search within another one, has its own.  Without ``resume``, a
+        name that is taken gets the suffix ``-2``, ``-3``, ...; no study is overwritten.
+    resume : bool, default False
+        Whether to go on with the study of this name, if there is one.  Its candidates count toward
+        ``n_iter`` and are in ``cv_results_``; only fits without a stored result run.  ``n_iter``,
+        workers, time limits, callbacks, ``refit``, strategy, stopping and racing may have changed,
+        ranges may be wider, and categories may have been added; any other change is refused.
 
     Attributes
     ----------
@@ -193,6 +208,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         ``resource``, ``n_resources`` is the resource of each row and ``iter`` its level, from 0.
     min_resources_, max_resources_ : int
         The smallest resource of a candidate, and that of a full one.  Only with ``resource``.
+    study_name_ : str
+        Name of the stored study.  Only with ``storage``.
 
     Examples
     --------
@@ -234,6 +251,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "min_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_resources": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "factor": [Interval(numbers.Integral, 2, None, closed="left")],
+        "storage": [str, Storage, None],
+        "study_name": [str, None],
+        "resume": ["boolean"],
     }
 
     def __init__(
@@ -273,6 +293,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         min_resources: int | str = "auto",
         max_resources: int | str = "auto",
         factor: int = 3,
+        storage: str | Storage | None = None,
+        study_name: str | None = None,
+        resume: bool = False,
     ) -> None:
         self.param_distributions = param_distributions
         self.n_iter = n_iter
@@ -299,6 +322,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.min_resources = min_resources
         self.max_resources = max_resources
         self.factor = factor
+        self.storage = storage
+        self.study_name = study_name
+        self.resume = resume
         super().__init__(
             estimator=estimator,
             scoring=scoring,
@@ -312,11 +338,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         )
 
     def __sklearn_clone__(self) -> WarpedBayesSearchCV:
-        """Clone, but share executor, callbacks and plugins, and parents, which are only read.
+        """Clone, but share what holds resources outside, and parents, which are only read.
 
-        The former hold resources outside; a clone of a parent would not be fitted.
+        A clone of a parent would not be fitted.
         """
-        names = ("executor", "callbacks", "plugins", "warm_start_from")
+        names = ("executor", "callbacks", "plugins", "storage", "warm_start_from")
         shared = {name: getattr(self, name) for name in names}
         shadow = object.__new__(type(self))
         shadow.__dict__.update(self.__dict__, **dict.fromkeys(shared))
@@ -325,9 +351,10 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         return copied
 
     def __getstate__(self) -> dict[str, Any]:
-        """Drop the executor and callbacks without a pickle: they belong to this process."""
+        """Drop the executor, and callbacks or a storage without a pickle: they stay here."""
         state: dict[str, Any] = dict(super().__getstate__())
         state["executor"] = None
+        state["storage"] = self.storage if _picklable(self.storage) else None
         if self.callbacks is not None:
             state["callbacks"] = [f for f in self.callbacks if _picklable(f)]
         return state
@@ -373,9 +400,10 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)
         check_weights(X, params)
+        data = FitData(X, y, params)
         params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
-        plan = make_plan(self, scorers, X, y, routed)
+        plan = make_plan(self, scorers, data, routed)
         evaluation = self._evaluation(plan, X, y, self._fold_options(scorers, routed))
         options = self._result_options(scorers, refit_metric)
         root = CallbackTask.root(
@@ -481,12 +509,15 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 f"Fitting {len(plan.splits)} folds for each of {at_most}{plan.n_candidates} "
                 f"candidates, totalling {at_most}{plan.n_fits} fits"
             )
+            if plan.stored is not None and plan.stored.resumes:
+                print(plan.stored.progress(plan.study))
         prefetch = 0 if plan.limits.timed else 1
         workers = make_pool(self.n_jobs, self.executor, plan.study.plugins, plan.n_fits, prefetch)
         hooks = self._hooks(plan, task)
         with keep_warning_filters(), workers as pool, plan.study.running():
             scheduler = Scheduler(plan, pool, evaluation, hooks)
             try:
+                scheduler.restore()
                 steps = scheduler.next_job, scheduler.on_result, scheduler.on_failure
                 run_jobs(pool, *steps, idle=scheduler.prepare)
             except BaseException as error:  # noqa: BLE001  raised again below
@@ -522,7 +553,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if isinstance(part, SearchOutcome):
             optional = OPTIONAL_ATTRIBUTES
         elif isinstance(part, SearchPlan):
-            optional = RESOURCE_ATTRIBUTES
+            optional = PLAN_ATTRIBUTES
         for name in optional:
             self.__dict__.pop(name, None)
         self.__dict__.update(part.fitted)
@@ -540,9 +571,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         )
 
 
-def _picklable(function: Callable[..., Any]) -> bool:
+def _picklable(value: Any) -> bool:
     try:
-        pickle.dumps(function)
+        pickle.dumps(value)
     except (pickle.PicklingError, AttributeError, TypeError):
         return False
     return True

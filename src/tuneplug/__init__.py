@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from tuneplug.optional import lazy_attributes
 
 if TYPE_CHECKING:
+    from tuneplug.comparison import Comparison, compare
     from tuneplug.errors import (
         AllTrialsFailedError,
         ConcurrentStudyError,
+        LostConnectionError,
         MissingDependencyError,
         NoCompletedTrialError,
         PluginError,
@@ -38,10 +40,12 @@ __version__ = "0.1.0"
 _HOME = {
     "AllTrialsFailedError": "errors",
     "Categorical": "space",
+    "Comparison": "comparison",
     "Float": "space",
     "Int": "space",
     "Linear": "space",
     "Log": "space",
+    "LostConnectionError": "errors",
     "MissingDependencyError": "errors",
     "NoCompletedTrialError": "errors",
     "PluginError": "errors",
@@ -63,16 +67,19 @@ _HOME = {
     "TuneplugError": "errors",
     "UnknownNameError": "errors",
     "choose_scaling": "space",
+    "compare": "comparison",
 }
 
 __all__ = [
     "AllTrialsFailedError",
     "Categorical",
+    "Comparison",
     "ConcurrentStudyError",
     "Float",
     "Int",
     "Linear",
     "Log",
+    "LostConnectionError",
     "MissingDependencyError",
     "NoCompletedTrialError",
     "PluginError",
@@ -93,6 +100,7 @@ __all__ = [
     "TuneplugError",
     "UnknownNameError",
     "choose_scaling",
+    "compare",
 ]
 
 #: Public names of other packages that users look for here, by package.
@@ -114,7 +122,8 @@ _PACKAGES = {
     "tuneplug_optuna": "OptunaConverter OptunaMirror OptunaStrategy TunePlugSampler mirror",
     "tuneplug_ray": "RayExecutor",
     "tuneplug_rich": "ProgressBar",
-    "tuneplug_sklearn": "WarpedBayesSearchCV",
+    "tuneplug_sklearn": "WarpedBayesSearchCV compare_searches",
+    "tuneplug_sqlalchemy": "MariadbStorage MysqlStorage PostgresqlStorage",
     "tuneplug_xgboost": "XGBoostMonitor",
     "tuneplug_xgboost or tuneplug_lightgbm": "TrialCallback recommended_space",
 }

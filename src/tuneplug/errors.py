@@ -31,6 +31,7 @@ from typing import Any
 __all__ = [
     "AllTrialsFailedError",
     "ConcurrentStudyError",
+    "LostConnectionError",
     "MissingDependencyError",
     "NoCompletedTrialError",
     "PluginError",
@@ -132,6 +133,10 @@ class StaleTrialError(TrialError, StorageError):
 
 class ReadOnlyStorageError(StorageError):
     """A storage can be read, but nobody may write to it: writing it again later would not help."""
+
+
+class LostConnectionError(StorageError):
+    """The connection to a server was lost, and whether the server has committed is unknown."""
 
 
 class StoredTrialError(SpaceError, StorageError):

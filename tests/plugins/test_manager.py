@@ -6,6 +6,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -23,6 +24,7 @@ from tuneplug.plugins import Converter, Plugins, hookimpl
 from tuneplug.space.scaling import Linear, Log, ReverseLog
 from tuneplug.stopping import AsynchronousHalving, MedianRule
 from tuneplug.storage import MemoryStorage, SqliteStorage, Storage
+from tuneplug.storage.urls import as_storage
 from tuneplug.strategies import BayesianSearch, GridSearch, HyperbandSearch, RandomSearch, Strategy
 
 
@@ -419,3 +421,34 @@ def test_load_continues_after_an_error_in_strict_mode(monkeypatch):
     entries[1].loaded = Observer()
     assert {record.name for record in plugins.records()} == {"tuneplug", "good", "bad"}
     assert plugins.classes("strategy")["last"] is Last
+
+
+class WholeUrl(MemoryStorage):
+    name = "whole"
+    url = ""
+
+    @classmethod
+    def from_url(cls, url):
+        storage = cls()
+        storage.url = url
+        return storage
+
+
+class WholeUrlPlugin:
+    @hookimpl
+    def tuneplug_storages(self):
+        return WholeUrl
+
+
+@pytest.mark.parametrize("url", ["whole://here", "whole+driver://me:pw@host/db?a=b"])
+def test_storage_with_from_url_gets_the_whole_url(url):
+    plugins = Plugins(installed=False)
+    plugins.register(WholeUrlPlugin())
+    storage = as_storage(url, partial(plugins.create, "storage"))
+    assert type(storage) is WholeUrl
+    assert storage.url == url
+
+
+def test_storage_without_from_url_refuses_a_driver():
+    with pytest.raises(ValueError, match=r"'sqlite://', but got 'sqlite\+driver://'"):
+        as_storage("sqlite+driver:///study.db", partial(Plugins().create, "storage"))

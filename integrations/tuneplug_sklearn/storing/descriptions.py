@@ -62,7 +62,7 @@ MAX_START = 60
 #: Parameters of estimators that change no result.
 WITHOUT_EFFECT = frozenset(("n_jobs", "pre_dispatch", "verbose"))
 #: Parameters of a search of this package that belong to the process.
-OF_PROCESS = frozenset(("callbacks", "executor", "plugins"))
+OF_PROCESS = frozenset(("callbacks", "executor", "plugins", "resume", "storage", "study_name"))
 PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray)
 SINGLETONS = (type(Ellipsis), type(NotImplemented))
 NAMED = (type, types.BuiltinFunctionType, types.BuiltinMethodType, np.ufunc)

@@ -10,9 +10,9 @@ because ranges may widen and categories may be added.  ``versions`` of libraries
 
 What only decides which candidates are tried, or when the search ends, is no part of it: number of
 candidates, workers, time budgets, callbacks, ``verbose``, ``refit``, strategy, stopping rule,
-racing, completion rules, and the seed, which is stored with the study.  What decides the result of
-a fit is: ``settings`` should have ``error_score``, ``return_train_score``, ``validation_fraction``,
-``monitor``, the metric that drives the search, and the resource with its levels.
+racing and completion rules.  What decides the result of a fit is: ``settings`` should have
+``error_score``, ``return_train_score``, ``validation_fraction``, ``monitor``, the metric that
+drives the search, the resource with its levels, and ``random_state`` if it is an int.
 """
 
 from __future__ import annotations

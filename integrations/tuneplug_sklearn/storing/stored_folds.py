@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["decode_folds", "encode_folds"]
+__all__ = ["Folds", "decode_folds", "encode_folds"]
 
 Rows = NDArray[np.intp]
 Folds = list[tuple[Rows, Rows]]

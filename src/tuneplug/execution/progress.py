@@ -50,6 +50,8 @@ class Progress:
         trial, or the metric has no name.
     fidelity : float
         Share of the full resource that the trial had.  Below 1, it is never the best trial.
+    n_earlier : int
+        How many of ``n_done`` had ended before the search was resumed.
     """
 
     number: int
@@ -67,13 +69,14 @@ class Progress:
     metric: str = "score"
     stop_metric: str | None = None
     fidelity: float = 1.0
+    n_earlier: int = 0
 
     @property
     def left(self) -> float | None:
         """Estimated seconds until ``n_iter`` trials have ended; None if ``n_iter`` is None."""
         if self.n_iter is None:
             return None
-        return self.elapsed / self.n_done * (self.n_iter - self.n_done)
+        return self.elapsed / (self.n_done - self.n_earlier) * (self.n_iter - self.n_done)
 
     def __str__(self) -> str:
         best = "none yet" if self.best_score is None else f"{self.best_score:.6g}"
@@ -127,10 +130,14 @@ class ProgressReporter:
         callbacks: Iterable[Callable[[Progress], Any]],
         verbose: int,
     ) -> None:
-        self._history, self._n_done = history, 0
+        self._history, self._n_done, self._n_earlier = history, 0, 0
         self._n_iter, self._metric = n_iter, metric
         self._callbacks, self._verbose = tuple(callbacks), verbose
         self._start, self._suggesting = time.monotonic(), 0.0
+
+    def resume(self, n_done: int) -> None:
+        """Count trials that had ended before the search was resumed."""
+        self._n_done = self._n_earlier = n_done
 
     @contextmanager
     def suggesting(self) -> Iterator[None]:
@@ -173,6 +180,7 @@ class ProgressReporter:
             metric=self._metric,
             stop_metric=_stop_metric(trial),
             fidelity=trial.fidelity,
+            n_earlier=self._n_earlier,
         )
 
 

@@ -24,6 +24,12 @@ class ExtensionPoint(NamedTuple):
     plural: str
     #: Names that no class of ours has, and that mean something all the same.
     reserved: frozenset[str] = frozenset()
+    #: Class method that makes an instance, if it is not the class itself.
+    factory: str | None = None
+
+    def make(self, cls: Any, *args: Any) -> Any:
+        """Return an instance of a class that has been named."""
+        return (cls if self.factory is None else getattr(cls, self.factory))(*args)
 
     def errors(self, classes: Sequence[Any], *, ours: bool) -> list[str]:
         """Return what is wrong with the classes that one plugin registers."""
@@ -60,7 +66,7 @@ EXTENSION_POINTS = {
     ),
     "stopping": ExtensionPoint("tuneplug_stopping_rules", StoppingRule, "stopping-rules"),
     "executor": ExtensionPoint("tuneplug_executors", None, "executors"),
-    "storage": ExtensionPoint("tuneplug_storages", Storage, "storages"),
+    "storage": ExtensionPoint("tuneplug_storages", Storage, "storages", factory="from_url"),
     "fit monitor": ExtensionPoint("tuneplug_fit_monitors", FitMonitor, "fit-monitors"),
     "converter": ExtensionPoint("tuneplug_converters", Converter, "converters"),
 }

@@ -239,7 +239,7 @@ class Plugins:
         """
         for cls in self._classes_of(hookspecs.PROJECT, kind):
             if cls.name == name:  # ours need no look at what is installed
-                return cls(*args)
+                return EXTENSION_POINTS[kind].make(cls, *args)
         found = self._found(kind)
         if name not in found:
             raise UnknownNameError(
@@ -254,7 +254,7 @@ class Plugins:
                 f"block one of them with {NOT}"
             )
         try:
-            return cls(*args)
+            return EXTENSION_POINTS[kind].make(cls, *args)
         except Exception as error:
             error.add_note(f"{kind} {name!r} is registered by plugin {self._records[owner]}")
             raise

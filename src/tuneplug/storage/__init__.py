@@ -5,6 +5,7 @@
 
 from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
 from tuneplug.storage.copying import copy
+from tuneplug.storage.documents import seal, unseal
 from tuneplug.storage.foreign import check_sqlite_url
 from tuneplug.storage.memory import MemoryStorage
 from tuneplug.storage.shared import (
@@ -15,6 +16,7 @@ from tuneplug.storage.shared import (
     Transaction,
 )
 from tuneplug.storage.sqlite import SqliteStorage
+from tuneplug.storage.urls import as_storage
 
 __all__ = [
     "Changes",
@@ -27,6 +29,9 @@ __all__ = [
     "StoredStudy",
     "Transaction",
     "TrialRecord",
+    "as_storage",
     "check_sqlite_url",
     "copy",
+    "seal",
+    "unseal",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 from tuneplug.errors import StorageError, did_you_mean
 
@@ -40,6 +40,25 @@ class Storage(ABC):
 
     @abstractmethod
     def __init__(self, location: str = "") -> None: ...
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Return the storage of a URL whose scheme, up to a ``+``, is the name of the storage.
+
+        Here the location is the text after ``://``, less one slash.
+
+        Raises
+        ------
+        ValueError
+            If the scheme has a ``+``, which means nothing to this storage.
+        """
+        scheme, _, location = url.partition("://")
+        if scheme != cls.name:
+            raise ValueError(
+                f"the URL of a {cls.name} storage must begin with '{cls.name}://', but got "
+                f"'{scheme}://'"
+            )
+        return cls(location.removeprefix("/"))
 
     @abstractmethod
     def open(self, study: str, settings: Mapping[str, Any]) -> StoredStudy:

@@ -11,6 +11,7 @@ from tuneplug.storage.persistence import StudyPersistence
 from tuneplug.storage.sessions import ClaimOptions
 from tuneplug.storage.shared import SharedStorage
 from tuneplug.storage.shared_persistence import SharedPersistence
+from tuneplug.storage.urls import as_storage
 
 __all__ = ["open_persistence"]
 
@@ -30,7 +31,7 @@ def open_persistence(
     study : str or None
         Name of the study.
     named : callable
-        Takes the name and the location of a storage, and creates the storage.
+        Takes the name and the URL of a storage, and creates the storage.
     options : ClaimOptions
 
     Raises
@@ -46,19 +47,7 @@ def open_persistence(
     """
     if storage is None:
         return None
-    if isinstance(storage, str):
-        scheme, found, location = storage.partition("://")
-        if not found:
-            raise ValueError(
-                "storage must be a URL such as 'sqlite:///study.db', or a Storage, but got "
-                f"{storage!r}"
-            )
-        storage = named(scheme, location.removeprefix("/"))
-    if not isinstance(storage, Storage):
-        raise TypeError(
-            f"storage must be a URL, a Storage or None, but got {storage!r}: pass, for example, "
-            "'sqlite:///study.db'"
-        )
+    storage = as_storage(storage, named)
     if not isinstance(study, str) or not study:
         raise ValueError(
             f"a study in a storage needs a name, but got name={study!r}: pass, for example, "

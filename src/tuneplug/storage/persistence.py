@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,9 +22,9 @@ from tuneplug.storage.base import Storage, StoredStudy, TrialRecord
 from tuneplug.storage.categories import check_categories
 from tuneplug.storage.serialization import Categories, categories_by_key, from_records, to_record
 from tuneplug.storage.validation import check_record, check_settings
-from tuneplug.trial import History, Trial, TrialState
+from tuneplug.trial import Claim, History, Trial, TrialReporter, TrialState
 
-__all__ = ["INTERRUPTED", "StudyPersistence"]
+__all__ = ["INTERRUPTED", "StudyPersistence", "started_again"]
 
 #: Error of a trial that was running when its process ended.
 INTERRUPTED = "interrupted: the process that ran this trial has ended"
@@ -131,6 +132,22 @@ class StudyPersistence:
                 f"not: {error}; give a space that contains it, or give the study another name"
             ) from None
 
+    def create(self, study: str) -> bool:
+        """Create the study in the storage, under this name, before its first trial.
+
+        Returns False, and changes nothing, if the storage has a study of this name.
+
+        Raises
+        ------
+        StorageError
+            If the storage cannot be written.
+        """
+        if self._settings is None or study in self.storage.studies():
+            return False
+        self.storage.open(study, self._settings)
+        self.study, self._settings = study, None
+        return True
+
     # ------------------------------------------------------------------ before a trial
 
     def catch_up(self, history: History) -> list[Trial]:
@@ -160,9 +177,46 @@ class StudyPersistence:
             failed.append(trial)
         return failed
 
+    def refresh(self, history: History) -> None:
+        """Take over what other processes have written, and write nothing.
+
+        Here no other process writes.
+
+        Raises
+        ------
+        StorageError
+            If the storage cannot be read.
+        """
+
     def retry(self, history: History) -> Trial | None:
         """Start a trial again whose process has ended, and return it; None if there is none."""
         return None
+
+    def restart(self, history: History, number: int) -> Trial | None:
+        """Start a running trial again whose process has ended.
+
+        Here these are the trials that were read as running, and attempts are not counted.
+
+        Returns
+        -------
+        Trial or None
+            The trial; it is FAILED if its process has died too often.  None if another process
+            runs it, as far as is known.
+
+        Raises
+        ------
+        StorageError
+            If the storage cannot be written.
+        """
+        if number not in self._running:
+            return None
+        trial = started_again(history[number], None)
+        self.write(trial)
+        history.replace(trial)
+        return trial
+
+    def release(self) -> None:
+        """Give up the running trials: they are lost, as if this process had ended."""
 
     def start(
         self, history: History, make: Callable[[int], Trial], *, insist: bool
@@ -211,16 +265,15 @@ class StudyPersistence:
         ConcurrentStudyError
             If another process has created the study, added a trial of this number, or changed the
             trial since it was read.
+        StaleTrialError
+            If another process has taken over this trial.
         StorageError
             If the trial has a value that could not be read again.
         """
         record = self._record(trial)
         self._pending_writes[trial.number] = record
         try:
-            self.flush()
-        except (ConcurrentStudyError, StaleTrialError):
-            self._pending_writes.pop(trial.number, None)  # the trial belongs to the other process
-            raise
+            self.flush(trial.number)
         except ReadOnlyStorageError as error:
             if keep:
                 raise ReadOnlyStorageError(
@@ -248,15 +301,21 @@ class StudyPersistence:
             ) from None
         return record
 
-    def flush(self) -> None:
+    def flush(self, told: int | None = None) -> None:
         """Write all pending records.  Warn at the first failure after a success.
+
+        Parameters
+        ----------
+        told : int, optional
+            Number of the trial that raises an error if another process has taken it over.  Results
+            of other trials that are not used cause a warning.
 
         Raises
         ------
         ReadOnlyStorageError
             If the storage is read-only, unless the study runs and has written before.
         """
-        error = self._write_pending()
+        error = self._write_pending(told)
         if isinstance(error, ReadOnlyStorageError) and not (self._in_run and self._written):
             raise error
         self._warn(error)
@@ -287,20 +346,34 @@ class StudyPersistence:
                 RuntimeWarning,
             )
 
-    def _write_pending(self) -> StorageError | None:
+    def _write_pending(self, told: int | None = None) -> StorageError | None:
         """Write all pending records; return the error if they cannot be written."""
         try:
             if self._pending_writes:
                 self._create()
             for number in sorted(self._pending_writes):
-                self._write(self._pending_writes[number])
-                del self._pending_writes[number]
-                self._written = True
+                if self._write_or_drop(number, told):
+                    del self._pending_writes[number]
+                    self._written = True
         except (ConcurrentStudyError, StaleTrialError):
             raise
         except StorageError as error:
             return error
         return None
+
+    def _write_or_drop(self, number: int, told: int | None) -> bool:
+        """Write a pending record; drop it if the trial belongs to another process."""
+        try:
+            return self._write(self._pending_writes[number])
+        except ConcurrentStudyError:
+            del self._pending_writes[number]
+            raise
+        except StaleTrialError as error:
+            if number == told:
+                del self._pending_writes[number]
+                raise
+            warn_caller(f"the result of a trial is not used: {error}", RuntimeWarning)
+            return True
 
     def _create(self) -> None:
         """Create the study in the storage, unless this has been done."""
@@ -313,7 +386,8 @@ class StudyPersistence:
             raise ConcurrentStudyError.created(self.study)
         self._settings = None
 
-    def _write(self, record: TrialRecord) -> None:
+    def _write(self, record: TrialRecord) -> bool:
+        """Write a record.  Return False if it has to wait for the end of its trial."""
         number = record["number"]
         if number in self._running:
             self.storage.update(self.study, record, self._running[number])
@@ -323,3 +397,15 @@ class StudyPersistence:
         else:
             self.storage.add(self.study, record)
             self._n_stored += 1
+        return True
+
+
+def started_again(trial: Trial, claim: Claim | None) -> Trial:
+    """Return a trial as it starts again."""
+    return replace(
+        trial,
+        params=trial.proposed_params,  # the objects themselves, and not copies
+        started=time.time(),
+        claim=claim,
+        reporter=TrialReporter(direction=trial.direction),
+    )

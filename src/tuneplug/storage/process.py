@@ -40,7 +40,21 @@ def has_ended(process: dict[str, Any]) -> bool:
     known, pid, started = (process.get(key) for key in ("machine", "pid", "started"))
     if known is None or known != machine() or type(pid) is not int or type(started) is not str:
         return False
-    return _started(pid) != started
+    found = _started(pid)
+    return found != started and not (found is None and _is_hidden(pid))
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether there is a process whose identity this user may not see."""
+    if os.access(PROC / str(pid) / "stat", os.R_OK):
+        return False
+    try:
+        os.kill(pid, 0)  # 0 is no signal: only the permission is checked
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 def _started(pid: int) -> str | None:

@@ -48,17 +48,17 @@ class ReportWriter:
         if wait <= 0:
             self._write(reporter)
         elif self._timer is None or not self._timer.is_alive():
-            self._timer = threading.Timer(wait, self._write, [reporter])
-            self._timer.daemon = True
-            self._timer.start()
+            self._timer = timer = threading.Timer(wait, self._write, [reporter])
+            timer.daemon = True
+            timer.start()
 
     def _write(self, reporter: TrialReporter) -> None:
-        self._written_at = time.monotonic()
+        self._written_at, self._timer = time.monotonic(), None  # later reports need another one
         with suppress(StorageError), self._storage.transaction(self._study, durable=False) as rows:
             record = rows.record(self._number)
             if record is None or record["state"] != TrialState.RUNNING.value:
                 return
-            if record["claim"] == list(self._claim):
+            if record.get("claim") == list(self._claim):
                 rows.write(record | _reported(reporter))
 
     def __getstate__(self) -> dict[str, Any]:

@@ -28,8 +28,11 @@ from tuneplug.trial import as_real
 __all__ = ["ClaimOptions", "Session"]
 
 StaleTrials = Literal["retry", "fail"]
-#: Ids of the sessions of this process.
+#: Ids of the sessions of this process that exist, and of those that have ended.
 _alive: set[str] = set()
+_ended: set[str] = set()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_alive.clear)  # those of the parent
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class ClaimOptions:
     TypeError
         If a time is not a real number.
     ValueError
-        If a time is not positive, the grace period is shorter than two intervals, or another
+        If a time is not positive, the grace period is shorter than three intervals, or another
         argument is invalid.
     """
 
@@ -67,9 +70,9 @@ class ClaimOptions:
         check_count("max_retries", self.max_retries, at_least=0)
         if self.grace_period is not None:
             _check_seconds("grace_period", self.grace_period)
-            if self.grace_period < 2 * self.heartbeat_interval:
+            if self.grace_period < 3 * self.heartbeat_interval:
                 raise ValueError(
-                    "grace_period must be at least twice heartbeat_interval="
+                    "grace_period must be at least three times heartbeat_interval="
                     f"{self.heartbeat_interval:g}, but got {self.grace_period:g}: one late "
                     "heartbeat would end a session"
                 )
@@ -104,7 +107,7 @@ class Session:
         self._in_time_since = 0.0
         self._thread: _Heartbeats | None = None
         _alive.add(self.id)
-        weakref.finalize(self, _alive.discard, self.id)
+        weakref.finalize(self, _end, self.id, os.getpid())
 
     @property
     def is_of_this_process(self) -> bool:
@@ -132,14 +135,19 @@ class Session:
         stored = self._known.get(session)
         if stored is None:
             return True
+        if session in _alive:
+            return False
         process = stored.document
-        if process == self._process:
-            return session not in _alive
-        if has_ended(process):
+        same = process == self._process and process["machine"] is not None  # pids alone are few
+        if same or session in _ended or has_ended(process):
             return True
         now = self._now if self._now is not None else stored.beat
         in_time = now - self._in_time_since >= self._options.grace
         return in_time and now - stored.beat > self._options.grace
+
+    def end(self) -> None:
+        """End the session: its trials are lost for the other sessions of this process."""
+        _alive.discard(self.id)
 
     def start_heartbeats(self, write: Callable[[], None]) -> None:
         """Call a bound method now and then, from a thread that ends with its object."""
@@ -147,6 +155,12 @@ class Session:
         if self._thread is None:
             self._thread = _Heartbeats(self._options.heartbeat_interval, weakref.WeakMethod(write))
             self._thread.start()
+
+
+def _end(session: str, pid: int) -> None:
+    if pid == os.getpid():  # and not the copy of a session in a fork
+        _alive.discard(session)
+        _ended.add(session)
 
 
 class _Heartbeats(threading.Thread):

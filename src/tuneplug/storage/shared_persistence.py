@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from tuneplug.errors import (
     ConcurrentStudyError,
+    LostConnectionError,
     ReadOnlyStorageError,
     StaleTrialError,
     StorageError,
     StoredTrialError,
+    warn_caller,
 )
 from tuneplug.storage.base import StoredStudy, TrialRecord
-from tuneplug.storage.persistence import INTERRUPTED, StudyPersistence
+from tuneplug.storage.documents import encode
+from tuneplug.storage.persistence import INTERRUPTED, StudyPersistence, started_again
 from tuneplug.storage.reports import ReportWriter
 from tuneplug.storage.sessions import ClaimOptions, Session
 from tuneplug.storage.shared import SharedStorage, Transaction
 from tuneplug.storage.validation import check_record
-from tuneplug.trial import Claim, History, Trial, TrialReporter, TrialState
+from tuneplug.trial import Claim, History, Trial, TrialState
 
 __all__ = ["SharedPersistence"]
 
 RUNNING = TrialState.RUNNING.value
+#: Number of times that a trial is claimed again after a lost connection.
+N_RETRIES = 3
 
 
 class SharedPersistence(StudyPersistence):
@@ -35,7 +40,7 @@ class SharedPersistence(StudyPersistence):
 
     If a new trial cannot be stored, as the disk is full, the study goes on with the number that the
     trial would have had, and stores it later.  If another process has taken that number by then,
-    the error says so.
+    the trial takes the next one when it ends.
     """
 
     storage: SharedStorage
@@ -46,6 +51,7 @@ class SharedPersistence(StudyPersistence):
         self._session = Session(options)
         self._own: set[int] = set()  # trials that this session has claimed
         self._active: set[int] = set()  # of these, the ones that are not stored as ended
+        self._provisional: set[int] = set()  # numbers of trials that have not been stored
         self._cursor = 0
 
     def _read(self) -> StoredStudy | None:
@@ -54,6 +60,12 @@ class SharedPersistence(StudyPersistence):
             return None
         self._cursor = stored.cursor
         return StoredStudy(stored.settings, stored.records)
+
+    def create(self, study: str) -> bool:
+        if self._settings is None or not self.storage.create(study, self._settings):
+            return False
+        self.study, self._settings = study, None
+        return True
 
     # ------------------------------------------------------------------ before a trial
 
@@ -76,9 +88,8 @@ class SharedPersistence(StudyPersistence):
         return failed
 
     def _catch_up(self, history: History, failed: list[Trial]) -> None:
-        changes = self.storage.changes(self.study, self._cursor)
-        self._take_over(changes.records, history)
-        self._cursor = changes.cursor
+        ended: list[Trial] = []
+        self.refresh(history)
         if not self._lost(history):
             return
         with self.storage.transaction(self.study) as transaction:
@@ -86,13 +97,22 @@ class SharedPersistence(StudyPersistence):
             self._end_sessions(transaction, history)
             for trial in self._lost(history):
                 if (error := self._final_error(trial)) is not None:
-                    ended = _failed(trial, error)
-                    transaction.write(self._record(ended))
-                    history.replace(ended)
-                    failed.append(ended)
+                    ended.append(_failed(trial, error))
+                    transaction.write(self._record(ended[-1]))
+        for trial in ended:
+            history.replace(trial)
+        failed += ended
+
+    def refresh(self, history: History) -> None:
+        if self._settings is None and not self._pending_writes:
+            changes = self.storage.changes(self.study, self._cursor)
+            self._take_over(changes.records, history)
+            self._cursor = changes.cursor
 
     def _final_error(self, trial: Trial) -> str | None:
         """Return why a lost trial does not run again; None if it does."""
+        if self._is_unanswered(trial):
+            return None
         if self._options.stale_trials == "fail":
             return INTERRUPTED
         attempt = 1 if trial.claim is None else trial.claim.attempt
@@ -121,14 +141,58 @@ class SharedPersistence(StudyPersistence):
         history.replace(trial)
         found.append(trial)
 
+    def restart(self, history: History, number: int) -> Trial | None:
+        self._leave_parent()
+        with self.storage.transaction(self.study) as transaction:
+            self._begin(transaction, history)
+            self._end_sessions(transaction, history)
+            trial = history[number]
+            if trial not in self._lost(history):
+                return None
+            error = self._final_error(trial)
+            if error is None:
+                trial = _again(trial, self._session.id)
+                self._connect(trial)
+            else:
+                trial = _failed(trial, error)
+            transaction.write(self._record(trial))
+        if error is None:
+            self._claimed(trial)
+        history.replace(trial)
+        return trial
+
+    def release(self) -> None:
+        """Give up the running trials: they are lost, as if this process had ended.
+
+        If the storage cannot be written, they are lost for this process only, until it has ended.
+        """
+        here = self._session.is_of_this_process
+        if not here or not self._active or self._write_pending() is not None:
+            return
+        with suppress(StorageError), self.storage.transaction(self.study) as transaction:
+            transaction.end_session(self._session.id)
+        self._session.end()
+        self._session = Session(self._options)
+        self._own -= self._active
+        self._active = set()
+
     def _lost(self, history: History) -> list[Trial]:
         """Return the running trials whose session has ended, as far as is known."""
         return [
             trial
             for trial in history.in_state(TrialState.RUNNING)
             if trial.number not in self._own
-            and (trial.claim is None or self._session.has_lost(trial.claim.session))
+            and (
+                trial.claim is None
+                or self._is_unanswered(trial)
+                or self._session.has_lost(trial.claim.session)
+            )
         ]
+
+    def _is_unanswered(self, trial: Trial) -> bool:
+        """Whether this session claims a trial by a commit of which it only saw an error."""
+        mine = trial.claim is not None and trial.claim.session == self._session.id
+        return mine and trial.number not in self._own
 
     def _end_sessions(self, transaction: Transaction, history: History) -> None:
         """Delete the ended sessions that have no running trials."""
@@ -170,6 +234,7 @@ class SharedPersistence(StudyPersistence):
         self, history: History, make: Callable[[int], Trial], *, insist: bool
     ) -> Trial | None:
         claimed: list[Trial] = []
+        made: list[Trial] = []  # by an attempt that may have been committed
 
         def claim() -> None:
             self._create()
@@ -178,7 +243,11 @@ class SharedPersistence(StudyPersistence):
                 changed = self._begin(transaction, history)
                 if not self._own:
                     self._end_sessions(transaction, history)
+                claimed[:] = [t for t in made if transaction.record(t.number) == self._record(t)]
+                if claimed:
+                    return
                 trial = self._new(make, history)
+                made.append(trial)
                 record = self._record(trial)
                 same = [_is_same(record, other) for other in changed if other["number"] >= n_before]
                 if insist or not any(same):
@@ -186,15 +255,23 @@ class SharedPersistence(StudyPersistence):
                     claimed.append(trial)
 
         error = self._write_pending() or self._error_of(claim)
+        for _ in range(N_RETRIES):
+            if isinstance(error, LostConnectionError):
+                claimed.clear()
+                error = self._write_pending() or self._error_of(claim)
         if isinstance(error, ReadOnlyStorageError) and not (self._in_run and self._written):
             raise self._unstored(len(history), error)
         if error is not None:
             claimed = [self._new(make, history)]
             self._pending_writes[claimed[0].number] = self._record(claimed[0])
+            self._provisional.add(claimed[0].number)
         self._warn(error)
         for trial in claimed:
             self._claimed(trial)
-            history.append(trial)
+            if trial.number < len(history):
+                history.replace(trial)
+            else:
+                history.append(trial)
         return claimed[0] if claimed else None
 
     def _new(self, make: Callable[[int], Trial], history: History) -> Trial:
@@ -239,32 +316,67 @@ class SharedPersistence(StudyPersistence):
         if not self._session.is_of_this_process:
             self._session = Session(self._options)
             self._own, self._active, self._pending_writes = set(), set(), {}
+            self._provisional = set()
 
     # ------------------------------------------------------------------ the end of a trial
 
-    def _write(self, record: TrialRecord) -> None:
-        number = record["number"]
+    def _write(self, record: TrialRecord) -> bool:
+        number, ended = record["number"], record["state"] != RUNNING
+        given = number
         with self.storage.transaction(self.study) as transaction:
             stored = transaction.record(number)
             if stored is None:
                 if transaction.count() != number:
                     raise ConcurrentStudyError.of(self.study, transaction.count())
                 transaction.write(record)
-            elif stored == record:
+            elif encode(stored) == encode(record):
                 pass  # the commit of an earlier attempt had succeeded
             elif stored["state"] == RUNNING and stored.get("claim") == record.get("claim"):
                 transaction.write(record)
+            elif number not in self._provisional or _is_same(stored, record):
+                self._give_up(number)
+                raise self._stale(stored)
+            elif not ended:
+                return False
             else:
-                self._own.discard(number)
-                self._active.discard(number)
-                self._cursor = 0  # the record of the other process may have been passed over
-                raise StaleTrialError(
-                    f"trial {number} of study {self.study!r} must be ended by the session that "
-                    f"runs it, but another process has taken it over: its record is "
-                    f"{stored['state']}, with the claim {stored.get('claim')}"
-                )
-        if record["state"] != RUNNING:
+                given = self._write_as_next(record, transaction)
+        self._provisional.discard(number)
+        if ended:
             self._active.discard(number)
+        if given != number:
+            self._give_up(number)
+            warn_caller(
+                f"trial {number} of study {self.study!r} is stored as trial {given}, as another "
+                "process took the number while the storage could not be written",
+                RuntimeWarning,
+            )
+        return True
+
+    def _stale(self, stored: TrialRecord) -> StaleTrialError:
+        return StaleTrialError(
+            f"trial {stored['number']} of study {self.study!r} must be ended by the session that "
+            f"runs it, but another process has taken it over: its record is {stored['state']}, "
+            f"with the claim {stored.get('claim')}"
+        )
+
+    def _write_as_next(self, record: TrialRecord, transaction: Transaction) -> int:
+        """Store an ended trial under the next number, which is returned.
+
+        If the commit of an earlier attempt had succeeded, it is stored already.
+        """
+        for other in transaction.changes(self._cursor).records:
+            if encode(other) == encode(record | {"number": other["number"]}):
+                return int(other["number"])
+        given = transaction.count()
+        transaction.write(record | {"number": given})
+        return given
+
+    def _give_up(self, number: int) -> None:
+        """Take note that the trial of a number is that of another process."""
+        self._own.discard(number)
+        self._active.discard(number)
+        self._provisional.discard(number)
+        self._cursor = 0  # the record of the other process may have been passed over
 
     def _error_of(self, call: Callable[[], None]) -> StorageError | None:
         """Return the error of a call with which the study can go on; raise any other."""
@@ -279,19 +391,15 @@ class SharedPersistence(StudyPersistence):
 
 def _is_same(record: TrialRecord, other: TrialRecord) -> bool:
     """Whether two records are of the same configuration and resource."""
-    return all(record[key] == other.get(key) for key in ("params", "resource"))
+    mine, theirs = ({key: of.get(key) for key in ("params", "resource")} for of in (record, other))
+    return encode(mine) == encode(theirs)  # NaN is the same as NaN
 
 
 def _again(trial: Trial, session: str) -> Trial:
     """Return a trial as it starts again in a session."""
-    attempt = 1 if trial.claim is None else trial.claim.attempt
-    return replace(
-        trial,
-        params=trial.proposed_params,
-        started=time.time(),
-        claim=Claim(session, attempt + 1),
-        reporter=TrialReporter(direction=trial.direction),
-    )
+    claim = Claim("", 1) if trial.claim is None else trial.claim
+    attempt = claim.attempt if claim.session == session else claim.attempt + 1
+    return started_again(trial, Claim(session, attempt))
 
 
 def _failed(trial: Trial, error: str) -> Trial:

@@ -101,8 +101,28 @@ EARLIER_TABLES = {
 
 #: A lock for each file that this process has used, by its path without links.
 _turns: dict[str, threading.RLock] = {}
+#: The locks that the thread holds which forks.
+_forking = threading.local()
+
+
+def _before_fork() -> None:
+    """Wait until no other thread has a file open: the child would take its lock for its own."""
+    _forking.turns = [*_turns.values()]
+    for turn in _forking.turns:
+        turn.acquire()
+
+
+def _after_fork_in_parent() -> None:
+    for turn in _forking.turns:
+        turn.release()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_turns.clear)  # another thread may have held one
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_turns.clear,
+    )
 
 
 class SqliteFile:
@@ -219,8 +239,7 @@ class SqliteFile:
             with closing(self._connect("mode=rwc" if create else "mode=rw")) as db:
                 self._leave_write_ahead(db)
                 db.execute("pragma foreign_keys = on")
-                db.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
-                self._begin_writing(db)
+                self._begin_writing(db, "full" if durable else "normal")
                 if create and self._is_empty(db):
                     self._create_tables(db)
                 version = self._check_version(db)
@@ -232,7 +251,7 @@ class SqliteFile:
 
     def _leave_write_ahead(self, db: sqlite3.Connection) -> None:
         """Change a file in write-ahead mode, unless another connection has it open."""
-        if db.execute("pragma journal_mode").fetchone() == ("wal",):
+        if self._has_content("") and self._is_write_ahead():
             with suppress(sqlite3.OperationalError):
                 db.execute("pragma journal_mode = delete")
 
@@ -334,7 +353,7 @@ class SqliteFile:
         marked = any(db.execute(f"pragma {number}").fetchone()[0] for number in numbers)
         return not marked and not db.execute("select 1 from sqlite_master limit 1").fetchone()
 
-    def _begin_writing(self, db: sqlite3.Connection) -> None:
+    def _begin_writing(self, db: sqlite3.Connection, synchronous: str) -> None:
         """Begin a transaction that writes, once no other process does.
 
         SQLite waits longer from time to time, so that processes that have just come go first.
@@ -344,13 +363,23 @@ class SqliteFile:
         db.execute("pragma busy_timeout = 0")
         while True:
             try:
+                db.execute(f"pragma synchronous = {synchronous}")  # which reads the file
                 db.execute("begin immediate")
                 break
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                     raise
-            time.sleep(random.uniform(*PAUSE))  # noqa: S311  no secret
+            self._pause()
         db.execute(f"pragma busy_timeout = {1000 * LOCK_TIMEOUT:.0f}")  # for readers, at the end
+
+    def _pause(self) -> None:
+        """Let other threads have their turn, and a fork, while another process has the file."""
+        turn = self._turn()
+        turn.release()
+        try:
+            time.sleep(random.uniform(*PAUSE))  # noqa: S311  no secret
+        finally:
+            turn.acquire()
 
     def _migrate(self, db: sqlite3.Connection) -> None:
         self._create_tables(db)

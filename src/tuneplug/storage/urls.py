@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ def as_storage(storage: Any, named: Callable[[str, str], Any]) -> Storage:
     ----------
     storage : str or Storage
     named : callable
-        Takes the name and the location of a storage, and creates the storage.
+        Takes the name and the URL of a storage, and creates the storage.
 
     Raises
     ------
@@ -28,13 +29,14 @@ def as_storage(storage: Any, named: Callable[[str, str], Any]) -> Storage:
         If ``storage`` is neither a URL nor a storage.
     """
     if isinstance(storage, str):
-        scheme, found, location = storage.partition("://")
+        scheme, found, _ = storage.partition("://")
         if not found:
+            without_password = re.sub(":.*@", ":***@", storage.partition("?")[0], flags=re.DOTALL)
             raise ValueError(
                 "storage must be a URL such as 'sqlite:///study.db', or a Storage, but got "
-                f"{storage!r}"
+                f"{without_password!r}"
             )
-        storage = named(scheme, location.removeprefix("/"))
+        storage = named(scheme.partition("+")[0], storage)
     if not isinstance(storage, Storage):
         raise TypeError(
             f"storage must be a URL or a Storage, but got {storage!r}: pass, for example, "

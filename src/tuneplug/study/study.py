@@ -73,6 +73,8 @@ __all__ = ["Study"]
 
 #: Number of suggestions for one trial, if other processes start the same ones at the same time.
 N_SUGGESTIONS = 4
+#: Number of suggestions of which one is drawn if they cost little, as those of a grid.
+N_CHOICES = 32
 
 
 @final
@@ -286,6 +288,34 @@ class Study(StudyResults):
         for trial in persistence.trials(stored):
             self.history.append(trial)
 
+    def create(self, name: str) -> bool:
+        """Create the study in its storage now, and not with its first trial.
+
+        Parameters
+        ----------
+        name : str
+            Name of the study, in place of the one that it was given.
+
+        Returns
+        -------
+        bool
+            False if the storage has a study of this name, or has this study; nothing is changed.
+            A ``SharedStorage`` makes sure of it in one transaction.
+
+        Raises
+        ------
+        ValueError
+            If the study has no storage.
+        StorageError
+            If the storage cannot be written.
+        """
+        if self._persistence is None:
+            raise ValueError("a study without a storage cannot be created in one: pass storage=")
+        created = self._persistence.create(name)
+        if created:
+            self.name = name
+        return created
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """Context manager: notify observers when the study starts and stops running trials."""
@@ -324,6 +354,20 @@ class Study(StudyResults):
         if key not in self._context().own_keys():
             self._enqueued.setdefault(key, self.space.canonical(params))
 
+    def refresh(self) -> None:
+        """Take over what other processes have written to the stored study, and write nothing.
+
+        ``ask`` does so too.  Between its calls, ``trials`` and ``best_trial`` are those of the last
+        one, and the trials of this process.
+
+        Raises
+        ------
+        StorageError
+            If the storage cannot be read.
+        """
+        if self._persistence is not None:
+            self._persistence.refresh(self.history)
+
     def ask(self, *, lag: int = 0) -> Trial:
         """Start the next trial.
 
@@ -352,17 +396,14 @@ class Study(StudyResults):
                 self.plugins.notify("tuneplug_trial_finished", study=self, trial=failed)
             again = self._persistence.retry(self.history)
             if again is not None:
-                again.reporter.stop_thresholds = self._thresholds(again, lag)
-                self.plugins.notify("tuneplug_trial_asked", study=self, trial=again)
-                return again
-        for attempt in range(N_SUGGESTIONS):
+                return self._started_again(again, lag)
+        trial, attempt = None, 0
+        while trial is None:
             visible = self._visible(lag)
             suggestion = self._suggest(visible, attempt)
-            insist = attempt == N_SUGGESTIONS - 1 or suggestion.origin == "user"
+            attempt += 1
+            insist = suggestion.origin == "user" or not self._can_avoid(attempt)
             trial = self._start(suggestion, visible, insist=insist)
-            if trial is not None:
-                break
-        assert trial is not None, "the last suggestion starts a trial"
         self.plugins.notify("tuneplug_trial_asked", study=self, trial=trial)
         return trial
 
@@ -374,11 +415,78 @@ class Study(StudyResults):
             return Suggestion(params, origin="user")
         context = self._context(visible)
         if attempt > 0:  # processes with one seed would go on to suggest the same
-            seed = int(np.random.SeedSequence().generate_state(1)[0])
-            return self.strategy.propose(replace(context, seed=seed))
+            rng = np.random.default_rng()
+            context = replace(context, seed=int(rng.integers(2**32)))
+            found = self.strategy.suggest(context, max(self._n_choices(), 1))
+            return found[rng.integers(len(found))]
         if prepared is not None and prepared.answers(self.strategy, context):
             return prepared.take()
         return self.strategy.propose(context)
+
+    def _can_avoid(self, attempt: int) -> bool:
+        """Whether another suggestion replaces one that another process has just started."""
+        if attempt < N_SUGGESTIONS:
+            return True
+        few = math.isfinite(self.space.size) or self._n_choices() > 0
+        return few and not self.strategy.allow_repeats  # a configuration must not run twice
+
+    def _n_choices(self) -> int:
+        """Return how many distinct suggestions are drawn from, as none depends on a result."""
+        n_left = self.strategy.n_independent(self.space, None) - len(self.history)
+        return min(max(n_left, 0), N_CHOICES)
+
+    def restart(self, number: int, *, lag: int = 0) -> Trial | None:
+        """Start a running trial of the stored study again whose process has ended.
+
+        ``ask`` does so by itself, in the order of the numbers, if the storage is a
+        ``SharedStorage``.
+
+        Parameters
+        ----------
+        number : int
+        lag : int, default 0
+            The lag with which the trial was asked for.
+
+        Returns
+        -------
+        Trial or None
+            The trial, with its old configuration and attributes.  It is FAILED if its process has
+            died more than ``max_retries`` times.  None if the process runs, as far as is known:
+            that of another machine counts as dead after ``grace_period``.
+
+        Raises
+        ------
+        ValueError
+            If ``lag`` is not an integer of at least 0.
+        TrialError
+            If the study has no running trial with that number.
+        StorageError
+            If the storage cannot be written.
+        """
+        check_count("lag", lag, at_least=0)
+        self._running_trial(number)
+        if self._persistence is None:
+            return None
+        trial = self._persistence.restart(self.history, number)
+        if trial is None:
+            return None
+        if trial.state.ended:
+            self.plugins.notify("tuneplug_trial_finished", study=self, trial=trial)
+            return trial
+        return self._started_again(trial, lag)
+
+    def release(self) -> None:
+        """Give up the running trials of a stored study: another ``Study`` can start them again.
+
+        Without a storage, nothing changes.
+        """
+        if self._persistence is not None:
+            self._persistence.release()
+
+    def _started_again(self, trial: Trial, lag: int) -> Trial:
+        trial.reporter.stop_thresholds = self._thresholds(trial, lag)
+        self.plugins.notify("tuneplug_trial_asked", study=self, trial=trial)
+        return trial
 
     def _thresholds(self, trial: Trial, lag: int) -> Mapping[CurveKey, StopThresholds]:
         """Return the stop thresholds that a trial had when it was first started with this lag."""
@@ -750,6 +858,10 @@ class Study(StudyResults):
         own = self.strategy
         strategy = own if isinstance(own, BayesianSearch) else BayesianSearch()
         return strategy.learned_model(self._context())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state of a copy, which has no storage: one process writes a claimed trial."""
+        return {**self.__dict__, "_persistence": None}
 
     def __repr__(self) -> str:
         best = self.history.best()

@@ -144,6 +144,9 @@ def test_the_signature_is_that_of_randomized_search_with_keyword_only_extras():
         "min_resources": "auto",
         "max_resources": "auto",
         "factor": 3,
+        "storage": None,
+        "study_name": None,
+        "resume": False,
     }
     fit = inspect.signature(WarpedBayesSearchCV.fit).parameters
     assert list(fit) == list(inspect.signature(RandomizedSearchCV.fit).parameters)

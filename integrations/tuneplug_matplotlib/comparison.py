@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
 
-from tuneplug import Study
+from tuneplug import Comparison, Study
 from tuneplug_matplotlib.results import FloatArray, Results
 from tuneplug_matplotlib.style import (
     DASHES,
@@ -92,6 +92,25 @@ class ComparisonDisplay:
             raise ValueError(f"searches must have one direction, but got {sorted(directions)}")
         self.direction, self.value_name = runs[0].direction, runs[0].value_name
         self.curves = [_mean_curve(name, group) for name, group in results.items()]
+
+    @classmethod
+    def from_comparison(
+        cls,
+        comparison: Comparison,
+        *,
+        ax: Axes | None = None,
+        line_kw: Keywords | None = None,
+        band_kw: Keywords | None = None,
+    ) -> Self:
+        """Draw what ``compare`` returns; other arguments are those of ``plot``."""
+        groups = {
+            name: [
+                Results(values=row, direction=comparison.direction, value_name="value")
+                for row in curves
+            ]
+            for name, curves in comparison.curves.items()
+        }
+        return cls(groups).plot(ax, line_kw=line_kw, band_kw=band_kw)
 
     @classmethod
     def from_studies(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tuneplug import Float, Study
+from tuneplug import Comparison, Float, Study
 from tuneplug_matplotlib import ComparisonDisplay, Results
 
 pytest.importorskip("matplotlib")
@@ -49,6 +49,15 @@ def test_studies_are_compared():
     drawn.figure_.canvas.draw()
     assert [len(curve.mean) for curve in drawn.curves] == [6, 6]
     assert drawn.ax_.get_ylabel() == "best value so far"
+
+
+def test_a_comparison_is_drawn_with_its_mean_curves():
+    fast, slow = [[3.0, 1.0, 0.0], [4.0, 1.0, 0.5]], [[np.nan, 3.0, 1.0], [4.0, 2.0, 1.0]]
+    comparison = Comparison({"fast": fast, "slow": slow})
+    drawn = ComparisonDisplay.from_comparison(comparison)
+    for line, mean in zip(drawn.lines_, comparison.mean.values(), strict=True):
+        np.testing.assert_allclose(line.get_ydata(), mean)
+    assert drawn.curves[0].n_replications == 2
 
 
 def test_fitted_searches_are_compared(search, with_failures):

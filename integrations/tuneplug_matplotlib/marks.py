@@ -13,10 +13,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
 
-__all__ = ["add_colorbar", "colors_of", "mark_by_color", "mark_by_value"]
+__all__ = ["add_colorbar", "colors_of", "mark_by_color", "mark_by_value", "scale_of"]
 
-#: Number of trials from which on marks are drawn as pixels in vector formats.
-MANY = 500
+#: Number of trials from which on marks are drawn as pixels in vector formats, number from which on
+#: they are smaller, and the smallest scale.
+MANY, FEW, SMALLEST = 500, 200, 0.2
+
+
+def scale_of(results: Results) -> float:
+    """Return the scale of the areas of marks: smaller ones if there are many."""
+    return float(max(SMALLEST, min(1.0, FEW / max(len(results), 1))))
 
 
 def colors_of(ax: Axes, results: Results, window: Window, cmap: Any) -> ScalarMappable:
@@ -56,7 +62,14 @@ def mark_by_color(
         known = np.isfinite(results.y[rows])
         face = np.where(known[:, None], colors.to_rgba(results.y[rows]), _grey())
         edge = {} if marker == "x" else {"edgecolors": foreground(ax), "linewidths": 0.5}
-        options: dict[str, Any] = {"s": 34, "zorder": 3.0, "label": kind, **edge, **style}
+        options: dict[str, Any] = {
+            "s": 34 * scale_of(results),
+            "rasterized": len(results) > MANY,
+            "zorder": 3.0,
+            "label": kind,
+            **edge,
+            **style,
+        }
         artists.append(ax.scatter(x[rows], y[rows], c=face, marker=marker, **options))
     return artists
 
@@ -70,7 +83,7 @@ def mark_by_value(
     beyond the window are arrows at its end.
     """
     many = len(results) > MANY
-    base = {"color": GREY, "s": 26, "zorder": 3.0, "rasterized": many, **style}
+    base = {"color": GREY, "s": 26 * scale_of(results), "zorder": 3.0, "rasterized": many, **style}
     at_end = ax.get_xaxis_transform()
     end = 0.98 if results.direction == "minimize" else 0.02
     artists = []

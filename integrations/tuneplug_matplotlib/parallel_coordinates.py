@@ -8,7 +8,7 @@ import numpy as np
 
 from tuneplug_matplotlib.axes import SLANTED, labels_of
 from tuneplug_matplotlib.base import Display
-from tuneplug_matplotlib.marks import add_colorbar, colors_of
+from tuneplug_matplotlib.marks import MANY, add_colorbar, colors_of, scale_of
 from tuneplug_matplotlib.results import FloatArray, Results
 from tuneplug_matplotlib.style import (
     GREY,
@@ -116,15 +116,16 @@ class ParallelCoordinatesDisplay(Display):
         place = np.empty(len(results))
         place[np.argsort(-losses, kind="stable")] = np.linspace(0.0, 1.0, len(results))
         labels = {"stopped": ("--", "stopped"), "failed": (":", "no value")}
-        self.lines_ = []
+        self.lines_, thin = [], scale_of(results)
         for i, row in enumerate(self.heights):
             dashes, label = labels.get(results.kinds[i], ("-", None))
             options: dict[str, Any] = {
                 "color": colors.to_rgba(results.y[i]) if np.isfinite(results.y[i]) else GREY,
                 "zorder": 2.0 + 0.8 * place[i],  # the best on top
-                "linewidth": 1.0 + place[i] ** 4,
+                "linewidth": thin + place[i] ** (4.0 / thin),
                 "linestyle": dashes,
-                "marker": ".",
+                "marker": "." if thin == 1.0 else "",
+                "rasterized": len(results) > MANY,
                 **({} if label is None else {"label": label}),
                 **(line_kw or {}),
             }

@@ -11,7 +11,7 @@ import numpy as np
 from tuneplug_matplotlib.axes import Axis, CategoryAxis, axis_of
 from tuneplug_matplotlib.base import Display
 from tuneplug_matplotlib.grids import axes_grid, legend_of_grid
-from tuneplug_matplotlib.marks import mark_by_value
+from tuneplug_matplotlib.marks import mark_by_value, scale_of
 from tuneplug_matplotlib.results import FloatArray, Results
 from tuneplug_matplotlib.selection import base_point, column_of, ranked_names
 from tuneplug_matplotlib.style import (
@@ -122,7 +122,7 @@ class SliceDisplay(Display):
             one.axis.configure_axis(ax, "x")
             self._draw_model(ax, one, line_kw or {})
             x = self._positions(one)
-            dots = {"color": GREY, "s": 18, **(scatter_kw or {})}
+            dots = {"color": GREY, "s": 18 * scale_of(self.results), **(scatter_kw or {})}
             mark_by_value(ax, x, self.results, self.window, **dots)
             self.window.limit(ax)
             ax.set(xlabel=labels[one.parameter], ylabel=plain(self.results.value_name))

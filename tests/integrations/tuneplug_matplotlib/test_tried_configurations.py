@@ -123,3 +123,13 @@ def test_params_that_are_never_active_together_are_an_error():
     space = SearchSpace([{"a": [1, 2]}, {"b": [1, 2]}])
     with pytest.raises(ValueError, match="none of 2 has both 'a' and 'b'"):
         display_of(space, [{"a": 1}, {"b": 1}], params=("a", "b"))
+
+
+def test_marks_of_many_trials_are_smaller_and_drawn_as_pixels():
+    space = SearchSpace({"a": Float(0, 1), "b": Float(0, 1)})
+    rng = np.random.default_rng(0)
+    many = [{"a": a, "b": b} for a, b in rng.random((600, 2))]
+    few = display_of(space, many[:20], params=("a", "b")).plot().marks_[0]
+    dense = display_of(space, many, params=("a", "b")).plot().marks_[0]
+    assert dense.get_sizes()[0] < few.get_sizes()[0]
+    assert (few.get_rasterized(), dense.get_rasterized()) == (False, True)

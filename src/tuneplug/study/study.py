@@ -208,7 +208,7 @@ class Study(StartingMethods):
         space: SearchSpace | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         **options: Any,
     ) -> Study:
-        """Resume a stored study with the space and the direction that it was created with.
+        """Resume a stored study with its direction and the space of its latest run.
 
         Parameters
         ----------
@@ -218,8 +218,7 @@ class Study(StartingMethods):
             Name of the study.
         space : SearchSpace, mapping or list of mappings, optional
             The whole space, or a mapping of those parameters only that could not be stored: whose
-            categories are other objects than numbers, text and containers of these.  If the ranges
-            of the study were widened after its creation, give the whole space.
+            categories are other objects than numbers, text and containers of these.
         **options
             Other arguments of ``Study``, such as ``strategy`` and ``plugins``; these are not
             stored.

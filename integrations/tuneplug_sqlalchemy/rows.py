@@ -44,8 +44,12 @@ class ServerTransaction(Transaction):
         return self._now
 
     def settings(self) -> TrialRecord:
-        """Return the settings of the study."""
         return self._unseal(self._settings, f"the settings of study {self._study!r}", self._study)
+
+    def write_settings(self, settings: Mapping[str, Any]) -> None:
+        self._settings = seal(settings, self._study)
+        statement = STUDIES.update().where(STUDIES.c.id == self._key)
+        self._link.change(statement, {"settings": self._settings})
 
     def changes(self, since: int) -> Changes:
         written = (TRIALS.c.study == self._key) & (TRIALS.c.revision > since)

@@ -1,4 +1,4 @@
-"""A stored study is loaded by its name: space, direction and seed are those of its creation."""
+"""A stored study is loaded by its name: with its space, direction and seed."""
 
 from __future__ import annotations
 
@@ -45,6 +45,13 @@ def test_a_loaded_study_goes_on_as_the_one_that_was_never_interrupted(storage):
     whole.optimize(objective, 8)
     assert [t.params for t in loaded.trials] == [t.params for t in whole.trials]
     assert repr(loaded.space) == repr(whole.space)
+
+
+def test_a_study_whose_ranges_were_widened_is_loaded_with_the_wider_ones(storage):
+    run(storage)
+    wider = {**SPACE, "x": Float(1e-6, 10.0)}
+    run(storage, space=wider)
+    assert repr(Study.load(storage, "a", **OPTIONS).space) == repr(SearchSpace(wider))
 
 
 def test_the_direction_is_the_stored_one(storage):

@@ -50,6 +50,7 @@ class StudyPersistence:
         self._written = False  # since the start of the run
         self._space = SearchSpace({})
         self._categories: Categories = {}
+        self._space_document: Any = None  # as it is stored
 
     def begin(self, settings: Mapping[str, Any], space: SearchSpace) -> StoredStudy | None:
         """Read the study from the storage.  Nothing is written.
@@ -67,6 +68,7 @@ class StudyPersistence:
         """
         check_categories(space)
         self._space, self._categories = space, categories_by_key(space)
+        self._space_document = settings.get("space")
         stored = self._read()
         if stored is None:
             self._settings = settings

@@ -49,6 +49,14 @@ class Transaction(ABC):
         """Seconds since the epoch, by the clock of the storage, which all processes share."""
 
     @abstractmethod
+    def settings(self) -> TrialRecord:
+        """Return the settings of the study."""
+
+    @abstractmethod
+    def write_settings(self, settings: Mapping[str, Any]) -> None:
+        """Replace the settings of the study."""
+
+    @abstractmethod
     def changes(self, since: int) -> Changes:
         """Return the records that were written after a cursor; 0 for all records."""
 

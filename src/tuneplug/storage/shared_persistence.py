@@ -243,6 +243,7 @@ class SharedPersistence(StudyPersistence):
                 changed = self._begin(transaction, history)
                 if not self._own:
                     self._end_sessions(transaction, history)
+                    self._keep_space(transaction)
                 claimed[:] = [t for t in made if transaction.record(t.number) == self._record(t)]
                 if claimed:
                     return
@@ -273,6 +274,12 @@ class SharedPersistence(StudyPersistence):
             else:
                 history.append(trial)
         return claimed[0] if claimed else None
+
+    def _keep_space(self, transaction: Transaction) -> None:
+        """Store the space of this process, which may be wider than the stored one."""
+        settings = transaction.settings()
+        if settings.get("space") != self._space_document:
+            transaction.write_settings({**settings, "space": self._space_document})
 
     def _new(self, make: Callable[[int], Trial], history: History) -> Trial:
         trial = make(len(history))

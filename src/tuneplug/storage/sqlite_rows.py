@@ -48,8 +48,12 @@ class SqliteTransaction(Transaction):
         return time.time()
 
     def settings(self) -> TrialRecord:
-        """Return the settings of the study."""
         return self._unseal(self._settings, f"the settings of study {self._study!r}", self._study)
+
+    def write_settings(self, settings: Mapping[str, Any]) -> None:
+        self._settings = seal(settings, self._study)
+        row = (self._settings, self._study)
+        self._db.execute("update tuneplug_studies set settings = ? where name = ?", row)
 
     def changes(self, since: int) -> Changes:
         query = (

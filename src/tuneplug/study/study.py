@@ -10,13 +10,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, final
 
-import numpy as np
-
-from tuneplug._typing import FloatArray
 from tuneplug.errors import (
     ReadOnlyStorageError,
     StaleTrialError,
-    TrialError,
     check_count,
     keep_warning_filters,
     safe_repr,
@@ -30,13 +26,8 @@ from tuneplug.stopping.base import StoppingRule, early_stop_variance
 from tuneplug.stopping.completion import CompletionRule, check_completion
 from tuneplug.storage.base import Storage
 from tuneplug.storage.opening import open_persistence
-from tuneplug.storage.persistence import StudyPersistence
 from tuneplug.storage.sessions import ClaimOptions
-from tuneplug.storage.spaces import space_document
-from tuneplug.strategies.base import Context, Strategy, Suggestion
-from tuneplug.strategies.bayesian import BayesianSearch
-from tuneplug.strategies.learned_model import LearnedModel
-from tuneplug.strategies.learned_warps import WarpCurve
+from tuneplug.strategies.base import Strategy
 from tuneplug.study.failures import FailureMonitor
 from tuneplug.study.loading import StoredSettings
 from tuneplug.study.optimize import Budget, OptimizeLoop
@@ -54,31 +45,22 @@ from tuneplug.study.options import (
     resolve_timeout,
 )
 from tuneplug.study.prepared import PreparedSuggestion
-from tuneplug.study.results import StudyResults
+from tuneplug.study.starting import StartingMethods
 from tuneplug.study.warm_start import WarmStartType, read_parents
 from tuneplug.trial import (
-    CurveKey,
     History,
     Observation,
-    StopThresholds,
     Trial,
     TrialResult,
     TrialState,
-    as_real,
 )
 from tuneplug.trial.reporting import Direction, TrialReporter
-from tuneplug.trial.trial import as_cost
 
 __all__ = ["Study"]
 
-#: Number of suggestions for one trial, if other processes start the same ones at the same time.
-N_SUGGESTIONS = 4
-#: Number of suggestions of which one is drawn if they cost little, as those of a grid.
-N_CHOICES = 32
-
 
 @final
-class Study(StudyResults):
+class Study(StartingMethods):
     """A search: a space, a strategy, and the history of the trials.
 
     A study is not thread-safe: guard ``ask`` and ``tell`` with a lock when calling them from
@@ -226,7 +208,7 @@ class Study(StudyResults):
         space: SearchSpace | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         **options: Any,
     ) -> Study:
-        """Resume a stored study with the space and the direction that it was created with.
+        """Resume a stored study with its direction and the space of its latest run.
 
         Parameters
         ----------
@@ -236,8 +218,7 @@ class Study(StudyResults):
             Name of the study.
         space : SearchSpace, mapping or list of mappings, optional
             The whole space, or a mapping of those parameters only that could not be stored: whose
-            categories are other objects than numbers, text and containers of these.  If the ranges
-            of the study were widened after its creation, give the whole space.
+            categories are other objects than numbers, text and containers of these.
         **options
             Other arguments of ``Study``, such as ``strategy`` and ``plugins``; these are not
             stored.
@@ -266,56 +247,6 @@ class Study(StudyResults):
         whole = stored.space(space, plugins)
         return cls(whole, storage=stored.storage, name=name, **options)
 
-    def _resume(self, persistence: StudyPersistence, *, own_seed: bool) -> None:
-        """Take over the trials of the stored study and, unless the user gave a seed, its seed."""
-        settings = {
-            "direction": self.direction,
-            "seed": self.seed,
-            "attributes": self.attributes,
-            "space": space_document(self.space),
-        }
-        stored = persistence.begin(settings, self.space)
-        if stored is None:
-            return
-        self.attributes = stored.settings.get("attributes", {})
-        if (direction := stored.settings["direction"]) != self.direction:
-            raise ValueError(
-                f"study {self.name!r} must be resumed with direction={direction!r}, but got "
-                f"{self.direction!r}: give the new study another name"
-            )
-        if not own_seed:
-            self.seed = stored.settings["seed"]
-        for trial in persistence.trials(stored):
-            self.history.append(trial)
-
-    def create(self, name: str) -> bool:
-        """Create the study in its storage now, and not with its first trial.
-
-        Parameters
-        ----------
-        name : str
-            Name of the study, in place of the one that it was given.
-
-        Returns
-        -------
-        bool
-            False if the storage has a study of this name, or has this study; nothing is changed.
-            A ``SharedStorage`` makes sure of it in one transaction.
-
-        Raises
-        ------
-        ValueError
-            If the study has no storage.
-        StorageError
-            If the storage cannot be written.
-        """
-        if self._persistence is None:
-            raise ValueError("a study without a storage cannot be created in one: pass storage=")
-        created = self._persistence.create(name)
-        if created:
-            self.name = name
-        return created
-
     @contextmanager
     def running(self) -> Iterator[None]:
         """Context manager: notify observers when the study starts and stops running trials."""
@@ -334,259 +265,6 @@ class Study(StudyResults):
                     self._persistence.finish_run()
             finally:
                 self.plugins.notify("tuneplug_study_finished", study=self, error=error)
-
-    def enqueue(self, params: Mapping[str, Any]) -> None:
-        """Queue a configuration, which ``ask`` tries before it consults the strategy again.
-
-        A configuration that was tried, is running or is queued already is ignored.
-
-        Raises
-        ------
-        TypeError
-            If ``params`` is not a mapping.
-        ValueError
-            If ``params`` is not a configuration of the space.
-        """
-        try:
-            key = self.space.key(params)
-        except ValueError as error:
-            raise ValueError(f"{params!r} is not in the space: {error}") from None
-        if key not in self._context().own_keys():
-            self._enqueued.setdefault(key, self.space.canonical(params))
-
-    def refresh(self) -> None:
-        """Take over what other processes have written to the stored study, and write nothing.
-
-        ``ask`` does so too.  Between its calls, ``trials`` and ``best_trial`` are those of the last
-        one, and the trials of this process.
-
-        Raises
-        ------
-        StorageError
-            If the storage cannot be read.
-        """
-        if self._persistence is not None:
-            self._persistence.refresh(self.history)
-
-    def ask(self, *, lag: int = 0) -> Trial:
-        """Start the next trial.
-
-        Parameters
-        ----------
-        lag : int, default 0
-            Treat the last ``lag`` trials as pending even if they have finished.  Once all earlier
-            trials have finished, the suggestion no longer depends on completion order.
-
-        Raises
-        ------
-        ValueError
-            If ``lag`` is not an integer of at least 0.
-        SpaceExhausted
-            If every configuration of a finite space has been tried or is running.
-        ConcurrentStudyError
-            If another process has added or changed a trial of the stored study.
-        ReadOnlyStorageError
-            If the storage cannot be written.
-        StorageError
-            If the storage of a new study can no longer be read.
-        """
-        check_count("lag", lag, at_least=0)
-        if self._persistence is not None:
-            for failed in self._persistence.catch_up(self.history):
-                self.plugins.notify("tuneplug_trial_finished", study=self, trial=failed)
-            again = self._persistence.retry(self.history)
-            if again is not None:
-                return self._started_again(again, lag)
-        trial, attempt = None, 0
-        while trial is None:
-            visible = self._visible(lag)
-            suggestion = self._suggest(visible, attempt)
-            attempt += 1
-            insist = suggestion.origin == "user" or not self._can_avoid(attempt)
-            trial = self._start(suggestion, visible, insist=insist)
-        self.plugins.notify("tuneplug_trial_asked", study=self, trial=trial)
-        return trial
-
-    def _suggest(self, visible: History, attempt: int) -> Suggestion:
-        """Return the next suggestion; after the first attempt, not that of other processes."""
-        prepared, self._prepared = self._prepared, None
-        if self._enqueued:
-            params = self._enqueued.pop(next(iter(self._enqueued)))
-            return Suggestion(params, origin="user")
-        context = self._context(visible)
-        if attempt > 0:  # processes with one seed would go on to suggest the same
-            rng = np.random.default_rng()
-            context = replace(context, seed=int(rng.integers(2**32)))
-            found = self.strategy.suggest(context, max(self._n_choices(), 1))
-            return found[rng.integers(len(found))]
-        if prepared is not None and prepared.answers(self.strategy, context):
-            return prepared.take()
-        return self.strategy.propose(context)
-
-    def _can_avoid(self, attempt: int) -> bool:
-        """Whether another suggestion replaces one that another process has just started."""
-        if attempt < N_SUGGESTIONS:
-            return True
-        few = math.isfinite(self.space.size) or self._n_choices() > 0
-        return few and not self.strategy.allow_repeats  # a configuration must not run twice
-
-    def _n_choices(self) -> int:
-        """Return how many distinct suggestions are drawn from, as none depends on a result."""
-        n_left = self.strategy.n_independent(self.space, None) - len(self.history)
-        return min(max(n_left, 0), N_CHOICES)
-
-    def restart(self, number: int, *, lag: int = 0) -> Trial | None:
-        """Start a running trial of the stored study again whose process has ended.
-
-        ``ask`` does so by itself, in the order of the numbers, if the storage is a
-        ``SharedStorage``.
-
-        Parameters
-        ----------
-        number : int
-        lag : int, default 0
-            The lag with which the trial was asked for.
-
-        Returns
-        -------
-        Trial or None
-            The trial, with its old configuration and attributes.  It is FAILED if its process has
-            died more than ``max_retries`` times.  None if the process runs, as far as is known:
-            that of another machine counts as dead after ``grace_period``.
-
-        Raises
-        ------
-        ValueError
-            If ``lag`` is not an integer of at least 0.
-        TrialError
-            If the study has no running trial with that number.
-        StorageError
-            If the storage cannot be written.
-        """
-        check_count("lag", lag, at_least=0)
-        self._running_trial(number)
-        if self._persistence is None:
-            return None
-        trial = self._persistence.restart(self.history, number)
-        if trial is None:
-            return None
-        if trial.state.ended:
-            self.plugins.notify("tuneplug_trial_finished", study=self, trial=trial)
-            return trial
-        return self._started_again(trial, lag)
-
-    def release(self) -> None:
-        """Give up the running trials of a stored study: another ``Study`` can start them again.
-
-        Without a storage, nothing changes.
-        """
-        if self._persistence is not None:
-            self._persistence.release()
-
-    def _started_again(self, trial: Trial, lag: int) -> Trial:
-        trial.reporter.stop_thresholds = self._thresholds(trial, lag)
-        self.plugins.notify("tuneplug_trial_asked", study=self, trial=trial)
-        return trial
-
-    def _thresholds(self, trial: Trial, lag: int) -> Mapping[CurveKey, StopThresholds]:
-        """Return the stop thresholds that a trial had when it was first started with this lag."""
-        if self.stopping is None:
-            return {}
-        visible = self.history.until(trial.number - lag)
-        return self.stopping.make_thresholds(trial.number, visible.curves(trial.fidelity))
-
-    def prepare(self, *, lag: int = 0) -> None:
-        """Compute the suggestion of the next ``ask`` ahead of it, such as while workers are busy.
-
-        The trials are the same with and without: no trial starts, nothing is stored, and the next
-        ``ask`` uses the suggestion only if it would compute the same one, because nothing that the
-        suggestion depends on has changed.  So prepare with the lag of that ``ask``, once the trials
-        before the last ``lag`` have finished.  An exception of the strategy is raised by ``ask``.
-
-        Parameters
-        ----------
-        lag : int, default 0
-            The lag of the next ``ask``.
-
-        Raises
-        ------
-        ValueError
-            If ``lag`` is not an integer of at least 0.
-        """
-        check_count("lag", lag, at_least=0)
-        if self._enqueued:
-            return  # the next trial needs no suggestion
-        context = self._context(self._visible(lag))
-        if self._prepared is None or not self._prepared.answers(self.strategy, context):
-            self._prepared = PreparedSuggestion.compute(self.strategy, context)
-
-    def _visible(self, lag: int) -> History:
-        """Return the history with the last ``lag`` trials still running."""
-        return self.history.until(len(self.history) - lag) if lag else self.history
-
-    def _start(self, suggestion: Suggestion, visible: History, *, insist: bool) -> Trial | None:
-        """Start a trial; None if another process has just started the same, unless insisting."""
-        params = suggestion.params
-        if not suggestion.decoded:
-            params = self.space.canonical(params)
-
-        def make(number: int) -> Trial:
-            reporter = TrialReporter(direction=self.direction)
-            if self.stopping is not None:
-                curves = visible.curves(suggestion.fidelity)
-                reporter.stop_thresholds = self.stopping.make_thresholds(number, curves)
-            return Trial(
-                number,
-                params,
-                self.space.locate(params),
-                suggestion.origin,
-                started=time.time(),
-                expected_improvement=suggestion.expected_improvement,
-                resource=suggestion.resource,
-                fidelity=float(suggestion.fidelity),
-                reporter=reporter,
-            )
-
-        if self._persistence is not None:
-            return self._persistence.start(self.history, make, insist=insist)
-        trial = make(len(self.history))
-        self.history.append(trial)
-        return trial
-
-    def _context(self, history: History | None = None) -> Context:
-        return Context(
-            self.space,
-            self.history if history is None else history,
-            self._budget,
-            self.seed,
-            self._observations,
-            self.parents,
-        )
-
-    def add_observation(
-        self, params: Mapping[str, Any], value: float, *, cost: float | None = None
-    ) -> None:
-        """Give the strategy a result of an earlier search, in the units of this study's objective.
-
-        An observation is not a trial of this study: it does not count toward ``n_trials``, is never
-        the best trial, and its configuration may be tried again.  ``cost`` is what its evaluation
-        took, in the unit of this study's costs, if known.
-
-        Raises
-        ------
-        ValueError
-            If ``params`` is not a configuration of the space, ``value`` is not finite, or ``cost``
-            is negative or not finite.
-        TypeError
-            If ``value`` or ``cost`` is not a real number.
-        """
-        number = as_real(value, "the value of an observation")
-        if not math.isfinite(number):
-            raise ValueError(
-                f"the value of an observation must be finite, but got {value!r}: leave it out"
-            )
-        loss = self.history.sign * number
-        self._observations += (Observation(self.space.locate(params), loss, as_cost(cost)),)
 
     def tell(
         self,
@@ -652,46 +330,6 @@ class Study(StudyResults):
         result = trial.failure(text)
         self.finish(trial.number, result if cost is None else replace(result, cost=cost))
 
-    def set_trial_attribute(self, trial: Trial, name: str, value: Any) -> None:
-        """Store a JSON value with a running trial.
-
-        Parameters
-        ----------
-        trial : Trial
-            A running trial of this study.
-        name : str
-        value : object
-            None, a boolean, a number, text, or a list or dict of such values.
-
-        Raises
-        ------
-        TrialError
-            If the trial is not of this study, or has ended.
-        StaleTrialError
-            If another process has taken over the trial.
-        StorageError
-            If the value cannot be stored.
-        """
-        check_trial(trial, "set_trial_attribute")
-        trial = self._running_trial(trial.number, trial.point)
-        trial.attributes[name] = value
-        self._store(trial, keep=True)
-
-    def _running_trial(self, number: int, point: FloatArray | None = None) -> Trial:
-        """Return the running trial with that number and, if given, that point."""
-        trial = self.history[number] if 0 <= number < len(self.history) else None
-        if trial is None or not (point is None or np.array_equal(trial.point, point)):
-            raise TrialError(
-                f"a trial must be of this study, but trial {number} is not: pass the trial that "
-                "ask() of this study returned"
-            )
-        if trial.state.ended:
-            raise TrialError(
-                f"a trial must be told once, but trial {number} has already ended: it is "
-                f"{trial.state.value}; call ask() for a new trial"
-            )
-        return trial
-
     def finish(self, number: int, result: TrialResult) -> None:
         """Record the result of a running trial, store it and notify observers.
 
@@ -741,10 +379,6 @@ class Study(StudyResults):
         if result.variance is None and stopped and result.reports:
             return early_stop_variance(result, self.history, fidelity)
         return result.variance
-
-    def _store(self, trial: Trial, *, keep: bool = False) -> None:
-        if self._persistence is not None:
-            self._persistence.write(trial, keep=keep)
 
     def complete(self, reason: str) -> None:
         """Set ``completion_reason``; if it is set already, keep the first reason."""
@@ -837,31 +471,6 @@ class Study(StudyResults):
         run.raise_if_none_completed()
         progress.advise(self.ends_reached())
         failures.warn_of_count(run.n_started)
-
-    @property
-    def n_trials(self) -> int | None:
-        """Number of planned trials, or None if unknown; ``optimize`` increases it."""
-        return self._budget
-
-    def learned_warps(self) -> Mapping[str, WarpCurve]:
-        """Return the warp that the strategy has learned for each numeric parameter, by name.
-
-        The mapping is empty if the strategy learns no warps or has seen too few trials.
-        """
-        return self.strategy.learned_warps(self._context())
-
-    def learned_model(self) -> LearnedModel | None:
-        """Return the model of the objective; None with fewer than two results of full fidelity.
-
-        If the strategy is not a ``BayesianSearch``, it is the model of a default one.
-        """
-        own = self.strategy
-        strategy = own if isinstance(own, BayesianSearch) else BayesianSearch()
-        return strategy.learned_model(self._context())
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state of a copy, which has no storage: one process writes a claimed trial."""
-        return {**self.__dict__, "_persistence": None}
 
     def __repr__(self) -> str:
         best = self.history.best()

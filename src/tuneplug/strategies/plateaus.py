@@ -26,7 +26,7 @@ __all__ = ["explore_plateau"]
 #: Number of trials with known losses, since the last improvement, that show a plateau.
 N_TIED = 3
 #: Sum of expected improvements that were not kept.  It stays below on smooth losses.
-PROMISED = 1.0
+PROMISED = 2.0
 #: One in RANDOM_EVERY explorations is a random configuration.
 RANDOM_EVERY = 3
 #: Number of values that are drawn for a parameter before the exploration is given up.

@@ -237,23 +237,7 @@ class SharedPersistence(StudyPersistence):
         made: list[Trial] = []  # by an attempt that may have been committed
 
         def claim() -> None:
-            self._create()
-            n_before = len(history)
-            with self.storage.transaction(self.study) as transaction:
-                changed = self._begin(transaction, history)
-                if not self._own:
-                    self._end_sessions(transaction, history)
-                    self._keep_space(transaction)
-                claimed[:] = [t for t in made if transaction.record(t.number) == self._record(t)]
-                if claimed:
-                    return
-                trial = self._new(make, history)
-                made.append(trial)
-                record = self._record(trial)
-                same = [_is_same(record, other) for other in changed if other["number"] >= n_before]
-                if insist or not any(same):
-                    transaction.write(record)
-                    claimed.append(trial)
+            claimed[:] = self._claim(history, make, made, insist=insist)
 
         error = self._write_pending() or self._error_of(claim)
         for _ in range(N_RETRIES):
@@ -274,6 +258,32 @@ class SharedPersistence(StudyPersistence):
             else:
                 history.append(trial)
         return claimed[0] if claimed else None
+
+    def _claim(
+        self, history: History, make: Callable[[int], Trial], made: list[Trial], *, insist: bool
+    ) -> list[Trial]:
+        """Store a new trial in one transaction; none if another process has just started it.
+
+        ``made`` has the trials of earlier attempts, and gets that of this one.
+        """
+        self._create()
+        n_before = len(history)
+        with self.storage.transaction(self.study) as transaction:
+            changed = self._begin(transaction, history)
+            if not self._own:
+                self._end_sessions(transaction, history)
+                self._keep_space(transaction)
+            stored = [t for t in made if transaction.record(t.number) == self._record(t)]
+            if stored:
+                return stored
+            trial = self._new(make, history)
+            made.append(trial)
+            record = self._record(trial)
+            same = [_is_same(record, other) for other in changed if other["number"] >= n_before]
+            if any(same) and not insist:
+                return []
+            transaction.write(record)
+            return [trial]
 
     def _keep_space(self, transaction: Transaction) -> None:
         """Store the space of this process, which may be wider than the stored one."""

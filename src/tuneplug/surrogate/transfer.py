@@ -137,7 +137,7 @@ def rank_correlation(a: FloatArray, b: FloatArray) -> float:
     """
     signs = np.sign(a[:, None] - a) * np.sign(b[:, None] - b)
     n = np.count_nonzero(signs)
-    return float(signs.sum()) / n if n else 0.0
+    return float(signs.sum() / n) if n else 0.0
 
 
 @dataclass(frozen=True)

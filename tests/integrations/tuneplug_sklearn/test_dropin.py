@@ -79,13 +79,14 @@ def sklearn_tests(which, folder, classes):
     return json.loads(report.read_text(encoding="utf-8")), output
 
 
-@pytest.mark.parametrize("backend", [None, slow("threading"), slow("loky")])
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", [None, "threading", "loky"])
 @pytest.mark.parametrize(
     ("which", "classes", "n_building", "n_away"),
     [
         (RANDOMIZED_SEARCHES, RANDOMIZED, 32, 0),
-        slow(SEARCHES, BOTH, 113, 0),
-        slow(METAESTIMATORS, BOTH, 31, 2),
+        (SEARCHES, BOTH, 113, 0),
+        (METAESTIMATORS, BOTH, 31, 2),
     ],
     ids=["randomized", "grid too", "metaestimators"],
 )

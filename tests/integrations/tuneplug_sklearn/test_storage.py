@@ -119,7 +119,7 @@ def test_the_same_search_object_goes_on_after_an_interrupt(url):
     assert_same(search.fit(X, y).cv_results_, make().fit(X, y).cv_results_)
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_rules_stop_the_same_fits_of_a_resumed_search(url, n_jobs):
     estimator = HistGradientBoostingClassifier(max_iter=12, min_samples_leaf=5, random_state=0)
     space = {"learning_rate": Float(1e-3, 1.0), "max_leaf_nodes": Int(2, 8)}

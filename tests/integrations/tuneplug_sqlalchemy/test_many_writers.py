@@ -83,7 +83,8 @@ def test_trials_of_killed_processes_run_again(url):
     assert len(records) >= 10 * 50
 
 
-@pytest.mark.parametrize("end", ["stop", pytest.param("kill", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["stop", "kill"])
 def test_a_run_goes_on_after_a_restart_of_the_server(server, end):
     url = server.new_url()
     processes = [begun(url, 15, pause=0.02) for _ in range(4)]

@@ -169,6 +169,27 @@ def test_control_characters_of_names_and_values_are_escaped(capsys):
     assert "\x1b" not in output(capsys, "export", URL, HOSTILE)
 
 
+def test_parameters_with_the_names_of_columns_are_shown_beside_them(capsys):
+    run(space={"value": Float(0, 1), "number": ["a"], "note": ["b"], "cost": ["c"]}, n_trials=3)
+    header, *rows = output(capsys, "show", URL, "churn").split("\n\n")[1].splitlines()
+    expected = ["number", "state", "value", "value", "number", "note", "cost", "cost", "note"]
+    assert header.split() == expected
+    assert [row.split()[:3] for row in rows] == [
+        ["0", "complete", "0"],
+        ["1", "complete", "1"],
+        ["2", "failed", "-"],
+    ]
+    assert [row.split()[4:7] for row in rows] == [["a", "b", "c"]] * 3
+
+
+def test_long_names_and_values_are_cut_in_the_table(capsys):
+    run(space={"n" * 999: [10**999], "x": Float(0, 1)}, n_trials=3)
+    lines = output(capsys, "show", URL, "churn").splitlines()
+    assert max(map(len, lines)) < 250
+    assert any("nnn..." in line for line in lines)
+    assert any("000..." in line for line in lines)
+
+
 def test_json_is_strict(capsys):
     run(space={"x": [math.nan, math.inf, -math.inf]}, n_trials=3)
     for arguments in (["show", URL, "churn", "--json"], ["export", URL, "churn", "--format=json"]):
@@ -348,6 +369,61 @@ def test_a_closed_pipe_ends_the_command_silently():
         command.stdin.close()
         assert command.stderr.read() == b""
     assert command.returncode == 0
+
+
+def ended(arguments, stdout=subprocess.PIPE, closed=None):
+    """Return a command that has ended, whose stdout or stderr may be closed from the start."""
+    command = [sys.executable, "-m", "tuneplug.cli", *arguments]
+    if closed is not None:
+        code = f"import os; os.close({closed}); os.execv({command[0]!r}, {command!r})"
+        command = [sys.executable, "-c", code]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_output_that_cannot_be_written_is_an_error():
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = ended(["studies", URL], stdout=full)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("tuneplug: [Errno 28] No space left on device")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="execv does not keep the process")
+def test_a_command_without_stdout_or_stderr_is_an_error():
+    done = ended(["studies", URL], closed=1)
+    assert (done.returncode, done.stderr) == (1, "tuneplug: the output is closed\n")
+    done = ended(["show", URL, "missing"], closed=2)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
+def test_a_command_that_is_interrupted_has_the_exit_code_of_shells(capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SqliteStorage, "studies", interrupt)
+    assert main(["studies", URL]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:s3cret@host/db",
+        "postgresql://me:s3@s3cret@host/db",
+        "mysql://host/db?password=s3cret",
+        "postgresql:/me:pa?ss3cret@host/db",
+        "postgresql//me:a/s3cret x@host/db",
+        "mysql:me:s3cret@host",
+    ],
+)
+@pytest.mark.parametrize(
+    "arguments", [["{}"], ["studies", "show", "{}"], ["delete", URL, "a", "--{}"], ["studies", "-"]]
+)
+def test_no_wrong_argument_shows_a_password(capsys, monkeypatch, url, arguments):
+    monkeypatch.setenv("TUNEPLUG_STORAGE", url.replace("://", ":/"))
+    arguments = [argument.format(url) for argument in arguments]
+    message = error if arguments[-1] == "-" else usage_error
+    assert "s3cret" not in message(capsys, *arguments)
 
 
 def test_the_package_runs_as_a_module():

@@ -11,24 +11,39 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
 
 from tuneplug import __version__
 from tuneplug.cli import plugins, studies
 from tuneplug.cli.output import printable, show
 from tuneplug.errors import TuneplugError
+from tuneplug.storage.urls import without_passwords
 
 __all__ = ["main"]
 
+#: Exit code of a command that Ctrl-C has ended, as shells have it.
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Shows no password of a URL in a wrong place, and no control characters."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(without_passwords(message)))
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 0, or 1 for an error, whose message is on stderr.
+    """Run the command and return its exit code.
+
+    It is 0, 1 for an error, whose message is on stderr, or 130 after Ctrl-C.
 
     Raises
     ------
     SystemExit
         With code 2 if the arguments are wrong.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tuneplug", description="List installed plugins; look after the studies of a storage."
     )
     parser.add_argument("--version", action="version", version=f"tuneplug {__version__}")
@@ -38,9 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         text = arguments.run(arguments)
+        if text:
+            show(text, sys.stdout)
     except (TuneplugError, ValueError, OSError) as error:
-        show("\n".join(map(printable, f"tuneplug: {error}".splitlines())), sys.stderr)
+        with suppress(OSError):  # without stderr, the exit code has to do
+            show("\n".join(map(printable, f"tuneplug: {error}".splitlines())), sys.stderr)
         return 1
-    if text:
-        show(text, sys.stdout)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 0

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TextIO
 
-__all__ = ["as_json", "printable", "show", "table"]
+__all__ = ["aligned", "as_json", "printable", "show", "table"]
 
 
-def show(text: str, stream: TextIO) -> None:
-    """Print text, escaping unencodable characters and ignoring a closed pipe."""
+def show(text: str, stream: TextIO | None) -> None:
+    """Print text, escaping unencodable characters and ignoring a closed pipe.
+
+    Raises
+    ------
+    OSError
+        If the text cannot be written, or the process was started without this stream.
+    """
+    if stream is None:
+        raise OSError("the output is closed")
     encoding = stream.encoding or "utf-8"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
-    except BrokenPipeError:  # from "| head"; Python must not flush it again at exit
+    except BrokenPipeError:  # from "| head"
+        _discard(stream)
+    except OSError:
+        _discard(stream)
+        raise
+
+
+def _discard(stream: TextIO) -> None:
+    """Send what a stream has not written to nowhere; Python would write it again at exit."""
+    with suppress(io.UnsupportedOperation):  # it is in memory
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -47,10 +66,15 @@ def printable(text: str) -> str:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows, which have the same keys, as aligned columns."""
+    return aligned([*rows[0]] if rows else [], [[*row.values()] for row in rows])
+
+
+def aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Return rows as aligned columns, with a dash for an empty value or None."""
     if not rows:
         return "none"
-    lines = [[*map(printable, rows[0])], *([*map(_cell, row.values())] for row in rows)]
+    lines = [[*map(_cell, columns)], *([*map(_cell, row)] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

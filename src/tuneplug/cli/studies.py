@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneplug.cli.exporting import FORMATS, exported, study_document
-from tuneplug.cli.output import as_json, printable, show, table
+from tuneplug.cli.output import aligned, as_json, printable, show, table
 from tuneplug.cli.records import StudyRecords, category_text
 from tuneplug.errors import StorageError
 from tuneplug.plugins.manager import Plugins
@@ -102,16 +102,17 @@ def _show(arguments: argparse.Namespace) -> str:
     if arguments.json:
         return as_json(study_document(study))
     names = study.param_names
+    columns = ("number", "state", "value", *map(_short, names), "cost", "note")
     rows = [
-        {
-            **{key: record[key] for key in ("number", "state", "value")},
-            **{name: _param(record, name) for name in names},
-            "cost": record["cost"],
-            "note": _short(record["stop_reason"] or _last_line(record["error"])),
-        }
+        (
+            *(record[key] for key in ("number", "state", "value")),
+            *(_param(record, name) for name in names),
+            record["cost"],
+            _short(record["stop_reason"] or _last_line(record["error"])),
+        )
         for record in study.records
     ]
-    return f"{_lines(study.summary())}\n\n{table(rows)}"
+    return f"{_lines(study.summary())}\n\n{aligned(columns, rows)}"
 
 
 def _best(arguments: argparse.Namespace) -> str:
@@ -168,14 +169,12 @@ def _param(record: TrialRecord, name: str) -> Any:
     if name not in record["params"]:
         return None
     value = category_text(record["params"][name])
-    return str(value) if value is None else _short(value)
+    return value if isinstance(value, float) else _short(str(value))
 
 
-def _short(value: Any) -> Any:
-    """Return a value for a cell: a long text is cut."""
-    if not isinstance(value, str) or len(value) <= MAX_TEXT:
-        return value
-    return f"{value[: MAX_TEXT - 3]}..."
+def _short(text: str) -> str:
+    """Return a text for a cell: a long one is cut."""
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 3]}..."
 
 
 def _last_line(error: str | None) -> str:
@@ -185,8 +184,9 @@ def _last_line(error: str | None) -> str:
 
 def _lines(values: dict[str, Any]) -> str:
     """Return names and values, one a line."""
-    width = max(map(len, values), default=0)
+    names = [*map(printable, values)]
+    width = max(map(len, names), default=0)
     return "\n".join(
-        f"{printable(name):{width}}  {'-' if value is None else printable(str(value))}"
-        for name, value in values.items()
+        f"{name:{width}}  {'-' if value is None else printable(str(value))}"
+        for name, value in zip(names, values.values(), strict=True)
     )

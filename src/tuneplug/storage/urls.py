@@ -9,7 +9,21 @@ from typing import Any
 from tuneplug.errors import StorageError, did_you_mean
 from tuneplug.storage.base import Storage
 
-__all__ = ["as_storage", "check_study_exists"]
+__all__ = ["as_storage", "check_study_exists", "without_passwords"]
+
+#: User and password of a URL, to the last "@", as they may contain another one; or its query.
+SECRET = re.compile(r"(:/+|//|:(?=\S)).*@|\?\S+", re.DOTALL)
+
+
+def without_passwords(text: str) -> str:
+    """Return a text in which user and password, and the query, of a URL are ``***``.
+
+    It may be a wrong URL, such as one whose password has characters that had to be quoted.
+
+    >>> without_passwords("invalid choice: mysql:/me:pa?s@host/db?key=a")
+    'invalid choice: mysql:/***@host/db?***'
+    """
+    return SECRET.sub(lambda found: f"{found[1]}***@" if found[1] else "?***", text)
 
 
 def as_storage(storage: Any, named: Callable[[str, str], Any]) -> Storage:
@@ -31,10 +45,9 @@ def as_storage(storage: Any, named: Callable[[str, str], Any]) -> Storage:
     if isinstance(storage, str):
         scheme, found, _ = storage.partition("://")
         if not found:
-            without_password = re.sub(":.*@", ":***@", storage.partition("?")[0], flags=re.DOTALL)
             raise ValueError(
                 "storage must be a URL such as 'sqlite:///study.db', or a Storage, but got "
-                f"{without_password!r}"
+                f"{without_passwords(storage)!r}"
             )
         storage = named(scheme.partition("+")[0], storage)
     if not isinstance(storage, Storage):

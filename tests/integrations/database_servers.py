@@ -22,10 +22,17 @@ TIMEOUT = 60.0
 
 
 def _as_user(user):
-    """Return the start of a command that another user runs: these servers refuse to run as root."""
-    if os.getuid() != 0:
+    """Return the start of a command: it ends with the thread that runs it, if this can be had.
+
+    Servers refuse to run as root, so that another user runs the command then.
+    """
+    if shutil.which("setpriv") is None:
+        assert os.getuid() != 0, "setpriv of util-linux must be installed to run servers as root"
         return []
-    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    ends = ["setpriv", "--pdeathsig=KILL"]
+    if os.getuid() != 0:
+        return ends
+    return [*ends, f"--reuid={user}", f"--regid={user}", "--clear-groups"]
 
 
 class _Server:

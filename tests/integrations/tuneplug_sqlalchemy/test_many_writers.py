@@ -6,8 +6,9 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from pathlib import Path
 
 import pytest
@@ -134,8 +135,9 @@ def test_a_server_that_was_there_is_waited_for(server):
     study = Study({"x": Float(0.0, 1.0)}, strategy="random", storage=url, name="a", seed=0)
     study.tell(study.ask(), 1.0)
     server.stop()
-    thread = threading.Timer(0.5, server.start)
-    thread.start()
-    study.tell(study.ask(), 2.0)
-    thread.join()
+    with ThreadPoolExecutor(1) as thread:  # not for the server, which ends with its thread
+        told = thread.submit(lambda: study.tell(study.ask(), 2.0))
+        assert not wait_for([told], timeout=0.5).done
+        server.start()
+        told.result()
     assert [record["value"] for record in stored(url)] == [1.0, 2.0]

@@ -78,6 +78,8 @@ class Location:
 
 
 def _parsed(text: str) -> URL | None:
+    if "@" in text.partition("@")[2].partition("?")[0]:
+        return None  # a part of the password would be taken for the host, and shown
     try:
         return make_url(text)
     except (ArgumentError, ValueError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 from sqlalchemy import Row, func, select
@@ -90,7 +90,7 @@ class ServerTransaction(Transaction):
             self._link.change(TRIALS.insert(), row)
         self._write_revision()
 
-    def write_all(self, records: list[TrialRecord]) -> None:
+    def write_all(self, records: Sequence[TrialRecord]) -> None:
         """Add the records of a study that has none."""
         rows = [
             {

@@ -6,11 +6,11 @@ other, and those on different studies at the same time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
-from tuneplug.storage import Changes, SharedStorage, SharedStudy, Transaction
+from tuneplug.storage import Changes, SharedStorage, SharedStudy, Transaction, TrialRecord
 from tuneplug_sqlalchemy._compat import SQLALCHEMY
 from tuneplug_sqlalchemy.dialects import MYSQL, POSTGRESQL, Dialect
 
@@ -61,10 +61,12 @@ class ServerStorage(SharedStorage):
     def from_url(cls, url: str) -> Self:
         return cls(url)
 
-    def create(self, study: str, settings: Mapping[str, Any]) -> bool:
+    def create(
+        self, study: str, settings: Mapping[str, Any], records: Sequence[TrialRecord] = ()
+    ) -> bool:
         with self._studies.connected() as link:
             self._studies.create_tables(link)
-            created = self._studies.insert(link, study, settings)
+            created = self._studies.insert(link, study, settings, records)
             if created:
                 link.commit()
             return created
@@ -95,10 +97,8 @@ class ServerStorage(SharedStorage):
         self._check_names(old, new)
         with self._studies.connected() as link:
             rows = self._studies.get(link, old, lock=True)
-            if not self._studies.insert(link, new, rows.settings()):
+            if not self._studies.insert(link, new, rows.settings(), rows.changes(0).records):
                 raise self._taken(new)
-            renamed = self._studies.get(link, new, lock=True)
-            renamed.write_all(rows.changes(0).records)
             rows.delete()
             link.commit()
 

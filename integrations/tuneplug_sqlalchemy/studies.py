@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy import select
 
 from tuneplug import StorageError
-from tuneplug.storage import seal
+from tuneplug.storage import TrialRecord, seal
 from tuneplug_sqlalchemy.database import Database, Link
 from tuneplug_sqlalchemy.rows import ServerTransaction
 from tuneplug_sqlalchemy.schema import SCHEMA, STUDIES, Schema
@@ -43,11 +43,20 @@ class Studies:
         """Create the tables, unless the database has them."""
         self._schema.prepare(link)
 
-    def insert(self, link: Link, study: str, settings: Mapping[str, Any]) -> bool:
-        """Add a study.  Return False if there is one of this name."""
+    def insert(
+        self,
+        link: Link,
+        study: str,
+        settings: Mapping[str, Any],
+        records: Sequence[TrialRecord],
+    ) -> bool:
+        """Add a study and its trials.  Return False if there is one of this name."""
         key, text = _key(study), seal(settings, study)
         row = {"id": key, "name": study, "settings": text, "revision": 0}
-        return link.add(STUDIES.insert(), row)
+        added = link.add(STUDIES.insert(), row)
+        if added and records:
+            self.get(link, study, lock=True).write_all(records)
+        return added
 
     def find(self, link: Link, study: str, *, lock: bool) -> ServerTransaction | None:
         """Return the rows of a study; None if there is no study of this name.

@@ -9,6 +9,7 @@ import pytest
 from tuneplug import Float, StorageError, Study
 from tuneplug.plugins import Plugins
 from tuneplug.storage import MemoryStorage, SqliteStorage, Storage, copy
+from tuneplug.storage.sqlite_rows import SqliteTransaction
 
 SETTINGS = {"direction": "minimize", "seed": 2**63 + 1, "space": None}
 
@@ -105,6 +106,21 @@ def test_a_copy_to_a_shared_storage_that_cannot_be_finished_is_deleted(source, t
     with pytest.raises(StorageError):
         copy(source, target, "a")
     assert target.studies() == []
+
+
+def test_no_part_of_a_copy_is_ever_in_a_shared_storage(source, tmp_path, monkeypatch):
+    target = SqliteStorage(tmp_path / "target.db")
+    target.create("other", SETTINGS)
+    seen, write = [], SqliteTransaction.write
+
+    def written(transaction, record):
+        write(transaction, record)
+        seen.append(SqliteStorage(tmp_path / "target.db").studies())
+
+    monkeypatch.setattr(SqliteTransaction, "write", written)
+    copy(source, target, "a")
+    assert seen == [["other"]] * 3
+    assert target.studies() == ["a", "other"]
 
 
 class Raced(Full):

@@ -35,8 +35,8 @@ class LosesConnections(SharedStorage):
         if lost == "after the commit":
             raise LostConnectionError(lost)
 
-    def create(self, study, settings):
-        return self.storage.create(study, settings)
+    def create(self, study, settings, records=()):
+        return self.storage.create(study, settings, records)
 
     def read(self, study):
         return self.storage.read(study)

@@ -18,8 +18,9 @@ def copy(
 ) -> None:
     """Copy a study, its settings and all records of its trials, to another storage.
 
-    A trial that is running is copied as running.  If writing fails, the copy is deleted.  If the
-    target is no ``SharedStorage``, no other process may create a study of that name meanwhile.
+    A trial that is running is copied as running.  A ``SharedStorage`` gets the copy in one
+    transaction.  In another storage the copy is deleted if writing fails; if the process is killed,
+    a part is left.  No other process may create a study of that name there meanwhile.
 
     Parameters
     ----------
@@ -53,30 +54,25 @@ def copy(
     check_study_exists(source, name)
     new_name = name if new_name is None else new_name
     settings, records = source.open(name, {})
-    if new_name in target.studies() or not _create(target, new_name, settings):
+    if new_name in target.studies() or not _written(target, new_name, settings, records):
         raise StorageError(
             f"a copy must not replace a study, but {target!r} has {new_name!r}: give new_name="
         )
-    try:
-        _write(target, new_name, records)
-    except BaseException:
-        target.delete(new_name)
-        raise
 
 
-def _create(target: Storage, study: str, settings: TrialRecord) -> bool:
-    """Create a study; return False if another process has just created one of this name."""
+def _written(
+    target: Storage, study: str, settings: TrialRecord, records: Sequence[TrialRecord]
+) -> bool:
+    """Write a study; return False if another process has just created one of this name."""
     if isinstance(target, SharedStorage):
-        return target.create(study, settings)
+        return target.create(study, settings, records)
     created = target.open(study, settings)
-    return not created.records and created.settings == settings
-
-
-def _write(target: Storage, study: str, records: Sequence[TrialRecord]) -> None:
-    if not isinstance(target, SharedStorage):
+    if created.records or created.settings != settings:
+        return False
+    try:
         for record in records:
             target.add(study, record)
-        return
-    with target.transaction(study) as transaction:
-        for record in records:
-            transaction.write(record)
+    except BaseException:
+        target.delete(study)
+        raise
+    return True

@@ -7,7 +7,7 @@ A storage has transactions on one study, and knows nothing of claims, heartbeats
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, NamedTuple
 
@@ -97,8 +97,13 @@ class SharedStorage(Storage):
     one_machine: ClassVar[bool] = False
 
     @abstractmethod
-    def create(self, study: str, settings: Mapping[str, Any]) -> bool:
-        """Create a study with these settings.  Return False if there is one of this name."""
+    def create(
+        self, study: str, settings: Mapping[str, Any], records: Sequence[TrialRecord] = ()
+    ) -> bool:
+        """Create a study with these settings, and the records of its trials, in one transaction.
+
+        Return False if there is one of this name.
+        """
 
     @abstractmethod
     def read(self, study: str) -> SharedStudy | None:

@@ -8,11 +8,13 @@ nor next to it.  A killed process leaves only complete transactions.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, final
 
 from tuneplug.errors import StorageError
+from tuneplug.storage.base import TrialRecord
 from tuneplug.storage.documents import seal
 from tuneplug.storage.shared import Changes, SharedStorage, SharedStudy, Transaction
 from tuneplug.storage.sqlite_file import SqliteFile
@@ -55,11 +57,27 @@ class SqliteStorage(SharedStorage):
         self.path = self._file.path
         self._file.check()
 
-    def create(self, study: str, settings: Mapping[str, Any]) -> bool:
-        row = (study, seal(settings, study))
+    def create(
+        self, study: str, settings: Mapping[str, Any], records: Sequence[TrialRecord] = ()
+    ) -> bool:
         with self._file.writing(create=True) as db:
-            statement = "insert into tuneplug_studies values (?, ?, 0) on conflict do nothing"
-            return db.execute(statement, row).rowcount == 1
+            return self._insert(db, study, settings, records)
+
+    def _insert(
+        self,
+        db: sqlite3.Connection,
+        study: str,
+        settings: Mapping[str, Any],
+        records: Sequence[TrialRecord],
+    ) -> bool:
+        row = (study, seal(settings, study))
+        statement = "insert into tuneplug_studies values (?, ?, 0) on conflict do nothing"
+        if not db.execute(statement, row).rowcount:
+            return False
+        rows = SqliteTransaction(db, study, self._file.shown)
+        for record in records:
+            rows.write(record)
+        return True
 
     def read(self, study: str) -> SharedStudy | None:
         with self._file.reading() as db:
@@ -87,13 +105,8 @@ class SqliteStorage(SharedStorage):
         self._check_names(old, new)
         with self._file.writing() as db:
             rows = SqliteTransaction(db, old, self._file.shown)
-            row = (new, seal(rows.settings(), new))
-            statement = "insert into tuneplug_studies values (?, ?, 0) on conflict do nothing"
-            if not db.execute(statement, row).rowcount:
+            if not self._insert(db, new, rows.settings(), rows.changes(0).records):
                 raise self._taken(new)
-            renamed = SqliteTransaction(db, new, self._file.shown)
-            for record in rows.changes(0).records:
-                renamed.write(record)
             db.execute("delete from tuneplug_studies where name = ?", (old,))
 
     def delete(self, study: str) -> None:

@@ -13,6 +13,7 @@ import traceback
 
 import pytest
 from database_servers import PASSWORD, QUOTED
+from sqlalchemy import event
 
 from tuneplug import (
     Float,
@@ -23,6 +24,7 @@ from tuneplug import (
     UnknownNameError,
 )
 from tuneplug.plugins import Plugins
+from tuneplug.storage import MemoryStorage, copy
 from tuneplug_sqlalchemy import MariadbStorage, PostgresqlStorage, database, schema
 
 SPACE = {"x": Float(0.0, 1.0)}
@@ -145,6 +147,15 @@ def test_neither_repr_nor_log_shows_a_password(url, caplog):
         check_secret(repr(shown))
     assert "***" in repr(storage)
     check_secret(caplog.text)
+
+
+@pytest.mark.parametrize(
+    "password", ["a@s3cr", "s3cr@t/b", "@s3cr", "s3cr?a@b", "s3cr:1@b", "s3cr[@b", "s3cr@b c"]
+)
+def test_password_that_is_not_quoted_is_refused_and_not_shown(password):
+    with pytest.raises(ValueError, match="special characters of user and password quoted") as error:
+        created(f"postgresql+psycopg://me:{password}@host/db")
+    assert "s3cr" not in str(error.value)
 
 
 @pytest.mark.parametrize("text", [f"postgresql:/me:{QUOTED}@host", "mysql:h?password=h1dden"])
@@ -299,6 +310,35 @@ def test_sessions_beat_by_the_clock_of_the_server(url, server):
         assert math.floor(before) <= sessions["one"].beat <= transaction.now
         transaction.end_session("one")
         assert [*transaction.sessions()] == ["two"]
+
+
+def n_statements_of_copy(url, n_trials):
+    source, target = MemoryStorage(), created(url)
+    source.open("a", {"seed": 1})
+    for number in range(n_trials):
+        source.add("a", RECORD | {"number": number})
+    statements = []
+    engine = target._database._engine()
+    event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    copy(source, target, "a", new_name=f"of {n_trials}")
+    n_statements = len(statements)
+    assert target.read(f"of {n_trials}")[:2] == source.open("a", {})
+    return n_statements
+
+
+def test_copy_of_many_trials_takes_as_many_statements_as_of_few(url):
+    created(url).create("other", {})
+    assert n_statements_of_copy(url, 200) == n_statements_of_copy(url, 2)
+
+
+def test_copy_that_the_server_refuses_leaves_nothing(url):
+    source, target = MemoryStorage(), created(url)
+    source.open("a", {"seed": 1})
+    source.add("a", RECORD)
+    source.add("a", RECORD | {"number": 2**80})
+    with pytest.raises(StorageError):
+        copy(source, target, "a")
+    assert target.studies() == []
 
 
 def test_renamed_study_keeps_its_settings_and_trials(url):

@@ -59,6 +59,33 @@ def test_a_study_is_not_replaced(source):
     assert target.open("a", {}) == ({"mine": 1}, [])
 
 
+def test_a_name_that_no_study_can_have_is_refused(source, tmp_path):
+    target = SqliteStorage(tmp_path / "target.db")
+    for name in ("", 3):
+        with pytest.raises(ValueError, match="needs a name"):
+            copy(source, target, "a", new_name=name)
+    with pytest.raises(StorageError, match="must be text that UTF-8 can hold"):
+        copy(source, target, "a", new_name="\udcff")
+    copy(source, target, "a")
+    for storage in (source, target):
+        with pytest.raises(ValueError, match="needs a name"):
+            storage.rename("a", "")
+        with pytest.raises(StorageError, match="must be text that UTF-8 can hold"):
+            storage.rename("a", "\udcff")
+        assert storage.studies() == ["a"]
+
+
+@pytest.mark.parametrize("left", [[], ["a"]])
+def test_a_study_that_is_deleted_while_it_is_read_is_not_created(tmp_path, monkeypatch, left):
+    storage = SqliteStorage(tmp_path / "target.db")
+    storage.create("b", SETTINGS)
+    monkeypatch.setattr(SqliteStorage, "studies", lambda _: left)
+    with pytest.raises(StorageError, match="'a'"):
+        copy(storage, MemoryStorage(), "a")
+    monkeypatch.undo()
+    assert storage.studies() == ["b"]
+
+
 def test_a_missing_study_is_named_with_the_most_similar_one(source):
     source.open("churn", SETTINGS)
     with pytest.raises(StorageError, match="no 'chrun', only 'a', 'churn': did you mean 'churn'"):

@@ -11,7 +11,7 @@ from typing import Any
 from tuneplug.errors import NoCompletedTrialError, StorageError
 from tuneplug.storage.base import Storage, TrialRecord
 from tuneplug.storage.spaces import parameter_names
-from tuneplug.storage.urls import check_study_exists
+from tuneplug.storage.urls import read_study
 from tuneplug.storage.validation import (
     DEFAULTS,
     SETTINGS_DEFAULTS,
@@ -53,8 +53,7 @@ class StudyRecords:
         StorageError
             If there is no such study, or what is stored cannot be right.
         """
-        check_study_exists(storage, name)
-        settings, records = storage.open(name, {})
+        settings, records = read_study(storage, name)
         what = "the settings"
         try:
             check_settings(settings)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from tuneplug.errors import StorageError, did_you_mean
 
-__all__ = ["Storage", "StoredStudy", "TrialRecord"]
+__all__ = ["Storage", "StoredStudy", "TrialRecord", "checked_name"]
 
 #: A trial as JSON values: strings, numbers (also NaN and infinities), booleans, None, lists, and
 #: dicts with string keys.  ``record["number"]`` is the number of the trial.
@@ -116,6 +116,8 @@ class Storage(ABC):
 
         Raises
         ------
+        ValueError
+            If the new name is empty.
         StorageError
             If there is no study ``old``, or one that is called ``new``.
         """
@@ -128,6 +130,7 @@ class Storage(ABC):
 
     def _check_names(self, old: str, new: str) -> None:
         names = self.studies()
+        checked_name(new)
         if old not in names:
             raise StorageError(
                 f"{self!r} must have study {old!r}, but has {reprlib.repr(names)}"
@@ -140,3 +143,27 @@ class Storage(ABC):
         return StorageError(
             f"{self!r} has a study {name!r} already: give another name, or delete that study"
         )
+
+
+def checked_name(name: Any) -> str:
+    """Return the name of a study.
+
+    Raises
+    ------
+    ValueError
+        If it is empty or no text.
+    StorageError
+        If it has lone surrogates.
+    """
+    if not isinstance(name, str) or not name:
+        raise ValueError(
+            f"a study in a storage needs a name, but got name={name!r}: pass, for example, "
+            "name='study'"
+        )
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise StorageError(
+            f"the name of a study must be text that UTF-8 can hold, but got name={name!r}: {error}"
+        ) from None
+    return name

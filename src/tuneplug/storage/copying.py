@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from tuneplug.errors import StorageError
-from tuneplug.storage.base import Storage, TrialRecord
+from tuneplug.storage.base import Storage, TrialRecord, checked_name
 from tuneplug.storage.shared import SharedStorage
-from tuneplug.storage.urls import as_storage, check_study_exists
+from tuneplug.storage.urls import as_storage, read_study
 
 __all__ = ["copy"]
 
@@ -33,6 +33,8 @@ def copy(
 
     Raises
     ------
+    ValueError
+        If the name of the copy is empty.
     StorageError
         If the source has no such study, the target has one of the name of the copy, or one of them
         cannot be read or written.
@@ -51,9 +53,8 @@ def copy(
 
     named = partial(Plugins().create, "storage")
     source, target = as_storage(source, named), as_storage(target, named)
-    check_study_exists(source, name)
-    new_name = name if new_name is None else new_name
-    settings, records = source.open(name, {})
+    settings, records = read_study(source, name)
+    new_name = name if new_name is None else checked_name(new_name)
     if new_name in target.studies() or not _written(target, new_name, settings, records):
         raise StorageError(
             f"a copy must not replace a study, but {target!r} has {new_name!r}: give new_name="

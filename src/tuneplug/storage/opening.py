@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tuneplug.errors import StorageError
-from tuneplug.storage.base import Storage
+from tuneplug.storage.base import Storage, checked_name
 from tuneplug.storage.persistence import StudyPersistence
 from tuneplug.storage.sessions import ClaimOptions
 from tuneplug.storage.shared import SharedStorage
@@ -48,17 +47,7 @@ def open_persistence(
     if storage is None:
         return None
     storage = as_storage(storage, named)
-    if not isinstance(study, str) or not study:
-        raise ValueError(
-            f"a study in a storage needs a name, but got name={study!r}: pass, for example, "
-            "name='study'"
-        )
-    try:
-        study.encode()
-    except UnicodeEncodeError as error:
-        raise StorageError(
-            f"the name of a study must be text that UTF-8 can hold, but got name={study!r}: {error}"
-        ) from None
+    study = checked_name(study)
     if isinstance(storage, SharedStorage):
         return SharedPersistence(storage, study, options)
     return StudyPersistence(storage, study)

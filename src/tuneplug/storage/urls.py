@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from tuneplug.errors import StorageError, did_you_mean
-from tuneplug.storage.base import Storage
+from tuneplug.storage.base import Storage, StoredStudy
+from tuneplug.storage.shared import SharedStorage
 
-__all__ = ["as_storage", "check_study_exists", "without_passwords"]
+__all__ = ["as_storage", "check_study_exists", "read_study", "without_passwords"]
 
 #: User and password of a URL, to the last "@", as they may contain another one; or its query.
 SECRET = re.compile(r"(:/+|//|:(?=\S)).*@|\?\S+", re.DOTALL)
@@ -56,6 +57,26 @@ def as_storage(storage: Any, named: Callable[[str, str], Any]) -> Storage:
             "'sqlite:///study.db'"
         )
     return storage
+
+
+def read_study(storage: Storage, name: str) -> StoredStudy:
+    """Return a stored study.  Nothing is written, also if it is deleted meanwhile.
+
+    Storages with five methods have no such promise, as ``open`` creates a missing study.
+
+    Raises
+    ------
+    StorageError
+        If the storage has no such study, or cannot be read.
+    """
+    if isinstance(storage, SharedStorage):
+        found = storage.read(name)
+        if found is not None:
+            return StoredStudy(found.settings, found.records)
+    check_study_exists(storage, name)
+    if isinstance(storage, SharedStorage):
+        raise StorageError(f"{storage!r}: study {name!r} was created while it was read: try again")
+    return storage.open(name, {})
 
 
 def check_study_exists(storage: Storage, name: str) -> None:

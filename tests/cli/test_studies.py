@@ -248,6 +248,13 @@ def test_an_export_is_written_to_a_file(capsys, folder):
     assert "missing" in error(capsys, "export", URL, "churn", *missing)
 
 
+def test_an_export_does_not_replace_the_file_of_its_study(capsys, folder):
+    run()
+    arguments = ["export", URL, "churn", "--output", str(folder / "study.db")]
+    assert "must not replace the file of its study" in error(capsys, *arguments)
+    assert SqliteStorage("study.db").studies() == ["churn"]
+
+
 def test_parquet_has_the_values_of_to_frame(capsys, folder):
     pytest.importorskip("pyarrow")
     pandas = pytest.importorskip("pandas")

@@ -20,7 +20,7 @@ from tuneplug.cli.output import aligned, as_json, printable, show, table
 from tuneplug.cli.records import StudyRecords, category_text
 from tuneplug.errors import StorageError
 from tuneplug.plugins.manager import Plugins
-from tuneplug.storage import Storage, TrialRecord, copy
+from tuneplug.storage import SqliteStorage, Storage, TrialRecord, copy
 from tuneplug.storage.urls import as_storage, check_study_exists
 
 __all__ = ["add_commands"]
@@ -126,10 +126,17 @@ def _best(arguments: argparse.Namespace) -> str:
 def _export(arguments: argparse.Namespace) -> str:
     if arguments.format == "parquet" and arguments.output is None:
         arguments.parser.error("--format parquet needs --output FILE")
-    content = exported(_study(arguments), arguments.format)
+    storage = _storage(arguments, arguments.url)
+    content = exported(StudyRecords.read(storage, arguments.name), arguments.format)
     if arguments.output is None:
         return content.decode().removesuffix("\n")
-    Path(arguments.output).write_bytes(content)
+    output = Path(arguments.output)
+    if isinstance(storage, SqliteStorage) and output.exists() and output.samefile(storage.path):
+        raise StorageError(
+            f"an export must not replace the file of its study, but got --output {str(output)!r}: "
+            "give another file"
+        )
+    output.write_bytes(content)
     return ""
 
 

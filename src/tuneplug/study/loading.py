@@ -12,7 +12,7 @@ from tuneplug.plugins.manager import Plugins
 from tuneplug.space import SearchSpace
 from tuneplug.storage.base import Storage, TrialRecord
 from tuneplug.storage.spaces import space_from_document
-from tuneplug.storage.urls import as_storage, check_study_exists
+from tuneplug.storage.urls import as_storage, read_study
 from tuneplug.storage.validation import SETTINGS_DEFAULTS, check_settings
 
 __all__ = ["StoredSettings"]
@@ -45,8 +45,7 @@ class StoredSettings:
             If the storage has no such study, or its settings cannot be right.
         """
         found = as_storage(storage, partial(plugins.create, "storage"))
-        check_study_exists(found, study)
-        settings = found.open(study, {}).settings
+        settings = read_study(found, study).settings
         try:
             check_settings(settings)
         except ValueError as error:

@@ -54,7 +54,7 @@ def start_study(
         search.warm_start_type,
         space,
         study.history.sign,
-        metric=metric,
+        metric=metric or (search.scoring if isinstance(search.scoring, str) else None),
         resource=search.resource,
     )
     n_previous = _n_replaced(study.parents, n_startup)

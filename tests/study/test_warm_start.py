@@ -91,6 +91,50 @@ def test_a_category_that_is_none_is_not_an_empty_cell():
     assert len(study.parents[0].observations) == len(parent.trials)
 
 
+def test_categories_that_a_file_has_as_text_are_recognized(tmp_path):
+    layers = [(50,), (50, 20), None]
+    space = {"x": Float(0.0, 1.0), "layers": layers, "gamma": ["scale", 0.1, 1, True]}
+    parent = finished(space, objective=lambda params: params["x"])
+    parent.to_frame().to_csv(tmp_path / "frame.csv")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        study = started([pd.read_csv(tmp_path / "frame.csv")], space=space)
+    expected = [trial.point for trial in parent.trials]
+    np.testing.assert_allclose([one.point for one in study.parents[0].observations], expected)
+
+
+def test_a_text_that_is_a_category_or_stands_for_several_is_taken_literally():
+    frame = pd.DataFrame({"param_k": ["1", "1"], "value": [0.5, 0.25]})
+    text = started([frame], space={"k": Categorical([1, "1"])}).overall_best.params["k"]
+    assert type(text) is str
+    with pytest.raises(ValueError, match="none of its 2 configurations"):
+        started([frame.assign(param_k="3")], space={"k": Categorical([1, 2])})
+
+
+def test_the_overall_best_from_a_file_has_the_categories_and_types_of_the_space(tmp_path):
+    space = SPACE | {"k": Categorical([None, "a"]), "on": ["a", "b"]}
+    space |= {"m": Int(1, 5, when={"on": ["a"]})}
+    parent = finished(space)
+    parent.to_frame().to_csv(tmp_path / "frame.csv")
+    found = started([pd.read_csv(tmp_path / "frame.csv")], space=space).overall_best.params
+    assert found == parent.best_params
+    assert {n: type(v) for n, v in found.items()} == {
+        n: type(v) for n, v in parent.best_params.items()
+    }
+
+
+def test_frames_of_polars_are_read(tmp_path):
+    polars = pytest.importorskip("polars")
+    parent = finished()
+    parent.to_frame().to_csv(tmp_path / "frame.csv")
+    pd.DataFrame(cv_results(parent)).assign(
+        **{f"param_{name}": [t.params[name] for t in parent.trials] for name in SPACE}
+    ).to_csv(tmp_path / "results.csv")
+    study = started([polars.read_csv(tmp_path / f"{name}.csv") for name in ("frame", "results")])
+    for number in range(2):
+        np.testing.assert_allclose(losses(study, number), [t.value for t in parent.trials])
+
+
 def test_failed_stopped_and_partial_trials_are_left_out_silently():
     parent = finished(n=6)
     parent.tell(parent.ask(), np.nan)
@@ -124,6 +168,14 @@ def test_results_outside_of_the_space_are_counted_in_one_warning():
     assert len(warned) == 1
     assert f"{16 - sum(n_inside)} of 16 earlier" in str(warned[0].message)
     assert [len(known.observations) for known in study.parents] == n_inside
+
+
+def test_a_category_that_is_none_is_not_named_as_missing():
+    space = {"x": Float(0.0, 1.0), "k": Categorical([None, "a"])}
+    parent = finished(space, objective=lambda params: params["x"])
+    with pytest.warns(UserWarning, match="earlier configurations") as warned:
+        started([parent], space=space | {"x": Float(0.0, 0.5)})
+    assert "missing" not in str(warned[0].message)
 
 
 def test_a_constant_of_the_space_is_filled_in():

@@ -143,7 +143,7 @@ def check_storage_arguments(search: WarpedBayesSearchCV) -> None:
     if given:
         got = " and ".join(f"{name}={value!r}" for name, value in given.items())
         raise ValueError(
-            f"{' and '.join(given)} need a storage, but got {got} and storage=None: pass, for "
+            f"{' and '.join(given)} {'needs' if len(given) == 1 else 'need'} a storage, but got {got} and storage=None: pass, for "
             "example, storage='sqlite:///searches.db'"
         )
 

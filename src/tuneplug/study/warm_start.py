@@ -142,7 +142,8 @@ class _Reader:
             )
         self.errors += errors
         best = min(rows, key=lambda row: row.loss)
-        overall = OverallBest(dict(best.params), self.sign * best.loss, number)
+        params = placing.restored(best.params) if self.identical else dict(best.params)
+        overall = OverallBest(params, self.sign * best.loss, number)
         return Parent(tuple(known), self.identical, placing.absent, overall)
 
     def warn(self) -> None:
@@ -162,7 +163,7 @@ class _Reader:
             return self._search_rows(source.cv_results_)
         table = source
         if hasattr(source, "columns") and hasattr(source, "to_dict"):
-            table = {str(name): source[name].tolist() for name in source.columns}
+            table = {str(name): source[name].to_list() for name in source.columns}
             if "value" in table:
                 direction = getattr(source, "attrs", {}).get("direction")
                 return _frame_rows(table, _sign_of(direction, self.sign))
@@ -209,12 +210,15 @@ class _Placing:
         Parameters of the parent that the space does not have.
     absent : tuple of int
         Columns of parameters that the parent did not have, apart from constants.
+    texts : dict
+        For each parameter, the categories that a file has as text.
     """
 
     space: SearchSpace
     fill: dict[str, Any]
     dropped: frozenset[str]
     absent: tuple[int, ...]
+    texts: dict[str, dict[str, Any]]
 
     @classmethod
     def of(cls, space: SearchSpace, rows: Sequence[_Row], *, identical: bool) -> _Placing:
@@ -233,15 +237,16 @@ class _Placing:
         }
         plain = space.n_subspaces == 1 and not any(p.when for p in space.subspaces[0].values())
         if identical or not plain or not names & set(space.column_names):
-            return cls(space, fill, frozenset(), ())
+            return cls(space, fill, frozenset(), (), _texts(space))
         absent = [i for i, name in enumerate(space.column_names) if name not in names]
         middle = space.decode(np.full(space.n_dimensions, 0.5))
         fill |= {space.column_names[i]: middle[space.column_names[i]] for i in absent}
-        return cls(space, fill, unknown, tuple(absent))
+        return cls(space, fill, unknown, tuple(absent), _texts(space))
 
     def place(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the configuration of the space; ``locate`` says whether it is one."""
-        own = self.fill | {k: v for k, v in params.items() if k not in self.dropped}
+        given = {k: self._category(k, v) for k, v in params.items() if k not in self.dropped}
+        own = self.fill | given
         present = {name: value for name, value in own.items() if not _is_missing(value)}
         if len(present) == len(own):
             return own
@@ -253,12 +258,41 @@ class _Placing:
             except ValueError:
                 continue
             return guess
-        return present
+        return present | none
+
+    def restored(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the configuration with the categories and types of the space, if it is in it."""
+        placed = self.place(params)
+        try:
+            return self.space.canonical(placed)
+        except ValueError:
+            return placed
+
+    def _category(self, name: str, value: Any) -> Any:
+        """Return the category that a text from a file stands for; other values unchanged."""
+        return self.texts.get(name, {}).get(value, value) if type(value) is str else value
 
     def _has_none(self, name: str) -> bool:
         """Whether None is a category of a parameter."""
         found = [subspace[name] for subspace in self.space.subspaces if name in subspace]
         return any(None in p.values for p in found if isinstance(p, Categorical))
+
+
+def _texts(space: SearchSpace) -> dict[str, dict[str, Any]]:
+    """Return the categories that are no texts, by name and text; ambiguous texts are left out."""
+    texts: dict[str, dict[str, Any]] = {}
+    taken: dict[str, set[str]] = {}
+    for subspace in space.subspaces:
+        for name, parameter in subspace.items():
+            if isinstance(parameter, Categorical):
+                counts = Counter(map(str, parameter.values))
+                taken.setdefault(name, set()).update(v for v in parameter.values if type(v) is str)
+                once = {str(v): v for v in parameter.values if counts[str(v)] == 1}
+                texts[name] = texts.get(name, {}) | once
+    return {
+        name: {text: v for text, v in found.items() if text not in taken[name]}
+        for name, found in texts.items()
+    }
 
 
 # ------------------------------------------------------------------ rows of each kind of parent
@@ -295,6 +329,11 @@ def _scores(results: Mapping[str, Any], metric: str | None) -> Any:
     """Return the mean test scores of the metric, or of the only one."""
     names = [n.removeprefix("mean_test_") for n in map(str, results) if n.startswith("mean_test_")]
     name = metric if metric in names else names[0] if len(names) == 1 else metric or "score"
+    if name not in names and metric is None and len(names) > 1:
+        raise ValueError(
+            f"cv_results_ must have one metric, but has {names}: name one of them as "
+            "objective_metric of the search, or leave out the columns of the others"
+        )
     if name not in names:
         raise ValueError(
             f"cv_results_ must have 'params' and 'mean_test_{name}', but got the keys "

@@ -653,9 +653,19 @@ def test_earlier_rows_outside_of_the_space_are_left_out_with_one_warning():
 
 
 def test_earlier_results_without_the_metric_are_refused():
-    with pytest.raises(ValueError, match="cv_results_ must have 'params'"):
-        fitted(warm_start_from=[{"params": [{}], "mean_test_f1": [1.0], "mean_test_f2": [1.0]}])
+    earlier = {"params": [{}], "mean_test_f1": [1.0], "mean_test_f2": [1.0]}
+    with pytest.raises(ValueError, match=r"must have one metric, but has \['f1', 'f2'\]"):
+        fitted(warm_start_from=[earlier])
+    with pytest.raises(ValueError, match="cv_results_ must have 'params' and 'mean_test_accuracy'"):
+        fitted(warm_start_from=[earlier], scoring="accuracy")
     assert Peak.n_fits == []
+
+
+def test_the_metric_of_scoring_is_read_from_earlier_results_with_several():
+    earlier = fitted(n_iter=3, scoring=["r2", "neg_max_error"], refit=False)
+    search = fitted(n_iter=2, scoring="neg_max_error", warm_start_from=[earlier])
+    losses = [known.loss for known in search.study_.parents[0].observations]
+    np.testing.assert_array_equal(losses, -earlier.cv_results_["mean_test_neg_max_error"])
 
 
 def test_earlier_results_of_different_lengths_are_refused():

@@ -219,17 +219,24 @@ class Scheduler:
             if not trial.state.ended:
                 trial = self._restarted(trial)
             self._restore(trial)
+        if len(self._study.history) > len(self.candidates):  # by a process that runs
+            raise _concurrent(self._study)
         if self._study.completion_reason is not None:  # by a callback
             self._stop_all("callback")
 
     def _restarted(self, trial: Trial) -> Trial:
-        """Return a trial that has started again; wait if its process may still run."""
+        """Return a trial that has started again; wait if its process may still run.
+
+        A process that runs is not disturbed: nothing is started once the trial has changed.
+        """
         number, deadline = trial.number, time.monotonic() + MAX_WAIT
         lag, warned = number - self._n_visible(number), False
-        while not trial.state.ended:
+        while True:
             again = self._study.restart(number, lag=lag)
             if again is not None:
                 return again
+            if _has_changed(trial, self._study.history[number]):
+                raise _concurrent(self._study)
             if not warned:
                 warned = True
                 warn_caller(
@@ -241,8 +248,6 @@ class Scheduler:
             if time.monotonic() > deadline:
                 raise _concurrent(self._study)
             time.sleep(WAIT)
-            trial = self._study.history[number]
-        return trial
 
     def _restore(self, trial: Trial) -> None:
         """Append the candidate of a stored trial, with its results."""
@@ -452,6 +457,12 @@ class Scheduler:
         failures = [record.failure for record in records if record.failure is not None]
         notes = dict.fromkeys(note for record in records for note in record.notes)
         return [*notes, *([_unmonitored(len(failures), failures[0])] if failures else [])]
+
+
+def _has_changed(before: Trial, now: Trial) -> bool:
+    """Return whether a process has gone on with a running trial."""
+    new_results = now.attributes.keys() != before.attributes.keys()
+    return now.state.ended or now.claim != before.claim or new_results
 
 
 def _concurrent(study: Study) -> ConcurrentStudyError:

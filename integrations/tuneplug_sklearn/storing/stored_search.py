@@ -142,8 +142,9 @@ def check_storage_arguments(search: WarpedBayesSearchCV) -> None:
     given |= {"resume": search.resume} if search.resume else {}
     if given:
         got = " and ".join(f"{name}={value!r}" for name, value in given.items())
+        need = "needs" if len(given) == 1 else "need"
         raise ValueError(
-            f"{' and '.join(given)} {'needs' if len(given) == 1 else 'need'} a storage, but got {got} and storage=None: pass, for "
+            f"{' and '.join(given)} {need} a storage, but got {got} and storage=None: pass, for "
             "example, storage='sqlite:///searches.db'"
         )
 

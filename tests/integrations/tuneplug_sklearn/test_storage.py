@@ -436,6 +436,31 @@ def test_a_search_that_another_process_runs_is_refused(url, monkeypatch):
     assert other.history[number].state.value == "running"
 
 
+@pytest.mark.parametrize("sign", ["ended", "result"])
+def test_a_search_that_another_process_runs_is_not_disturbed(url, sign, monkeypatch):
+    """The other process goes on while a second one waits: that one starts no trial."""
+    options = {"storage": url, "study_name": "a", "resume": True}
+    interrupt(make(**options), 8)
+    other = Study(SPACE, direction="maximize", storage=url, name="a")
+    running = other.ask()
+
+    def go_on(seconds):
+        if sign == "ended":
+            other.tell(running, 0.5)
+        else:
+            other.set_trial_attribute(running, "fold3", {"test_scores": 0.5})
+
+    monkeypatch.setattr(scheduler.time, "sleep", go_on)
+    n_fits = fits["fits"]
+    with (
+        pytest.warns(RuntimeWarning, match="may still run"),
+        pytest.raises(ConcurrentStudyError, match="another process runs"),
+    ):
+        make(**options).fit(X, y)
+    assert fits["fits"] == n_fits
+    assert other.ask().number == running.number + 1
+
+
 def test_a_damaged_result_is_named(url):
     options = {"storage": url, "study_name": "a", "resume": True}
     interrupt(make(**options), 8)

@@ -328,7 +328,8 @@ def _sign_of(direction: object, own: float) -> float:
 def _scores(results: Mapping[str, Any], metric: str | None) -> Any:
     """Return the mean test scores of the metric, or of the only one."""
     names = [n.removeprefix("mean_test_") for n in map(str, results) if n.startswith("mean_test_")]
-    name = metric if metric in names else names[0] if len(names) == 1 else metric or "score"
+    only = len(names) == 1 and (metric is None or names == ["score"])
+    name = names[0] if only else metric or "score"
     if name not in names and metric is None and len(names) > 1:
         raise ValueError(
             f"cv_results_ must have one metric, but has {names}: name one of them as "

@@ -658,6 +658,9 @@ def test_earlier_results_without_the_metric_are_refused():
         fitted(warm_start_from=[earlier])
     with pytest.raises(ValueError, match="cv_results_ must have 'params' and 'mean_test_accuracy'"):
         fitted(warm_start_from=[earlier], scoring="accuracy")
+    del earlier["mean_test_f2"]
+    with pytest.raises(ValueError, match="'mean_test_accuracy', but got the keys"):
+        fitted(warm_start_from=[earlier], scoring="accuracy")
     assert Peak.n_fits == []
 
 

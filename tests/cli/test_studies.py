@@ -231,6 +231,7 @@ def test_a_file_that_is_no_database_is_an_error(capsys):
 
 
 def test_csv_has_the_columns_and_values_of_to_frame(capsys):
+    pytest.importorskip("pandas")
     study = run()
     rows = list(csv.DictReader(io.StringIO(output(capsys, "export", URL, "churn"))))
     assert [*rows[0]] == ["number", *study.to_frame().columns]

@@ -10,7 +10,6 @@ from functools import partial
 from multiprocessing import get_context
 
 import pytest
-from joblib.externals.loky import get_reusable_executor
 
 from tuneplug import Float, StorageError, Study
 from tuneplug.storage import SqliteStorage, reports
@@ -50,6 +49,13 @@ def no_executor():
     yield None
 
 
+def loky():
+    pytest.importorskip("joblib")
+    from joblib.externals.loky import get_reusable_executor
+
+    return get_reusable_executor(max_workers=2)
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -59,7 +65,7 @@ def no_executor():
             partial(ProcessPoolExecutor, 2, mp_context=get_context("spawn")),
             marks=pytest.mark.slow,
         ),
-        partial(get_reusable_executor, max_workers=2),
+        loky,
     ],
     ids=["this process", "threads", "processes", "loky"],
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from tuneplug import Categorical, Float, Int, NoCompletedTrialError, Study
 
+pd = pytest.importorskip("pandas")
 SPACE = {"x": Float(0.0, 1.0), "n": Int(1, 9)}
 
 

@@ -171,7 +171,7 @@ class SqliteFile:
             if self._has_content("-journal"):
                 # A killed process left half a transaction, which only a writer can roll back.
                 return self._checked("mode=rw")
-            if error.sqlite_errorcode & 0xFF not in READ_ONLY:
+            if _code(error) not in READ_ONLY:
                 raise
             return self._checked("mode=ro")  # another process has just ended a transaction
 
@@ -275,7 +275,7 @@ class SqliteFile:
         try:
             yield
         except (sqlite3.OperationalError, OSError) as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the details
+            code = _code(error)
             if code not in READ_ONLY and getattr(error, "errno", None) not in NO_PERMISSION:
                 raise
             raise ReadOnlyStorageError(
@@ -367,7 +367,7 @@ class SqliteFile:
                 db.execute("begin immediate")
                 break
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                     raise
             self._pause()
         db.execute(f"pragma busy_timeout = {1000 * LOCK_TIMEOUT:.0f}")  # for readers, at the end
@@ -422,3 +422,8 @@ class SqliteFile:
                 f"tuneplug, but it has {[row[:2] for row in found]}, or other columns: restore the "
                 "file from a copy, or give another file"
             )
+
+
+def _code(error: BaseException) -> int:
+    """Return the code of an error of SQLite, without its details; 0 if it has none."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

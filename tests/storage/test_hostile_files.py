@@ -66,9 +66,11 @@ def content(found):
 
 @pytest.fixture
 def path(tmp_path):
-    file = tmp_path / "study.db"
+    """A copy of a file, as studies in this process still write heartbeats to the file itself."""
+    written, copied = tmp_path / "written" / "study.db", tmp_path / "read" / "study.db"
+    written.parent.mkdir()
     for name, n_trials in (("a", 14), ("b", 3)):
-        made = study(file, name=name, seed=5)
+        made = study(written, name=name, seed=5)
         for number in range(n_trials):
             trial = made.ask()
             for step in range(number % 4):
@@ -78,8 +80,11 @@ def path(tmp_path):
             else:
                 made.tell(trial, math.sqrt(number))
         made.ask()
-    study(file)  # modules are imported before anything is watched
-    return file
+    copied.parent.mkdir()
+    with closing(sqlite3.connect(written)) as source, closing(sqlite3.connect(copied)) as target:
+        source.backup(target)  # waits for a writer
+    study(copied)  # modules are imported before anything is watched
+    return copied
 
 
 # ---------------------------------------------------------------- mutated files

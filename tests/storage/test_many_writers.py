@@ -112,7 +112,7 @@ def test_a_result_with_an_error_is_stored_once(path, answer):
 def test_a_trial_that_starts_again_with_an_error_starts_as_the_same_attempt(path, answer):
     study(path).ask()
     made = study(Unsure(path))
-    made._persistence.storage.answers = ["ok", answer]
+    made._persistence.storage.answers = [answer]
     new = made.ask()
     again = made.ask()
     assert (new.number, again.number, again.claim.attempt) == (1, 0, 2)

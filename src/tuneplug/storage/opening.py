@@ -10,6 +10,7 @@ from tuneplug.storage.persistence import StudyPersistence
 from tuneplug.storage.sessions import ClaimOptions
 from tuneplug.storage.shared import SharedStorage
 from tuneplug.storage.shared_persistence import SharedPersistence
+from tuneplug.storage.single_writer import SingleWriterPersistence
 from tuneplug.storage.urls import as_storage
 
 __all__ = ["open_persistence"]
@@ -50,4 +51,4 @@ def open_persistence(
     study = checked_name(study)
     if isinstance(storage, SharedStorage):
         return SharedPersistence(storage, study, options)
-    return StudyPersistence(storage, study)
+    return SingleWriterPersistence(storage, study)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reprlib
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,13 +25,13 @@ from tuneplug.storage.serialization import Categories, categories_by_key, from_r
 from tuneplug.storage.validation import check_record, check_settings
 from tuneplug.trial import Claim, History, Trial, TrialReporter, TrialState
 
-__all__ = ["INTERRUPTED", "StudyPersistence", "started_again"]
+__all__ = ["INTERRUPTED", "StudyPersistence", "failed", "started_again"]
 
 #: Error of a trial that was running when its process ended.
 INTERRUPTED = "interrupted: the process that ran this trial has ended"
 
 
-class StudyPersistence:
+class StudyPersistence(ABC):
     """Writes the trials of one study to a storage.
 
     Nothing is written before the first trial.  A failed write, for example because of a full disk
@@ -42,8 +43,6 @@ class StudyPersistence:
     def __init__(self, storage: Storage, study: str) -> None:
         self.storage, self.study = storage, study
         self._settings: Mapping[str, Any] | None = None  # of a study that is not stored yet
-        self._n_stored = 0  # trials 0 to n - 1 are stored
-        self._running: dict[int, TrialRecord] = {}  # records that were read as running
         self._pending_writes: dict[int, TrialRecord] = {}
         self._warned = False
         self._in_run = False
@@ -74,14 +73,11 @@ class StudyPersistence:
             self._settings = settings
             return None
         self._check_stored(stored)
-        self._n_stored = len(stored.records)
         return stored
 
+    @abstractmethod
     def _read(self) -> StoredStudy | None:
         """Return the stored study; None if the storage does not have it."""
-        if self.study not in self.storage.studies():
-            return None
-        return self.storage.open(self.study, {})
 
     def _check_stored(self, stored: StoredStudy) -> None:
         with self._unusable("the settings"):
@@ -115,11 +111,7 @@ class StudyPersistence:
         StoredTrialError
             If the configuration of a trial is not in the space.
         """
-        trials = self._trials(stored.records)
-        for trial, record in zip(trials, stored.records, strict=True):
-            if trial.state is TrialState.RUNNING:
-                self._running[trial.number] = record
-        return trials
+        return self._trials(stored.records)
 
     def _trials(self, records: Sequence[TrialRecord]) -> list[Trial]:
         try:
@@ -134,6 +126,7 @@ class StudyPersistence:
                 f"not: {error}; give a space that contains it, or give the study another name"
             ) from None
 
+    @abstractmethod
     def create(self, study: str) -> bool:
         """Create the study in the storage, under this name, before its first trial.
 
@@ -144,24 +137,19 @@ class StudyPersistence:
         StorageError
             If the storage cannot be written.
         """
-        if self._settings is None or study in self.storage.studies():
-            return False
-        self.storage.open(study, self._settings)
-        self.study, self._settings = study, None
-        return True
 
     # ------------------------------------------------------------------ before a trial
 
-    def catch_up(self, history: History) -> list[Trial]:
-        """Take over what other processes have written since the last call.
-
-        Here no other process writes, and the trials that were read as running have lost theirs:
-        they fail.  They have no end, as nobody knows it.
+    @abstractmethod
+    def catch_up(self, history: History) -> tuple[list[Trial], Trial | None]:
+        """Take over what other processes have written, and the trials whose process has ended.
 
         Returns
         -------
         list of Trial
             Trials that this call has recorded as failed.
+        Trial or None
+            A trial that this call has started again, if there was one.
 
         Raises
         ------
@@ -169,20 +157,10 @@ class StudyPersistence:
             If a storage that does not have the study yet cannot be read: another program may have
             made its file in the meantime.
         """
-        if self._settings is not None and not self._pending_writes:
-            self.storage.studies()
-        failed = []
-        for number in sorted(self._running.keys() - self._pending_writes.keys()):
-            trial = replace(history[number], state=TrialState.FAILED, error=INTERRUPTED)
-            self.write(trial)
-            history.replace(trial)
-            failed.append(trial)
-        return failed
 
+    @abstractmethod
     def refresh(self, history: History) -> None:
         """Take over what other processes have written, and write nothing.
-
-        Here no other process writes.
 
         Raises
         ------
@@ -190,14 +168,9 @@ class StudyPersistence:
             If the storage cannot be read.
         """
 
-    def retry(self, history: History) -> Trial | None:
-        """Start a trial again whose process has ended, and return it; None if there is none."""
-        return None
-
+    @abstractmethod
     def restart(self, history: History, number: int) -> Trial | None:
         """Start a running trial again whose process has ended.
-
-        Here these are the trials that were read as running, and attempts are not counted.
 
         Returns
         -------
@@ -210,16 +183,12 @@ class StudyPersistence:
         StorageError
             If the storage cannot be written.
         """
-        if number not in self._running:
-            return None
-        trial = started_again(history[number], None)
-        self.write(trial)
-        history.replace(trial)
-        return trial
 
+    @abstractmethod
     def release(self) -> None:
         """Give up the running trials: they are lost, as if this process had ended."""
 
+    @abstractmethod
     def start(
         self, history: History, make: Callable[[int], Trial], *, insist: bool
     ) -> Trial | None:
@@ -244,10 +213,6 @@ class StudyPersistence:
         ReadOnlyStorageError, ConcurrentStudyError, StorageError
             As ``write`` does.
         """
-        trial = make(len(history))
-        self.write(trial)
-        history.append(trial)
-        return trial
 
     # ------------------------------------------------------------------ writing
 
@@ -377,29 +342,13 @@ class StudyPersistence:
             warn_caller(f"the result of a trial is not used: {error}", RuntimeWarning)
             return True
 
+    @abstractmethod
     def _create(self) -> None:
         """Create the study in the storage, unless this has been done."""
-        if self._settings is None:
-            return
-        stored = self.storage.open(self.study, self._settings)
-        if stored.records:
-            raise ConcurrentStudyError.of(self.study, 0)
-        if stored.settings != self._settings:
-            raise ConcurrentStudyError.created(self.study)
-        self._settings = None
 
+    @abstractmethod
     def _write(self, record: TrialRecord) -> bool:
         """Write a record.  Return False if it has to wait for the end of its trial."""
-        number = record["number"]
-        if number in self._running:
-            self.storage.update(self.study, record, self._running[number])
-            del self._running[number]
-        elif number < self._n_stored:
-            self.storage.update(self.study, record)
-        else:
-            self.storage.add(self.study, record)
-            self._n_stored += 1
-        return True
 
 
 def started_again(trial: Trial, claim: Claim | None) -> Trial:
@@ -411,3 +360,9 @@ def started_again(trial: Trial, claim: Claim | None) -> Trial:
         claim=claim,
         reporter=TrialReporter(direction=trial.direction),
     )
+
+
+def failed(trial: Trial, error: str) -> Trial:
+    """Return a running trial as failed.  It has no end, as nobody knows it."""
+    params = trial.proposed_params
+    return replace(trial, params=params, state=TrialState.FAILED, error=error)

@@ -89,8 +89,6 @@ class Session:
     Attributes
     ----------
     id : str
-    active : bool
-        Whether heartbeats are due: the study runs, or has running trials.
 
     Parameters
     ----------
@@ -99,7 +97,6 @@ class Session:
 
     def __init__(self, options: ClaimOptions) -> None:
         self.id = uuid4().hex
-        self.active = False
         self._options = options
         self._process = this_process()
         self._known: Mapping[str, StoredSession] = {}
@@ -151,7 +148,6 @@ class Session:
 
     def start_heartbeats(self, write: Callable[[], None]) -> None:
         """Call a bound method now and then, from a thread that ends with its object."""
-        self.active = True
         if self._thread is None:
             self._thread = _Heartbeats(self._options.heartbeat_interval, weakref.WeakMethod(write))
             self._thread.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from typing import TypeVar
 
 from tuneplug.errors import (
     ConcurrentStudyError,
@@ -17,7 +17,7 @@ from tuneplug.errors import (
 )
 from tuneplug.storage.base import StoredStudy, TrialRecord
 from tuneplug.storage.documents import encode
-from tuneplug.storage.persistence import INTERRUPTED, StudyPersistence, started_again
+from tuneplug.storage.persistence import INTERRUPTED, StudyPersistence, failed, started_again
 from tuneplug.storage.reports import ReportWriter
 from tuneplug.storage.sessions import ClaimOptions, Session
 from tuneplug.storage.shared import SharedStorage, Transaction
@@ -26,6 +26,7 @@ from tuneplug.trial import Claim, History, Trial, TrialState
 
 __all__ = ["SharedPersistence"]
 
+T = TypeVar("T")
 RUNNING = TrialState.RUNNING.value
 #: Number of times that a trial is claimed again after a lost connection.
 N_RETRIES = 3
@@ -69,39 +70,54 @@ class SharedPersistence(StudyPersistence):
 
     # ------------------------------------------------------------------ before a trial
 
-    def catch_up(self, history: History) -> list[Trial]:
-        """Take over what other processes have written since the last call.
-
-        Returns
-        -------
-        list of Trial
-            Trials that this call has recorded as failed: their process has died too often.
-        """
+    def catch_up(self, history: History) -> tuple[list[Trial], Trial | None]:
         self._leave_parent()
         if self._settings is not None:
             if not self._pending_writes:
                 self.storage.studies()
-            return []
-        failed: list[Trial] = []
-        if not self._pending_writes:
-            self._error_of(lambda: self._catch_up(history, failed))  # start() has the same error
-        return failed
+            return [], None
+        if self._pending_writes:
+            return [], None
+        changed = self._attempt(lambda: self._catch_up(history))
+        if isinstance(changed, StorageError):  # start() has the same error
+            return [], None
+        again = next((trial for trial in changed if not trial.state.ended), None)
+        return [trial for trial in changed if trial.state.ended], again
 
-    def _catch_up(self, history: History, failed: list[Trial]) -> None:
-        ended: list[Trial] = []
+    def _catch_up(self, history: History) -> list[Trial]:
         self.refresh(history)
         if not self._lost(history):
-            return
+            return []
+        return self._reclaim(history, self._next_and_hopeless)
+
+    def _next_and_hopeless(self, lost: Sequence[Trial]) -> list[Trial]:
+        """Return the first trial that may run again, and all that may not."""
+        again = [trial for trial in lost if self._final_error(trial) is None]
+        return again[:1] + [trial for trial in lost if trial not in again]
+
+    def _reclaim(
+        self, history: History, choose: Callable[[Sequence[Trial]], Sequence[Trial]]
+    ) -> list[Trial]:
+        """Start the chosen ones of the lost trials again, or fail them; return them."""
         with self.storage.transaction(self.study) as transaction:
             self._begin(transaction, history)
             self._end_sessions(transaction, history)
-            for trial in self._lost(history):
-                if (error := self._final_error(trial)) is not None:
-                    ended.append(_failed(trial, error))
-                    transaction.write(self._record(ended[-1]))
-        for trial in ended:
+            changed = [self._reclaimed(trial) for trial in choose(self._lost(history))]
+            for trial in changed:
+                transaction.write(self._record(trial))
+        for trial in changed:
+            if not trial.state.ended:
+                self._claimed(trial)
             history.replace(trial)
-        failed += ended
+        return changed
+
+    def _reclaimed(self, trial: Trial) -> Trial:
+        error = self._final_error(trial)
+        if error is not None:
+            return failed(trial, error)
+        trial = _again(trial, self._session.id)
+        self._connect(trial)
+        return trial
 
     def refresh(self, history: History) -> None:
         if self._settings is None and not self._pending_writes:
@@ -120,46 +136,10 @@ class SharedPersistence(StudyPersistence):
             return None
         return f"the process died {attempt} times" if attempt > 1 else INTERRUPTED
 
-    def retry(self, history: History) -> Trial | None:
-        if self._settings is not None or not self._lost(history):
-            return None
-        found: list[Trial] = []
-        if not self._pending_writes:
-            self._error_of(lambda: self._retry(history, found))  # start() has the same error
-        return found[0] if found else None
-
-    def _retry(self, history: History, found: list[Trial]) -> None:
-        with self.storage.transaction(self.study) as transaction:
-            self._begin(transaction, history)
-            lost = [trial for trial in self._lost(history) if self._final_error(trial) is None]
-            if not lost:
-                return
-            trial = _again(lost[0], self._session.id)
-            self._connect(trial)
-            transaction.write(self._record(trial))
-        self._claimed(trial)
-        history.replace(trial)
-        found.append(trial)
-
     def restart(self, history: History, number: int) -> Trial | None:
         self._leave_parent()
-        with self.storage.transaction(self.study) as transaction:
-            self._begin(transaction, history)
-            self._end_sessions(transaction, history)
-            trial = history[number]
-            if trial not in self._lost(history):
-                return None
-            error = self._final_error(trial)
-            if error is None:
-                trial = _again(trial, self._session.id)
-                self._connect(trial)
-            else:
-                trial = _failed(trial, error)
-            transaction.write(self._record(trial))
-        if error is None:
-            self._claimed(trial)
-        history.replace(trial)
-        return trial
+        changed = self._reclaim(history, lambda lost: [t for t in lost if t.number == number])
+        return changed[0] if changed else None
 
     def release(self) -> None:
         """Give up the running trials: they are lost, as if this process had ended.
@@ -223,46 +203,42 @@ class SharedPersistence(StudyPersistence):
                     f"but {self.storage!r} has trial {trial.number} after {len(history) - 1}: "
                     "give this study another name"
                 )
-            if trial.number == len(history):
-                history.append(trial)
-            else:
-                history.replace(trial)
+            history.put(trial)
 
     # ------------------------------------------------------------------ a new trial
 
     def start(
         self, history: History, make: Callable[[int], Trial], *, insist: bool
     ) -> Trial | None:
-        claimed: list[Trial] = []
-        made: list[Trial] = []  # by an attempt that may have been committed
-
-        def claim() -> None:
-            claimed[:] = self._claim(history, make, made, insist=insist)
-
-        error = self._write_pending() or self._error_of(claim)
+        made: list[Trial] = []  # by attempts that may have been committed
+        found = self._claim_or_error(history, make, made, insist=insist)
         for _ in range(N_RETRIES):
-            if isinstance(error, LostConnectionError):
-                claimed.clear()
-                error = self._write_pending() or self._error_of(claim)
+            if isinstance(found, LostConnectionError):
+                found = self._claim_or_error(history, make, made, insist=insist)
+        error = found if isinstance(found, StorageError) else None
         if isinstance(error, ReadOnlyStorageError) and not (self._in_run and self._written):
             raise self._unstored(len(history), error)
-        if error is not None:
-            claimed = [self._new(make, history)]
-            self._pending_writes[claimed[0].number] = self._record(claimed[0])
-            self._provisional.add(claimed[0].number)
+        if isinstance(found, StorageError):
+            trial = found = self._new(make, history)
+            self._pending_writes[trial.number] = self._record(trial)
+            self._provisional.add(trial.number)
         self._warn(error)
-        for trial in claimed:
-            self._claimed(trial)
-            if trial.number < len(history):
-                history.replace(trial)
-            else:
-                history.append(trial)
-        return claimed[0] if claimed else None
+        if found is not None:
+            self._claimed(found)
+            history.put(found)
+        return found
+
+    def _claim_or_error(
+        self, history: History, make: Callable[[int], Trial], made: list[Trial], *, insist: bool
+    ) -> Trial | StorageError | None:
+        return self._write_pending() or self._attempt(
+            lambda: self._claim(history, make, made, insist=insist)
+        )
 
     def _claim(
         self, history: History, make: Callable[[int], Trial], made: list[Trial], *, insist: bool
-    ) -> list[Trial]:
-        """Store a new trial in one transaction; none if another process has just started it.
+    ) -> Trial | None:
+        """Store a new trial in one transaction; None if another process has just started it.
 
         ``made`` has the trials of earlier attempts, and gets that of this one.
         """
@@ -273,17 +249,17 @@ class SharedPersistence(StudyPersistence):
             if not self._own:
                 self._end_sessions(transaction, history)
                 self._keep_space(transaction)
-            stored = [t for t in made if transaction.record(t.number) == self._record(t)]
-            if stored:
-                return stored
+            for trial in made:
+                if transaction.record(trial.number) == self._record(trial):
+                    return trial
             trial = self._new(make, history)
             made.append(trial)
             record = self._record(trial)
             same = [_is_same(record, other) for other in changed if other["number"] >= n_before]
             if any(same) and not insist:
-                return []
+                return None
             transaction.write(record)
-            return [trial]
+            return trial
 
     def _keep_space(self, transaction: Transaction) -> None:
         """Store the space of this process, which may be wider than the stored one."""
@@ -395,15 +371,14 @@ class SharedPersistence(StudyPersistence):
         self._provisional.discard(number)
         self._cursor = 0  # the record of the other process may have been passed over
 
-    def _error_of(self, call: Callable[[], None]) -> StorageError | None:
-        """Return the error of a call with which the study can go on; raise any other."""
+    def _attempt(self, call: Callable[[], T]) -> T | StorageError:
+        """Return what a call returns, or its error if the study can go on; raise any other."""
         try:
-            call()
+            return call()
         except (ConcurrentStudyError, StaleTrialError, StoredTrialError):
             raise
         except StorageError as error:
             return error
-        return None
 
 
 def _is_same(record: TrialRecord, other: TrialRecord) -> bool:
@@ -417,8 +392,3 @@ def _again(trial: Trial, session: str) -> Trial:
     claim = Claim("", 1) if trial.claim is None else trial.claim
     attempt = claim.attempt if claim.session == session else claim.attempt + 1
     return started_again(trial, Claim(session, attempt))
-
-
-def _failed(trial: Trial, error: str) -> Trial:
-    params = trial.proposed_params  # the objects themselves, and not copies
-    return replace(trial, params=params, state=TrialState.FAILED, error=error)

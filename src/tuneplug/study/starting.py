@@ -96,9 +96,9 @@ class StartingMethods(StoredStudyMethods):
         """
         check_count("lag", lag, at_least=0)
         if self._persistence is not None:
-            for failed in self._persistence.catch_up(self.history):
+            ended, again = self._persistence.catch_up(self.history)
+            for failed in ended:
                 self.plugins.notify("tuneplug_trial_finished", study=self, trial=failed)
-            again = self._persistence.retry(self.history)
             if again is not None:
                 return self._started_again(again, lag)
         trial, attempt = None, 0

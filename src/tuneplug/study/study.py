@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, final
@@ -13,6 +13,7 @@ from typing import Any, Literal, final
 from tuneplug.errors import (
     ReadOnlyStorageError,
     StaleTrialError,
+    StorageError,
     check_count,
     keep_warning_filters,
     safe_repr,
@@ -363,8 +364,8 @@ class Study(StartingMethods):
         except ReadOnlyStorageError as error:
             unwritten = error
         except StaleTrialError:
-            assert self._persistence is not None
-            self._persistence.catch_up(self.history)
+            with suppress(StorageError):  # the next ask reads it again
+                self.refresh()
             raise
         if trial.reports:
             self.plugins.notify(

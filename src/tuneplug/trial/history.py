@@ -58,6 +58,13 @@ class History(Sequence[Trial]):
         """Replace the trial of the same number."""
         self._trials[trial.number] = trial
 
+    def put(self, trial: Trial) -> None:
+        """Add the next trial, or replace the trial of the same number."""
+        if trial.number == len(self._trials):
+            self._trials.append(trial)
+        else:
+            self._trials[trial.number] = trial
+
     def until(self, number: int) -> History:
         """Return the history with all trials from ``number`` on still running."""
         later = [

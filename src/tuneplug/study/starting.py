@@ -27,7 +27,7 @@ from tuneplug.trial import (
     TrialReporter,
     as_real,
 )
-from tuneplug.trial.trial import as_cost
+from tuneplug.trial.values import as_cost
 
 __all__ = ["StartingMethods"]
 

@@ -4,7 +4,8 @@ from tuneplug.trial.history import History, Observation
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report, StopThresholds
 from tuneplug.trial.parents import OverallBest, Parent
 from tuneplug.trial.reporting import Direction, TrialReporter
-from tuneplug.trial.trial import Claim, Trial, TrialResult, TrialState
+from tuneplug.trial.result import TrialResult, TrialState
+from tuneplug.trial.trial import Claim, Trial
 from tuneplug.trial.values import as_real
 
 __all__ = [

@@ -10,7 +10,8 @@ import numpy as np
 
 from tuneplug._typing import FloatArray
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve
-from tuneplug.trial.trial import Trial, TrialState
+from tuneplug.trial.result import TrialState
+from tuneplug.trial.trial import Trial
 
 __all__ = ["History", "Observation"]
 

@@ -13,7 +13,15 @@ import numpy as np
 
 from tuneplug.errors import safe_repr
 
-__all__ = ["CopiedOnAccess", "as_real", "as_whole", "copied_on_access", "copy_value"]
+__all__ = [
+    "CopiedOnAccess",
+    "as_cost",
+    "as_real",
+    "as_variance",
+    "as_whole",
+    "copied_on_access",
+    "copy_value",
+]
 
 #: Types of values without parts that could change.
 PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None)})
@@ -170,3 +178,33 @@ def copied_on_access(name: str) -> Callable[[type[_Class]], type[_Class]]:
         return cls
 
     return decorate
+
+
+def as_variance(variance: Any) -> float | None:
+    """Convert a variance as ``as_cost`` does a cost."""
+    return _as_finite_at_least_0(variance, "variance")
+
+
+def as_cost(cost: Any) -> float | None:
+    """Convert a cost to a float; None is an unknown cost.
+
+    Raises
+    ------
+    TypeError
+        If the cost is not a real number.
+    ValueError
+        If the cost is negative or not finite.
+    """
+    return _as_finite_at_least_0(cost, "cost")
+
+
+def _as_finite_at_least_0(value: Any, what: str) -> float | None:
+    if value is None:
+        return None
+    number = as_real(value, what, cure="leave it out if it is unknown")
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError(
+            f"{what} must be finite and not negative, but got {value!r}: leave it out if it is "
+            "unknown"
+        )
+    return number

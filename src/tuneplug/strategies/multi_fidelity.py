@@ -25,6 +25,7 @@ from tuneplug.strategies.bayesian import (
 )
 from tuneplug.strategies.costs import cost_weight, observed_costs
 from tuneplug.strategies.learned_warps import WarpCurve
+from tuneplug.strategies.look_costs import DESIGN_FIDELITY, PRIOR_SLOPE, Spending, cost_slope
 from tuneplug.strategies.plateaus import explore_plateau
 from tuneplug.strategies.warm_start import known_results
 from tuneplug.surrogate.acquisition import Acquisition
@@ -38,23 +39,17 @@ from tuneplug.trial import Trial, TrialState
 
 __all__ = ["MultiFidelitySearch"]
 
-#: Number of looks of the initial design, and the largest fidelity at which they are.
-DESIGN_LOOKS, DESIGN_FIDELITY = 6, 0.2
+#: Number of looks of the initial design.
+DESIGN_LOOKS = 6
 #: Numbers of looks in the initial design after which another of the best ones is tried in full.
 DESIGN_PROMOTIONS = (3, 6, 12)
 #: Smallest fidelity of a look: below, it tells less and saves little.  Largest mean cost of a look,
 #: as a share of that of a full trial.
 MIN_FIDELITY, MAX_LOOK_COST = 0.08, 0.25
-#: Once a full trial is complete: largest share of the spending that looks may have, and number of
-#: looks in a row after which a full trial follows.
-MAX_LOOK_SPENDING, MAX_LOOKS_IN_A_ROW = 0.5, 9
 #: Share of the planned trials, at the end, that are full.
 FULL_SHARE = 0.1
 #: Tolerance of sums of fidelities.
 TOLERANCE = 1e-9
-#: Range of the exponent of the fidelity in the cost of a trial; its prior mean, and the number of
-#: pairs of trials that the prior counts as.
-MIN_SLOPE, MAX_SLOPE, PRIOR_SLOPE, PRIOR_PAIRS = 0.0, 1.5, 1.0, 0.25
 
 
 class _Option(NamedTuple):
@@ -192,7 +187,7 @@ class _Looks:
 
     def __init__(self, context: Context, strategy: MultiFidelitySearch) -> None:
         self.context, self.strategy, self.space = context, strategy, context.space
-        self.slope = _cost_slope(context) if strategy.cost_aware else PRIOR_SLOPE
+        self.slope = cost_slope(context) if strategy.cost_aware else PRIOR_SLOPE
         levels = [s for s in strategy.resources if s < 1.0]
         levels = [s for s in levels if s >= MIN_FIDELITY] or levels[-1:]
         #: Fidelity of the looks of the initial design, and fidelities at which looks may pay.
@@ -215,7 +210,7 @@ class _Looks:
         self.n_full = len(history) - self.n_looks
         self.has_full = history.best() is not None
         self.known = known_results(context)
-        self.spent = _Spending(context, self.slope, measured=strategy.cost_aware)
+        self.spent = Spending(context, self.slope, measured=strategy.cost_aware)
 
     def add_pending(self, option: _Option) -> None:
         """Count an option as running."""
@@ -411,59 +406,3 @@ class _Looks:
         variance = np.array([self._noises[s].loss_variance])
         fits = fit_with_transforms(self._data)
         return float(np.mean([transform(loss, variance)[1] for _, transform in fits]))
-
-
-class _Spending:
-    """What looks and full trials have cost; running trials count as predicted."""
-
-    def __init__(self, context: Context, slope: float, *, measured: bool) -> None:
-        self._slope = slope
-        ended = [trial for trial in context.history if trial.state.ended]
-        known = [t for t in ended if t.cost is not None]
-        self._full_cost = 1.0
-        self._measured = measured and bool(known) and len(known) == len(ended)
-        if self._measured:
-            shares = sum(trial.fidelity**slope for trial in known)
-            self._full_cost = sum(t.cost or 0.0 for t in known) / shares or 1.0
-        self._any_full = context.history.best() is not None
-        self._low, self._total, self._in_a_row = 0.0, 0.0, 0
-        for trial in context.history:
-            is_known = self._measured and trial.state.ended
-            cost = (trial.cost or 0.0) if is_known else self._predicted(trial.fidelity)
-            self._count(trial.fidelity, cost)
-
-    def _predicted(self, fidelity: float) -> float:
-        return float(self._full_cost * fidelity**self._slope)
-
-    def _count(self, fidelity: float, cost: float) -> None:
-        self._total += cost
-        self._low += cost if fidelity < 1.0 else 0.0
-        self._in_a_row = self._in_a_row + 1 if fidelity < 1.0 else 0
-
-    def add(self, fidelity: float) -> None:
-        """Count a trial that starts now."""
-        self._count(fidelity, self._predicted(fidelity))
-
-    def allows(self, fidelity: float) -> bool:
-        """Whether a trial of the fidelity keeps the limits of looks."""
-        if fidelity == 1.0 or not self._any_full:
-            return True
-        cost = self._predicted(fidelity)
-        within = self._low + cost <= MAX_LOOK_SPENDING * (self._total + cost)
-        return within and self._in_a_row < MAX_LOOKS_IN_A_ROW
-
-
-def _cost_slope(context: Context) -> float:
-    """Return p of costs proportional to s^p, from configurations tried at several fidelities."""
-    known = [t for t in context.history if t.state is TrialState.COMPLETE and (t.cost or 0.0) > 0.0]
-    last: dict[bytes, Trial] = {}
-    ratio = math.log(1.0 / DESIGN_FIDELITY)
-    below = PRIOR_PAIRS * ratio**2
-    above = PRIOR_SLOPE * below
-    for key, trial in zip(context.space.keys(context.points(known)), known, strict=True):
-        first = last.setdefault(key, trial)
-        if first.fidelity < trial.fidelity:
-            ratio = math.log(trial.fidelity / first.fidelity)
-            above += ratio * math.log((trial.cost or 1.0) / (first.cost or 1.0))
-            below += ratio**2
-    return min(max(above / below, MIN_SLOPE), MAX_SLOPE)

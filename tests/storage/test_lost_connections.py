@@ -8,6 +8,7 @@ import pytest
 
 from tuneplug import Float, LostConnectionError, Study
 from tuneplug.storage import SharedStorage, SqliteStorage
+from tuneplug.strategies import RandomSearch
 
 SPACE = {"x": Float(0.0, 1.0)}
 
@@ -84,3 +85,36 @@ def test_result_whose_write_loses_its_connection_is_written_once(path, lost):
         run.tell(trial, 1.0)
     run.tell(run.ask(), 2.0)
     assert [record["value"] for record in storage.read("a").records] == [1.0, 2.0]
+
+
+class SuggestsAfter(RandomSearch):
+    """Random search that lets another process start a trial after its first suggestion."""
+
+    def __init__(self, call):
+        super().__init__()
+        self.call = call
+
+    def propose(self, context):
+        suggestion = super().propose(context)
+        self.call()
+        return suggestion
+
+
+@pytest.mark.parametrize("lost", LOST)
+@pytest.mark.parametrize("n_lost", [0, 1, 3])
+def test_configuration_that_another_process_took_is_not_started_again(path, lost, n_lost):
+    storage = LosesConnections(path)
+    other = Study(SPACE, strategy="random", storage=SqliteStorage(path), name="a", seed=0)
+    other.tell(other.ask(), 0.0)
+    taken = []
+
+    def take():
+        taken.append(other.ask())
+        storage.lost = [lost] * n_lost
+
+    study = Study(SPACE, strategy=SuggestsAfter(take), storage=storage, name="a", seed=0)
+    trial = study.ask()
+    assert len(taken) == 1
+    assert (taken[0].number, trial.number) == (1, 2)
+    assert trial.params != taken[0].params
+    assert len(storage.read("a").records) == 3

@@ -183,13 +183,12 @@ class SharedPersistence(StudyPersistence):
             if self._session.has_lost(session):
                 transaction.end_session(session)
 
-    def _begin(self, transaction: Transaction, history: History) -> Sequence[TrialRecord]:
-        """Write a heartbeat, and take over the changes of other processes, which are returned."""
+    def _begin(self, transaction: Transaction, history: History) -> None:
+        """Write a heartbeat, and take over the changes of other processes."""
         self._session.beat(transaction)
         changes = transaction.changes(self._cursor)
         self._take_over(changes.records, history)
         self._cursor = changes.cursor
-        return changes.records
 
     def _take_over(self, records: Sequence[TrialRecord], history: History) -> None:
         for record in records:
@@ -211,10 +210,11 @@ class SharedPersistence(StudyPersistence):
         self, history: History, make: Callable[[int], Trial], *, insist: bool
     ) -> Trial | None:
         made: list[Trial] = []  # by attempts that may have been committed
-        found = self._claim_or_error(history, make, made, insist=insist)
+        n_known = None if insist else len(history)
+        found = self._claim_or_error(history, make, made, n_known)
         for _ in range(N_RETRIES):
             if isinstance(found, LostConnectionError):
-                found = self._claim_or_error(history, make, made, insist=insist)
+                found = self._claim_or_error(history, make, made, n_known)
         error = found if isinstance(found, StorageError) else None
         if isinstance(error, ReadOnlyStorageError) and not (self._in_run and self._written):
             raise self._unstored(len(history), error)
@@ -229,23 +229,31 @@ class SharedPersistence(StudyPersistence):
         return found
 
     def _claim_or_error(
-        self, history: History, make: Callable[[int], Trial], made: list[Trial], *, insist: bool
+        self,
+        history: History,
+        make: Callable[[int], Trial],
+        made: list[Trial],
+        n_known: int | None,
     ) -> Trial | StorageError | None:
         return self._write_pending() or self._attempt(
-            lambda: self._claim(history, make, made, insist=insist)
+            lambda: self._claim(history, make, made, n_known)
         )
 
     def _claim(
-        self, history: History, make: Callable[[int], Trial], made: list[Trial], *, insist: bool
+        self,
+        history: History,
+        make: Callable[[int], Trial],
+        made: list[Trial],
+        n_known: int | None,
     ) -> Trial | None:
         """Store a new trial in one transaction; None if another process has just started it.
 
-        ``made`` has the trials of earlier attempts, and gets that of this one.
+        ``made`` has the trials of earlier attempts, and gets that of this one.  The suggestion was
+        computed from the first ``n_known`` trials; if that is None, the trial starts in any case.
         """
         self._create()
-        n_before = len(history)
         with self.storage.transaction(self.study) as transaction:
-            changed = self._begin(transaction, history)
+            self._begin(transaction, history)
             if not self._own:
                 self._end_sessions(transaction, history)
                 self._keep_space(transaction)
@@ -255,8 +263,8 @@ class SharedPersistence(StudyPersistence):
             trial = self._new(make, history)
             made.append(trial)
             record = self._record(trial)
-            same = [_is_same(record, other) for other in changed if other["number"] >= n_before]
-            if any(same) and not insist:
+            unknown = [] if n_known is None else history[n_known:]
+            if any(_is_same(record, self._record(other)) for other in unknown):
                 return None
             transaction.write(record)
             return trial

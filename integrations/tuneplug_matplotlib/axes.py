@@ -9,15 +9,25 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from tuneplug import Categorical, Int, SearchSpace
-from tuneplug_matplotlib.results import FloatArray
-from tuneplug_matplotlib.style import plain, whole_ticks
+from tuneplug import Categorical, Int
+from tuneplug_matplotlib.results import FloatArray, Results
+from tuneplug_matplotlib.style import plain, short_names, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.scale import FuncScale
 
-__all__ = ["Axis", "CategoryAxis", "NumberAxis", "axis_of", "labels_of", "set_labels", "truncate"]
+__all__ = [
+    "Axis",
+    "CategoryAxis",
+    "NumberAxis",
+    "axis_of",
+    "configure_axes",
+    "labels_of",
+    "positions_of",
+    "set_labels",
+    "truncate",
+]
 
 #: Number of tick labels on a numeric axis.
 N_TICKS = 5
@@ -104,12 +114,13 @@ class CategoryAxis(Axis):
         return positions + JITTER * (turns - 0.5)
 
 
-def axis_of(space: SearchSpace, name: str, values: Sequence[Any]) -> Axis:
+def axis_of(results: Results, name: str) -> Axis:
     """Return the axis of a parameter.
 
     The axis is linear if sub-spaces scale the parameter differently.  If one sub-space has
     categories and another a range, the axis is categorical and includes the values tried.
     """
+    space = results.required_space()
     declared = [subspace[name] for subspace in space.subspaces if name in subspace]
     scalings = {r["scaling"] for r in space.explain_scaling() if r["parameter"] == name}
     listed = [p for p in declared if isinstance(p, Categorical)]
@@ -117,8 +128,32 @@ def axis_of(space: SearchSpace, name: str, values: Sequence[Any]) -> Axis:
         parameter = next(p for p in declared if p.size > 1)
         return NumberAxis(parameter, scalings.pop() if len(scalings) == 1 else "linear")
     categories = Categorical([category for p in listed for category in p.values])
+    values = [c[name] for c in results.configurations if name in c]
     others = [value for value in values if categories.position(value) is None]
     return CategoryAxis(Categorical([*categories.values, *others]))
+
+
+def positions_of(results: Results, name: str, axis: Axis) -> FloatArray:
+    """Return the positions of all trials on the axis of a parameter; NaN if they lack it."""
+    rows = [i for i, c in enumerate(results.configurations) if name in c]
+    positions = np.full(len(results), np.nan)
+    at = axis.positions([results.configurations[i][name] for i in rows])
+    positions[rows] = axis.spread(at, [results.trials[i] for i in rows])
+    return positions
+
+
+def configure_axes(
+    ax: Axes, results: Results, params: tuple[str, str]
+) -> tuple[FloatArray, FloatArray]:
+    """Configure both axes for two parameters, and return the positions of all trials on each."""
+    labels = short_names(params)
+    found = []
+    for which, name in zip("xy", params, strict=True):
+        axis = axis_of(results, name)
+        axis.configure_axis(ax, which)
+        ax.set(**{f"{which}label": labels[name]})
+        found.append(positions_of(results, name, axis))
+    return found[0], found[1]
 
 
 def set_labels(ax: Axes, which: str, positions: Sequence[float], labels: Sequence[str]) -> None:

@@ -10,12 +10,11 @@ from tuneplug_matplotlib.base import Display
 from tuneplug_matplotlib.marks import mark_by_value
 from tuneplug_matplotlib.results import FloatArray, Results
 from tuneplug_matplotlib.style import (
-    DASHES,
     Keywords,
     Window,
     add_legend,
     axes_of,
-    color_of,
+    line_look,
     plain,
     whole_ticks,
 )
@@ -63,8 +62,8 @@ class BestSoFarDisplay(Display):
     def __init__(self, results: Results, *, name: str | None = None) -> None:
         super().__init__(results)
         self.name = results.name if name is None else name
-        losses = np.where(results.complete, results.losses, np.nan)
-        self.best_so_far: FloatArray = results.sign * np.fmin.accumulate(losses)
+        best = np.fmin.accumulate(results.complete_losses)
+        self.best_so_far: FloatArray = results.sign * best
         self.window = Window.of(results.y, results.direction)
 
     def plot(
@@ -91,12 +90,11 @@ class BestSoFarDisplay(Display):
         ax = axes_of(ax, self)
         shared, n = ax.has_data(), len(ax.lines)
         label = plain("best so far" if self.name is None else self.name)
-        look: dict[str, Any] = {"color": color_of(ax, n), "linestyle": DASHES[n % len(DASHES)]}
         options: dict[str, Any] = {
             "where": "post",
             "label": label,
             "linewidth": 2.0,
-            **look,
+            **line_look(ax, n),
             **(line_kw or {}),
         }
         numbers = np.asarray(self.results.trials, dtype=np.float64)

@@ -11,12 +11,11 @@ import numpy as np
 from tuneplug import Comparison, Study
 from tuneplug_matplotlib.results import FloatArray, Results
 from tuneplug_matplotlib.style import (
-    DASHES,
     Keywords,
     Window,
     add_legend,
     axes_of,
-    color_of,
+    line_look,
     plain,
     whole_ticks,
 )
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ComparisonDisplay", "MeanCurve"]
 
-#: Number of bootstrap samples, and quantiles of their means at the ends of the band.
-N_BOOTSTRAP, ENDS = 1000, (0.05, 0.95)
+#: Confidence level of the bands.
+LEVEL = 0.9
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,8 @@ class ComparisonDisplay:
     ----------
     results : mapping of str to list of Results
         The replications of each search, by its name in the legend.
+    seed : int, default 0
+        Seed of the bootstrap.
 
     Attributes
     ----------
@@ -83,7 +84,7 @@ class ComparisonDisplay:
     array([0.2, 0.3])
     """
 
-    def __init__(self, results: Mapping[str, Sequence[Results]]) -> None:
+    def __init__(self, results: Mapping[str, Sequence[Results]], *, seed: int = 0) -> None:
         if not results or not all(results.values()):
             raise ValueError("results must hold at least one replication of each search")
         runs = [run for group in results.values() for run in group]
@@ -91,7 +92,7 @@ class ComparisonDisplay:
         if len(directions) > 1:
             raise ValueError(f"searches must have one direction, but got {sorted(directions)}")
         self.direction, self.value_name = runs[0].direction, runs[0].value_name
-        self.curves = [_mean_curve(name, group) for name, group in results.items()]
+        self.curves = [_mean_curve(name, group, seed) for name, group in results.items()]
 
     @classmethod
     def from_comparison(
@@ -110,7 +111,7 @@ class ComparisonDisplay:
             ]
             for name, curves in comparison.curves.items()
         }
-        return cls(groups).plot(ax, line_kw=line_kw, band_kw=band_kw)
+        return cls(groups, seed=comparison.seed).plot(ax, line_kw=line_kw, band_kw=band_kw)
 
     @classmethod
     def from_studies(
@@ -169,9 +170,9 @@ class ComparisonDisplay:
         self.lines_, self.bands_ = [], []
         for i, curve in enumerate(self.curves):
             n = np.arange(1, len(curve.mean) + 1)
-            look: dict[str, Any] = {"color": color_of(ax, i), "linestyle": DASHES[i % len(DASHES)]}
-            label = {"label": f"{plain(curve.name)}, mean of {curve.n_replications}"}
-            self.lines_ += ax.plot(n, curve.mean, **{**look, **label, **(line_kw or {})})
+            label = f"{plain(curve.name)}, mean of {curve.n_replications}"
+            line: dict[str, Any] = {**line_look(ax, i), "label": label, **(line_kw or {})}
+            self.lines_ += ax.plot(n, curve.mean, **line)
             color = self.lines_[-1].get_color()
             band: dict[str, Any] = {
                 "color": color,
@@ -182,8 +183,7 @@ class ComparisonDisplay:
             self.bands_.append(ax.fill_between(n, curve.lower, curve.upper, **band))
         if any(curve.n_replications > 1 for curve in self.curves):
             ax.fill_between([], [], color="0.5", alpha=0.3, label="90 % interval of the mean")
-        if window.note is not None:
-            ax.plot([], [], window.arrow(self.direction), color="0.5", label=window.note)
+        window.add_note(ax, "0.5")
         window.limit(ax)
         ax.set(xlabel="number of trials", ylabel=f"best {plain(self.value_name)} so far")
         whole_ticks(ax, "x")
@@ -192,14 +192,12 @@ class ComparisonDisplay:
         return self
 
 
-def _mean_curve(name: str, group: Sequence[Results]) -> MeanCurve:
-    n = max(map(len, group))
-    sign = group[0].sign
-    losses = np.full((len(group), n), np.nan)
+def _mean_curve(name: str, group: Sequence[Results], seed: int) -> MeanCurve:
+    losses = np.full((len(group), max(map(len, group))), np.nan)
     for row, run in zip(losses, group, strict=True):
-        row[: len(run)] = np.where(run.complete, run.losses, np.nan)
-    values = sign * np.fmin.accumulate(losses, axis=1)
-    rng = np.random.default_rng(0)
-    drawn = rng.integers(len(group), size=(N_BOOTSTRAP, len(group)))
-    lower, upper = np.quantile(values[drawn].mean(axis=1), ENDS, axis=0)
-    return MeanCurve(name, len(group), values.mean(axis=0), lower, upper)
+        row[: len(run)] = run.complete_losses
+    best = group[0].sign * np.fmin.accumulate(losses, axis=1)
+    if len(group) == 1:
+        return MeanCurve(name, 1, best[0], best[0], best[0])
+    comparison = Comparison({name: best}, group[0].direction, seed=seed)
+    return MeanCurve(name, len(group), comparison.mean[name], *comparison.band(LEVEL)[name])

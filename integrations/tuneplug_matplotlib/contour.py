@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
 
-from tuneplug_matplotlib.axes import CategoryAxis, axis_of
+from tuneplug_matplotlib.axes import CategoryAxis, configure_axes
 from tuneplug_matplotlib.base import Display
-from tuneplug_matplotlib.marks import add_colorbar, colors_of
+from tuneplug_matplotlib.marks import add_colorbar, colors_of, mark_best
 from tuneplug_matplotlib.results import FloatArray, Results
-from tuneplug_matplotlib.selection import base_point, column_of, pair_of
+from tuneplug_matplotlib.selection import base_point, pair_of
 from tuneplug_matplotlib.style import KINDS, Window, add_legend, axes_of
-from tuneplug_matplotlib.tried_configurations import draw_parameter_axes, mark_best
+from tuneplug_matplotlib.sweeps import sweep_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,9 +26,10 @@ N_POINTS, N_LINES = 61, 8
 
 @final
 class ContourDisplay(Display):
-    """What the model predicts over two parameters; all others are those of the best trial.
+    """The value that the model predicts, as a function of two parameters.
 
-    The marks are the trials that have both parameters; they differ in the other parameters too.
+    All other parameters have the values of the best trial that has both.  The marks are the trials
+    that have both parameters; they differ in the other parameters too.
 
     Parameters
     ----------
@@ -62,25 +63,14 @@ class ContourDisplay(Display):
         super().__init__(results)
         self.params = pair_of(params, results)
         base = base_point(results, self.params)
-        (i, u, self.x), (j, v, self.y) = (self._grid(name, base) for name in self.params)
-        points = np.tile(base, (len(u) * len(v), 1))
-        points[:, i], points[:, j] = np.tile(u, len(v)), np.repeat(v, len(u))
-        predicted = results.model.predict(points)[0]
-        self.predicted: FloatArray = predicted.reshape(len(v), len(u))
-
-    def _grid(self, name: str, base: FloatArray) -> tuple[int, FloatArray, FloatArray]:
-        """Return the column of a parameter, its points, and their positions, ascending."""
-        results = self.results
-        column = column_of(results, name, base)
-        parameter = results.required_space().dimensions[column]
-        values = [c[name] for c in results.configurations if name in c]
-        axis = axis_of(results.required_space(), name, values)
-        n = N_POINTS if parameter.ordered else int(parameter.size)
-        u = np.unique(parameter.snap(parameter.levels(n)))
-        positions = axis.positions(parameter.from_unit(u))
-        order = np.argsort(positions, kind="stable")
-        self._numeric = getattr(self, "_numeric", True) and not isinstance(axis, CategoryAxis)
-        return column, u[order], positions[order]
+        along_x, along_y = (sweep_of(results, name, base, N_POINTS) for name in self.params)
+        self.x, self.y = along_x.positions, along_y.positions
+        self._has_categories = any(isinstance(s.axis, CategoryAxis) for s in (along_x, along_y))
+        shape = (len(self.y), len(self.x))
+        points = np.tile(base, (len(self.y) * len(self.x), 1))
+        points[:, along_x.column] = np.tile(along_x.units, len(self.y))
+        points[:, along_y.column] = np.repeat(along_y.units, len(self.x))
+        self.predicted: FloatArray = results.model.predict(points)[0].reshape(shape)
 
     def plot(self, ax: Axes | None = None, *, cmap: Any = None) -> Self:
         """Draw the data and return the display.
@@ -99,14 +89,14 @@ class ContourDisplay(Display):
         """
         ax = axes_of(ax, self)
         results = self.results
-        x, y = draw_parameter_axes(ax, results, self.params)
+        x, y = configure_axes(ax, results, self.params)
         window = Window.of(self.predicted.ravel(), results.direction)
         colors = colors_of(ax, results, window, cmap)
         shown = window.clip(self.predicted)
         look: dict[str, Any] = {"cmap": colors.cmap, "norm": colors.norm, "shading": "nearest"}
         self.mesh_ = ax.pcolormesh(self.x, self.y, shown, rasterized=True, zorder=0.5, **look)
         self.lines_ = None
-        if self._numeric and np.ptp(shown) > 0.0 and min(shown.shape) > 1:
+        if not self._has_categories and np.ptp(shown) > 0.0 and min(shown.shape) > 1:
             thin: dict[str, Any] = {"colors": "white", "linewidths": 0.6, "zorder": 0.8}
             self.lines_ = ax.contour(self.x, self.y, shown, levels=N_LINES, **thin)
         self.marks_ = [

@@ -10,13 +10,12 @@ import numpy as np
 from tuneplug_matplotlib.base import Display
 from tuneplug_matplotlib.results import FloatArray, Results, finite
 from tuneplug_matplotlib.style import (
-    DASHES,
     Keywords,
     Window,
     add_legend,
     axes_of,
-    color_of,
     foreground,
+    line_look,
     plain,
 )
 
@@ -113,15 +112,11 @@ class FoldScoresDisplay(Display):
         window = Window.of(self.fold_scores.ravel(), self.results.direction)
         self.lines_ = []
         for fold, scores in enumerate(self.fold_scores.T):
-            look: dict[str, Any] = {
-                "color": color_of(ax, fold),
-                "linestyle": DASHES[fold % len(DASHES)],
-            }
             label = {"label": f"{self.fold_scores.shape[1]} folds"} if fold == 0 else {}
             options: dict[str, Any] = {
                 "marker": ".",
                 "linewidth": 1.0,
-                **look,
+                **line_look(ax, fold),
                 **label,
                 **(line_kw or {}),
             }
@@ -134,9 +129,7 @@ class FoldScoresDisplay(Display):
         }
         means = self.fold_scores.mean(axis=1)
         (self.mean_line_,) = ax.plot(places, means, **{**mean, "zorder": 3, **(mean_kw or {})})
-        if window.note is not None:
-            marker = window.arrow(self.results.direction)
-            ax.plot([], [], marker, color=foreground(ax), label=window.note)
+        window.add_note(ax, foreground(ax))
         window.limit(ax)
         ax.set_xticks(places, labels=[str(number) for number in self.candidates])
         ax.set(xlabel="candidate, best first", ylabel=plain(self.results.value_name))
@@ -163,6 +156,6 @@ class FoldScoresDisplay(Display):
 
 
 def _last_known(scores: FloatArray) -> FloatArray:
-    """Return the last value of each column that is not NaN; NaN if there is none."""
+    """Return the last known value of each column; NaN for a column of NaN."""
     rows = len(scores) - 1 - np.argmax(np.isfinite(scores[::-1]), axis=0)
     return np.asarray(scores[rows, np.arange(scores.shape[1])])

@@ -29,11 +29,12 @@ WIDTH, FRAME, PER_BAR = 6.4, 1.3, 0.32
 
 @final
 class ImportanceDisplay(Display):
-    """The importance of each parameter: its share of the variance that the model predicts.
+    """The importance of each parameter: its Sobol indices under the model.
 
-    A bar is the share of a parameter with its interactions; the part that it accounts for by itself
-    is solid.  The whisker holds 90 % of what the model deems possible.  Shares add up to more than
-    1 if there are interactions.
+    The length of a bar is the total index: the share of the variance of the prediction that is due
+    to the parameter and its interactions.  The solid part is the main effect: the share without
+    interactions.  The whisker is the interval that contains the total index with a posterior
+    probability of 90 %.  The total indices add up to more than 1 if there are interactions.
 
     Parameters
     ----------
@@ -83,14 +84,14 @@ class ImportanceDisplay(Display):
         bar: dict[str, Any] = {
             "color": color_of(ax, 0),
             "height": 0.65,
-            "label": "by itself",
+            "label": "main effect",
             **(bar_kw or {}),
         }
         rest: dict[str, Any] = {
             **bar,
             "color": color_of(ax, 4),
             "hatch": "///",
-            "label": "in interactions",
+            "label": "interactions",
         }
         rest |= {"edgecolor": color_of(ax, 0), "linewidth": 0.0}
         self.main_ = ax.barh(y, main, **bar)

@@ -90,8 +90,8 @@ class LearningCurvesDisplay(Display):
         self._values = _values(results.study)
         self.metric = next((t.metric for t in trials if t.metric is not None), None)
         directions = [t.direction for t in trials if t.direction is not None]
-        self._direction = directions[0] if directions else results.direction
-        self.window = Window.of(np.concatenate([c.values for c in self.curves]), self._direction)
+        direction = directions[0] if directions else results.direction
+        self.window = Window.of(np.concatenate([c.values for c in self.curves]), direction)
 
     def plot(
         self, ax: Axes | None = None, *, cmap: Any = None, line_kw: Keywords | None = None
@@ -139,9 +139,7 @@ class LearningCurvesDisplay(Display):
                 }
                 mark |= {"markeredgecolor": foreground(ax) if end != "x" else color}
                 self.ends_ += ax.plot(curve.steps[-1:], shown[-1:], end, **mark)
-        if self.window.note is not None:
-            arrow = self.window.arrow(self._direction)
-            ax.plot([], [], arrow, color=GREY, label=self.window.note)
+        self.window.add_note(ax, GREY)
         self.window.limit(ax)
         ax.set(xlabel="step", ylabel=plain(self.metric or "reported value"))
         whole_ticks(ax, "x")

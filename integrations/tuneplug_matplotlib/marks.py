@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
 
-__all__ = ["add_colorbar", "colors_of", "mark_by_color", "mark_by_value", "scale_of"]
+__all__ = ["add_colorbar", "colors_of", "mark_best", "mark_by_color", "mark_by_value", "scale_of"]
 
 #: Number of trials from which on marks are drawn as pixels in vector formats, number from which on
 #: they are smaller, and the smallest scale.
@@ -101,10 +101,22 @@ def mark_by_value(
             artists.append(ax.scatter(x[none], heights, transform=at_end, **crosses))
     far = window.beyond & np.isfinite(x)
     if far.any():
-        arrows = {**base, "marker": window.arrow(results.direction), "s": 60, "label": window.note}
+        arrows = {**base, "marker": window.arrow, "s": 60, "label": window.note}
         heights = np.full(int(far.sum()), end)
         artists.append(ax.scatter(x[far], heights, transform=at_end, **arrows))
     return artists
+
+
+def mark_best(ax: Axes, x: FloatArray, y: FloatArray, results: Results) -> Any:
+    """Draw a ring around the best complete trial and return it; None if there is none.
+
+    Trials at NaN positions are left out.
+    """
+    best = results.best_among(np.isfinite(x + y))
+    if best is None:
+        return None
+    ring: dict[str, Any] = {"facecolors": "none", "edgecolors": foreground(ax), "linewidths": 1.8}
+    return ax.scatter(x[[best]], y[[best]], s=150, label="best", zorder=4, **ring)
 
 
 def _grey() -> FloatArray:

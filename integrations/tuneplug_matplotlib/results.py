@@ -14,6 +14,13 @@ from tuneplug import SearchSpace, Study, TrialState
 from tuneplug.storage import Storage
 from tuneplug.strategies import LearnedModel, ParameterImportance
 from tuneplug.trial import Direction
+from tuneplug_matplotlib.fitted_search import (
+    check_fitted,
+    column_of_trials,
+    full_rows,
+    metric_of,
+    space_of,
+)
 
 __all__ = ["FloatArray", "Results", "finite"]
 
@@ -128,10 +135,10 @@ class Results:
         ValueError
             If the search has no such metric, or if it has several and ``metric`` is None.
         """
-        _check_fitted(search)
-        results, main = search.cv_results_, _metric_of(search, None, missing_ok=True)
-        metric = _metric_of(search, metric)
-        rows, space = _full_rows(search), _space_of(search)
+        check_fitted(search)
+        results, main = search.cv_results_, metric_of(search, None, missing_ok=True)
+        metric = metric_of(search, metric)
+        rows, space = full_rows(search), space_of(search)
         folds = [results[f"split{i}_test_{metric}"] for i in range(search.n_splits_)]
         params = [dict(results["params"][row]) for row in rows]
         scoring = getattr(search, "scoring", None)
@@ -141,8 +148,8 @@ class Results:
             space=space,
             value_name=scoring if metric == "score" and isinstance(scoring, str) else metric,
             name=type(search).__name__,
-            states=_column(search, "trial_state", rows),
-            origins=_column(search, "origin", rows),
+            states=column_of_trials(search, "trial_state", rows),
+            origins=column_of_trials(search, "origin", rows),
             numbers=rows.tolist(),
             fold_values=np.stack(folds, axis=1)[rows],
             study=getattr(search, "study_", None) if metric == main else None,
@@ -185,10 +192,24 @@ class Results:
                 found.append("startup" if guided else "trial")
         return found
 
+    @cached_property
+    def complete_losses(self) -> FloatArray:
+        """Losses of the complete trials, NaN for all others, shape (n,)."""
+        return np.where(self.complete, self.losses, np.nan)
+
     @property
     def best(self) -> int | None:
-        """Row of the best complete trial; None if there is none."""
-        losses = np.where(self.complete, self.losses, np.nan)
+        """Row of the best trial among the complete ones; None if no trial is complete."""
+        return self.best_among(self.complete)
+
+    def best_among(self, rows: NDArray[np.bool_]) -> int | None:
+        """Return the row of the best complete trial among ``rows``; None if there is none.
+
+        Parameters
+        ----------
+        rows : ndarray of bool of shape (n,)
+        """
+        losses = np.where(rows, self.complete_losses, np.nan)
         return None if np.isnan(losses).all() else int(np.nanargmin(losses))
 
     def required_space(self) -> SearchSpace:
@@ -232,72 +253,3 @@ class Results:
         """Importance of each parameter, most important first."""
         found = self.model.importances()
         return sorted(found, key=lambda share: -share.total)
-
-
-def _check_fitted(search: Any) -> None:
-    if hasattr(search, "cv_results_"):
-        return
-    if not hasattr(search, "fit"):
-        raise TypeError(
-            f"search must be a fitted search, but got a {type(search).__name__}: pass a Study to "
-            "from_study"
-        )
-    from sklearn.utils.validation import check_is_fitted
-
-    check_is_fitted(search, "cv_results_")
-
-
-def _metric_of(search: Any, metric: str | None, *, missing_ok: bool = False) -> str:
-    """Return ``metric``; if None, the only metric, or the one that ``refit`` names."""
-    head = "mean_test_"
-    names: list[str] = [
-        key.removeprefix(head) for key in search.cv_results_ if key.startswith(head)
-    ]
-    refit = getattr(search, "refit", None)
-    if metric is None and len(names) == 1:
-        return names[0]
-    if metric is None and isinstance(refit, str):
-        metric = refit
-    if metric is None and missing_ok:
-        return ""
-    if metric is None:
-        raise ValueError(f"metric must be given if refit names none of several: one of {names}")
-    if metric not in names:
-        raise ValueError(f"metric must be one of {names}, but got {metric!r}")
-    return metric
-
-
-def _full_rows(search: Any) -> NDArray[np.int_]:
-    """Return the rows of candidates with the full resource; all rows without a resource."""
-    results = search.cv_results_
-    full = np.ones(len(results["params"]), dtype=bool)
-    if getattr(search, "resource", None) is not None and hasattr(search, "study_"):
-        amounts = np.asarray(results["n_resources"])
-        full = amounts >= min(search.max_resources_, amounts.max())  # more with whole groups
-    return np.flatnonzero(full)
-
-
-def _space_of(search: Any) -> SearchSpace:
-    """Return the space of a search: that of its study, or what scikit-learn's declares."""
-    study = getattr(search, "study_", None)
-    if study is not None:
-        space: SearchSpace = study.space
-        return space
-    for name in ("param_distributions", "param_grid"):
-        if hasattr(search, name):
-            return SearchSpace(getattr(search, name))
-    raise ValueError(
-        "the search must have a study_, param_distributions or param_grid, "
-        f"but got a {type(search).__name__}"
-    )
-
-
-def _column(search: Any, name: str, rows: NDArray[np.int_]) -> list[str] | None:
-    """Return the states or origins of candidates; None if the search does not know them."""
-    results, study = search.cv_results_, getattr(search, "study_", None)
-    if name in results:
-        return [str(results[name][row]) for row in rows]
-    if study is None or len(study.trials) != len(results["params"]):
-        return None
-    trials = [study.trials[row] for row in rows]
-    return [t.state.value if name == "trial_state" else t.origin for t in trials]

@@ -8,12 +8,12 @@ from typing import Any, Self, final
 
 import numpy as np
 
-from tuneplug_matplotlib.axes import Axis, CategoryAxis, axis_of
+from tuneplug_matplotlib.axes import Axis, CategoryAxis, positions_of
 from tuneplug_matplotlib.base import Display
 from tuneplug_matplotlib.grids import axes_grid, legend_of_grid
 from tuneplug_matplotlib.marks import mark_by_value, scale_of
 from tuneplug_matplotlib.results import FloatArray, Results
-from tuneplug_matplotlib.selection import base_point, column_of, ranked_names
+from tuneplug_matplotlib.selection import base_point, ranked_names
 from tuneplug_matplotlib.style import (
     GREY,
     Keywords,
@@ -22,6 +22,7 @@ from tuneplug_matplotlib.style import (
     plain,
     short_names,
 )
+from tuneplug_matplotlib.sweeps import sweep_of
 
 __all__ = ["Slice", "SliceDisplay"]
 
@@ -31,7 +32,7 @@ N_POINTS, N_PARAMS = 101, 6
 
 @dataclass(frozen=True)
 class Slice:
-    """The predicted values along one parameter; all others are those of the best trial.
+    """The predicted values along one parameter; all others have the values of the best trial.
 
     Attributes
     ----------
@@ -53,9 +54,9 @@ class Slice:
 class SliceDisplay(Display):
     """The value against each parameter, with what the model predicts.
 
-    The line is the model's prediction if only this parameter of the best trial changes, in a band
-    that holds 90 % of what the model deems possible.  The points are all trials, which differ in
-    the other parameters too.
+    The line is the model's prediction if only this parameter of the best trial changes.  The band
+    contains the value with a posterior probability of 90 %.  The points are all trials, which
+    differ in the other parameters too.
 
     Parameters
     ----------
@@ -121,7 +122,7 @@ class SliceDisplay(Display):
         for ax, one in zip(self.axes_, self.slices, strict=True):
             one.axis.configure_axis(ax, "x")
             self._draw_model(ax, one, line_kw or {})
-            x = self._positions(one)
+            x = positions_of(self.results, one.parameter, one.axis)
             dots = {"color": GREY, "s": 18 * scale_of(self.results), **(scatter_kw or {})}
             mark_by_value(ax, x, self.results, self.window, **dots)
             self.window.limit(ax)
@@ -129,15 +130,6 @@ class SliceDisplay(Display):
         self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
         legend_of_grid(self.axes_, new=new)
         return self
-
-    def _positions(self, one: Slice) -> FloatArray:
-        """Return the positions of the trials, NaN where the parameter is inactive."""
-        configurations = self.results.configurations
-        rows = [i for i, c in enumerate(configurations) if one.parameter in c]
-        x = np.full(len(self.results), np.nan)
-        at = one.axis.positions([configurations[i][one.parameter] for i in rows])
-        x[rows] = one.axis.spread(at, [self.results.trials[i] for i in rows])
-        return x
 
     @staticmethod
     def _draw_model(ax: Any, one: Slice, line_kw: Keywords) -> None:
@@ -161,16 +153,9 @@ class SliceDisplay(Display):
 
 
 def _slice(results: Results, name: str) -> Slice:
-    space, point = results.required_space(), base_point(results, [name])
-    column = column_of(results, name, point)
-    parameter = space.dimensions[column]
-    values = [c[name] for c in results.configurations if name in c]
-    axis = axis_of(space, name, values)
-    n = N_POINTS if parameter.ordered else int(parameter.size)
-    u = np.unique(parameter.snap(parameter.levels(n)))
-    points = np.tile(point, (len(u), 1))
-    points[:, column] = u
-    positions = axis.positions(parameter.from_unit(u))
-    order = np.argsort(positions, kind="stable")
-    value, lower, upper = (a[order] for a in results.model.predict(points))
-    return Slice(name, axis, positions[order], value, lower, upper)
+    base = base_point(results, [name])
+    sweep = sweep_of(results, name, base, N_POINTS)
+    points = np.tile(base, (len(sweep.units), 1))
+    points[:, sweep.column] = sweep.units
+    value, lower, upper = results.model.predict(points)
+    return Slice(name, sweep.axis, sweep.positions, value, lower, upper)

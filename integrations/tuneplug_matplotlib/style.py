@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLORS",
-    "DASHES",
     "GREY",
     "KINDS",
     "Keywords",
@@ -36,6 +35,7 @@ __all__ = [
     "color_of",
     "foreground",
     "is_dark",
+    "line_look",
     "new_figure",
     "plain",
     "short_names",
@@ -99,6 +99,11 @@ def color_of(ax: Axes, i: int) -> str:
     """Return the i-th color of lines; the first one is the lighter blue on a dark background."""
     colors = (COLORS[4], *COLORS[1:4], COLORS[0], COLORS[5]) if is_dark(ax) else COLORS
     return colors[i % len(colors)]
+
+
+def line_look(ax: Axes, i: int) -> dict[str, Any]:
+    """Return the color and the dashes of the i-th of several lines, as keywords."""
+    return {"color": color_of(ax, i), "linestyle": DASHES[i % len(DASHES)]}
 
 
 def value_colors(ax: Axes, cmap: Any, direction: str) -> Colormap:
@@ -201,12 +206,14 @@ class Window:
         Whether each value is worse than all that are shown.
     worst : float
         The worst value of all.
+    direction : {"minimize", "maximize"}
     """
 
     low: float
     high: float
     beyond: NDArray[np.bool_]
     worst: float
+    direction: str
 
     @classmethod
     def of(cls, values: FloatArray, direction: str) -> Window:
@@ -215,7 +222,7 @@ class Window:
         losses = sign * values
         known = losses[np.isfinite(losses)]
         if len(known) == 0:
-            return cls(0.0, 1.0, np.zeros(len(values), dtype=bool), np.nan)
+            return cls(0.0, 1.0, np.zeros(len(values), dtype=bool), np.nan, direction)
         best, q25, median, q75, worst = np.quantile(known, [0.0, 0.25, 0.5, 0.75, 1.0])
         with np.errstate(over="ignore"):
             limit = median + SPREADS * (median - best + q75 - q25)
@@ -229,7 +236,7 @@ class Window:
         with np.errstate(invalid="ignore"):
             beyond = losses > last
         low, high = sorted((sign * float(best), sign * last))
-        return cls(low, high, beyond, sign * float(worst))
+        return cls(low, high, beyond, sign * float(worst), direction)
 
     def clip(self, values: FloatArray) -> FloatArray:
         """Return values moved to the nearest end of the window."""
@@ -237,11 +244,21 @@ class Window:
 
     @property
     def note(self) -> str | None:
-        """What is beyond the axis, in words; None if nothing is."""
+        """Text that says how many values are beyond the axis; None if there are none."""
         n = int(self.beyond.sum())
         if n == 0:
             return None
         return f"{n} beyond the axis, the worst {self.worst:.4g}"
+
+    @property
+    def arrow(self) -> str:
+        """Marker of a value beyond the axis."""
+        return "^" if self.direction == "minimize" else "v"
+
+    def add_note(self, ax: Axes, color: str) -> None:
+        """Add the note to the legend, with the arrow in that color, if there is one."""
+        if self.note is not None:
+            ax.plot([], [], self.arrow, color=color, label=self.note)
 
     def limit(self, ax: Axes, *, keep: bool = False) -> None:
         """Set the limits of the y axis with a margin; ``keep`` what the axes show already."""
@@ -251,7 +268,3 @@ class Window:
             before = sorted(ax.get_ylim())
             low, high = min(low, before[0]), max(high, before[1])
         ax.set_ylim(low, high)
-
-    def arrow(self, direction: str) -> str:
-        """Return the marker of a value beyond the axis."""
-        return "^" if direction == "minimize" else "v"

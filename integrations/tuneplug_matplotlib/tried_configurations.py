@@ -7,24 +7,22 @@ from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
 
-from tuneplug_matplotlib.axes import axis_of
+from tuneplug_matplotlib.axes import configure_axes
 from tuneplug_matplotlib.base import Display
-from tuneplug_matplotlib.marks import add_colorbar, colors_of, mark_by_color
-from tuneplug_matplotlib.results import FloatArray, Results
+from tuneplug_matplotlib.marks import add_colorbar, colors_of, mark_best, mark_by_color
+from tuneplug_matplotlib.results import Results
 from tuneplug_matplotlib.selection import pair_of
 from tuneplug_matplotlib.style import (
     Keywords,
     Window,
     add_legend,
     axes_of,
-    foreground,
-    short_names,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["TriedConfigurationsDisplay", "draw_parameter_axes", "mark_best"]
+__all__ = ["TriedConfigurationsDisplay"]
 
 
 @final
@@ -101,7 +99,7 @@ class TriedConfigurationsDisplay(Display):
         """
         ax = axes_of(ax, self)
         results = self.results
-        x, y = draw_parameter_axes(ax, results, self.params)
+        x, y = configure_axes(ax, results, self.params)
         colors = colors_of(ax, results, self.window, cmap)
         self.marks_ = mark_by_color(ax, x, y, results, colors=colors, **(scatter_kw or {}))
         self.best_, self.colorbar_ = mark_best(ax, x, y, results), None
@@ -110,32 +108,3 @@ class TriedConfigurationsDisplay(Display):
         add_legend(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self
-
-
-def draw_parameter_axes(
-    ax: Axes, results: Results, params: tuple[str, str]
-) -> tuple[FloatArray, FloatArray]:
-    """Set up both axes; return the positions of all trials, NaN where one lacks a parameter."""
-    space, labels = results.required_space(), short_names(params)
-    found = []
-    for which, name in zip("xy", params, strict=True):
-        rows = [i for i, c in enumerate(results.configurations) if name in c]
-        values = [results.configurations[i][name] for i in rows]
-        axis = axis_of(space, name, values)
-        axis.configure_axis(ax, which)
-        positions = np.full(len(results), np.nan)
-        positions[rows] = axis.spread(axis.positions(values), [results.trials[i] for i in rows])
-        found.append(positions)
-        ax.set(**{f"{which}label": labels[name]})
-    return found[0], found[1]
-
-
-def mark_best(ax: Axes, x: FloatArray, y: FloatArray, results: Results) -> Any:
-    """Draw a ring around the best complete trial at a finite position; None if there is none."""
-    shown = results.complete & np.isfinite(x + y)
-    losses = np.where(shown, results.losses, np.nan)
-    if np.isnan(losses).all():
-        return None
-    best = [int(np.nanargmin(losses))]
-    ring: dict[str, Any] = {"facecolors": "none", "edgecolors": foreground(ax), "linewidths": 1.8}
-    return ax.scatter(x[best], y[best], s=150, label="best", zorder=4, **ring)

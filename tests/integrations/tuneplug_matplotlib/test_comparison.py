@@ -60,6 +60,23 @@ def test_a_comparison_is_drawn_with_its_mean_curves():
     assert drawn.curves[0].n_replications == 2
 
 
+def test_the_band_is_that_of_the_comparison():
+    rng = np.random.default_rng(0)
+    curves = {name: np.minimum.accumulate(rng.random((5, 8)), axis=1) for name in "ab"}
+    comparison = Comparison(curves, seed=3)
+    drawn = ComparisonDisplay.from_comparison(comparison)
+    for curve in drawn.curves:
+        lower, upper = comparison.band(0.9)[curve.name]
+        np.testing.assert_array_equal(curve.lower, lower)
+        np.testing.assert_array_equal(curve.upper, upper)
+
+
+def test_one_replication_has_no_band():
+    curve = ComparisonDisplay({"a": runs(1)}).curves[0]
+    np.testing.assert_array_equal(curve.lower, curve.mean)
+    np.testing.assert_array_equal(curve.upper, curve.mean)
+
+
 def test_fitted_searches_are_compared(search, with_failures):
     drawn = ComparisonDisplay.from_estimators({"ours": [search], "grid": [with_failures]})
     assert np.isnan(drawn.curves[1].mean[0])

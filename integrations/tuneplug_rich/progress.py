@@ -21,10 +21,11 @@ __all__ = ["ProgressBar"]
 class ProgressBar:
     """Show the progress of a study: a bar, the best value, trials per state, and times.
 
-    Register it with the plugins of a study or a search.  In a terminal, or in a notebook with
-    ipywidgets, a live bar is shown while ``optimize`` or a search runs, and prints appear above it.
-    Otherwise, as in a log, one line is printed per new best trial and one at the end.  With ``ask``
-    and ``tell`` the last trial is not known, so only the lines of new best trials are printed.
+    ``verbose="bar"`` of a study or a search makes one; or register one with their plugins.  In a
+    terminal, or in a notebook with ipywidgets, a live bar is shown while ``optimize`` or a search
+    runs, and prints appear above it.  Otherwise, as in a log, one line is printed per new best
+    trial and one at the end.  With ``ask`` and ``tell`` the last trial is not known, so only the
+    lines of new best trials are printed.
 
     Parameters
     ----------
@@ -51,6 +52,8 @@ class ProgressBar:
     grid  2/3  best 1 (trial 1)  2 complete
     grid  3/3  best 1 (trial 1)  3 complete  in 0:00:00
     """
+
+    name = "bar"
 
     def __init__(self, *, console: Console | None = None) -> None:
         renderers = _renderers_module()

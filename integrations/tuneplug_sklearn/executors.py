@@ -140,13 +140,13 @@ def _joblib_pool(n_jobs: int | None, n_tasks: int, prefetch: int) -> Iterator[Wo
     elif type(backend).__name__ == "ThreadingBackend":
         with (
             threadpool_limits(threads, user_api="blas"),
-            WorkerPool(slots + prefetch, lambda: ThreadPoolExecutor(slots)) as pool,
+            WorkerPool(slots, lambda: ThreadPoolExecutor(slots), prefetch=prefetch) as pool,
         ):
             pool.n_threads = threads
             yield pool
     else:
         with WorkerPool(
-            slots + prefetch, lambda: _Processes(slots, threads), in_process=False
+            slots, lambda: _Processes(slots, threads), in_process=False, prefetch=prefetch
         ) as pool:
             yield pool
 

@@ -82,10 +82,11 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         As in scikit-learn.
     cv : int, cross-validation generator or iterable, default None
         As in scikit-learn.  The folds are made once, and all candidates share them.
-    verbose : int, default 0
+    verbose : int or str, default 0
         If at least 1, a line is printed on stdout for each candidate, and at the end one for each
-        range at whose end the best candidate lies.  If at least 2, messages of scikit-learn are
-        printed, too.
+        range at whose end the best candidate lies.  If at least 2, configurations and messages of
+        scikit-learn are printed, too.  ``"bar"`` shows a progress bar on stderr, which needs rich;
+        other names are those of observers of plugins.
     pre_dispatch : int or str, default "2*n_jobs"
         Has no effect: a fit is dispatched when a worker is free.
     random_state : int, RandomState or None, default None
@@ -245,6 +246,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "trial_timeout": [HasMethods("__float__"), None],
         "completion": [list, tuple],
         "callbacks": [list, tuple, None],
+        "verbose": ["verbose", str],
         "plugins": [Plugins, list, tuple, None],
         "fail_fast": ["boolean"],
         "resource": [str, None],
@@ -266,7 +268,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         n_jobs: int | None = None,
         refit: Any = True,
         cv: Any = None,
-        verbose: int = 0,
+        verbose: int | str = 0,
         pre_dispatch: int | str = "2*n_jobs",
         random_state: Any = None,
         error_score: Any = np.nan,
@@ -446,7 +448,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             "return_times": True,
             "return_parameters": False,
             "error_score": self.error_score,
-            "verbose": self.verbose,
+            "verbose": 0 if isinstance(self.verbose, str) else self.verbose,
         }
 
     def _evaluation(self, plan: SearchPlan, X: Any, y: Any, options: Any) -> Evaluation:
@@ -503,7 +505,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self, plan: SearchPlan, evaluation: Evaluation, task: CallbackTask, options: ResultOptions
     ) -> Scheduler:
         """Run all fits.  If an error ends them, set the outcome so far and raise the error."""
-        if self.verbose > 0:
+        hooks = self._hooks(plan, task)
+        if hooks.progress.level > 0:
             at_most = "" if plan.resources is None else "at most "
             print(
                 f"Fitting {len(plan.splits)} folds for each of {at_most}{plan.n_candidates} "
@@ -513,8 +516,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                 print(plan.stored.progress(plan.study))
         prefetch = 0 if plan.limits.timed else 1
         workers = make_pool(self.n_jobs, self.executor, plan.study.plugins, plan.n_fits, prefetch)
-        hooks = self._hooks(plan, task)
-        with keep_warning_filters(), workers as pool, plan.study.running():
+        observed = plan.study.plugins.observed_by(hooks.progress.observer)
+        with keep_warning_filters(), observed, workers as pool, plan.study.running():
+            hooks.progress.start(pool.n_workers)
             scheduler = Scheduler(plan, pool, evaluation, hooks)
             try:
                 scheduler.restore()
@@ -527,7 +531,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                         self._conclude(scheduler, plan, options)
                 finally:
                     raise error
-        if self.verbose > 0 and plan.limits.stopping:
+        if hooks.progress.level > 0 and plan.limits.stopping:
             print(plan.study.savings())
         hooks.progress.advise(plan.study.ends_reached())
         return scheduler

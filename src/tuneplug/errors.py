@@ -48,6 +48,7 @@ __all__ = [
     "check_count",
     "did_you_mean",
     "keep_warning_filters",
+    "printable",
     "safe_repr",
     "warn_caller",
 ]
@@ -188,6 +189,17 @@ def safe_repr(obj: object, convert: Callable[[object], str] = repr) -> str:
     except BaseException:  # noqa: BLE001  a third party's mistake must not end a search
         text = f"<{type(obj).__name__} without a {convert.__name__}>"
     return text if len(text) <= MAX_REPR else f"{text[:MAX_REPR]}..."
+
+
+def printable(text: str) -> str:
+    """Return text with its control characters, and others that are not printed, escaped.
+
+    >>> printable("a" + chr(27) + "[2J")
+    'a\\\\x1b[2J'
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
 
 
 def warn_caller(

@@ -162,6 +162,24 @@ def test_hook_tuneplug_fit_monitors(plugins):
     assert plugins.classes("fit monitor") == {"mine": Mine}
 
 
+def test_hook_tuneplug_observers(plugins):
+    class Mine:
+        name = "mine"
+        seen = ()
+
+        @hookimpl
+        def tuneplug_trial_finished(self, trial):
+            Mine.seen += (trial.number,)
+
+    plugins.register(plugin_of("tuneplug_observers", Mine))
+    study = Study({"k": [1, 2, 3, 4]}, plugins=plugins)
+    n_known = len(plugins.records())
+    study.optimize(lambda trial: trial.params["k"], 2, verbose="mine")
+    study.optimize(lambda trial: trial.params["k"], 1)
+    assert Mine.seen == (0, 1)
+    assert len(plugins.records()) == n_known
+
+
 class Colors:
     """A declaration of another package."""
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from tuneplug import Float, Study, TrialState
+from tuneplug import Float, Study, TrialState, UnknownNameError
 from tuneplug.execution import Progress
 from tuneplug.stopping import (
     CompletionRule,
@@ -340,11 +340,11 @@ def test_verbose_prints_one_line_for_each_trial_on_stdout(capsys):
     lines = out.splitlines()
     assert err == ""
     assert [line.split(" best")[0].strip() for line in lines] == [
-        "[1/3] value 0",
-        "[2/3] value failed",
-        "[3/3] value 2",
+        "[1/3] trial 0  value 0",
+        "[2/3] trial 1  failed: ValueError: made to fail",
+        "[3/3] trial 2  value 2",
     ]
-    assert all("best 0 " in line and "s left" in line for line in lines)
+    assert all("best 0 (trial 0) " in line and "s left" in line for line in lines)
     run(n_trials=2)
     assert capsys.readouterr() == ("", "")
 
@@ -363,7 +363,51 @@ def test_verbose_marks_the_predictions_of_stopped_trials(capsys):
     assert any(stopped)
     lines = capsys.readouterr().out.splitlines()
     assert ["value ~" in line for line in lines] == stopped
-    assert ["(median: " in line for line in lines] == stopped
+    assert ["(stopped by median)" in line for line in lines] == stopped
+
+
+def test_verbose_2_prints_the_configuration_below_each_trial(capsys):
+    study = Study({"x": Float(0.0, 1.0), "k": ["a\x1b[2J"]}, strategy="random", seed=0)
+    study.optimize(parabola, 2, verbose=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1::2] == [f"  x={t.params['x']!r}, k='a\\x1b[2J'" for t in study.trials]
+
+
+def test_verbose_says_how_many_workers_start(capsys):
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0)
+    study.optimize(parabola, 2, verbose=1, n_jobs=2)
+    study.optimize(parabola, 1, verbose=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "worker" in line] == [lines[0]] == ["Starting 2 workers"]
+
+
+def test_verbose_escapes_control_characters_of_errors(capsys):
+    def objective(trial):
+        if trial.number:
+            raise ValueError("\x1b[31mred\a")
+        return 0.0
+
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0)
+    with pytest.warns(RuntimeWarning, match="failed"):
+        study.optimize(objective, 2, verbose=2)
+    out = capsys.readouterr().out
+    assert "failed: ValueError: \\x1b[31mred\\x07" in out
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize("verbose", [None, 1.5, [1]])
+def test_verbose_that_is_no_integer_and_no_name_is_an_error(verbose):
+    study = Study({"x": Float(0.0, 1.0)})
+    with pytest.raises(TypeError, match="verbose must be an integer or the name of an observer"):
+        study.optimize(parabola, 2, verbose=verbose)
+    assert study.trials == []
+
+
+def test_verbose_that_names_no_observer_is_an_error():
+    study = Study({"x": Float(0.0, 1.0)})
+    with pytest.raises(UnknownNameError, match=r"observer must be one of .*, but got 'bra'"):
+        study.optimize(parabola, 2, verbose="bra")
+    assert study.trials == []
 
 
 def test_verbose_estimates_no_remaining_time_without_n_trials(capsys):
@@ -393,6 +437,6 @@ def test_progress_shows_the_metric_of_the_rule_with_the_score():
         stop_metric="logloss",
     )
     assert str(trials) == (
-        "[ 4/10] roc_auc ~0.9 (logloss, median: 0.5 at step 4 is worse than 0.4) "
-        "best 0.95         8 s (0.5 s suggesting), 12 s left"
+        "[ 4/10] trial 3  roc_auc ~0.9 (stopped by median on logloss)  "
+        "best 0.95 (trial 0)        8 s (0.5 s suggesting), 12 s left"
     )

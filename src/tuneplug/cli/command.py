@@ -16,8 +16,8 @@ from typing import NoReturn
 
 from tuneplug import __version__
 from tuneplug.cli import plugins, studies
-from tuneplug.cli.output import printable, show
-from tuneplug.errors import TuneplugError
+from tuneplug.cli.output import show
+from tuneplug.errors import TuneplugError, printable
 from tuneplug.storage.urls import without_passwords
 
 __all__ = ["main"]

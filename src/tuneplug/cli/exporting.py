@@ -8,8 +8,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from tuneplug.cli.output import as_json, printable
+from tuneplug.cli.output import as_json
 from tuneplug.cli.records import StudyRecords, category_text
+from tuneplug.errors import printable
 from tuneplug.optional import OptionalDependency
 from tuneplug.storage import TrialRecord
 

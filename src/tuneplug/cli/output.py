@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TextIO
 
-__all__ = ["aligned", "as_json", "printable", "show", "table"]
+from tuneplug.errors import printable
+
+__all__ = ["aligned", "as_json", "show", "table"]
 
 
 def show(text: str, stream: TextIO | None) -> None:
@@ -52,17 +54,6 @@ def _strict(document: Any) -> Any:
     if isinstance(document, float) and not math.isfinite(document):
         return "NaN" if math.isnan(document) else "Infinity" if document > 0 else "-Infinity"
     return document
-
-
-def printable(text: str) -> str:
-    """Return text with its control characters, and others that are not printed, escaped.
-
-    >>> printable("a" + chr(27) + "[2J")
-    'a\\\\x1b[2J'
-    """
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
-    )
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from tuneplug.cli.exporting import FORMATS, exported, study_document
-from tuneplug.cli.output import aligned, as_json, printable, show, table
+from tuneplug.cli.output import aligned, as_json, show, table
 from tuneplug.cli.records import StudyRecords, category_text
-from tuneplug.errors import StorageError
+from tuneplug.errors import StorageError, printable
 from tuneplug.plugins.manager import Plugins
 from tuneplug.storage import SqliteStorage, Storage, TrialRecord, copy
 from tuneplug.storage.urls import as_storage, check_study_exists

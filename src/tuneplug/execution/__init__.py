@@ -12,7 +12,11 @@ from tuneplug.execution.jobs import INTERRUPTED_MESSAGE, Job, run_jobs, run_obje
 from tuneplug.execution.orphans import end_with_parent
 from tuneplug.execution.owned_folder import temporary_root
 from tuneplug.execution.pool import WorkerPool, make_pool
-from tuneplug.execution.progress import Progress, ProgressReporter, check_callbacks
+from tuneplug.execution.progress import (
+    Progress,
+    ProgressReporter,
+    check_callbacks,
+)
 
 __all__ = [
     "INTERRUPTED_MESSAGE",

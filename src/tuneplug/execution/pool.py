@@ -42,8 +42,8 @@ class WorkerPool:
 
     Parameters
     ----------
-    slots : int or callable
-        Number of jobs in flight, or a function that returns the number for the executor.
+    workers : int or callable
+        Number of jobs that run at once, or a function that returns the number for the executor.
     make : callable
         Returns a new executor.  The pool replaces an executor that breaks, and shuts down every
         executor that it made.
@@ -52,6 +52,8 @@ class WorkerPool:
     in_process : bool, optional
         Whether jobs run in this process.  If False, jobs run in processes that can read files of
         this machine.  If None, the pool finds out by running a job when it first needs to know.
+    prefetch : int, default 0
+        Number of jobs that wait at the executor beyond those that run.
     pack : callable, optional
         Converts a job to one that the pickler of the executor can pickle.  Unused if jobs run in
         this process or the executor has ``put``.
@@ -60,8 +62,10 @@ class WorkerPool:
     ----------
     given : bool
         Whether the executor belongs to the caller.
+    n_workers : int
+        Number of jobs that run at once.
     slots : int
-        Number of jobs in flight.
+        Number of jobs in flight: those that run, and those that wait.
     n_threads : int or None
         Number of native threads that each job may use; initially ``executor.n_threads``.  If None,
         jobs do not limit their threads.
@@ -76,11 +80,12 @@ class WorkerPool:
 
     def __init__(
         self,
-        slots: int | Callable[[Any], int],
+        workers: int | Callable[[Any], int],
         make: Callable[[], Any] = SerialExecutor,
         *,
         given: Executor | None = None,
         in_process: bool | None = None,
+        prefetch: int = 0,
         pack: Callable[[Job], Job] | None = None,
     ) -> None:
         self.given = given is not None
@@ -91,7 +96,8 @@ class WorkerPool:
         try:
             if in_process is None:
                 self._check_open()
-            self.slots = slots if isinstance(slots, int) else slots(self._executor)
+            self.n_workers = workers if isinstance(workers, int) else workers(self._executor)
+            self.slots = self.n_workers + prefetch
         except BaseException:
             self.__exit__(BaseException)
             raise

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tuneplug.errors import safe_repr, warn_caller
+from tuneplug.errors import printable, safe_repr, warn_caller
 from tuneplug.trial import History, Trial, TrialState
 
 __all__ = ["Progress", "ProgressReporter", "check_callbacks"]
@@ -52,6 +52,8 @@ class Progress:
         Share of the full resource that the trial had.  Below 1, it is never the best trial.
     n_earlier : int
         How many of ``n_done`` had ended before the search was resumed.
+    error : str or None
+        Traceback or message of a failed trial.
     """
 
     number: int
@@ -70,6 +72,7 @@ class Progress:
     stop_metric: str | None = None
     fidelity: float = 1.0
     n_earlier: int = 0
+    error: str | None = None
 
     @property
     def left(self) -> float | None:
@@ -79,10 +82,12 @@ class Progress:
         return self.elapsed / (self.n_done - self.n_earlier) * (self.n_iter - self.n_done)
 
     def __str__(self) -> str:
-        best = "none yet" if self.best_score is None else f"{self.best_score:.6g}"
+        best = "none yet"
+        if self.best_score is not None:
+            best = f"{self.best_score:.6g} (trial {self.best_number})"
         left = "" if self.left is None else f", {self.left:.0f} s left"
         return (
-            f"[{self._count}] {self.metric} {self._result:<12} best {best:<12} "
+            f"[{self._count}] trial {self.number}  {self._result:<24}  best {best:<20}  "
             f"{self.elapsed:.0f} s ({self.suggesting:.1f} s suggesting){left}"
         )
 
@@ -94,15 +99,47 @@ class Progress:
 
     @property
     def _result(self) -> str:
-        """The score, with ``~`` before a prediction, and the reason of a stop."""
-        stopped = self.state == TrialState.STOPPED.value
-        result = self.state if self.score is None else f"{'~' * stopped}{self.score:.6g}"
+        """The score, with ``~`` before a prediction, and what stopped it; or the error."""
+        if self.score is None:
+            result = _failure(self.error)
+        else:
+            stopped = self.state == TrialState.STOPPED.value
+            result = f"{printable(self.metric)} {'~' * stopped}{self.score:.6g}"
         if self.fidelity < 1.0:
             result += f" at fidelity {self.fidelity:.3g}"
         if self.stop_reason is None:
             return result
-        metric = "" if self.stop_metric is None else f"{self.stop_metric}, "
-        return f"{result} ({metric}{self.stop_reason})"
+        metric = "" if self.stop_metric is None else f" on {printable(self.stop_metric)}"
+        return f"{result} (stopped by {printable(self.stop_reason.partition(':')[0])}{metric})"
+
+
+def _failure(error: str | None) -> str:
+    """Return a short text for a failed trial: the last line of its error."""
+    lines = (error or "").strip().splitlines()
+    return f"failed: {printable(safe_repr(lines[-1], str))}" if lines else "failed"
+
+
+def _configuration(params: Mapping[str, Any]) -> str:
+    """Return the line of a configuration."""
+    return "  " + ", ".join(f"{printable(k)}={printable(safe_repr(v))}" for k, v in params.items())
+
+
+def _verbosity(verbose: Any) -> tuple[int, str | None]:
+    """Return the level of ``verbose``, and the observer that it names instead of one.
+
+    Raises
+    ------
+    TypeError
+        If ``verbose`` is neither an integer nor a string.
+    """
+    if isinstance(verbose, str):
+        return 0, verbose
+    if not isinstance(verbose, (int, np.integer, np.bool_)):
+        raise TypeError(
+            f"verbose must be an integer or the name of an observer, but got {safe_repr(verbose)}: "
+            "pass verbose=1 for a line for each trial, or verbose='bar'"
+        )
+    return int(verbose), None
 
 
 class ProgressReporter:
@@ -118,8 +155,21 @@ class ProgressReporter:
         Name of the score.
     callbacks : iterable of callable
         Functions that are called with a ``Progress``.
-    verbose : int
-        If at least 1, print a line for each trial, and advice after the last one.
+    verbose : int or str
+        If at least 1, print a line for each trial, and advice after the last one; if at least 2,
+        the configurations, too.  A name is that of an observer, which shows the progress instead.
+
+    Attributes
+    ----------
+    level : int
+        ``verbose``; 0 if that is a name.
+    observer : str or None
+        The name of the observer.
+
+    Raises
+    ------
+    TypeError
+        If ``verbose`` is neither an integer nor a string.
     """
 
     def __init__(
@@ -128,16 +178,22 @@ class ProgressReporter:
         n_iter: int | None,
         metric: str,
         callbacks: Iterable[Callable[[Progress], Any]],
-        verbose: int,
+        verbose: int | str,
     ) -> None:
         self._history, self._n_done, self._n_earlier = history, 0, 0
         self._n_iter, self._metric = n_iter, metric
-        self._callbacks, self._verbose = tuple(callbacks), verbose
+        self._callbacks = tuple(callbacks)
+        self.level, self.observer = _verbosity(verbose)
         self._start, self._suggesting = time.monotonic(), 0.0
 
     def resume(self, n_done: int) -> None:
         """Count trials that had ended before the search was resumed."""
         self._n_done = self._n_earlier = n_done
+
+    def start(self, n_workers: int) -> None:
+        """Print how many workers start, if there are several."""
+        if self.level > 0 and n_workers > 1:
+            print(f"Starting {n_workers} workers", flush=True)
 
     @contextmanager
     def suggesting(self) -> Iterator[None]:
@@ -152,15 +208,17 @@ class ProgressReporter:
         """Print a line and call the callbacks; return whether a callback ends the search."""
         self._n_done += 1
         progress = self._progress(trial)
-        if self._verbose > 0:
+        if self.level > 0:
             print(progress, flush=True)
+        if self.level > 1:
+            print(_configuration(progress.params), flush=True)
         return _call_all(self._callbacks, progress)
 
     def advise(self, advice: Mapping[str, str]) -> None:
         """Print advice on parameters, by name, if ``verbose`` is at least 1."""
-        if self._verbose > 0:
+        if self.level > 0:
             for name, text in advice.items():
-                print(f"{name}: {text}", flush=True)
+                print(printable(f"{name}: {text}"), flush=True)
 
     def _progress(self, trial: Trial) -> Progress:
         best = self._history.best()
@@ -181,6 +239,7 @@ class ProgressReporter:
             stop_metric=_stop_metric(trial),
             fidelity=trial.fidelity,
             n_earlier=self._n_earlier,
+            error=trial.error,
         )
 
 

@@ -68,5 +68,6 @@ EXTENSION_POINTS = {
     "executor": ExtensionPoint("tuneplug_executors", None, "executors"),
     "storage": ExtensionPoint("tuneplug_storages", Storage, "storages", factory="from_url"),
     "fit monitor": ExtensionPoint("tuneplug_fit_monitors", FitMonitor, "fit-monitors"),
+    "observer": ExtensionPoint("tuneplug_observers", object, "observers"),
     "converter": ExtensionPoint("tuneplug_converters", Converter, "converters"),
 }

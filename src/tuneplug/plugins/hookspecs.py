@@ -30,6 +30,7 @@ __all__ = [
     "tuneplug_converters",
     "tuneplug_executors",
     "tuneplug_fit_monitors",
+    "tuneplug_observers",
     "tuneplug_scalings",
     "tuneplug_stopping_rules",
     "tuneplug_storages",
@@ -83,6 +84,11 @@ def tuneplug_fit_monitors() -> type[FitMonitor] | list[type[FitMonitor]]:  # typ
 
     Neither the hook nor ``accepts`` may import the framework.
     """
+
+
+@hookspec
+def tuneplug_observers() -> type[Any] | list[type[Any]]:  # type: ignore[empty-body]
+    """Return observers of the events below: ``study.optimize(objective, verbose="its-name")``."""
 
 
 @hookspec

@@ -352,6 +352,28 @@ class Plugins:
 
     # ------------------------------------------------------------------ observers
 
+    @contextmanager
+    def observed_by(self, name: str | None) -> Iterator[None]:
+        """Context manager: register the observer of a name; None for none.
+
+        Raises
+        ------
+        UnknownNameError, PluginError
+            As ``create`` and ``register`` do.
+        """
+        if name is None:
+            yield
+            return
+        observer = self.create("observer", name)
+        given = self._free(name)
+        self.register(observer, given)
+        try:
+            yield
+        finally:
+            if self._manager.has_plugin(given):
+                self._manager.unregister(name=given)
+            del self._records[given]
+
     def notify(self, event: str, **arguments: Any) -> None:
         """Tell every plugin that observes an event; one that raises is detached, and named."""
         self.load()

@@ -395,7 +395,7 @@ class Study(StartingMethods):
         timeout: float | None = None,
         completion: Sequence[CompletionRule] = (),
         callbacks: Sequence[Callable[[Progress], Any]] = (),
-        verbose: int = 0,
+        verbose: int | str = 0,
         fail_fast: bool = True,
     ) -> None:
         """Run more trials of an objective, until a budget is spent or the search is complete.
@@ -431,9 +431,11 @@ class Study(StartingMethods):
             Functions ``callback(progress)`` that are called in this process after each trial, with
             a ``tuneplug.execution.Progress``.  No new trial starts once one returns True, of
             Python or of NumPy.  Other true values are ignored with a warning.
-        verbose : int, default 0
+        verbose : int or str, default 0
             If at least 1, print a line on stdout for each trial, and after the last one each
-            parameter whose best value is at an end of its range.
+            parameter whose best value is at an end of its range; if at least 2, the configurations,
+            too.  ``"bar"`` shows a progress bar on stderr, which needs rich; other names are those
+            of observers of plugins.
         fail_fast : bool, default True
             Whether to end the search if the first five trials that end all fail with the same
             exception type and message.  Enqueued trials and trials of a grid do not count: if one
@@ -465,7 +467,13 @@ class Study(StartingMethods):
         self.completion_reason, n_earlier = None, len(self.history)
         if n_trials is not None:
             self._budget = max(self._budget or 0, n_earlier + n_trials)
-        with keep_warning_filters(), make_pool(executor, n_jobs, make) as pool, self.running():
+        with (
+            keep_warning_filters(),
+            self.plugins.observed_by(progress.observer),
+            make_pool(executor, n_jobs, make) as pool,
+            self.running(),
+        ):
+            progress.start(pool.n_workers)
             run.run(pool)
         if run.exhausted is not None:
             warn_caller(run.exhausted, UserWarning)

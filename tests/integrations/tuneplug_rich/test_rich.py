@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -17,7 +18,7 @@ from sklearn.datasets import load_iris
 from sklearn.svm import SVC
 
 from tuneplug import Float, Study
-from tuneplug.plugins import Plugins
+from tuneplug.plugins import Plugins, hookimpl
 from tuneplug.strategies import RandomSearch
 from tuneplug_rich import ProgressBar
 from tuneplug_rich.renderers import can_redraw
@@ -96,6 +97,34 @@ def test_the_terminal_is_restored_however_the_study_ends(terminal):
         assert (sys.stdout, sys.stderr) == before
         shown = terminal.file.getvalue()
         assert shown.count(HIDE) == shown.count(SHOW) == 1
+
+
+def named_bar(console):
+    """Return a plugin whose observer "bar" writes to a console."""
+
+    class Bar(ProgressBar):
+        def __init__(self):
+            super().__init__(console=console)
+
+    return SimpleNamespace(tuneplug_observers=hookimpl(lambda: Bar))
+
+
+@pytest.mark.parametrize("place", ["study", "search"])
+def test_verbose_bar_shows_a_bar_and_nothing_else(terminal, capsys, place):
+    plugins = Plugins(installed=False)
+    plugins.register(named_bar(terminal), name="rich")
+    if place == "study":
+        study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0, plugins=plugins)
+        study.optimize(lambda trial: trial.params["x"], 3, verbose="bar")
+    else:
+        space = {"C": Float(0.1, 10.0)}
+        options = {"strategy": "random", "random_state": 0, "plugins": plugins}
+        search = WarpedBayesSearchCV(SVC(), space, n_iter=3, verbose="bar", **options)
+        search.fit(*load_iris(return_X_y=True))
+    assert "random ━" in last_line(terminal)
+    assert "3/3" in last_line(terminal)
+    assert capsys.readouterr() == ("", "")
+    assert len(plugins.records()) == 2
 
 
 @pytest.mark.usefixtures("ticking")

@@ -158,8 +158,9 @@ def test_progress_is_one_line_a_trial_in_the_parent(capsys):
     """S25: k/N, score, best, seconds left and seconds suggesting; four workers."""
     with joblib.parallel_config("threading"):
         fitted(verbose=1, n_jobs=4)
-    heading, *lines = capsys.readouterr().out.splitlines()
+    heading, workers, *lines = capsys.readouterr().out.splitlines()
     assert "12 candidates" in heading
+    assert workers == "Starting 4 workers"
     assert [line.split("]")[0] for line in lines] == [f"[{k:2}/12" for k in range(1, 13)]
     for line in lines:
         assert all(word in line for word in ("score", "best", "suggesting", "left"))

@@ -13,6 +13,7 @@ from sklearn.datasets import make_regression
 
 from tuneplug import Float, Study
 from tuneplug.testing import (
+    CommandContract,
     ConverterContract,
     FitMonitorContract,
     ScalingContract,
@@ -92,3 +93,13 @@ class TestConverterOfThePage(ConverterContract):
     @pytest.fixture
     def declarations(self):
         return [Fraction(2, 7), Fraction(3, 100)]
+
+
+class TestCommandOfThePage(CommandContract):
+    @pytest.fixture
+    def command(self, page):
+        return page.CountTrials()
+
+    @pytest.fixture
+    def arguments(self):
+        return ["--state", "complete"]

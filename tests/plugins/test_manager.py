@@ -20,7 +20,7 @@ from tuneplug import (
     UnknownNameError,
 )
 from tuneplug.monitoring import FitMonitor
-from tuneplug.plugins import Converter, Plugins, hookimpl
+from tuneplug.plugins import Command, Converter, Plugins, hookimpl
 from tuneplug.space.scaling import Linear, Log, ReverseLog
 from tuneplug.stopping import AsynchronousHalving, MedianRule
 from tuneplug.storage import MemoryStorage, SqliteStorage, Storage
@@ -202,6 +202,25 @@ def test_hook_tuneplug_converters(plugins):
     nested = Study([{"c": Colors()}, {"d": [1, 2]}], plugins=plugins)
     assert nested.space.n_subspaces == 2
     assert SearchSpace(plugins.convert_space({"c": Colors()})).size == 2
+
+
+class Count(Command):
+    name, about = "count", "how many studies there are"
+
+    def run(self, arguments):
+        return "2"
+
+
+def test_hook_tuneplug_commands(plugins):
+    plugins.register(plugin_of("tuneplug_commands", Count))
+    assert plugins.classes("command") == {"count": Count}
+    assert plugins.create("command", "count").run(None) == "2"
+
+
+def test_command_that_tuneplug_has_itself_is_refused(plugins):
+    plugins.register(plugin_of("tuneplug_commands", type("Show", (Count,), {"name": "show"})))
+    with pytest.warns(RuntimeWarning, match="'show' of tuneplug_commands is tuneplug's own name"):
+        assert plugins.classes("command") == {}
 
 
 # ------------------------------------------------------------------- hooks of events

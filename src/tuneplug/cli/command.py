@@ -4,13 +4,14 @@ tuneplug --version
 tuneplug plugins [--json]
 tuneplug strategies | scalings | stopping-rules | executors | storages | ... [--json]
 tuneplug studies | show | best | export | rename | delete | copy URL ...
+tuneplug NAME ..., a subcommand that a plugin adds
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -50,8 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     plugins.add_commands(commands)
     studies.add_commands(commands)
-    arguments = parser.parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
     try:
+        if _may_be_of_plugin(given, commands.choices):
+            plugins.add_commands_of_plugins(commands, given[0] if given else None)
+        arguments = parser.parse_args(given)
         text = arguments.run(arguments)
         if text:
             show(text, sys.stdout)
@@ -62,3 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
+
+
+def _may_be_of_plugin(given: Sequence[str], own: Container[str]) -> bool:
+    """Whether plugins have to be asked for subcommands: for the help too, but for none of ours."""
+    return not given or (given[0] not in own and given[0] != "--version")

@@ -23,7 +23,7 @@ from tuneplug.plugins.manager import Plugins
 from tuneplug.storage import SqliteStorage, Storage, TrialRecord, copy
 from tuneplug.storage.urls import as_storage, check_study_exists
 
-__all__ = ["add_commands"]
+__all__ = ["add_command", "add_commands", "storage_at"]
 
 #: Environment variable whose URL ``-`` stands for.
 VARIABLE = "TUNEPLUG_STORAGE"
@@ -33,7 +33,7 @@ MAX_TEXT = 60
 
 def add_commands(commands: Any) -> None:
     """Add the commands to those of a parser."""
-    add = partial(_add, commands)
+    add = partial(add_command, commands)
     add("studies", _studies, "all studies of a storage", json=True)
     add("show", _show, "a study and its trials", "name", json=True)
     add("best", _best, "the best trial of a study", "name", json=True)
@@ -47,7 +47,7 @@ def add_commands(commands: Any) -> None:
     copying.add_argument("--name", dest="new_name", metavar="NEW", help="name of the copy")
 
 
-def _add(
+def add_command(
     commands: Any,
     name: str,
     run: Callable[[argparse.Namespace], str],
@@ -55,6 +55,7 @@ def _add(
     *positional: str,
     json: bool = False,
 ) -> argparse.ArgumentParser:
+    """Add a subcommand with the argument URL and further positional ones; return its parser."""
     command: argparse.ArgumentParser = commands.add_parser(name, help=about, description=about)
     where = f"URL of the storage; - is that in {VARIABLE}"
     command.add_argument("url", metavar="URL", help=f"{where}, such as sqlite:///study.db")
@@ -67,7 +68,7 @@ def _add(
     return command
 
 
-def _storage(arguments: argparse.Namespace, url: str) -> Storage:
+def storage_at(arguments: argparse.Namespace, url: str) -> Storage:
     """Return the storage at a URL; a missing environment variable is an error of usage."""
     if url == "-":
         url = os.environ.get(VARIABLE, "")
@@ -79,11 +80,11 @@ def _storage(arguments: argparse.Namespace, url: str) -> Storage:
 
 
 def _study(arguments: argparse.Namespace) -> StudyRecords:
-    return StudyRecords.read(_storage(arguments, arguments.url), arguments.name)
+    return StudyRecords.read(storage_at(arguments, arguments.url), arguments.name)
 
 
 def _studies(arguments: argparse.Namespace) -> str:
-    storage = _storage(arguments, arguments.url)
+    storage = storage_at(arguments, arguments.url)
     rows, errors = [], []
     for name in storage.studies():
         try:
@@ -126,7 +127,7 @@ def _best(arguments: argparse.Namespace) -> str:
 def _export(arguments: argparse.Namespace) -> str:
     if arguments.format == "parquet" and arguments.output is None:
         arguments.parser.error("--format parquet needs --output FILE")
-    storage = _storage(arguments, arguments.url)
+    storage = storage_at(arguments, arguments.url)
     content = exported(StudyRecords.read(storage, arguments.name), arguments.format)
     if arguments.output is None:
         return content.decode().removesuffix("\n")
@@ -141,12 +142,12 @@ def _export(arguments: argparse.Namespace) -> str:
 
 
 def _rename(arguments: argparse.Namespace) -> str:
-    _storage(arguments, arguments.url).rename(arguments.name, arguments.new_name)
+    storage_at(arguments, arguments.url).rename(arguments.name, arguments.new_name)
     return ""
 
 
 def _delete(arguments: argparse.Namespace) -> str:
-    storage, name = _storage(arguments, arguments.url), arguments.name
+    storage, name = storage_at(arguments, arguments.url), arguments.name
     check_study_exists(storage, name)
     if not arguments.yes:
         if not sys.stdin.isatty():
@@ -162,8 +163,8 @@ def _delete(arguments: argparse.Namespace) -> str:
 
 
 def _copy(arguments: argparse.Namespace) -> str:
-    source = _storage(arguments, arguments.url)
-    target = _storage(arguments, arguments.target_url)
+    source = storage_at(arguments, arguments.url)
+    target = storage_at(arguments, arguments.target_url)
     copy(source, target, arguments.name, new_name=arguments.new_name)
     return ""
 

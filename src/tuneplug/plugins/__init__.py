@@ -4,6 +4,7 @@
 """
 
 from tuneplug.errors import did_you_mean, keep_warning_filters, warn_caller
+from tuneplug.plugins.commands import Command
 from tuneplug.plugins.converters import ClassConverter, Converter, unsupported
 from tuneplug.plugins.hookspecs import API_VERSION, hookimpl
 from tuneplug.plugins.info import PluginInfo
@@ -13,6 +14,7 @@ from tuneplug.space.parameters import Parameter
 __all__ = [
     "API_VERSION",
     "ClassConverter",
+    "Command",
     "Converter",
     "Parameter",
     "PluginInfo",

@@ -7,13 +7,22 @@ from typing import Any, NamedTuple
 
 from tuneplug.monitoring import FitMonitor
 from tuneplug.plugins import builtin
+from tuneplug.plugins.commands import Command
 from tuneplug.plugins.converters import Converter
 from tuneplug.space.scaling import AUTO_NAMES, NAMED, Scaling
 from tuneplug.stopping.base import StoppingRule
 from tuneplug.storage.base import Storage
 from tuneplug.strategies.base import Strategy
 
-__all__ = ["EXTENSION_POINTS", "ExtensionPoint"]
+__all__ = ["EXTENSION_POINTS", "OWN_COMMANDS", "ExtensionPoint"]
+
+
+#: Subcommands that tuneplug itself has.
+OWN_COMMANDS = (
+    *("plugins", "studies", "show", "best", "export", "rename", "delete", "copy"),
+    *("strategies", "scalings", "stopping-rules", "executors", "storages", "fit-monitors"),
+    *("converters", "commands"),
+)
 
 
 class ExtensionPoint(NamedTuple):
@@ -70,4 +79,10 @@ EXTENSION_POINTS = {
     "fit monitor": ExtensionPoint("tuneplug_fit_monitors", FitMonitor, "fit-monitors"),
     "observer": ExtensionPoint("tuneplug_observers", object, "observers"),
     "converter": ExtensionPoint("tuneplug_converters", Converter, "converters"),
+    "command": ExtensionPoint(
+        "tuneplug_commands",
+        Command,
+        "commands",
+        frozenset(OWN_COMMANDS),
+    ),
 }

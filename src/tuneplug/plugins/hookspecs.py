@@ -14,6 +14,7 @@ import pluggy
 if TYPE_CHECKING:
     from tuneplug.execution import Executor
     from tuneplug.monitoring import FitMonitor
+    from tuneplug.plugins.commands import Command
     from tuneplug.plugins.converters import Converter
     from tuneplug.space.scaling import Scaling
     from tuneplug.stopping.base import StoppingRule
@@ -27,6 +28,7 @@ __all__ = [
     "PROJECT",
     "hookimpl",
     "hookspec",
+    "tuneplug_commands",
     "tuneplug_converters",
     "tuneplug_executors",
     "tuneplug_fit_monitors",
@@ -96,6 +98,14 @@ def tuneplug_converters() -> type[Converter] | list[type[Converter]]:  # type: i
     """Return converters, which turn declarations of other packages into parameters.
 
     Neither the hook nor ``accepts`` may import the other package.
+    """
+
+
+@hookspec
+def tuneplug_commands() -> type[Command] | list[type[Command]]:  # type: ignore[empty-body]
+    """Return subcommands of the command line: ``tuneplug its-name``.
+
+    Neither the hook nor the import of the class may import a framework.
     """
 
 

@@ -13,10 +13,14 @@ The contracts need pytest.  Subclass one in a test file and define its fixture:
 
 import pytest
 
-_CONTRACTS = ("converters", "execution", "monitors", "rules", "scalings", "storages", "strategies")
+_CONTRACTS = (
+    *("commands", "converters", "execution", "monitors", "rules", "scalings", "storages"),
+    "strategies",
+)
 # Failed assertions of the contracts show the compared values.
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _CONTRACTS))
 
+from tuneplug.testing.commands import CommandContract  # noqa: E402
 from tuneplug.testing.converters import ConverterContract  # noqa: E402
 from tuneplug.testing.execution import ExecutorContract  # noqa: E402
 from tuneplug.testing.monitors import FitMonitorContract  # noqa: E402
@@ -26,6 +30,7 @@ from tuneplug.testing.storages import StorageContract  # noqa: E402
 from tuneplug.testing.strategies import StrategyContract  # noqa: E402
 
 __all__ = [
+    "CommandContract",
     "ConverterContract",
     "ExecutorContract",
     "FitMonitorContract",

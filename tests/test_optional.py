@@ -23,6 +23,7 @@ NEEDS = [
     ("tuneplug_dask.DaskExecutor().submit(abs, 1)", "distributed", "Dask", "dask"),
     ("tuneplug_ray.RayExecutor().submit(abs, 1)", "ray", "Ray", "ray"),
     ("tuneplug_mlflow.MLflowObserver()", "mlflow", "MLflow", "mlflow"),
+    ("tuneplug_report.write_report(None, 'x.html')", "jinja2", "Jinja2", "report"),
     ("tuneplug_rich.ProgressBar()", "rich", "rich", "rich"),
     (
         "tuneplug_matplotlib.BestSoFarDisplay(tuneplug_matplotlib.Results(values=[1.0])).plot()",
@@ -70,6 +71,7 @@ LAZY = [
     ("tuneplug_mlflow", "mlflow"),
     ("tuneplug_optuna", "optuna"),
     ("tuneplug_ray", "ray"),
+    ("tuneplug_report", "jinja2"),
     ("tuneplug_rich", "rich"),
     ("tuneplug_sklearn", "sklearn"),
     ("tuneplug_sqlalchemy", "sqlalchemy"),

@@ -121,6 +121,7 @@ _PACKAGES = {
     "tuneplug_mlflow": "MLflowObserver log_study",
     "tuneplug_optuna": "OptunaConverter OptunaMirror OptunaStrategy TunePlugSampler mirror",
     "tuneplug_ray": "RayExecutor",
+    "tuneplug_report": "write_report",
     "tuneplug_rich": "ProgressBar",
     "tuneplug_sklearn": "WarpedBayesSearchCV compare_searches",
     "tuneplug_sqlalchemy": "MariadbStorage MysqlStorage PostgresqlStorage",

@@ -38,15 +38,15 @@ WORDS = {
     "importance": (
         "Importance",
         (
-            "The share of the predicted variance that each parameter accounts for. The solid part is "
-            "the share without interactions."
+            "The share of the predicted variance that each parameter accounts for. The solid part "
+            "is the share without interactions."
         ),
     ),
     "slices": (
         "Slices",
         (
-            "The value against each parameter. The line is the prediction if only this parameter of "
-            "the best trial changes."
+            "The value against each parameter. The line is the prediction if only this parameter "
+            "of the best trial changes."
         ),
     ),
     "warps": (

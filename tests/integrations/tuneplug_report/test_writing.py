@@ -214,9 +214,7 @@ def test_the_report_of_a_search_has_its_score_and_candidates(search_class, tmp_p
 
 
 def test_what_is_no_study_and_no_search_is_refused(tmp_path):
-    with pytest.raises(
-        TypeError, match="a report needs a Study or a fitted search, but got a dict"
-    ):
+    with pytest.raises(TypeError, match="needs a Study or a fitted search, but got a dict"):
         write_report({}, tmp_path / "report.html")
     assert list(tmp_path.iterdir()) == []
 

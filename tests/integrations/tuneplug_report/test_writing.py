@@ -224,18 +224,6 @@ def test_metric_is_of_searches_only(study, tmp_path):
         write_report(study, tmp_path / "report.html", metric="accuracy")
 
 
-@pytest.fixture(scope="package")
-def large_report(tmp_path_factory):
-    """Return the report of 2000 trials with 12 parameters."""
-    space = {f"model__clf__p{i}": Float(1e-4, 1.0) for i in range(8)}
-    space |= {f"model__n{i}": Int(1, 100) for i in range(2)}
-    space |= {f"kind{i}": Categorical(["a", "b", "c"]) for i in range(2)}
-    study = Study(space, strategy="random", seed=0, plugins=NO_PLUGINS)
-    for trial in (study.ask() for _ in range(2000)):
-        study.tell(trial, trial.params["model__clf__p0"] + trial.params["model__n0"] ** 0.5)
-    return write_report(study, tmp_path_factory.mktemp("large") / "report.html")
-
-
 def test_the_report_of_a_large_study_is_under_five_megabytes(large_report):
     assert large_report.stat().st_size < 5_000_000
     page = Page(large_report.read_text("utf-8"))

@@ -22,6 +22,7 @@ from typing import Any, final
 
 import numpy as np
 
+from tuneplug._html import html_table
 from tuneplug._typing import BoolArray, FloatArray
 from tuneplug.space.categorical import Categorical
 from tuneplug.space.encoding import KEY_DIGITS, Column, ColumnCondition, SubspaceEncoder
@@ -476,3 +477,14 @@ class SearchSpace:
 
     def __repr__(self) -> str:
         return f"SearchSpace({self.subspaces[0] if self.n_subspaces == 1 else self.subspaces!r})"
+
+    def _repr_html_(self) -> str:
+        """Return a table of the parameters, for notebooks."""
+        rows = []
+        for number, subspace in enumerate(self.subspaces):
+            where = "" if self.n_subspaces == 1 else f" of sub-space {number}"
+            for name, parameter in subspace.items():
+                record = parameter.explain(name)
+                scaling = "" if record is None else record["scaling"]
+                rows.append((f"{name}{where}", repr(parameter), scaling))
+        return html_table("SearchSpace", ("parameter", "declared as", "scaling"), rows)

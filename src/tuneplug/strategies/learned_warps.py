@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tuneplug._html import html_table
 from tuneplug._typing import FloatArray
 from tuneplug.space import SearchSpace
 from tuneplug.space.parameters import Parameter
@@ -17,7 +18,7 @@ from tuneplug.surrogate.gp import GaussianProcess
 from tuneplug.surrogate.kernels import Hyperparameters
 from tuneplug.surrogate.warping import kumaraswamy
 
-__all__ = ["WarpCurve", "warp_curves"]
+__all__ = ["WarpCurve", "WarpCurves", "warp_curves"]
 
 N_CURVE_POINTS = 101
 #: Slice sampling for the band: number of steps, burn-in, and thinning.
@@ -40,7 +41,7 @@ N_EFFECT_POINTS, N_EFFECT_STEPS = 32, 11
 LOG_RATIO = 100.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class WarpCurve:
     """Learned warp of one parameter, as a curve over its range.
 
@@ -84,15 +85,43 @@ class WarpCurve:
     shape: str | None
     advice: str | None
 
+    def __repr__(self) -> str:
+        values = f"values=[{self.values[0]!r}, ..., {self.values[-1]!r}]"
+        fit = f"a={self.a:.3g}, b={self.b:.3g}, effect={self.effect:.3g}"
+        found = f"shape={self.shape!r}, advice={self.advice!r}"
+        return f"WarpCurve({self.parameter!r}, {values}, {fit}, {found})"
+
+    def _repr_html_(self) -> str:
+        """Return a table of the shape and the advice, for notebooks."""
+        return WarpCurves({self.parameter: self})._repr_html_()
+
+
+class WarpCurves(dict[str, WarpCurve]):
+    """Learned warps by the name of the parameter; a table in notebooks."""
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                curve.parameter,
+                f"{curve.values[0]:.6g} to {curve.values[-1]:.6g}",
+                f"{curve.effect:.3g}",
+                curve.shape or "as declared",
+                curve.advice or "",
+            )
+            for curve in self.values()
+        ]
+        heads = ("parameter", "range", "effect", "shape", "advice")
+        return html_table("Learned warps", heads, rows)
+
 
 def warp_curves(data: TrainingData, space: SearchSpace) -> Mapping[str, WarpCurve]:
     """Return the learned warp of each numeric parameter, by the parameter's name."""
     gp = fit_surrogate(dataclasses.replace(data, inference="map"))[0]
     samples = sample_hyperparameters(data, n=N_STEPS, burn_in=BURN_IN, thin=THIN)
-    return {
-        space.column_names[column]: _warp_curve(i, gp, samples, space)
+    return WarpCurves(
+        (space.column_names[column], _warp_curve(i, gp, samples, space))
         for i, column in enumerate(data.layout.ordered)
-    }
+    )
 
 
 def _warp_curve(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, final
 
+from tuneplug._html import html_table
 from tuneplug.errors import (
     ReadOnlyStorageError,
     StaleTrialError,
@@ -485,6 +487,19 @@ class Study(StartingMethods):
         best = self.history.best()
         value = "" if best is None else f", best_value={best.value!r}"
         return f"Study(strategy={self.strategy.name!r}, trials={len(self.history)}{value})"
+
+    def _repr_html_(self) -> str:
+        """Return a table of the state and the best trial, for notebooks."""
+        states = Counter(trial.state.value for trial in self.history)
+        counts = ", ".join(f"{n} {state}" for state, n in states.items()) or "none"
+        rows: list[tuple[str, Any]] = [("strategy", self.strategy.name)]
+        rows += [("direction", self.direction), ("trials", counts)]
+        best = self.history.best()
+        if best is not None:
+            rows += [("best value", repr(best.value)), ("best trial", best.number)]
+            rows += best.proposed_params.items()
+        title = "Study" if self.name is None else f"Study {self.name}"
+        return html_table(title, ("", ""), rows)
 
 
 def _measured_cost(trial: Trial) -> float | None:

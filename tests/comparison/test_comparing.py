@@ -287,6 +287,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_killed_comparison_goes_on_as_if_it_had_not_been(tmp_path, reference):
     script, log = tmp_path / "killed.py", tmp_path / "log"
     script.write_text(KILLED)

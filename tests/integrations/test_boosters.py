@@ -334,6 +334,7 @@ def cluster():
         yield client
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Parameter .* will be ignored")  # by Dask LightGBM
 def test_distributed_training_is_refused_on_all_workers(library, cluster):
     import dask.array

@@ -197,6 +197,7 @@ def test_the_objective_of_a_study_is_sent_once(cluster):
 # --------------------------------------------------------------------------- workers that die
 
 
+@pytest.mark.slow
 def test_a_dead_worker_costs_the_candidate_that_kills_it_twice_and_no_other(cluster, tmp_path):
     marker = tmp_path / "died"
 
@@ -218,6 +219,7 @@ def test_a_dead_worker_costs_the_candidate_that_kills_it_twice_and_no_other(clus
     assert [*map(str, scores(search))] == ["5.0", "9.0", "nan", "3.0"]
 
 
+@pytest.mark.slow
 def test_a_trial_that_kills_its_worker_fails(cluster):
     def objective(trial):
         if trial.params["k"] == 2:

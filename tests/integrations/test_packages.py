@@ -70,6 +70,7 @@ print(set(t.origin for t in search.study_.trials), max(p["max_depth"] for p in
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extra", ["n_jobs=None", "executor='pair'"])
 def test_a_search_uses_a_plugin_and_names_each_broken_one_once(run, extra):
     out, warned, code = run(SEARCH.replace("EXTRA", extra))

@@ -73,6 +73,7 @@ def test_without_a_client_a_local_cluster_lives_as_long_as_the_search():
         distributed.Client.current()
 
 
+@pytest.mark.slow
 def test_a_broken_local_cluster_is_replaced():
     class Breaking(DaskExecutor):
         name = "breaking"
@@ -137,6 +138,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="there are no groups of processes")
 def test_ctrl_c_kills_running_fits_on_a_local_cluster(tmp_path):
     """SIGINT goes to the process group, as from a terminal; the last fits never end."""

@@ -105,6 +105,7 @@ def test_poor_configurations_are_stopped_not_failed_and_the_time_saved_is_told(m
     assert search.study_.savings().share > 0.1
 
 
+@pytest.mark.slow
 @BOTH
 def test_stops_are_the_same_on_one_process_two_processes_and_threads(model):
     options = {"stopping": EAGER, "strategy": "bayesian", "lag": 2}

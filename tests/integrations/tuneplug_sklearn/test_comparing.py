@@ -49,6 +49,7 @@ def test_a_search_with_fewer_candidates_stays_at_its_best_score(reference):
     assert curve[1] > curve[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["threads", "processes"])
 def test_the_comparison_is_the_same_on_workers(reference, workers):
     options = {"replications": 2, "seed": 1}

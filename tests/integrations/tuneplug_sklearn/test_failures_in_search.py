@@ -92,6 +92,7 @@ class Patient(Model):
         return self
 
 
+@pytest.mark.slow
 def test_a_running_fit_that_succeeds_lets_the_search_continue():
     search = search_of(Patient(), initial_points=[{"a": 0.75}], n_jobs=2, lag=None)
     with joblib.parallel_config(backend="threading"), warnings.catch_warnings():

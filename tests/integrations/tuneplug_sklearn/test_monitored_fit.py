@@ -7,6 +7,7 @@ import pickle
 import warnings
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import joblib
@@ -44,6 +45,7 @@ from tuneplug_sklearn.splitting import TimeOrder, inner_split
 
 CANCER = tuple(part[:150] for part in load_breast_cancer(return_X_y=True))
 SPACE = {"learning_rate": Float(1e-3, 1.0), "max_leaf_nodes": Int(2, 32)}
+slow = partial(pytest.param, marks=pytest.mark.slow)
 EAGER = MedianRule(n_warmup_steps=1, n_min_trials=2, n_startup_trials=3)
 
 
@@ -222,9 +224,14 @@ def test_without_a_stop_scores_and_models_are_those_of_plain_fits():
 
 
 @pytest.mark.parametrize(
-    ("strategy", "rule"), [("random", "median"), ("bayesian", "asha"), ("bayesian", EAGER)]
+    ("strategy", "rule", "racing"),
+    [
+        ("bayesian", EAGER, True),
+        slow("bayesian", EAGER, False),
+        *(slow("random", "median", racing) for racing in (False, True)),
+        *(slow("bayesian", "asha", racing) for racing in (False, True)),
+    ],
 )
-@pytest.mark.parametrize("racing", [False, True])
 def test_the_same_candidates_are_stopped_at_the_same_rounds_for_any_number_of_workers(
     strategy, rule, racing
 ):

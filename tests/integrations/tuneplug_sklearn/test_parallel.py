@@ -405,6 +405,7 @@ def test_an_executor_that_was_named_is_ended_with_the_search():
         threads.submit(int)
 
 
+@pytest.mark.slow
 def test_idle_workers_that_were_killed_are_replaced_by_the_next_search():
     one = svm().fit(X, y)
     assert outcome(svm(n_jobs=2).fit(X, y)) == outcome(one)
@@ -439,6 +440,7 @@ assert status == 0
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
 def test_a_fork_of_a_process_that_has_searched_makes_workers_of_its_own():
     run = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, check=True)
@@ -587,6 +589,7 @@ def deadly(deadly_b):
     return Deadly()
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_its_candidate_at_most():
     space = {"b": [0, 3, 5, 7, 9, 11]}
     options = {"n_iter": 6, "cv": 2, "random_state": 0, "n_jobs": 2, "refit": False}
@@ -605,9 +608,10 @@ def test_a_killed_worker_costs_its_candidate_at_most():
     assert states.count(TrialState.FAILED) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scoring",
-    [["accuracy", "f1"], pytest.param(both_metrics, marks=pytest.mark.slow)],
+    [["accuracy", "f1"], both_metrics],
     ids=["list", "callable"],
 )
 def test_the_first_candidate_may_be_the_one_that_kills_its_worker(scoring):

@@ -138,6 +138,7 @@ def test_rules_stop_the_same_fits_of_a_resumed_search(url, n_jobs):
     assert_same(make(estimator, space, **options).fit(X, y).cv_results_, expected)
 
 
+@pytest.mark.slow
 def test_a_search_whose_process_ended_in_a_fit_goes_on(url, tmp_path):
     script = """
 import os

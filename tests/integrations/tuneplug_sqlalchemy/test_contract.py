@@ -7,6 +7,8 @@ import pytest
 from tuneplug.testing import StorageContract
 from tuneplug_sqlalchemy import MariadbStorage, MysqlStorage, PostgresqlStorage
 
+pytestmark = pytest.mark.slow
+
 
 class TestPostgresql(StorageContract):
     names = (*StorageContract.names, "a ", "ä", "😀", "y" * 100_000)

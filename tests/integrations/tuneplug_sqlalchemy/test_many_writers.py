@@ -16,6 +16,8 @@ import pytest
 from tuneplug import Float, Study, TrialState
 from tuneplug.plugins import Plugins
 
+pytestmark = pytest.mark.slow
+
 WRITER = Path(__file__).parents[1] / "writer_of_trials.py"
 
 
@@ -47,7 +49,6 @@ def test_eight_processes_number_their_trials_without_a_gap(url):
     check_dense(stored(url), 40)
 
 
-@pytest.mark.slow
 def test_thirty_two_processes_number_their_trials_without_a_gap(url):
     wait([begun(url, 50) for _ in range(32)])
     check_dense(stored(url), 32 * 50)
@@ -60,7 +61,6 @@ def n_complete(url):
     return sum(record["state"] == TrialState.COMPLETE.value for record in records)
 
 
-@pytest.mark.slow
 def test_trials_of_killed_processes_run_again(url):
     rng = random.Random(0)
     processes = [begun(url, 50, pause=0.02) for _ in range(16)]
@@ -84,7 +84,6 @@ def test_trials_of_killed_processes_run_again(url):
     assert len(records) >= 10 * 50
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_a_run_goes_on_after_a_restart_of_the_server(server, end):
     url = server.new_url()
@@ -97,7 +96,6 @@ def test_a_run_goes_on_after_a_restart_of_the_server(server, end):
     check_dense(stored(url), 60)
 
 
-@pytest.mark.slow
 def test_thirty_two_processes_go_on_after_three_restarts_of_the_server(server):
     url = server.new_url()
     processes = [begun(url, 20, pause=0.02) for _ in range(32)]

@@ -197,6 +197,7 @@ def test_no_connection_crosses_a_fork(url):
     assert storage.studies() == ["a", "b"]
 
 
+@pytest.mark.slow
 def test_processes_that_create_the_tables_at_once_do_not_disturb_each_other(url):
     code = (
         "import sys; from tuneplug.plugins import Plugins\n"

@@ -434,6 +434,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 def test_descriptions_do_not_depend_on_the_process_and_its_hashing():
     outputs = {
         subprocess.run(

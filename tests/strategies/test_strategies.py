@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from hash_seeds import outputs_by_hash_seed
 from scipy import stats
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -383,16 +381,7 @@ def test_suggestions_do_not_depend_on_the_hash_seed():
         "s.optimize(lambda t: (t.params['x'] - .3) ** 2 + t.params['n'], 9)\n"
         "print([t.params for t in s.trials])"
     )
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for hash_seed in ("1", "2")
-    ]
+    runs = outputs_by_hash_seed(code)
     assert runs[0] == runs[1] != ""
 
 

@@ -46,8 +46,7 @@ def code_digest(code: types.CodeType) -> str:
     for name in (*NUMBERS, *NAMES, *BYTES):
         hashed.update(f"{name}={getattr(code, name)!r};".encode(errors="surrogatepass"))
     hashed.update(_constant(code.co_consts).encode(errors="surrogatepass"))
-    digest: str = hashed.hexdigest()
-    return digest
+    return hashed.hexdigest()
 
 
 def _constant(value: Any) -> str:

@@ -27,7 +27,7 @@ N_PIECES = 3
 Encode = Callable[[Any], bytes]
 
 
-def new_hash(kind: str = "") -> Any:
+def new_hash(kind: str) -> hashlib.blake2b:
     """Return a new hash, different for each kind of content."""
     return hashlib.blake2b(digest_size=16, person=kind.encode()[:16])
 
@@ -47,8 +47,7 @@ def array_digest(array: Any, encode: Encode) -> str:
         empty: Any = np.zeros((), array.dtype)
         array = array.filled(empty)
     _update(hashed, np.asarray(array), encode)
-    digest: str = hashed.hexdigest()
-    return digest
+    return hashed.hexdigest()
 
 
 def sparse_digest(matrix: Any, encode: Encode) -> str:
@@ -67,11 +66,10 @@ def sparse_digest(matrix: Any, encode: Encode) -> str:
     for part in (rows.indptr, rows.indices):
         _update(hashed, part, encode, np.dtype(np.int64))
     _update(hashed, rows.data, encode)
-    digest: str = hashed.hexdigest()
-    return digest
+    return hashed.hexdigest()
 
 
-def _update(hashed: Any, array: Any, encode: Encode, dtype: Any = None) -> None:
+def _update(hashed: hashlib.blake2b, array: Any, encode: Encode, dtype: Any = None) -> None:
     """Add an array to a hash, with its elements as ``dtype`` if it is given."""
     dtype = array.dtype if dtype is None else dtype
     hashed.update(f"{dtype.name}{array.shape};".encode())
@@ -88,7 +86,7 @@ def _update(hashed: Any, array: Any, encode: Encode, dtype: Any = None) -> None:
                 hashed.update(block)
 
 
-def _update_objects(hashed: Any, elements: list[Any], encode: Encode) -> None:
+def _update_objects(hashed: hashlib.blake2b, elements: list[Any], encode: Encode) -> None:
     """Add objects to a hash; texts are added at once."""
     if set(map(type, elements)) == {str}:
         lengths = ",".join(map(str, map(len, elements)))

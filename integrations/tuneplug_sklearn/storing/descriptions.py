@@ -46,23 +46,29 @@ from tuneplug_sklearn.storing.code import (
     has_own_code,
     qualified_name,
 )
-from tuneplug_sklearn.storing.contents import array_digest, new_hash, sparse_digest
+from tuneplug_sklearn.storing.contents import array_digest, sparse_digest
 from tuneplug_sklearn.storing.frames import Column, columns_of, is_frame, is_series
+from tuneplug_sklearn.storing.leaves import (
+    MAX_TEXT,
+    Description,
+    Leaf,
+    digest_of,
+    plain_leaf,
+    shape_text,
+    text_leaf,
+)
+from tuneplug_sklearn.storing.parts import (
+    has_effect,
+    is_filled,
+    is_frozen_distribution,
+    named_element,
+    states_of,
+)
 
-__all__ = ["Description", "Leaf", "describe", "describe_data", "same_leaf"]
+__all__ = ["describe", "describe_data"]
 
-#: A text, or a text and a digest.
-Leaf = str | list[str]
-Description = dict[str, Leaf]
-
-#: Longest text, most elements and most columns that are described one by one.
-MAX_TEXT, MAX_ELEMENTS, MAX_COLUMNS = 200, 100, 200
-#: Number of characters of a longer text that are shown.
-MAX_START = 60
-#: Parameters of estimators that change no result.
-WITHOUT_EFFECT = frozenset(("n_jobs", "pre_dispatch", "verbose"))
-#: Parameters of a search of this package that belong to the process.
-OF_PROCESS = frozenset(("callbacks", "executor", "plugins", "resume", "storage", "study_name"))
+#: Most elements and most columns that are described one by one.
+MAX_ELEMENTS, MAX_COLUMNS = 100, 200
 PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray)
 SINGLETONS = (type(Ellipsis), type(NotImplemented))
 NAMED = (type, types.BuiltinFunctionType, types.BuiltinMethodType, np.ufunc)
@@ -94,15 +100,6 @@ def describe_data(value: Any, path: str) -> Description:
         If an element cannot be described.
     """
     return describe(_as_array(value) if isinstance(value, (list, tuple)) else value, path)
-
-
-def same_leaf(stored: Leaf | None, current: Leaf | None) -> bool:
-    """Return whether two leaves are the same; code of different Pythons cannot be compared."""
-    if stored == current:
-        return True
-    texts = [leaf[0] for leaf in (stored, current) if isinstance(leaf, list)]
-    compiled = [text for text in texts if text.startswith(CODE_TEXT)]
-    return len(compiled) == 2 and compiled[0] != compiled[1]
 
 
 def _as_array(rows: list[Any] | tuple[Any, ...]) -> Any:
@@ -139,7 +136,7 @@ class _Describer:
         if isinstance(value, np.generic) and not isinstance(value, np.void):
             value = _as_builtin(value)
         if type(value) in PLAIN:
-            self.found[path] = _plain_leaf(value)
+            self.found[path] = plain_leaf(value)
         elif id(value) in self._open:
             self.found[path] = f"the object at {self._open[id(value)]}"
         else:
@@ -169,15 +166,15 @@ class _Describer:
         elif is_frame(value) or is_series(value):
             self._add_columns(path, value)
         elif isinstance(value, np.ndarray):
-            self.found[path] = [_shape_text(value), array_digest(value, self._encode)]
+            self.found[path] = [shape_text(value), array_digest(value, self._encode)]
         elif sparse.issparse(value):
-            text = f"{_shape_text(value)}, sparse"
+            text = f"{shape_text(value)}, sparse"
             self.found[path] = [text, sparse_digest(value, self._encode)]
         elif type(value) in (list, tuple, collections.deque):
             self._add_elements(path, f"{type(value).__name__} of {len(value)}", value)
         elif isinstance(value, (set, frozenset)):
             parts = sorted(self._encode(part).decode("latin-1") for part in value)
-            self.found[path] = [f"{type(value).__name__} of {len(parts)}", _digest(parts)]
+            self.found[path] = [f"{type(value).__name__} of {len(parts)}", digest_of(parts)]
         elif type(value) in DICTS or is_instance_of(value, "sklearn.utils", "Bunch"):
             self._add_items(path, f"dict of {len(value)}", value)
         else:
@@ -199,7 +196,7 @@ class _Describer:
             self.add(f"{path}.func", value.func)
             self.add(f"{path}.args", value.args)
             self.add(f"{path}.keywords", value.keywords)
-        elif _is_frozen_distribution(value):
+        elif is_frozen_distribution(value):
             self.found[path] = qualified_name(type(value.dist))
             self.add(f"{path}.args", value.args)
             self.add(f"{path}.kwds", value.kwds)
@@ -209,7 +206,7 @@ class _Describer:
                 self.add(f"{path}.{field.name}", getattr(value, field.name))
         elif hasattr(kind, "__array__"):
             array = np.asarray(value)
-            self.found[path] = [_shape_text(array), array_digest(array, self._encode)]
+            self.found[path] = [shape_text(array), array_digest(array, self._encode)]
         else:
             self._add_state(path, value)
 
@@ -217,7 +214,7 @@ class _Describer:
 
     def _add_elements(self, path: str, text: str, parts: Iterable[Any]) -> None:
         """Add the elements of a list; those with a name, such as steps, have its path."""
-        pairs = [_named_element(i, part) for i, part in enumerate(parts)]
+        pairs = [named_element(i, part) for i, part in enumerate(parts)]
         names = [name for name, _ in pairs]
         if len(set(names)) < len(names):
             pairs = [(f"[{i}]", part) for i, part in enumerate(parts)]
@@ -232,11 +229,11 @@ class _Describer:
     def _add_parts(self, path: str, text: str, pairs: list[tuple[str, Any]]) -> None:
         """Add parts under their names, or one digest if there are many."""
         if len(pairs) <= MAX_ELEMENTS:
-            self.found[path] = _text_leaf(text)
+            self.found[path] = text_leaf(text)
             for name, part in pairs:
                 self.add(path + name, part)
             return
-        self.found[path] = [text, _digest(self._encoded(path, pairs))]
+        self.found[path] = [text, digest_of(self._encoded(path, pairs))]
 
     def _encoded(self, path: str, pairs: list[tuple[str, Any]]) -> Iterator[str]:
         for name, part in pairs:
@@ -247,7 +244,7 @@ class _Describer:
     def _key_text(self, key: Any) -> str:
         if type(key) in PLAIN and len(repr(key)) <= MAX_TEXT:
             return repr(key)
-        return _digest([self._encode(key).decode("latin-1")])
+        return digest_of([self._encode(key).decode("latin-1")])
 
     @contextmanager
     def _apart(self) -> Iterator[Description]:
@@ -279,15 +276,15 @@ class _Describer:
         names = [self._key_text(column.name) for column in columns]
         text = f"frame of {len(frame)} rows x {len(columns)} columns"
         if len(columns) > MAX_COLUMNS or len(set(names)) < len(columns):
-            self.found[path] = [text, _digest([*names, *map(json.dumps, leaves)])]
+            self.found[path] = [text, digest_of([*names, *map(json.dumps, leaves)])]
             return
         self.found[path] = text
-        self.found[f"{path}.columns"] = _text_leaf(f"[{', '.join(names)}]")
+        self.found[f"{path}.columns"] = text_leaf(f"[{', '.join(names)}]")
         self.found |= {f"{path}[{n}]": leaf for n, leaf in zip(names, leaves, strict=True)}
 
     def _column_leaf(self, column: Column, n: int) -> Leaf:
         parts = [array_digest(array, self._encode) for array in column.arrays]
-        digest = parts[0] if len(parts) == 1 else _digest(parts)
+        digest = parts[0] if len(parts) == 1 else digest_of(parts)
         return [f"{n} values of {column.dtype}", digest]
 
     # ------------------------------------------------------------------ functions and objects
@@ -311,7 +308,7 @@ class _Describer:
             return
         cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
         for name, cell in cells.items():
-            if _is_filled(cell):
+            if is_filled(cell):
                 self.add(f"{path}.{name}", cell.cell_contents)
         version = f"{CODE_TEXT}{sys.version_info[0]}.{sys.version_info[1]}"
         self.found[f"{path}.__code__"] = [version, code_digest(function.__code__)]
@@ -333,14 +330,15 @@ class _Describer:
             return
         else:
             state = generator.get_state(legacy=False)
-        self.found[path] = [f"{name} in a state", _digest([self._encode(state).decode("latin-1")])]
+        digest = digest_of([self._encode(state).decode("latin-1")])
+        self.found[path] = [f"{name} in a state", digest]
 
     def _add_estimator(self, path: str, estimator: Any) -> None:
         kind = type(estimator)
         self.found[path] = qualified_name(kind)
         params = estimator.get_params(deep=False)
         for name, value in sorted(params.items()):
-            if _has_effect(kind, name, value):
+            if has_effect(kind, name, value):
                 self._add_param(f"{path}.{name}", estimator, value)
         state = getattr(estimator, "__dict__", {})
         requests = state.get("_metadata_request")
@@ -373,7 +371,7 @@ class _Describer:
             self.add(f"{path}.__reduce__", make)
         if tuple(arguments) != (type(value),):
             self.add(f"{path}.__args__", [a for a in arguments if a is not type(value)])
-        for part in _states(state):
+        for part in states_of(state):
             if isinstance(part, dict):
                 for name, of in sorted(part.items(), key=lambda item: str(item[0])):
                     self.add(f"{path}.{name}", of)
@@ -386,86 +384,11 @@ class _Describer:
             self._add_items(f"{path}.__items__", "items", dict(items))
 
 
-# ------------------------------------------------------------------ texts
-
-
-def _plain_leaf(value: Any) -> Leaf:
-    if isinstance(value, int) and abs(value) >= 2**64:
-        return _text_leaf(hex(value))  # decimal digits are limited
-    return _text_leaf(repr(value))
-
-
-def _text_leaf(text: str) -> Leaf:
-    """Return a text as a leaf; the beginning and a digest of a long one."""
-    return text if len(text) <= MAX_TEXT else [f"{text[:MAX_START]}...", _digest([text])]
-
-
-def _shape_text(array: Any) -> str:
-    name = array.dtype.name
-    if array.ndim == 1:
-        return f"{array.shape[0]} values of {name}"
-    if array.ndim == 2:
-        return f"{array.shape[0]} rows x {array.shape[1]} columns of {name}"
-    return f"array of shape {array.shape} of {name}"
-
-
-def _digest(parts: Iterable[str]) -> str:
-    hashed = new_hash("parts")
-    for part in parts:
-        text = part.encode(errors="surrogatepass")
-        hashed.update(b"%d:%b" % (len(text), text))
-    digest: str = hashed.hexdigest()
-    return digest
-
-
 def _as_builtin(scalar: Any) -> Any:
     """Return a NumPy scalar as Python's, if Python has its type without loss."""
     if isinstance(scalar, (np.datetime64, np.timedelta64, np.longdouble, np.clongdouble)):
         return scalar
     return scalar.item()
-
-
-def _named_element(number: int, part: Any) -> tuple[str, Any]:
-    """Return the path of an element of a list, and what is described there.
-
-    A tuple of a name and an estimator, such as a step of a pipeline, has the path of the name.
-    """
-    if type(part) is tuple and len(part) > 1 and type(part[0]) is str and part[0].isidentifier():
-        return f".{part[0]}", part[1] if len(part) == 2 else part[1:]
-    return f"[{number}]", part
-
-
-def _is_filled(cell: Any) -> bool:
-    try:
-        _ = cell.cell_contents
-    except ValueError:  # the variable is not assigned yet
-        return False
-    return True
-
-
-def _states(state: Any) -> tuple[Any, ...]:
-    """Return the parts of a state: of an object with slots there are two."""
-    if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], dict):
-        return state
-    return (state,)
-
-
-def _is_frozen_distribution(value: Any) -> bool:
-    """Return whether a value is one of scipy's distributions with its arguments."""
-    distribution = getattr(value, "dist", None)
-    if distribution is None or not hasattr(value, "args") or not hasattr(value, "kwds"):
-        return False
-    named = getattr(sys.modules.get("scipy.stats"), str(getattr(distribution, "name", None)), None)
-    return named is not None and type(named) is type(distribution)
-
-
-def _has_effect(kind: type, name: str, value: Any) -> bool:
-    """Return whether a parameter of an estimator counts."""
-    if name == "memory":
-        return not (value is None or isinstance(value, str) or hasattr(value, "cache"))
-    if kind.__module__.startswith("tuneplug_sklearn.") and name in OF_PROCESS:
-        return False
-    return name not in WITHOUT_EFFECT
 
 
 class _RefusalError(ValueError):

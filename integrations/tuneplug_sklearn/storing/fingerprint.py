@@ -31,13 +31,8 @@ import tuneplug
 from tuneplug import Categorical, Float, Int, SearchSpace
 from tuneplug.space import Parameter
 from tuneplug_sklearn.storing.contents import new_hash
-from tuneplug_sklearn.storing.descriptions import (
-    Description,
-    Leaf,
-    describe,
-    describe_data,
-    same_leaf,
-)
+from tuneplug_sklearn.storing.descriptions import describe, describe_data
+from tuneplug_sklearn.storing.leaves import Description, Leaf, same_leaf
 
 __all__ = [
     "Fingerprint",
@@ -118,8 +113,7 @@ def fingerprint_key(fingerprint: Fingerprint) -> str:
     hashed = new_hash("key")
     named = [fingerprint["format"], fingerprint["parts"], sorted(fingerprint["space"])]
     hashed.update(json.dumps(named, sort_keys=True).encode())
-    digest: str = hashed.hexdigest()
-    return digest
+    return hashed.hexdigest()
 
 
 def _describe_cv(cv: Any) -> Description:

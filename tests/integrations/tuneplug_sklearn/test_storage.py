@@ -10,6 +10,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from search_results import assert_same_results
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -76,15 +77,6 @@ def interrupt(search, number, data=(X, y)):
     fits.clear()
 
 
-def assert_same(found, expected):
-    assert list(found) == list(expected)
-    for name in found:
-        if "time" not in name:
-            np.testing.assert_array_equal(
-                np.asarray(found[name]), np.asarray(expected[name]), err_msg=name
-            )
-
-
 # ------------------------------------------------------------------ resume
 
 
@@ -98,7 +90,7 @@ def test_an_interrupted_search_repeats_only_the_fit_that_ran(url, number, racing
     interrupt(make(**options), number)
     search = make(**options).fit(X, y)
     assert fits["fits"] == n_fits - (number - 1)
-    assert_same(search.cv_results_, expected)
+    assert_same_results(search.cv_results_, expected)
 
 
 def test_a_search_that_is_interrupted_again_and_again_is_the_undisturbed_one(url):
@@ -109,14 +101,14 @@ def test_a_search_that_is_interrupted_again_and_again_is_the_undisturbed_one(url
         interrupt(make(**options), number)
     search = make(**options).fit(X, y)
     assert fits["fits"] == N_ITER * N_FOLDS - (1 + 2 + 0 + 3 + 1)
-    assert_same(search.cv_results_, expected)
+    assert_same_results(search.cv_results_, expected)
 
 
 def test_the_same_search_object_goes_on_after_an_interrupt(url):
     search = make(storage=url, study_name="a", resume=True)
     interrupt(search, 8)
     assert len(search.cv_results_["params"]) == 2
-    assert_same(search.fit(X, y).cv_results_, make().fit(X, y).cv_results_)
+    assert_same_results(search.fit(X, y).cv_results_, make().fit(X, y).cv_results_)
 
 
 @pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
@@ -135,7 +127,7 @@ def test_rules_stop_the_same_fits_of_a_resumed_search(url, n_jobs):
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             make(estimator, space, callbacks=[interrupts], **options).fit(X, y)
-    assert_same(make(estimator, space, **options).fit(X, y).cv_results_, expected)
+    assert_same_results(make(estimator, space, **options).fit(X, y).cv_results_, expected)
 
 
 @pytest.mark.slow
@@ -187,7 +179,7 @@ def test_a_complete_search_runs_no_fit_but_the_refit(url):
     fits.clear()
     again = make(**options, callbacks=[lambda progress: True]).fit(X, y)
     assert fits["fits"] == 0
-    assert_same(again.cv_results_, first.cv_results_)
+    assert_same_results(again.cv_results_, first.cv_results_)
     refitted = make(**options | {"refit": True}).fit(X, y)
     assert fits["fits"] == 1
     assert refitted.best_params_ == first.best_params_
@@ -244,7 +236,7 @@ def test_a_search_with_a_resource_goes_on(url, strategy, number):
     fits.clear()
     options |= {"storage": url, "study_name": "a", "resume": True}
     interrupt(make(**options), number)
-    assert_same(make(**options).fit(X, y).cv_results_, expected)
+    assert_same_results(make(**options).fit(X, y).cv_results_, expected)
     assert fits["fits"] == n_fits - (number - 1)
 
 
@@ -257,7 +249,7 @@ def test_failed_fits_are_stored_with_their_errors(url):
     fits.clear()
     again = make(space=space, **options).fit(X, y)
     assert fits["fits"] == 0
-    assert_same(again.cv_results_, first.cv_results_)
+    assert_same_results(again.cv_results_, first.cv_results_)
     assert [t.error for t in again.study_.trials] == [t.error for t in first.study_.trials]
 
 
@@ -284,7 +276,7 @@ def test_a_search_that_an_error_of_a_fit_ended_goes_on(url):
     interrupted_fit["number"] = None
     search = make(**options).fit(X, y)
     assert fits["fits"] == N_ITER * N_FOLDS - 7
-    assert_same(search.cv_results_, make(error_score="raise").fit(X, y).cv_results_)
+    assert_same_results(search.cv_results_, make(error_score="raise").fit(X, y).cv_results_)
 
 
 def test_verbose_says_how_many_candidates_are_stored(url, capsys):
@@ -515,7 +507,7 @@ def test_a_search_goes_on_from_a_storage_with_one_writer(kind):
     interrupt(make(**options), 8)
     search = make(**options).fit(X, y)
     assert fits["fits"] == N_ITER * N_FOLDS - 7
-    assert_same(search.cv_results_, expected)
+    assert_same_results(search.cv_results_, expected)
     assert make(storage=storage, study_name="a").fit(X, y).study_name_ == "a-2"
 
 
@@ -528,9 +520,9 @@ def test_a_storage_that_fails_does_not_end_the_search():
     options = {"storage": storage, "study_name": "a", "resume": True}
     with pytest.warns(RuntimeWarning, match="the disk is full"):
         search = make(**options, callbacks=[fill]).fit(X, y)
-    assert_same(search.cv_results_, make().fit(X, y).cv_results_)
+    assert_same_results(search.cv_results_, make().fit(X, y).cv_results_)
     fits.clear()
-    assert_same(make(**options).fit(X, y).cv_results_, search.cv_results_)
+    assert_same_results(make(**options).fit(X, y).cv_results_, search.cv_results_)
     assert fits["fits"] == 0
 
 

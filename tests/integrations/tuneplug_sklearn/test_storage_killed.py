@@ -10,8 +10,8 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
+from search_results import assert_same_results
 
 N_KILLS = 5
 
@@ -87,15 +87,6 @@ class Runs:
         return False
 
 
-def assert_same(found, expected):
-    assert list(found) == list(expected)
-    for name in found:
-        if "time" not in name:
-            np.testing.assert_array_equal(
-                np.asarray(found[name]), np.asarray(expected[name]), err_msg=name
-            )
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_a_search_that_is_killed_at_random_moments_is_the_undisturbed_one(tmp_path, case):
@@ -106,4 +97,4 @@ def test_a_search_that_is_killed_at_random_moments_is_the_undisturbed_one(tmp_pa
         runs = Runs(tmp_path, f"killed{n_searches}", CASES[case])
         while n_kills < N_KILLS and runs.kill_after(rng.uniform(0.05, 0.35) * seconds):
             n_kills += 1
-        assert_same(runs.finish()[1], expected)
+        assert_same_results(runs.finish()[1], expected)

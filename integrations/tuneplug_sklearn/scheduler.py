@@ -17,16 +17,13 @@ import cloudpickle
 import numpy as np
 
 from tuneplug import (
-    ConcurrentStudyError,
     NoCompletedTrialError,
     SpaceExhausted,
-    Study,
     Trial,
     TrialResult,
     TrialState,
 )
 from tuneplug.execution import Broadcast, Job, ProgressReporter, WorkerPool
-from tuneplug.plugins import warn_caller
 from tuneplug.stopping import completion_reason
 from tuneplug_sklearn.candidate import Candidate, make_fold_model
 from tuneplug_sklearn.evaluation import (
@@ -40,19 +37,18 @@ from tuneplug_sklearn.failures import FitFailures
 from tuneplug_sklearn.folds import FoldModel
 from tuneplug_sklearn.plan import SearchPlan
 from tuneplug_sklearn.storing import (
+    concurrent_search_error,
     keep_result,
     keep_stopped_after,
     kept_results,
     kept_stopped_after,
+    restart_trial,
 )
 
 __all__ = ["Scheduler", "SearchHooks"]
 
 #: One full trial, less a tolerance of sums of fidelities.
 ONE_LEFT = 1.0 - 1e-9
-#: Seconds to wait until a process that may still run counts as dead, and between two looks: more
-#: than the grace period of a study.
-MAX_WAIT, WAIT = 75.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -217,37 +213,12 @@ class Scheduler:
         for number in range(len(self._study.history)):
             trial = self._study.history[number]
             if not trial.state.ended:
-                trial = self._restarted(trial)
+                trial = restart_trial(self._study, trial, lag=number - self._n_visible(number))
             self._restore(trial)
         if len(self._study.history) > len(self.candidates):  # by a process that runs
-            raise _concurrent(self._study)
+            raise concurrent_search_error(self._study)
         if self._study.completion_reason is not None:  # by a callback
             self._stop_all("callback")
-
-    def _restarted(self, trial: Trial) -> Trial:
-        """Return a trial that has started again; wait if its process may still run.
-
-        A process that runs is not disturbed: nothing is started once the trial has changed.
-        """
-        number, deadline = trial.number, time.monotonic() + MAX_WAIT
-        lag, warned = number - self._n_visible(number), False
-        while True:
-            again = self._study.restart(number, lag=lag)
-            if again is not None:
-                return again
-            if _has_changed(trial, self._study.history[number]):
-                raise _concurrent(self._study)
-            if not warned:
-                warned = True
-                warn_caller(
-                    f"the process that ran study {self._study.name!r} may still run: the search "
-                    f"waits up to {MAX_WAIT:g} s for a sign of it",
-                    RuntimeWarning,
-                    through=("tuneplug", "sklearn.base"),
-                )
-            if time.monotonic() > deadline:
-                raise _concurrent(self._study)
-            time.sleep(WAIT)
 
     def _restore(self, trial: Trial) -> None:
         """Append the candidate of a stored trial, with its results."""
@@ -299,7 +270,7 @@ class Scheduler:
             self.exhausted = error
             return False
         if trial.number != len(self.candidates):
-            raise _concurrent(self._study)
+            raise concurrent_search_error(self._study)
         self.candidates.append(Candidate.of(trial, self._n_folds))
         return True
 
@@ -457,19 +428,6 @@ class Scheduler:
         failures = [record.failure for record in records if record.failure is not None]
         notes = dict.fromkeys(note for record in records for note in record.notes)
         return [*notes, *([_unmonitored(len(failures), failures[0])] if failures else [])]
-
-
-def _has_changed(before: Trial, now: Trial) -> bool:
-    """Return whether a process has gone on with a running trial."""
-    new_results = now.attributes.keys() != before.attributes.keys()
-    return now.state.ended or now.claim != before.claim or new_results
-
-
-def _concurrent(study: Study) -> ConcurrentStudyError:
-    return ConcurrentStudyError(
-        f"only one process at a time may run a stored search, but another process runs that of "
-        f"study {study.name!r}: end it and resume the search, or pass another study_name"
-    )
 
 
 def _unmonitored(count: int, cause: str) -> str:

@@ -1,10 +1,11 @@
-"""What a search keeps in a storage, as dicts of JSON values.
+"""Store a search in a storage, so that it can be resumed; every record is a dict of JSON values.
 
-fingerprint         whether a stored search is the same search
-stored_folds        the row numbers of the folds
-stored_evaluations  the result of one fit
-kept_results        the results of a candidate, with its trial
-stored_search       the study of a search in a storage
+fingerprint         describe a search, and list how it differs from the stored one
+stored_folds        encode and decode the row numbers of the folds
+stored_evaluations  encode and decode the result of one fit
+kept_results        store the results of a candidate with its trial, and read them
+restart             start a trial again whose process has ended
+stored_search       open the study of a search, and check that it is the same search
 """
 
 from tuneplug_sklearn.storing.fingerprint import (
@@ -22,6 +23,7 @@ from tuneplug_sklearn.storing.kept_results import (
     kept_results,
     kept_stopped_after,
 )
+from tuneplug_sklearn.storing.restart import concurrent_search_error, restart_trial
 from tuneplug_sklearn.storing.stored_evaluations import decode_result, encode_result
 from tuneplug_sklearn.storing.stored_folds import decode_folds, encode_folds
 from tuneplug_sklearn.storing.stored_search import (
@@ -40,6 +42,7 @@ __all__ = [
     "check_fingerprint",
     "check_storage_arguments",
     "compare",
+    "concurrent_search_error",
     "decode_folds",
     "decode_result",
     "encode_folds",
@@ -51,4 +54,5 @@ __all__ = [
     "kept_stopped_after",
     "make_fingerprint",
     "open_search",
+    "restart_trial",
 ]

@@ -18,8 +18,8 @@ from sklearn.model_selection import KFold, cross_val_score
 
 from tuneplug import ConcurrentStudyError, Float, Int, StorageError, Study
 from tuneplug.storage import MemoryStorage, SqliteStorage, Storage
-from tuneplug_sklearn import WarpedBayesSearchCV, scheduler
-from tuneplug_sklearn.storing import stored_search
+from tuneplug_sklearn import WarpedBayesSearchCV
+from tuneplug_sklearn.storing import restart, stored_search
 
 X, y = make_classification(60, 5, flip_y=0.3, random_state=0)
 SPACE = {"a": Float(-1.0, 1.0), "b": [1, 2, 3]}
@@ -415,8 +415,8 @@ def test_a_study_that_is_no_search_is_not_resumed(url):
 
 
 def test_a_search_that_another_process_runs_is_refused(url, monkeypatch):
-    monkeypatch.setattr(scheduler, "MAX_WAIT", 0.0)
-    monkeypatch.setattr(scheduler, "WAIT", 0.0)
+    monkeypatch.setattr(restart, "MAX_WAIT", 0.0)
+    monkeypatch.setattr(restart, "WAIT", 0.0)
     options = {"storage": url, "study_name": "a", "resume": True}
     interrupt(make(**options), 8)
     other = Study(SPACE, direction="maximize", storage=url, name="a")
@@ -443,7 +443,7 @@ def test_a_search_that_another_process_runs_is_not_disturbed(url, sign, monkeypa
         else:
             other.set_trial_attribute(running, "fold3", {"test_scores": 0.5})
 
-    monkeypatch.setattr(scheduler.time, "sleep", go_on)
+    monkeypatch.setattr(restart.time, "sleep", go_on)
     n_fits = fits["fits"]
     with (
         pytest.warns(RuntimeWarning, match="may still run"),

@@ -350,6 +350,7 @@ def test_distributed_training_is_refused_on_all_workers(library, cluster):
     assert cluster.gather(cluster.map(abs, [-1, -2], pure=False)) == [1, 2]
 
 
+@pytest.mark.slow
 def test_trials_of_a_study_can_be_distributed_over_the_same_workers(library, cluster):
     study = Study(SPACE, strategy="random", stopping=MedianRule(1, 3, 3), seed=0)
     executor = cluster.get_executor(pure=False)

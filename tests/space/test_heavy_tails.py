@@ -120,7 +120,11 @@ def test_a_model_tries_the_tail_of_a_short_distribution_last():
     assert max(trial.params["n"] for trial in study.trials) <= stats.logser(0.9).ppf(0.9999)
 
 
-@pytest.mark.parametrize("other", [{}, {"kind": ["a", "b"]}], ids=["alone", "with categories"])
+@pytest.mark.parametrize(
+    "other",
+    [{}, pytest.param({"kind": ["a", "b"]}, marks=pytest.mark.slow)],
+    ids=["alone", "with categories"],
+)
 def test_once_likely_values_are_tried_the_others_keep_their_proportions(other):
     distribution, n = stats.zipf(4), 400
     space = SearchSpace({"n": distribution, **other})

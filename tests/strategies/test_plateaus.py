@@ -90,7 +90,9 @@ def test_third_exploration_is_a_random_configuration(halves):
         assert shared == (0 if is_random else 3)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
+)
 def test_search_finds_a_step_that_two_parameters_share(seed):
     study = run(stump, 50, seed=seed)
     assert study.best_value == 0.0

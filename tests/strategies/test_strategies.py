@@ -286,7 +286,9 @@ def n_failed(trials):
     return sum(t.state is TrialState.FAILED for t in trials)
 
 
-@pytest.mark.parametrize(("best_x", "share"), [(0.3, 0.6), (0.55, 1.25)])
+@pytest.mark.parametrize(
+    ("best_x", "share"), [pytest.param(0.3, 0.6, marks=pytest.mark.slow), (0.55, 1.25)]
+)
 @pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_model_has_fewer_failures_than_random_search_if_half_of_the_cube_fails(best_x, share):
     """The optimum is far from the boundary of the failures, or beyond it in the failing half."""
@@ -312,7 +314,9 @@ def test_model_has_fewer_failures_than_random_search_if_half_of_the_cube_fails(b
     assert finals["bayesian"] < 0.5 * finals["random"]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
+)
 @pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_single_failure_near_the_optimum_does_not_exclude_it(seed):
     failed = []

@@ -201,7 +201,9 @@ def content(loaded):
     return loaded.direction, loaded.user_attrs, trials
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "journal", "memory"])
+@pytest.mark.parametrize(
+    "kind", [pytest.param("sqlite", marks=pytest.mark.slow), "journal", "memory"]
+)
 @pytest.mark.filterwarnings("ignore:.*trial.* failed:RuntimeWarning")
 def test_a_mirrored_study_equals_a_copy(request, kind):
     storage = InMemoryStorage() if kind == "memory" else request.getfixturevalue(kind)

@@ -66,6 +66,7 @@ class TestRandom(StrategyContract):
 
 
 @needs_torch
+@pytest.mark.slow
 class TestGP(StrategyContract):
     @pytest.fixture
     def strategy(self):
@@ -320,7 +321,7 @@ def run_with_workers(strategy, n_trials, lag):
     "sampler",
     [
         TPESampler(n_startup_trials=3),
-        NSGAIISampler(population_size=4),
+        pytest.param(NSGAIISampler(population_size=4), marks=pytest.mark.slow),
         pytest.param("cmaes", marks=needs_cmaes),
     ],
     ids=["TPE", "NSGAII", "CMA-ES"],

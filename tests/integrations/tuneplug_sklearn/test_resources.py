@@ -391,7 +391,13 @@ def test_a_parameter_of_a_step_is_a_resource():
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"racing": True}, {"completion": [Patience(3)]}, {"strategy": "bayesian"}],
+    [
+        {"racing": True},
+        *(
+            pytest.param(options, marks=pytest.mark.slow)
+            for options in ({}, {"completion": [Patience(3)]}, {"strategy": "bayesian"})
+        ),
+    ],
 )
 def test_any_number_of_workers_gives_the_same_search(options):
     assert same(tree(**options).fit(X, y), tree(**options, n_jobs=2).fit(X, y))

@@ -61,7 +61,9 @@ def metrics_of(search):
 # ------------------------------------------------------------------ the slow starter
 
 
-@pytest.mark.parametrize("scoring", ["roc_auc", "average_precision"])
+@pytest.mark.parametrize(
+    "scoring", ["roc_auc", pytest.param("average_precision", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("estimator", [xgb(), lgb(), hgb()])
 def test_a_slow_learner_that_ranks_well_is_stopped_only_where_log_loss_is_the_score(
     estimator, scoring

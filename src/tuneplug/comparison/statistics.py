@@ -48,8 +48,8 @@ class JobsToMatch:
     ratio : float
         ``jobs / n_jobs``.
     interval : tuple of float
-        Bootstrap interval of the ratio over replications, resampled in pairs.  An end is inf if the
-        level is not reached in as many of the resamples.
+        Bootstrap interval of the ratio over replications, resampled in pairs.  The upper end
+        of a 95% interval is inf if more than 2.5% of the resamples never reach the level.
     confidence : float
         Confidence level of the interval.
     """

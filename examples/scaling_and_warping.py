@@ -24,6 +24,7 @@ from typing import Any
 import matplotlib as mpl
 
 mpl.use("Agg")
+mpl.rcParams["figure.constrained_layout.use"] = True
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -49,7 +50,6 @@ STEPS = ("learning_rate", "momentum")
 ARMS = ("bayesian, linear", "random, linear", "bayesian, scaled", "random, scaled")
 SEED = 1729
 AREA = "area under the ROC curve"
-MIN_REPLICATIONS = 10
 LOOKS = ({"color": "#0072B2"}, {"color": "#E69F00", "linestyle": "--"})
 
 
@@ -57,12 +57,9 @@ LOOKS = ({"color": "#0072B2"}, {"color": "#E69F00", "linestyle": "--"})
 def bank_marketing(path: Path | None) -> tuple[xgboost.DMatrix, xgboost.DMatrix]:
     """Return the training and the validation data, 70 % and 20 % of the rows."""
     if path is None:
-        frame, y = load_breast_cancer(return_X_y=True, as_frame=True)
-        frame = frame.assign(y=y)
+        frame = load_breast_cancer(as_frame=True).frame.rename(columns={"target": "y"})
     else:
-        frame = pd.read_csv(path)
-        if frame.shape[1] == 1:  # UCI's own file
-            frame = pd.read_csv(path, sep=";")
+        frame = pd.read_csv(path, sep=None, engine="python")  # commas or UCI's semicolons
         frame = frame.drop(columns=[*DROPPED, "nr.employed"])
         frame["no_previous_contact"] = frame["pdays"] == 999
         frame["not_working"] = frame["job"].isin(["student", "retired", "unemployed"])
@@ -136,20 +133,15 @@ def run(task: str, objective: Any, args: argparse.Namespace) -> Comparison:
 
 def draw_tried(args: argparse.Namespace, scaling: str) -> None:
     """Draw the first replication of both strategies, with the same colors."""
-    task = args.names["trees"]
-    runs = [
-        Results.from_storage(args.storage, f"{task}/{strategy}, {scaling}/0")
-        for strategy in ("random", "bayesian")
-    ]
+    names = [f"{args.names['trees']}/{s}, {scaling}/0" for s in ("random", "bayesian")]
+    runs = [Results.from_storage(args.storage, name) for name in names]
     both = Results(
         values=np.concatenate([run.y for run in runs]),
         configurations=[*runs[0].configurations, *runs[1].configurations],
         space=runs[0].space,
     )
     window = TriedConfigurationsDisplay(both, params=PENALTIES).window
-    figure, axes = plt.subplots(
-        1, 2, figsize=(10, 4.4), layout="constrained", sharex=True, sharey=True
-    )
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.4), sharex=True, sharey=True)
     for ax, results, title in zip(axes, runs, ("random", "Bayesian"), strict=True):
         display = TriedConfigurationsDisplay(results, params=PENALTIES)
         display.window = window
@@ -169,7 +161,7 @@ def draw_means(args: argparse.Namespace, name: str, comparison: Comparison, valu
 def draw_single_runs(args: argparse.Namespace, comparison: Comparison) -> None:
     """Draw the first five replications, each on its own axes."""
     n = min(5, comparison.n_replications)
-    figure, axes = plt.subplots(1, n, figsize=(2.6 * n, 3.2), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, n, figsize=(2.6 * n, 3.2), sharey=True)
     jobs = np.arange(1, comparison.n_trials + 1)
     for i, ax in enumerate(axes):
         for arm, look in zip(ARMS[:2], LOOKS, strict=True):
@@ -182,7 +174,7 @@ def draw_single_runs(args: argparse.Namespace, comparison: Comparison) -> None:
 
 def draw_warps(args: argparse.Namespace) -> None:
     """Draw the three scalings, and warps that were learned on top of some of them."""
-    figure, axes = plt.subplots(2, 3, figsize=(11, 7), layout="constrained")
+    figure, axes = plt.subplots(2, 3, figsize=(11, 7))
     first, *panels = axes.flat
     x = np.linspace(0.001, 0.999, 500)
     for scaling, dash in (("linear", "-"), ("log", "--"), ("reverse_log", "-.")):
@@ -190,7 +182,7 @@ def draw_warps(args: argparse.Namespace) -> None:
     first.set(xlabel="value", ylabel="scaled", title="the three scalings")
     first.legend()
     shown = [("trees", "linear", param) for param in PENALTIES]
-    shown += [("network", "linear", "learning_rate"), ("network", "linear", "momentum")]
+    shown += [("network", "linear", param) for param in STEPS]
     shown += [("network", "scaled", "learning_rate")]
     for ax, (task, scaling, param) in zip(panels, shown, strict=True):
         name = f"{args.names[task]}/bayesian, {scaling}/0"
@@ -212,9 +204,8 @@ def save(figure: Any, args: argparse.Namespace, name: str) -> None:
 def report(name: str, comparison: Comparison) -> None:
     """Print the table of a task, and whether the intervals support two claims."""
     print(f"\n{name}\n{comparison}\n")
-    n = comparison.n_replications
-    if n < MIN_REPLICATIONS:
-        print(f"{n} replications prove nothing: take at least {MIN_REPLICATIONS}")
+    if comparison.n_replications < 10:
+        print(f"{comparison.n_replications} replications prove nothing: take at least 10")
         return
     for scaling in ("linear", "scaled"):
         a, b = f"bayesian, {scaling}", f"random, {scaling}"

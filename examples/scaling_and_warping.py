@@ -24,7 +24,6 @@ from typing import Any
 import matplotlib as mpl
 
 mpl.use("Agg")
-mpl.rcParams["figure.constrained_layout.use"] = True
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -50,6 +49,7 @@ STEPS = ("learning_rate", "momentum")
 ARMS = ("bayesian, linear", "random, linear", "bayesian, scaled", "random, scaled")
 SEED = 1729
 AREA = "area under the ROC curve"
+mpl.rcParams["figure.constrained_layout.use"] = True
 LOOKS = ({"color": "#0072B2"}, {"color": "#E69F00", "linestyle": "--"})
 
 
@@ -105,7 +105,7 @@ def space_of(task: str, scaling: str) -> dict[str, Float]:
     """Return the space of a task; ``scaling`` is "linear" or "scaled"."""
     ranges = {
         "trees": dict.fromkeys(PENALTIES, (0.01, 10.0, "log")),
-        "network": {"learning_rate": (1e-6, 1.0, "log"), "momentum": (0.0, 0.9999, "reverse_log")},
+        "network": {"learning_rate": (1e-6, 10.0, "log"), "momentum": (0.0, 0.9999, "reverse_log")},
     }[task]
     return {
         name: Float(low, high, "linear" if scaling == "linear" else fitting)
@@ -172,8 +172,8 @@ def draw_single_runs(args: argparse.Namespace, comparison: Comparison) -> None:
     save(figure, args, "single_runs")
 
 
-def draw_warps(args: argparse.Namespace) -> None:
-    """Draw the three scalings, and warps that were learned on top of some of them."""
+def draw_warps(args: argparse.Namespace, found: dict[str, Comparison]) -> None:
+    """Draw the three scalings, and learned warps of the replications of median result."""
     figure, axes = plt.subplots(2, 3, figsize=(11, 7))
     first, *panels = axes.flat
     x = np.linspace(0.001, 0.999, 500)
@@ -185,7 +185,9 @@ def draw_warps(args: argparse.Namespace) -> None:
     shown += [("network", "linear", param) for param in STEPS]
     shown += [("network", "scaled", "learning_rate")]
     for ax, (task, scaling, param) in zip(panels, shown, strict=True):
-        name = f"{args.names[task]}/bayesian, {scaling}/0"
+        arm = f"bayesian, {scaling}"
+        order = np.argsort(found[task].curves[arm][:, -1], kind="stable")
+        name = f"{args.names[task]}/{arm}/{order[len(order) // 2]}"
         LearnedWarpsDisplay.from_storage(args.storage, name, ax=ax, params=[param])
         ax.set_xlabel(f"{param}, {space_of(task, scaling)[param].scaling} scaling")
         if ax is not panels[0]:
@@ -255,7 +257,7 @@ def parsed(argv: list[str] | None) -> argparse.Namespace:
     data = "breast cancer" if args.data is None else args.data.name.partition(".")[0]
     args.names = {
         "trees": f"trees, {data}, {args.n_trials} jobs",
-        "network": f"network, {args.n_trials} jobs",
+        "network": f"network on digits, {args.n_trials} jobs",
     }
     return args
 
@@ -272,7 +274,7 @@ def main(argv: list[str] | None = None) -> None:
     draw_single_runs(args, trees)
     draw_tried(args, "scaled")
     draw_means(args, "means", trees, AREA)
-    draw_warps(args)
+    draw_warps(args, {"trees": trees, "network": network})
     draw_means(args, "means_of_network", network, "accuracy")
 
 

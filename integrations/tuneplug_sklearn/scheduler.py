@@ -328,7 +328,7 @@ class Scheduler:
         expired = timeout is not None and time.monotonic() - self._start >= timeout
         if expired:
             self._study.complete(f"timeout: {timeout:g} s have passed")
-            if self._plan.monitoring is not None or self._study.history.best() is not None:
+            if self._plan.monitoring is not None or self._study.history.complete():
                 self._stop_all("timeout")
         if trial_timeout is not None:
             for candidate in self._open():

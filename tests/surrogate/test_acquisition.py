@@ -368,7 +368,7 @@ def test_suggestions_lie_in_the_bounds_if_observations_lie_outside():
     for seed in range(5):
         point = maximize(acquisition, space, set(), np.random.default_rng(seed))
         assert np.all((point >= low) & (point <= high))
-        candidates = _candidates(acquisition.gps[0], space, np.random.default_rng(seed))
+        candidates = _candidates(acquisition, space, np.random.default_rng(seed))
         assert np.all((candidates >= low) & (candidates <= high))
 
 

@@ -78,11 +78,13 @@ class StudyRecords:
         return list(dict.fromkeys([*names, *(n for r in self.records for n in r["params"])]))
 
     def best(self) -> TrialRecord | None:
-        """Return the first complete record of fidelity 1 with the best value; None if none is."""
+        """Return the first complete, feasible record of fidelity 1 with the best value, or None."""
         complete = [
             record
             for record in self.records
-            if record["state"] == TrialState.COMPLETE.value and record["fidelity"] == 1.0
+            if record["state"] == TrialState.COMPLETE.value
+            and record["fidelity"] == 1.0
+            and max(record["constraints"] or [0.0]) <= 0.0
         ]
         sign = -1.0 if self.settings["direction"] == "maximize" else 1.0
         return min(complete, key=lambda record: sign * record["value"], default=None)

@@ -33,6 +33,7 @@ PLAIN = (
     "started",
     "finished",
     "cost",
+    "constraints",
     "expected_improvement",
     "resource",
     "fidelity",
@@ -105,13 +106,19 @@ def _trial(record: TrialRecord, params: dict[str, Any], point: FloatArray) -> Tr
             **{name: record[name] for name in REPORTED},
         ),
         claim=None if record["claim"] is None else Claim(*record["claim"]),
-        **{name: record[name] for name in PLAIN},
+        **{name: _from_builtin(record[name]) for name in PLAIN},
     )
 
 
 def _to_builtin(value: Any) -> Any:
-    """Convert a NumPy scalar to a Python number."""
+    """Convert a NumPy scalar to a Python number, and a tuple to a list."""
+    if isinstance(value, tuple):
+        return list(value)
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _from_builtin(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _from_json(name: str, stored: Any, categories: dict[str, Any]) -> Any:

@@ -100,6 +100,12 @@ RECORD: Rules = {
         "a finite number of at least 0, or None",
         _optional(lambda value: _is_finite(value) and value >= 0),
     ),
+    "constraints": (
+        "a list of one or more finite numbers, or None",
+        _optional(
+            lambda value: type(value) is list and bool(value) and all(map(_is_finite, value))
+        ),
+    ),
     "expected_improvement": ("a number or None", _optional(_is_number)),
     "resource": ("an integer or None", _optional(_is_int)),
     "fidelity": ("a number above 0 and at most 1", lambda v: _is_finite(v) and 0 < v <= 1),
@@ -114,7 +120,13 @@ RECORD: Rules = {
 }
 
 #: Values of keys that records lack if an earlier tuneplug wrote them.
-DEFAULTS: dict[str, Any] = {"cost": None, "fidelity": 1.0, "claim": None, "attributes": {}}
+DEFAULTS: dict[str, Any] = {
+    "cost": None,
+    "constraints": None,
+    "fidelity": 1.0,
+    "claim": None,
+    "attributes": {},
+}
 
 SETTINGS: Rules = {
     "direction": (f"one of {list(DIRECTIONS)}", lambda v: _is_text(v) and v in DIRECTIONS),
@@ -152,7 +164,7 @@ def check_record(record: TrialRecord, number: int) -> None:
     state, value = record["state"], record["value"]
     if state == TrialState.COMPLETE.value and value is None:
         raise ValueError("'value' of a complete trial must be a finite number, but got None")
-    for key in ("value", "cost"):
+    for key in ("value", "cost", "constraints"):
         if state == TrialState.RUNNING.value and record.get(key) is not None:
             raise ValueError(f"{key!r} of a running trial must be None, but got {record[key]!r}")
 

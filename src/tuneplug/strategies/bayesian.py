@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from tuneplug._typing import FloatArray
 from tuneplug.errors import check_choice, check_count
 from tuneplug.space import SearchSpace
 from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untried, take_suggestions
+from tuneplug.strategies.constraints import Constraints, constraints_of
 from tuneplug.strategies.costs import cost_weight, observed_costs
 from tuneplug.strategies.learned_model import LearnedModel
 from tuneplug.strategies.learned_warps import WarpCurve, warp_curves
@@ -23,6 +25,7 @@ from tuneplug.strategies.plateaus import explore_plateau
 from tuneplug.strategies.warm_start import believed_parents, first_points, known_results
 from tuneplug.surrogate.acquisition import Acquisition
 from tuneplug.surrogate.acquisition_optimizer import maximize
+from tuneplug.surrogate.constraints import ConstraintModel
 from tuneplug.surrogate.cost import CostModel, fit_cost_model
 from tuneplug.surrogate.feasibility import FeasibilityModel
 from tuneplug.surrogate.fitting import Inference, TrainingData, fit_surrogate
@@ -69,9 +72,9 @@ class BayesianSearch(Strategy):
     Matérn-5/2 process is fitted to all ended trials of fidelity 1.  It has a lengthscale and a
     Kumaraswamy warp per numeric parameter, and an output transform with a learned curvature.  The
     strategy maximizes the log expected improvement, given the pending trials and the probabilities
-    of failure and of a known loss.  While trials find known losses only, every other one explores
-    without the model.  No configuration is suggested that has been tried or is running.
-    ``docs/engine.md`` has the equations and their sources.
+    of failure, of a known loss, and that all constraints hold.  While trials find known losses
+    only, every other one explores without the model.  No configuration is suggested that has been
+    tried or is running.  ``docs/engine.md`` has the equations and their sources.
 
     Parameters
     ----------
@@ -208,14 +211,15 @@ class BayesianSearch(Strategy):
 class FittedModel:
     """Gaussian processes of the loss, and models of what else can happen.
 
-    They are a feasibility model if any trial failed, a novelty model if losses are equal, and a
-    cost model if wanted.
+    They are a feasibility model if any trial failed, a novelty model if losses are equal, a cost
+    model if wanted, and what is known of the constraints if there are any.
     """
 
     gps: list[GaussianProcess]
     feasibility: FeasibilityModel | None = None
     novelty: NoveltyModel | None = None
     cost: CostModel | None = None
+    constraints: Constraints | None = None
 
     def maximize(
         self,
@@ -229,18 +233,34 @@ class FittedModel:
         point = maximize(acquisition, space, tried, rng)
         return point, None if point is None else self.expected_improvement(acquisition, point)
 
-    def acquisition(self, pending: list[FloatArray], rng: np.random.Generator) -> Acquisition:
-        """Return the acquisition, given the points of pending trials."""
+    def acquisition(
+        self,
+        pending: list[FloatArray],
+        rng: np.random.Generator,
+        may_be_best: Callable[[FloatArray], NDArray[np.bool_]] | None = None,
+    ) -> Acquisition:
+        """Return the acquisition, given the points of pending trials.
+
+        The incumbent is feasible, and one of the points for which ``may_be_best`` returns True.
+        """
         points = np.array(pending).reshape(len(pending), self.gps[0].U.shape[1])
         base_samples = rng.standard_normal((len(pending), max(1, N_FANTASIES // len(self.gps))))
         gps = [gp.fantasize(points, base_samples) for gp in self.gps]
-        return Acquisition(gps, self.feasibility, self.cost, novelty=self.novelty)
+        masks = [] if may_be_best is None else [may_be_best(gps[0].U)]
+        model: ConstraintModel | None = None
+        if self.constraints is not None:
+            masks.append(self.constraints.are_feasible(gps[0].U))
+            model = self.constraints.given_pending(points)
+        eligible = np.all(masks, axis=0) if masks else None
+        return Acquisition(gps, self.feasibility, self.cost, eligible, self.novelty, model)
 
     def expected_improvement(self, acquisition: Acquisition, point: FloatArray) -> float | None:
         """Return the expected improvement, in units of the median's distance to the best target.
 
-        Returns None if that distance is 0.
+        Returns None if that distance is 0, or there is no incumbent.
         """
+        if not acquisition.has_incumbent:
+            return None
         distance = float(np.mean([np.median(gp.y) - gp.y.min() for gp in self.gps]))
         return (
             float(np.exp(acquisition.log_improvement(point[None, :])[0])) / distance
@@ -280,15 +300,16 @@ def fit_model(data: TrainingData, context: Context, ended: Sequence[Trial]) -> F
     novelty = fit_novelty(data, gps)
     if parents := believed_parents(context):
         gps = [with_parents(gp, parents) for gp in gps]
+    constraints = constraints_of(context, data)
     failed = np.array([t.state is TrialState.FAILED for t in ended])
     if failed.all() or not failed.any():
-        return FittedModel(gps, novelty=novelty)
+        return FittedModel(gps, novelty=novelty, constraints=constraints)
     U = context.points(ended)
     feasibility = FeasibilityModel(data.layout, U, failed)
     V = U[failed][-N_FAILURES:]
     variance = FAILURE_VARIANCE * np.exp(2.0 * feasibility.log_probability(V))
     gps = [gp.condition_on(V, np.maximum(gp.predict(V)[0], 0.0), variance) for gp in gps]
-    return FittedModel(gps, feasibility, novelty)
+    return FittedModel(gps, feasibility, novelty, constraints=constraints)
 
 
 def _extended_size(n_trials: int | None) -> int:

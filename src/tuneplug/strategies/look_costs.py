@@ -31,7 +31,7 @@ class Spending:
         if self._measured:
             shares = sum(trial.fidelity**slope for trial in known)
             self._full_cost = sum(t.cost or 0.0 for t in known) / shares or 1.0
-        self._any_full = context.history.best() is not None
+        self._any_full = bool(context.history.complete())
         self._low, self._total, self._in_a_row = 0.0, 0.0, 0
         for trial in context.history:
             is_known = self._measured and trial.state.ended

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuneplug._typing import FloatArray
 from tuneplug.errors import check_count
@@ -208,7 +209,7 @@ class _Looks:
         self.pending = [(trial.point, trial.fidelity) for trial in running]
         self.n_looks = sum(not trial.is_full for trial in history)
         self.n_full = len(history) - self.n_looks
-        self.has_full = history.best() is not None
+        self.has_full = bool(history.complete())
         self.known = known_results(context)
         self.spent = Spending(context, self.slope, measured=strategy.cost_aware)
 
@@ -352,11 +353,14 @@ class _Looks:
 
     def _acquisition(self, model: FittedModel, number: int) -> Acquisition:
         """Return the acquisition at fidelity 1; looks are no incumbents."""
-        points = [point for point, _ in self.pending]
-        found = model.acquisition(points, self.context.rng(number))
         looks = {key for key, s in self.tried.items() if s < 1.0}
-        eligible = np.array([key not in looks for key in self.space.keys(found.gps[0].U)])
-        return Acquisition(found.gps, model.feasibility, model.cost, eligible, model.novelty)
+
+        def is_full(points: FloatArray) -> NDArray[np.bool_]:
+            return np.array([key not in looks for key in self.space.keys(points)])
+
+        return model.acquisition(
+            [point for point, _ in self.pending], self.context.rng(number), is_full
+        )
 
     def _best_option(
         self, model: FittedModel, promising: Sequence[Trial], number: int
@@ -364,6 +368,8 @@ class _Looks:
         acquisition = self._acquisition(model, number)
         rng = self.context.rng(number)
         new = maximize(acquisition, self.space, self.tried, rng)
+        if new is not None and not acquisition.has_incumbent:  # no trial was feasible
+            return _Option(new, 1.0, "model", None)
         points = [trial.point for trial in promising]
         lowest = [trial.fidelity for trial in promising]
         if new is not None:

@@ -72,8 +72,9 @@ def _is_stuck(context: Context) -> bool:
 
 
 def _losses(context: Context) -> list[tuple[float, Trial]]:
-    """Return the losses of full trials, with the trials."""
-    valued = [t for t in context.history.full() if t.state.ended and t.value is not None]
+    """Return the losses of full, feasible trials, with the trials."""
+    full = [t for t in context.history.full() if t.is_feasible]
+    valued = [t for t in full if t.state.ended and t.value is not None]
     return list(zip(context.history.losses(valued).tolist(), valued, strict=True))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tuneplug.optional import OptionalDependency
 from tuneplug.space import SearchSpace
-from tuneplug.trial import History
+from tuneplug.trial import History, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +25,7 @@ def to_frame(history: History, space: SearchSpace) -> pd.DataFrame:
     with OptionalDependency("pandas", "pandas", "pandas").required_by("to_frame()"):
         import pandas as pd
     configurations = [trial.params for trial in history]
+    n_constraints = max((len(trial.constraints or ()) for trial in history), default=0)
     rows = [
         {
             "number": trial.number,
@@ -40,9 +41,19 @@ def to_frame(history: History, space: SearchSpace) -> pd.DataFrame:
             "started": trial.started,
             "duration": trial.duration,
             "cost": trial.cost,
+            **_constraint_columns(trial, n_constraints),
         }
         for trial, params in zip(history, configurations, strict=True)
     ]
     frame = pd.DataFrame(rows)
     frame.attrs["direction"] = "minimize" if history.sign > 0 else "maximize"
     return frame.set_index("number") if rows else frame
+
+
+def _constraint_columns(trial: Trial, n: int) -> dict[str, float | bool | None]:
+    """Return the columns of n constraints: their values, and whether all hold."""
+    if n == 0:
+        return {}
+    values = trial.constraints or (None,) * n
+    named: dict[str, float | bool | None] = {f"constraint_{i}": v for i, v in enumerate(values)}
+    return {**named, "feasible": None if trial.constraints is None else trial.is_feasible}

@@ -169,7 +169,7 @@ class OptimizeLoop:
         self._failures.raise_if_all_failed(self._n_trials)
         trials = self._trials
         timed_out = self._timed_out or any(trial.stop_reason == "timeout" for trial in trials)
-        if self._study.history.best() is not None or (trials and not timed_out):
+        if self._study.history.complete() or (trials and not timed_out):
             return
         if timed_out:
             raise NoCompletedTrialError(

@@ -61,6 +61,13 @@ class PreparedSuggestion:
 def _evidence(context: Context) -> tuple[Any, ...]:
     """Return all that can change about the trials of a context, in trial order."""
     return tuple(
-        (trial.state, trial.value, trial.variance, trial.cost, len(trial.reports))
+        (
+            trial.state,
+            trial.value,
+            trial.variance,
+            trial.cost,
+            trial.constraints,
+            len(trial.reports),
+        )
         for trial in context.history
     )

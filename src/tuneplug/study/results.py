@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tuneplug.errors import NoCompletedTrialError
@@ -41,14 +42,18 @@ class StudyResults:
     def best_trial(self) -> Trial:
         """The completed trial with the best value.
 
-        Stopped and failed trials do not count, nor do trials of a fidelity below 1.
+        Stopped and failed trials do not count, nor do trials of a fidelity below 1, and those whose
+        constraints do not hold.
 
         Raises
         ------
         NoCompletedTrialError
-            If no trial of fidelity 1 has completed.
+            If no trial of fidelity 1 has completed, or none of them is feasible: the message names
+            the one with the least violation.
         """
         best = self.history.best()
+        if best is None and (complete := self.history.complete()):
+            raise NoCompletedTrialError(_no_feasible(complete))
         if best is None:
             states = Counter(
                 t.state.value + " at a lower fidelity" * (not t.is_full) for t in self.history
@@ -81,7 +86,7 @@ class StudyResults:
         Raises
         ------
         NoCompletedTrialError
-            If no trial of fidelity 1 has completed, and there is no identical parent.
+            If no feasible trial of fidelity 1 has completed, and there is no identical parent.
         """
         found = [p.best for p in self.parents if p.identical and p.best is not None]
         if not found or self.history.best() is not None:
@@ -125,3 +130,19 @@ class StudyResults:
     def savings(self) -> Savings:
         """Return how many steps and seconds early stopping has saved."""
         return Savings.of(self.history)
+
+
+def _no_feasible(trials: Sequence[Trial]) -> str:
+    """Return the message if the constraints of no completed trial hold."""
+
+    def violation(trial: Trial) -> tuple[float, int]:
+        return max(trial.constraints or (0.0,)), trial.number
+
+    least = min(trials, key=violation)
+    values = least.constraints or ()
+    worst = max(range(len(values)), key=lambda i: values[i])
+    return (
+        f"the best trial must be feasible, but none of {len(trials)} completed trials is: the "
+        f"least violation is that of trial {least.number}, whose constraint {worst} is "
+        f"{values[worst]:.6g} and must be at most 0; run more trials, or relax the constraints"
+    )

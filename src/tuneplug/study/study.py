@@ -276,6 +276,7 @@ class Study(StartingMethods):
         *,
         variance: float | None = None,
         cost: float | None = None,
+        constraints: Sequence[float] | None = None,
     ) -> None:
         """Record the value of the objective for a running trial.
 
@@ -298,14 +299,18 @@ class Study(StartingMethods):
             Cost of the trial itself, in seconds or in any other unit that all trials of the study
             share.  If None, the cost that ``trial.set_cost`` set, or else the seconds from start to
             end.
+        constraints : sequence of float, optional
+            Values of the constraints; each holds if it is at most 0.  If None, those that
+            ``trial.set_constraints`` set.  All complete trials of a study have the same ones.
 
         Raises
         ------
         TypeError
-            If ``trial`` is not a trial, or ``value``, ``variance`` or ``cost`` is not a real
-            number.
+            If ``trial`` is not a trial, or ``value``, ``variance``, ``cost`` or a constraint is not
+            a real number.
         ValueError
-            If ``variance`` or ``cost`` is negative or not finite.
+            If ``variance`` or ``cost`` is negative or not finite, or a constraint is not finite, or
+            if the number of constraints is not that of earlier trials.
         TrialError
             If the trial is not of this study, or has ended.
         ReadOnlyStorageError
@@ -313,7 +318,25 @@ class Study(StartingMethods):
         """
         check_trial(trial, "tell")
         self._running_trial(trial.number, trial.point)
-        self.finish(trial.number, trial.resolve(value, variance, cost))
+        result = trial.resolve(value, variance, cost)
+        if constraints is not None:
+            result = replace(result, constraints=constraints)
+        if (error := self._wrong_constraints(result)) is not None:
+            raise ValueError(error)
+        self.finish(trial.number, result)
+
+    def _wrong_constraints(self, result: TrialResult) -> str | None:
+        """Return what is wrong with the number of constraints of a complete trial, if anything."""
+        first = next(iter(self.history.complete()), None)
+        if first is None or result.state is not TrialState.COMPLETE:
+            return None
+        n_first, n = len(first.constraints or ()), len(result.constraints or ())
+        if n == n_first:
+            return None
+        return (
+            f"all trials must have the same constraints, but trial {first.number} has {n_first}, "
+            f"and this one {n}: set all constraints in every trial"
+        )
 
     def fail(self, trial: Trial, error: str | BaseException, *, cost: float | None = None) -> None:
         """Record that a running trial failed, with the error and what it took, as for ``tell``.
@@ -336,6 +359,8 @@ class Study(StartingMethods):
     def finish(self, number: int, result: TrialResult) -> None:
         """Record the result of a running trial, store it and notify observers.
 
+        A complete trial whose number of constraints is not that of earlier ones becomes FAILED.
+
         ``tell`` and ``fail`` build the result from a trial and call this method; call it directly
         if you build results yourself.  No other code changes a trial of the history.
 
@@ -347,6 +372,10 @@ class Study(StartingMethods):
             If the storage can no longer be written; the result is recorded in ``trials``.
         """
         trial = self._running_trial(number)
+        if (error := self._wrong_constraints(result)) is not None:
+            result = replace(
+                result, state=TrialState.FAILED, value=None, constraints=None, error=error
+            )
         trial.value, trial.variance = result.value, self._variance_of(result, trial.fidelity)
         trial.error = result.error
         trial.reporter = TrialReporter(
@@ -359,6 +388,7 @@ class Study(StartingMethods):
             trial.started = result.started
         trial.finished = time.time() if result.finished is None else result.finished
         trial.cost = _measured_cost(trial) if result.cost is None else result.cost
+        trial.constraints = None if result.constraints is None else tuple(result.constraints)
         trial.state = result.state
         unwritten: ReadOnlyStorageError | None = None
         try:

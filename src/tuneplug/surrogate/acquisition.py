@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from scipy.special import erfcx, log_ndtr, ndtr
 
 from tuneplug._typing import FloatArray
+from tuneplug.surrogate.classifier import OutcomeClassifier
+from tuneplug.surrogate.constraints import ConstraintModel
 from tuneplug.surrogate.cost import CostModel
 from tuneplug.surrogate.feasibility import FeasibilityModel
 from tuneplug.surrogate.gp import GaussianProcess
@@ -86,6 +88,10 @@ class Acquisition:
 
         ln 1/k sum_i EI_i(u) discount_i(u)  +  ln P(no failure at u)  -  price(u)
 
+    P is also the probability of a new loss, and that all constraints hold.  Without an incumbent,
+    as no trial has been feasible, the first term is left out (Gelbart, Snoek & Adams, "Bayesian
+    Optimization with Unknown Constraints", UAI 2014, section 3.1).
+
     The k terms are the processes (one, or samples of the hyperparameters' posterior; Snoek et al.,
     "Practical Bayesian Optimization", NIPS 2012, section 3.1), and within each of them the
     fantasies of pending trials (ibid., eq. 7).  Each term has its own incumbent: the smallest
@@ -105,6 +111,8 @@ class Acquisition:
         Whether each observed point can be the incumbent.  If None, all can.
     novelty : NoveltyModel or None, default None
         If None, all losses are expected to be new.
+    constraints : ConstraintModel or None, default None
+        If None, all points are feasible.
     """
 
     def __init__(
@@ -114,11 +122,17 @@ class Acquisition:
         cost: CostModel | None = None,
         eligible: NDArray[np.bool_] | None = None,
         novelty: NoveltyModel | None = None,
+        constraints: ConstraintModel | None = None,
     ) -> None:
-        self.gps, self.cost = gps, cost
-        self._classifiers = [model for model in (feasibility, novelty) if model is not None]
-        rows = slice(None) if eligible is None else eligible
-        self.best = [gp.posterior_mean_at_data()[rows].min(axis=0) for gp in gps]
+        self.gps, self.cost, self.constraints = gps, cost, constraints
+        self._factors: list[OutcomeClassifier | ConstraintModel] = [
+            model for model in (feasibility, novelty, constraints) if model is not None
+        ]
+        self._rows = np.ones(len(gps[0].U), dtype=bool) if eligible is None else eligible
+        #: Whether there is an incumbent, which can be improved on.
+        self.has_incumbent = bool(self._rows.any())
+        known = gps if self.has_incumbent else ()
+        self.best = [gp.posterior_mean_at_data()[self._rows].min(axis=0) for gp in known]
 
     def __call__(self, U: FloatArray) -> FloatArray:
         """Return the acquisition at points of the cube, shape (m,)."""
@@ -127,14 +141,16 @@ class Acquisition:
 
     def log_improvement(self, U: FloatArray) -> FloatArray:
         """Return the acquisition without the price, shape (m,)."""
+        if not self.has_incumbent:
+            return self.log_probability(U)
         terms = self._log_terms([gp.predict(U) for gp in self.gps])
         value = _log_mean_exp(np.hstack([term.value for term in terms]))
         return value + self.log_probability(U)
 
     def log_probability(self, U: FloatArray) -> FloatArray:
-        """Return ln P(no failure) + ln P(new loss), shape (m,)."""
+        """Return ln P(no failure) + ln P(new loss) + ln P(constraints hold), shape (m,)."""
         found = np.zeros(len(U))
-        for model in self._classifiers:
+        for model in self._factors:
             found += model.log_probability(U)
         return found
 
@@ -146,7 +162,29 @@ class Acquisition:
         price, d_price = self.cost.log_price_with_gradient(U)
         return value - price, gradient - d_price
 
+    def centers(self, n: int) -> FloatArray:
+        """Return the n observed points with the best posterior means, shape (n, d).
+
+        With constraints, those with feasible trials come first, then the most probable ones.
+        """
+        means = self.gps[0].posterior_mean_at_data().reshape(len(self.gps[0].U), -1)[:, 0]
+        if self.constraints is not None:
+            means = np.where(self._rows, means - means.max(), np.inf)
+            missing = ~self._rows
+            means[missing] = -self.constraints.log_probability(self.gps[0].U[missing])
+        return self.gps[0].U[np.argsort(means, kind="stable")[:n]]
+
     def _log_improvement_with_gradient(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
+        value, gradient = np.zeros(len(U)), np.zeros((len(U), len(self.gps[0].layout.ordered)))
+        if self.has_incumbent:
+            value, gradient = self._log_mean_with_gradient(U)
+        for model in self._factors:
+            log_probability, d_log_probability = model.log_probability_with_gradient(U)
+            value, gradient = value + log_probability, gradient + d_log_probability
+        return value, gradient
+
+    def _log_mean_with_gradient(self, U: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the log of the mean discounted EI, (m,), and its gradient, (m, p)."""
         predictions = [gp.predict_with_pullback(U) for gp in self.gps]
         terms = self._log_terms([(mean, variance) for mean, variance, _ in predictions])
         values = np.hstack([term.value for term in terms])
@@ -156,9 +194,6 @@ class Acquisition:
             weight = np.exp(term.value - value[:, None]) / values.shape[1]
             d_mean, d_variance = term.derivatives()
             gradient += pullback(weight * d_mean, (weight * d_variance).sum(axis=1))
-        for model in self._classifiers:
-            log_probability, d_log_probability = model.log_probability_with_gradient(U)
-            value, gradient = value + log_probability, gradient + d_log_probability
         return value, gradient
 
     def _log_terms(self, predictions: Sequence[tuple[FloatArray, FloatArray]]) -> list[_LogTerm]:

@@ -18,7 +18,6 @@ from scipy.optimize import minimize
 from tuneplug._typing import FloatArray
 from tuneplug.space import Parameter, SearchSpace
 from tuneplug.surrogate.acquisition import Acquisition
-from tuneplug.surrogate.gp import GaussianProcess
 
 __all__ = ["maximize"]
 
@@ -63,7 +62,7 @@ def maximize(
     """
     if space.size <= MAX_EXHAUSTIVE:
         return _search_all(acquisition, space, tried)
-    candidates = _candidates(acquisition.gps[0], space, rng)
+    candidates = _candidates(acquisition, space, rng)
     values = acquisition(candidates)
     optimized = _local_search(acquisition, space, _distinct_starts(candidates, values))
     return _best_untried(space, [optimized, (candidates, values)], tried)
@@ -99,22 +98,22 @@ def _sobol(n: int, d: int) -> FloatArray:
     return np.asarray(qmc.Sobol(d, scramble=True, rng=0).random(n))
 
 
-def _candidates(gp: GaussianProcess, space: SearchSpace, rng: np.random.Generator) -> FloatArray:
+def _candidates(
+    acquisition: Acquisition, space: SearchSpace, rng: np.random.Generator
+) -> FloatArray:
     """Return Sobol points of the whole space and perturbations of the incumbents, snapped."""
     low, high = space.bounds.T
     # A random shift on the torus makes one cached Sobol sequence as good as a new one.
     shifted = (_sobol(N_SOBOL, space.n_dimensions) + rng.random(space.n_dimensions)) % 1.0
-    around = np.clip(_perturbed_incumbents(gp, space, rng), low, high)
+    around = np.clip(_perturbed_incumbents(acquisition, space, rng), low, high)
     return space.snap(np.vstack([low + (high - low) * shifted, around]))
 
 
 def _perturbed_incumbents(
-    gp: GaussianProcess, space: SearchSpace, rng: np.random.Generator
+    acquisition: Acquisition, space: SearchSpace, rng: np.random.Generator
 ) -> FloatArray:
-    """Return perturbations, at many widths, of the points with the best posterior means."""
-    means = gp.posterior_mean_at_data().reshape(len(gp.U), -1)[:, 0]
-    incumbents = gp.U[np.argsort(means, kind="stable")[:N_INCUMBENTS]]
-    centers = np.repeat(incumbents, N_AROUND, axis=0)
+    """Return perturbations, at many widths, of the best observed points."""
+    centers = np.repeat(acquisition.centers(N_INCUMBENTS), N_AROUND, axis=0)
     width = 10.0 ** rng.uniform(-3.0, -0.5, (len(centers), 1))
     moved = centers + width * rng.standard_normal(centers.shape)
     # Categories have no neighbors: a categorical coordinate that moves is drawn anew.

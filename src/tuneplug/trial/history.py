@@ -78,6 +78,7 @@ class History(Sequence[Trial]):
                 error=None,
                 finished=None,
                 cost=None,
+                constraints=None,
                 reporter=replace(trial.reporter, reports=[], stop_reason=None),
             )
             for trial in self._trials[max(number, 0) :]
@@ -106,6 +107,10 @@ class History(Sequence[Trial]):
             if trial.state in states and fidelity in (None, trial.fidelity)
         ]
 
+    def complete(self) -> list[Trial]:
+        """Return the completed trials of fidelity 1, in trial order."""
+        return self.in_state(TrialState.COMPLETE, fidelity=1.0)
+
     def full(self) -> list[Trial]:
         """Return the trials with the full resource, in trial order."""
         return [trial for trial in self._trials if trial.is_full]
@@ -115,11 +120,11 @@ class History(Sequence[Trial]):
         return self.sign * np.array([trial.value for trial in trials], dtype=np.float64)
 
     def best(self) -> Trial | None:
-        """Return the first completed trial with the smallest loss, among those of fidelity 1.
+        """Return the first completed trial with the smallest loss.
 
-        Returns None if no such trial is complete.
+        Only feasible trials of fidelity 1 count.  Returns None if none is complete.
         """
-        complete = self.in_state(TrialState.COMPLETE, fidelity=1.0)
+        complete = [t for t in self.complete() if t.is_feasible]
         if not complete:
             return None
         return complete[int(np.argmin(self.losses(complete)))]

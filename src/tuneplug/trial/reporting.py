@@ -48,6 +48,8 @@ class TrialReporter:
         Why the trial stops.  None while it continues.
     cost : float or None
         Cost of the trial, if the objective has set one.
+    constraints : tuple of float or None
+        Values of the constraints, if the objective has set them.
     sink : ReportSink or None
         Stores the reports while the trial runs.
     """
@@ -59,6 +61,7 @@ class TrialReporter:
     direction: Direction | None = None
     stop_reason: str | None = None
     cost: float | None = None
+    constraints: tuple[float, ...] | None = None
     sink: ReportSink | None = field(default=None, init=False, repr=False)
 
     def report(self, value: float, step: int, *, fold: int | None = None) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tuneplug.errors import safe_repr
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report
 from tuneplug.trial.reporting import Direction
-from tuneplug.trial.values import as_cost, as_real, as_variance, as_whole
+from tuneplug.trial.values import as_constraints, as_cost, as_real, as_variance, as_whole
 
 if TYPE_CHECKING:
     from tuneplug.trial.trial import Trial
@@ -65,15 +65,17 @@ class TrialResult:
     cost : float or None
         What the trial itself took, in seconds or in a unit of the user.  If None, it is the time
         from start to end.
+    constraints : sequence of float or None
+        Values of the constraints; each holds if it is at most 0.  None without constraints.
 
     Raises
     ------
     TypeError
-        If the value, the variance or the cost is not a real number, if a report is not a step, a
-        value and a fold, or if a name or an error is not text.
+        If the value, the variance, the cost or a constraint is not a real number, if a report is
+        not a step, a value and a fold, or if a name or an error is not text.
     ValueError
-        If the state is RUNNING, if a complete trial has no value, if a value is not finite, or if a
-        variance or a cost is negative or not finite.
+        If the state is RUNNING, if a complete trial has no value, if a value or a constraint is not
+        finite, or if a variance or a cost is negative or not finite.
     """
 
     state: TrialState
@@ -87,6 +89,7 @@ class TrialResult:
     started: float | None = None
     finished: float | None = None
     cost: float | None = None
+    constraints: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         if not self.state.ended:
@@ -103,6 +106,7 @@ class TrialResult:
             )
         object.__setattr__(self, "variance", as_variance(self.variance))
         object.__setattr__(self, "cost", as_cost(self.cost))
+        object.__setattr__(self, "constraints", as_constraints(self.constraints))
         object.__setattr__(self, "reports", _as_reports(self.reports))
         for name in ("metric", "direction", "stop_reason", "error"):
             text = getattr(self, name)

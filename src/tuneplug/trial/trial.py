@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from tuneplug.errors import TrialError
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve, Report
 from tuneplug.trial.reporting import Direction, TrialReporter
 from tuneplug.trial.result import TrialResult, TrialState, curves_of
-from tuneplug.trial.values import as_cost, as_real, as_variance, copied_on_access
+from tuneplug.trial.values import as_constraints, as_cost, as_real, as_variance, copied_on_access
 
 __all__ = ["NOT_FINITE", "Claim", "Trial"]
 
@@ -60,6 +61,9 @@ class Trial:
         What the trial itself took: the cost that the objective set or that the study was told, in
         the user's unit, or else the seconds of its evaluation on the worker.  None while the trial
         is running, and if unknown.
+    constraints : tuple of float or None
+        Values of the constraints; each holds if it is at most 0.  None while the trial is running,
+        and if it has none.
     expected_improvement : float or None
         Expected improvement of the suggestion.  None if the strategy has none.  See
         ``Suggestion``.
@@ -88,6 +92,7 @@ class Trial:
     started: float | None = None
     finished: float | None = None
     cost: float | None = None
+    constraints: tuple[float, ...] | None = None
     expected_improvement: float | None = None
     resource: int | None = None
     fidelity: float = 1.0
@@ -100,6 +105,11 @@ class Trial:
     def is_full(self) -> bool:
         """Whether the trial has the full resource: its fidelity is 1."""
         return self.fidelity == 1.0
+
+    @property
+    def is_feasible(self) -> bool:
+        """Whether all constraints of the trial hold, or it has none."""
+        return self.constraints is None or max(self.constraints) <= 0.0
 
     @property
     def proposed_params(self) -> dict[str, Any]:
@@ -190,6 +200,26 @@ class Trial:
         """
         self.reporter.cost = as_cost(cost)
 
+    def set_constraints(self, constraints: Sequence[float]) -> None:
+        """Set the values of the constraints of this trial; each holds if it is at most 0.
+
+        A trial whose constraints do not hold is never the best one.  Every trial of a study must
+        have the same constraints, in the same order.
+
+        Parameters
+        ----------
+        constraints : sequence of float
+            Such as ``[size - max_size, latency - max_latency]``, each in a unit of its own.
+
+        Raises
+        ------
+        TypeError
+            If they are not a sequence of real numbers.
+        ValueError
+            If there are none, or one is not finite.
+        """
+        self.reporter.constraints = as_constraints(constraints)
+
     def start_fold(self, step: int = 0) -> int:
         """Return the fold of a fit that starts at this step.
 
@@ -267,6 +297,7 @@ class Trial:
             self.started,
             self.finished,
             self.reporter.cost if cost is None else cost,
+            self.reporter.constraints,
         )
 
     def failure(self, error: str) -> TrialResult:

@@ -15,6 +15,7 @@ from tuneplug.errors import safe_repr
 
 __all__ = [
     "CopiedOnAccess",
+    "as_constraints",
     "as_cost",
     "as_real",
     "as_variance",
@@ -196,6 +197,29 @@ def as_cost(cost: Any) -> float | None:
         If the cost is negative or not finite.
     """
     return _as_finite_at_least_0(cost, "cost")
+
+
+def as_constraints(values: Any) -> tuple[float, ...] | None:
+    """Convert values of constraints to floats; None for no constraints.
+
+    Raises
+    ------
+    TypeError
+        If they are not a sequence of real numbers.
+    ValueError
+        If there are none, or one is not finite.
+    """
+    if values is None:
+        return None
+    cure = "give a list with a number for each constraint, which holds if the number is at most 0"
+    if isinstance(values, (str, bytes, Mapping, set)) or not hasattr(values, "__iter__"):
+        raise TypeError(f"constraints must be a sequence, but got {safe_repr(values)}: {cure}")
+    found = tuple(as_real(value, "a constraint", cure=cure) for value in values)
+    if not found or not all(map(math.isfinite, found)):
+        raise ValueError(
+            f"constraints must be one or more finite numbers, but got {safe_repr(values)}: {cure}"
+        )
+    return found
 
 
 def _as_finite_at_least_0(value: Any, what: str) -> float | None:

@@ -1,8 +1,11 @@
-"""Search on a Dask or Ray cluster: a running cluster, or one that is started for the search.
+"""Search on a Dask or Ray cluster
+===============================
 
-python examples/cluster.py
-python examples/cluster.py --executor ray
-python examples/cluster.py --scheduler tcp://scheduler:8786
+The cluster is running, or is started for the search.
+
+    python examples/cluster.py
+    python examples/cluster.py --executor ray
+    python examples/cluster.py --scheduler tcp://scheduler:8786
 """
 
 from __future__ import annotations

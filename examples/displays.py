@@ -1,4 +1,7 @@
-"""Draw every display of ``docs/displays.md`` into a folder.
+"""Every display of docs/displays.md
+=================================
+
+Draw every display of ``docs/displays.md`` into a folder.
 
     python examples/displays.py docs/images
 
@@ -111,6 +114,6 @@ def draw(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", default=Path("displays"))
     draw(parser.parse_args().folder)

@@ -1,4 +1,7 @@
-"""Tune a pipeline on real data, and compare with random search on the same budget.
+"""Bayesian and random search on the digits data
+=============================================
+
+Tune a pipeline on real data, and compare with random search on the same budget.
 
     python examples/quickstart.py
 

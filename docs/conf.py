@@ -44,6 +44,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
     "show_toc_level": 2,
+    "header_links_before_dropdown": 3,
 }
 
 # An example whose name starts with plot_ is run; others take longer or need a cluster.

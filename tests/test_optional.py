@@ -64,6 +64,7 @@ def test_a_framework_that_is_missing_is_named_with_its_extra(used, module, name,
 
 
 LAZY = [
+    ("tuneplug_catboost", "catboost"),
     ("tuneplug_configspace", "ConfigSpace"),
     ("tuneplug_dask", "distributed"),
     ("tuneplug_lightgbm", "lightgbm"),

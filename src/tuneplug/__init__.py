@@ -112,6 +112,7 @@ _PACKAGES = {
     "Patience StoppingRule Target",
     "tuneplug.strategies": "AsynchronousHyperband BayesianSearch GridSearch HyperbandSearch "
     "RandomSearch Strategy",
+    "tuneplug_catboost": "CatBoostMonitor",
     "tuneplug_configspace": "ConfigSpaceConverter",
     "tuneplug_dask": "DaskExecutor",
     "tuneplug_lightgbm": "LightGBMMonitor",
@@ -126,7 +127,7 @@ _PACKAGES = {
     "tuneplug_sklearn": "WarpedBayesSearchCV compare_searches",
     "tuneplug_sqlalchemy": "MariadbStorage MysqlStorage PostgresqlStorage",
     "tuneplug_xgboost": "XGBoostMonitor",
-    "tuneplug_xgboost or tuneplug_lightgbm": "TrialCallback recommended_space",
+    "tuneplug_xgboost, tuneplug_lightgbm or tuneplug_catboost": "TrialCallback recommended_space",
 }
 _ELSEWHERE = {name: package for package, names in _PACKAGES.items() for name in names.split()}
 

@@ -251,6 +251,12 @@ MISTAKES = {
         "{'x': 1}",
         "study.ask()",
     ),
+    "callback of CatBoost": (
+        of_package("tuneplug_catboost", "TrialCallback", [1]),
+        "must be a Trial",
+        "[1]",
+        "study.ask()",
+    ),
     **{
         f"{name} of {monitor}": (
             of_package(package, monitor, **{name: value}),
@@ -261,6 +267,7 @@ MISTAKES = {
         for package, monitor in [
             ("tuneplug_xgboost", "XGBoostMonitor"),
             ("tuneplug_lightgbm", "LightGBMMonitor"),
+            ("tuneplug_catboost", "CatBoostMonitor"),
         ]
         for name, value in [("metric", 3), ("maximize", "yes")]
     },

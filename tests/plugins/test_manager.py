@@ -385,12 +385,12 @@ def test_installed_monitors_and_converters_load_no_framework():
     code = (
         "import sys; from tuneplug.plugins import Plugins; p = Plugins();"
         "found = p.classes('fit monitor'); [cls().accepts(object()) for cls in found.values()];"
-        "frameworks = 'xgboost lightgbm sklearn optuna ConfigSpace'.split();"
+        "frameworks = 'xgboost lightgbm catboost sklearn optuna ConfigSpace'.split();"
         "print(sorted(found), sorted(p.classes('converter')), {*frameworks} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     monitors, converters = (
-        "['hist_gradient_boosting', 'lightgbm', 'xgboost']",
+        "['catboost', 'hist_gradient_boosting', 'lightgbm', 'xgboost']",
         "['configspace', 'optuna', 'scipy', 'skopt']",
     )
     assert done.stdout.strip() == f"{monitors} {converters} set()"

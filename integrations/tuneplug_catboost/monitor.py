@@ -228,7 +228,7 @@ def _names_in(metrics: Any) -> list[Any]:
 
 def _own_directions(own: Mapping[str, Any]) -> dict[str, Direction]:
     """Return the direction of the user's own metric, under the name that CatBoost gives it."""
-    metric = own.get("eval_metric")
+    metric: Any = own.get("eval_metric")
     if not hasattr(metric, "is_max_optimal"):
         return {}
     direction: Direction = "maximize" if metric.is_max_optimal() else "minimize"

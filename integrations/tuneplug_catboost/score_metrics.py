@@ -2,7 +2,8 @@
 
 The metrics equal their scorer up to rounding, or are a monotone function of it: ``RMSE`` of the
 mean squared error, ``BrierScore`` of its skill score; ``Poisson`` of the deviance, from which it
-differs by a constant of the data.  CatBoost applies a link function to the predictions of some
+differs by a constant of the data.  ``PRAUC`` joins the points of the precision-recall curve by an
+interpolation, and scikit-learn's average precision by steps.  CatBoost applies a link function to the predictions of some
 losses only when it predicts, and metrics of other losses then do not see what the scorer sees.
 """
 

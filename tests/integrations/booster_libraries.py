@@ -6,10 +6,12 @@ evaluate them on "valid".  ``logloss`` is the library's name of the log loss.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 
 import lightgbm
 import numpy as np
+import pytest
 import xgboost
 from sklearn.metrics import log_loss, roc_auc_score
 
@@ -34,6 +36,9 @@ def nothing(y_true, y_pred):
 class XGBoost:
     name = "xgboost"
     logloss = "logloss"
+    auc = "auc"
+    Error = ValueError
+    no_evaluation = r"needs an evaluation set.*pass (evals|valid_sets)="
     Callback = tuneplug_xgboost.TrialCallback
     Monitor = tuneplug_xgboost.XGBoostMonitor
     Classifier = xgboost.XGBClassifier
@@ -43,6 +48,20 @@ class XGBoost:
     @staticmethod
     def display_name(dataset, metric):
         return f"{dataset}-{metric}"
+
+    @staticmethod
+    def dataset(name):
+        """Return the library's name of a data set of ``train``."""
+        return name
+
+    @staticmethod
+    def continuing(n_previous):
+        """Return the arguments of a callback for a training that continues a model."""
+        return {}
+
+    @staticmethod
+    def best(model):
+        return model.best_iteration
 
     @staticmethod
     def classifier(**params):
@@ -120,6 +139,9 @@ class XGBoost:
 class LightGBM:
     name = "lightgbm"
     logloss = "binary_logloss"
+    auc = "auc"
+    Error = ValueError
+    no_evaluation = r"needs an evaluation set.*pass (evals|valid_sets)="
     Callback = tuneplug_lightgbm.TrialCallback
     Monitor = tuneplug_lightgbm.LightGBMMonitor
     Classifier = lightgbm.LGBMClassifier
@@ -129,6 +151,20 @@ class LightGBM:
     @staticmethod
     def display_name(dataset, metric):
         return f"{dataset}'s {metric}"
+
+    @staticmethod
+    def dataset(name):
+        """Return the library's name of a data set of ``train``."""
+        return name
+
+    @staticmethod
+    def continuing(n_previous):
+        """Return the arguments of a callback for a training that continues a model."""
+        return {}
+
+    @staticmethod
+    def best(model):
+        return model.best_iteration
 
     @staticmethod
     def classifier(**params):
@@ -201,6 +237,16 @@ class LightGBM:
 
 
 LIBRARIES = {"xgboost": XGBoost, "lightgbm": LightGBM}
+#: All three libraries; CatBoost may be missing.
+NAMES = (*LIBRARIES, "catboost")
+
+
+def library_of(name):
+    """Return the class of a library; skip the test if the library is missing."""
+    if name in LIBRARIES:
+        return LIBRARIES[name]
+    pytest.importorskip(name, reason=f"{name} is not installed")
+    return importlib.import_module("catboost_library").CatBoost
 
 
 def train_xgboost(trial):

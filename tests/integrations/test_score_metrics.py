@@ -1,4 +1,4 @@
-"""The metrics of XGBoost and LightGBM that stand for scikit-learn's scorers, on real data."""
+"""The metrics of the boosting libraries that stand for scikit-learn's scorers, on real data."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from sklearn.metrics import get_scorer, get_scorer_names, make_scorer, roc_auc_s
 from sklearn.model_selection import train_test_split
 
 from tuneplug.monitoring import MonitoredFit, Scoring, TrialReporter
+from tuneplug_catboost import CatBoostMonitor
+from tuneplug_catboost import score_metrics as of_catboost
 from tuneplug_lightgbm import LightGBMMonitor
 from tuneplug_lightgbm import score_metrics as of_lightgbm
 from tuneplug_sklearn._compat import standard_scorer_name
@@ -60,13 +62,21 @@ def lgb(kind, **params):
     return cls(**defaults | {"verbosity": -1} | params)
 
 
+def cat(kind, **params):
+    catboost = pytest.importorskip("catboost", reason="CatBoost is not installed")
+    cls = catboost.CatBoostRegressor if kind == "regression" else catboost.CatBoostClassifier
+    defaults = {"n_estimators": 30, "depth": 2, "learning_rate": 0.2, "thread_count": 1}
+    return cls(**defaults | {"verbose": False, "allow_writing_files": False} | params)
+
+
 LIBRARIES = {
     "xgboost": (xgb, XGBoostMonitor, of_xgboost),
     "lightgbm": (lgb, LightGBMMonitor, of_lightgbm),
 }
+ALL = {**LIBRARIES, "catboost": (cat, CatBoostMonitor, of_catboost)}
 CASES = [
     (library, kind, scorer)
-    for library, (_, _, tables) in LIBRARIES.items()
+    for library, (_, _, tables) in ALL.items()
     for kind in DATA
     for scorer in getattr(tables.SCORE_METRICS, kind)
     if scorer in get_scorer_names()
@@ -85,13 +95,16 @@ def scored(model, data, scorer, **params):
 
 
 def make(library, kind, scorer):
-    model, params = LIBRARIES[library][0], {}
+    model, params = ALL[library][0], {}
     positive = kind == "regression" and any(
         word in scorer for word in ("gamma", "poisson", "squared_log", "mean_log")
     )
     if positive:
         names = {"xgboost": "count:poisson", "lightgbm": "poisson"}
-        params["objective"] = names[library]
+        if library == "catboost":  # it has no link function in the errors of logarithms
+            params["loss_function"] = "Poisson" if "poisson" in scorer else "RMSE"
+        else:
+            params["objective"] = names[library]
     return model(kind, **params)
 
 
@@ -99,10 +112,10 @@ def make(library, kind, scorer):
 def test_the_metric_orders_rounds_as_the_scorer_does(library, kind, scorer):
     """Single precision is the only difference: pairs closer than 1e-5 may be ordered either way.
 
-    ``aucpr`` joins points of the curve otherwise than scikit-learn does: up to 0.005 on this data.
+    ``aucpr`` and ``PRAUC`` join points of the curve otherwise than scikit-learn does: up to 0.005 on this data.
     """
     fit, data = scored(make(library, kind, scorer), DATA[kind], scorer), DATA[kind]
-    LIBRARIES[library][1]().fit(fit)
+    ALL[library][1]().fit(fit)
     sign = 1.0 if fit.reporter.direction == "maximize" else -1.0
     reported = {report.step + 1: sign * report.value for report in fit.reporter.reports}
     wanted = {
@@ -111,7 +124,9 @@ def test_the_metric_orders_rounds_as_the_scorer_does(library, kind, scorer):
         )
         for n in ROUNDS
     }
-    tolerance = 0.005 if reports(fit) == "aucpr" else 1e-5 * max(map(abs, wanted.values()))
+    tolerance = (
+        0.005 if reports(fit) in ("aucpr", "PRAUC") else 1e-5 * max(map(abs, wanted.values()))
+    )
     apart = [pair for pair in combinations(ROUNDS, 2) if differ(wanted, pair, tolerance)]
     assert len(apart) > 3
     for first, second in apart:
@@ -123,7 +138,11 @@ def differ(values, pair, tolerance):
 
 
 def reports(fit):
-    return fit.reporter.metric.replace("validation_0-", "").replace("valid_0's ", "")
+    return (
+        fit.reporter.metric.removeprefix("validation_0-")
+        .removeprefix("valid_0's ")
+        .removeprefix("validation-")
+    )
 
 
 #: Scores whose metric has the same value, as a function of the metric.
@@ -134,19 +153,26 @@ EQUAL = {
     "neg_mean_absolute_error": lambda m: -m,
     "neg_mean_absolute_percentage_error": lambda m: -m,
     "neg_root_mean_squared_error": lambda m: -m,
+    "balanced_accuracy": lambda m: m,
+    "matthews_corrcoef": lambda m: m,
     "neg_root_mean_squared_log_error": lambda m: -m,
     "roc_auc": lambda m: m,
     "roc_auc_ovr_weighted": lambda m: m,
+}
+#: CatBoost reports the share of correct classes, and no root of the squared logarithmic error.
+CATBOOST = EQUAL | {
+    "accuracy": lambda m: m,
+    "neg_root_mean_squared_log_error": lambda m: -np.sqrt(m),
 }
 
 
 @pytest.mark.parametrize(("library", "kind", "scorer"), [c for c in CASES if c[2] in EQUAL])
 def test_the_metric_equals_the_scorer(library, kind, scorer):
-    """XGBoost sums in single precision, hence 1e-5; its ``aucpr`` interpolates, hence 0.005."""
+    """XGBoost sums in single precision, hence 1e-5; ``aucpr`` and ``PRAUC`` interpolate, hence 0.005."""
     fit, data = scored(make(library, kind, scorer), DATA[kind], scorer), DATA[kind]
-    LIBRARIES[library][1]().fit(fit)
-    value = EQUAL[scorer](fit.reporter.reports[-1].value)
-    tolerance = {"abs": 0.005} if reports(fit) == "aucpr" else {"rel": 1e-5, "abs": 1e-7}
+    ALL[library][1]().fit(fit)
+    value = (CATBOOST if library == "catboost" else EQUAL)[scorer](fit.reporter.reports[-1].value)
+    tolerance = {"abs": 0.005} if reports(fit) in ("aucpr", "PRAUC") else {"rel": 1e-5, "abs": 1e-7}
     assert value == pytest.approx(get_scorer(scorer)(fit.estimator, *data[2:]), **tolerance)
 
 

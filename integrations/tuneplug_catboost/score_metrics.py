@@ -3,8 +3,10 @@
 The metrics equal their scorer up to rounding, or are a monotone function of it: ``RMSE`` of the
 mean squared error, ``BrierScore`` of its skill score; ``Poisson`` of the deviance, from which it
 differs by a constant of the data.  ``PRAUC`` joins the points of the precision-recall curve by an
-interpolation, and scikit-learn's average precision by steps.  CatBoost applies a link function to the predictions of some
-losses only when it predicts, and metrics of other losses then do not see what the scorer sees.
+interpolation, and scikit-learn's average precision by steps.
+
+For some losses CatBoost applies a link function when it predicts, but not when it evaluates metrics
+of other losses, which then do not see what the scorer sees.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from xgboost import XGBClassifier
 
 from tuneplug.testing import ConverterContract, FitMonitorContract
+from tuneplug_catboost import CatBoostMonitor
 from tuneplug_configspace import ConfigSpaceConverter
 from tuneplug_lightgbm import LightGBMMonitor
 from tuneplug_optuna import OptunaConverter
@@ -103,6 +104,23 @@ class TestMonitors(FitMonitorContract):
     @pytest.fixture
     def estimator(self, monitored):
         return monitored[1]
+
+    @pytest.fixture
+    def data(self):
+        X, y = make_classification(300, n_informative=5, random_state=0)
+        return X[:200], y[:200], X[200:], y[200:]
+
+
+class TestCatBoostMonitor(FitMonitorContract):
+    @pytest.fixture
+    def monitor(self):
+        return CatBoostMonitor()
+
+    @pytest.fixture
+    def estimator(self):
+        catboost = pytest.importorskip("catboost", reason="CatBoost is not installed")
+        quiet = {"verbose": False, "allow_writing_files": False, "thread_count": 1}
+        return catboost.CatBoostClassifier(iterations=20, random_state=0, **quiet)
 
     @pytest.fixture
     def data(self):

@@ -112,7 +112,8 @@ def make(library, kind, scorer):
 def test_the_metric_orders_rounds_as_the_scorer_does(library, kind, scorer):
     """Single precision is the only difference: pairs closer than 1e-5 may be ordered either way.
 
-    ``aucpr`` and ``PRAUC`` join points of the curve otherwise than scikit-learn does: up to 0.005 on this data.
+    ``aucpr`` and ``PRAUC`` join points of the curve otherwise than scikit-learn does: up to 0.005
+    on this data.
     """
     fit, data = scored(make(library, kind, scorer), DATA[kind], scorer), DATA[kind]
     ALL[library][1]().fit(fit)
@@ -168,7 +169,7 @@ CATBOOST = EQUAL | {
 
 @pytest.mark.parametrize(("library", "kind", "scorer"), [c for c in CASES if c[2] in EQUAL])
 def test_the_metric_equals_the_scorer(library, kind, scorer):
-    """XGBoost sums in single precision, hence 1e-5; ``aucpr`` and ``PRAUC`` interpolate, hence 0.005."""
+    """XGBoost sums in single precision, hence 1e-5; two metrics interpolate, hence 0.005."""
     fit, data = scored(make(library, kind, scorer), DATA[kind], scorer), DATA[kind]
     ALL[library][1]().fit(fit)
     value = (CATBOOST if library == "catboost" else EQUAL)[scorer](fit.reporter.reports[-1].value)

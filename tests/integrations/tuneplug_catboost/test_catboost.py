@@ -136,7 +136,7 @@ def test_callbacks_of_the_user_are_copied_and_do_not_see_the_metric_of_the_score
 
 
 def test_the_number_of_earlier_rounds_must_be_an_int():
-    with pytest.raises(TypeError, match="n_previous must be an int, but got 2.5"):
+    with pytest.raises(TypeError, match=r"n_previous must be an int, but got 2\.5"):
         TrialCallback(Study(SPACE, seed=0).ask(), n_previous=2.5)
 
 

@@ -1,4 +1,4 @@
-"""XGBoost and LightGBM inside the search: evaluation sets of the fold, early endings, refits."""
+"""The boosting libraries inside the search: evaluation sets of the fold, early endings, refits."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from tuneplug import Float, Int
 from tuneplug.stopping import MedianRule
+from tuneplug_catboost import CatBoostMonitor
 from tuneplug_lightgbm import LightGBMMonitor
 from tuneplug_sklearn import WarpedBayesSearchCV
 from tuneplug_xgboost import XGBoostMonitor
@@ -39,10 +40,17 @@ def lgb(**params):
     return lightgbm.LGBMClassifier(**defaults | params)
 
 
+def cat(**params):
+    catboost = pytest.importorskip("catboost", reason="CatBoost is not installed")
+    defaults = {"n_estimators": 20, "thread_count": 1, "depth": 3, "learning_rate": 0.1}
+    quiet = {"verbose": False, "allow_writing_files": False}
+    return catboost.CatBoostClassifier(**defaults | quiet | params)
+
+
 #: LightGBM before 4.7 gives itself names of features, which scikit-learn then misses in an array.
 pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 
-BOTH = pytest.mark.parametrize("model", [xgb, lgb])
+BOTH = pytest.mark.parametrize("model", [xgb, lgb, cat])
 
 
 def lightgbm_evaluation(rows, labels):
@@ -85,7 +93,11 @@ def test_every_round_of_every_fold_is_reported_to_the_parent(model, n_jobs):
         last = [report.value for report in trial.reports if report.step == 49]
         score = search.cv_results_["mean_test_score"][trial.number]
         assert np.mean(last) == pytest.approx(-score, rel=1e-5)
-    metric = {xgb: "validation_0-logloss", lgb: "valid_0's binary_logloss"}[model]
+    metric = {
+        xgb: "validation_0-logloss",
+        lgb: "valid_0's binary_logloss",
+        cat: "validation-Logloss",
+    }[model]
     assert {trial.metric for trial in search.study_.trials} == {metric}
 
 
@@ -179,7 +191,7 @@ def test_early_stopping_in_a_pipeline_needs_no_evaluation_set(model, target, fra
 
 @BOTH
 def test_recorded_best_rounds_are_those_of_the_same_fits_by_hand(model):
-    rounds = {"early_stopping_rounds": 2} if model is xgb else {"early_stopping_round": 2}
+    rounds = {"early_stopping_round" if model is lgb else "early_stopping_rounds": 2}
     folds = list(StratifiedKFold(3).split(X, Y))
     space = {"learning_rate": [0.4]}
     search = searched(
@@ -190,6 +202,9 @@ def test_recorded_best_rounds_are_those_of_the_same_fits_by_hand(model):
         if model is xgb:
             estimator.fit(X[train], Y[train], eval_set=[(X[test], Y[test])], verbose=False)
             best = estimator.best_iteration + 1
+        elif model is cat:
+            estimator.fit(X[train], Y[train], eval_set=(X[test], Y[test]))
+            best = estimator.best_iteration_ + 1
         else:
             estimator.fit(X[train], Y[train], **lightgbm_evaluation(X[test], Y[test]))
             best = estimator.best_iteration_
@@ -299,7 +314,8 @@ def test_a_wrong_name_lists_what_there_is_in_round_one(estimator, monitor, name)
 
 @BOTH
 def test_a_wrong_name_of_a_metric_ends_the_search_with_the_first_candidate(model):
-    monitor = {xgb: XGBoostMonitor, lgb: LightGBMMonitor}[model]("no_metric")
+    monitors = {xgb: XGBoostMonitor, lgb: LightGBMMonitor, cat: CatBoostMonitor}
+    monitor = monitors[model]("no_metric")
     with (
         pytest.warns(FitFailedWarning, match="candidate 0, fold 0"),
         pytest.raises(ValueError, match="after 1 of 9 candidates, because the metric of the mon"),

@@ -130,8 +130,3 @@ class CatBoost:
                 return True
 
         return Recorder()
-
-
-def train_catboost(trial):
-    model = CatBoost.train(tuneplug_catboost.TrialCallback(trial), **trial.params)
-    return CatBoost.loss(model)

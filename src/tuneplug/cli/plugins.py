@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any
 
 from tuneplug.cli import studies
-from tuneplug.cli.output import as_json, printable, table
+from tuneplug.cli.output import as_json, table
+from tuneplug.errors import printable
 from tuneplug.plugins.commands import Command
 from tuneplug.plugins.extension_points import EXTENSION_POINTS
 from tuneplug.plugins.manager import Plugins

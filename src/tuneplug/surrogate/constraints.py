@@ -32,8 +32,8 @@ from tuneplug.surrogate.gp import GaussianProcess
 __all__ = ["ConstraintModel", "ConstraintObservations", "fit_constraints"]
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
-#: Largest |z|: beyond it, the probability does not guide the search any more.
-MAX_Z = 30.0
+#: Largest |z|, whose square can still be computed with.
+MAX_Z = 1e6
 
 
 @dataclass(frozen=True)

@@ -451,7 +451,7 @@ def search_with(observer, n_jobs=None, **options):
 def test_a_search_on_two_workers_is_logged_in_the_parent_process(store, capsys):
     observer = MLflowObserver(experiment=store.name, tracking_uri=store.uri, metric="accuracy")
     search = search_with(observer, n_jobs=2, verbose=1).fit(X, Y)
-    assert len(capsys.readouterr().out.splitlines()) == 1 + 5
+    assert len(capsys.readouterr().out.splitlines()) == 2 + 5
     (parent,), children = store.runs()
     scores = [child.data.metrics["accuracy"] for child in children.values()]
     assert scores == list(search.cv_results_["mean_test_score"])

@@ -1,4 +1,7 @@
-"""Random against Bayesian search, and what scaling and warping add, in replicated runs.
+"""Random and Bayesian search with scaling and warping, in replicated runs
+=======================================================================
+
+Compare both searches on linear and fitting scales, and show what the warps learn.
 
     python examples/scaling_and_warping.py --data bank-additional-full.csv --jobs 2
     python examples/scaling_and_warping.py --download --jobs 2

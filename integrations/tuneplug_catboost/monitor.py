@@ -87,12 +87,10 @@ class CatBoostMonitor(FitMonitor):
         n_previous = _n_rounds(params.get("init_model"))
         callback = self._callback(watched, metric, n_previous, params)
         params["callbacks"] = [callback]
-        try:
-            with temporary_params(estimator, _with_metric(own, metric)):
-                estimator.fit(watched.X, watched.y, **params)
-        finally:
-            if callback.error is not None:  # CatBoost raises its own error instead
-                raise callback.error
+        with temporary_params(estimator, _with_metric(own, metric)):
+            estimator.fit(watched.X, watched.y, **params)
+        if callback.error is not None:
+            raise callback.error
         if watched.reporter.stop_reason or not early:
             return None
         if not {"learning_rate", "eta"} & set(own):
@@ -150,10 +148,13 @@ class CatBoostMonitor(FitMonitor):
 class _MonitorCallback:
     """Reports a round, then calls the callbacks of the user, and ends the fit if the trial ended.
 
+    It ends the fit on an error as well, and raises none: CatBoost would raise its own error
+    instead, and leave this one as the exception that the thread handles, for the rest of its life.
+
     Attributes
     ----------
     error : Exception or None
-        Error of the report.
+        Error of the report or of a callback.
     """
 
     def __init__(
@@ -167,10 +168,13 @@ class _MonitorCallback:
     def after_iteration(self, info: Any) -> bool:
         """Return whether the fit goes on."""
         try:
-            goes_on = self._reporting.after_iteration(info)
-        except Exception as error:
+            return self._after_iteration(info)
+        except Exception as error:  # noqa: BLE001  raised again after the fit
             self.error = error
-            raise
+            return False
+
+    def _after_iteration(self, info: Any) -> bool:
+        goes_on = self._reporting.after_iteration(info)
         if self._hidden is not None:
             for metrics in info.metrics.values():
                 metrics.pop(self._hidden, None)

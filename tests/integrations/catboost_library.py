@@ -130,3 +130,8 @@ class CatBoost:
                 return True
 
         return Recorder()
+
+
+def train_catboost(trial):
+    model = CatBoost.train(tuneplug_catboost.TrialCallback(trial), **trial.params)
+    return CatBoost.loss(model)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import multiprocessing
 import pickle
+import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -380,7 +381,8 @@ def test_distributed_training_is_refused_on_all_workers(library, cluster):
 def test_trials_of_a_study_can_be_distributed_over_the_same_workers(library, cluster):
     study = Study(SPACE, strategy="random", stopping=MedianRule(1, 3, 3), seed=0)
     executor = cluster.get_executor(pure=False)
-    study.optimize(OBJECTIVES[f"train_{library.name}"], 6, executor=executor, n_jobs=2)
+    objective = getattr(sys.modules[library.__module__], f"train_{library.name}")
+    study.optimize(objective, 6, executor=executor, n_jobs=2)
     assert all(steps(trial) == list(range(len(trial.reports))) for trial in study.trials)
     assert all(trial.reports for trial in study.trials)
     assert {trial.state for trial in study.trials} <= {TrialState.COMPLETE, TrialState.STOPPED}

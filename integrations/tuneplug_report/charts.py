@@ -64,7 +64,7 @@ N_NAMED = 5
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart, or why there is none.
+    """A chart, or the reason why it cannot be drawn.
 
     Attributes
     ----------
@@ -73,9 +73,9 @@ class Chart:
     alt : str
         Text alternative.
     light, dark : str
-        The images as data URLs; empty if there is none.
+        The images as data URLs; empty without a chart.
     missing : str or None
-        Why there is none.
+        Why the chart cannot be drawn; None if it is drawn.
     """
 
     key: str

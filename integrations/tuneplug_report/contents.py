@@ -1,4 +1,4 @@
-"""What a report says: the facts of a study or a fitted search, as texts and rows."""
+"""Facts about a study or a fitted search, as the texts and rows of a report."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ N_CATEGORIES = 12
 
 @dataclass(frozen=True)
 class Source:
-    """What a report is about.
+    """The study or the fitted search of a report.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ class Group:
         The reason, and the numbers of the trials as text.
     count : int
     detail : str
-        A traceback; empty if there is none.
+        The traceback of the first trial; empty without one.
     """
 
     reason: str

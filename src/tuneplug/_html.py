@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
+from tuneplug.errors import printable
+
 __all__ = ["html_table", "html_text"]
 
 #: Maximum length of a text, and maximum number of rows.
@@ -19,8 +21,7 @@ def html_text(value: object) -> str:
     """
     text = str(value)
     cut = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
-    return html.escape(safe)
+    return html.escape(printable(cut))
 
 
 def html_table(title: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -69,5 +69,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _may_be_of_plugin(given: Sequence[str], own: Container[str]) -> bool:
-    """Whether plugins have to be asked for subcommands: for the help too, but for none of ours."""
+    """Whether the arguments call a subcommand of a plugin, or the help, which lists them."""
     return not given or (given[0] not in own and given[0] != "--version")

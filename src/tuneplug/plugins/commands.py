@@ -40,7 +40,7 @@ class Command(ABC):
 
     @abstractmethod
     def run(self, arguments: argparse.Namespace) -> str:
-        """Run the subcommand and return the text to print; an empty one if there is none.
+        """Run the subcommand and return the text to print; an empty text prints nothing.
 
         What ``print`` writes meanwhile goes to stderr.
 

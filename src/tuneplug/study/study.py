@@ -321,22 +321,9 @@ class Study(StartingMethods):
         result = trial.resolve(value, variance, cost)
         if constraints is not None:
             result = replace(result, constraints=constraints)
-        if (error := self._wrong_constraints(result)) is not None:
+        if (error := self.history.wrong_constraints(result)) is not None:
             raise ValueError(error)
         self.finish(trial.number, result)
-
-    def _wrong_constraints(self, result: TrialResult) -> str | None:
-        """Return what is wrong with the number of constraints of a complete trial, if anything."""
-        first = next(iter(self.history.complete()), None)
-        if first is None or result.state is not TrialState.COMPLETE:
-            return None
-        n_first, n = len(first.constraints or ()), len(result.constraints or ())
-        if n == n_first:
-            return None
-        return (
-            f"all trials must have the same constraints, but trial {first.number} has {n_first}, "
-            f"and this one {n}: set all constraints in every trial"
-        )
 
     def fail(self, trial: Trial, error: str | BaseException, *, cost: float | None = None) -> None:
         """Record that a running trial failed, with the error and what it took, as for ``tell``.
@@ -372,7 +359,7 @@ class Study(StartingMethods):
             If the storage can no longer be written; the result is recorded in ``trials``.
         """
         trial = self._running_trial(number)
-        if (error := self._wrong_constraints(result)) is not None:
+        if (error := self.history.wrong_constraints(result)) is not None:
             result = replace(
                 result, state=TrialState.FAILED, value=None, constraints=None, error=error
             )

@@ -10,7 +10,7 @@ import numpy as np
 
 from tuneplug._typing import FloatArray
 from tuneplug.trial.learning_curves import CurveKey, LearningCurve
-from tuneplug.trial.result import TrialState
+from tuneplug.trial.result import TrialResult, TrialState
 from tuneplug.trial.trial import Trial
 
 __all__ = ["History", "Observation"]
@@ -110,6 +110,19 @@ class History(Sequence[Trial]):
     def complete(self) -> list[Trial]:
         """Return the completed trials of fidelity 1, in trial order."""
         return self.in_state(TrialState.COMPLETE, fidelity=1.0)
+
+    def wrong_constraints(self, result: TrialResult) -> str | None:
+        """Return what is wrong with the number of constraints of a complete trial, if anything."""
+        first = next(iter(self.complete()), None)
+        if first is None or result.state is not TrialState.COMPLETE:
+            return None
+        n_first, n = len(first.constraints or ()), len(result.constraints or ())
+        if n == n_first:
+            return None
+        return (
+            f"all trials must have the same constraints, but trial {first.number} has {n_first}, "
+            f"and this one {n}: set all constraints in every trial"
+        )
 
     def full(self) -> list[Trial]:
         """Return the trials with the full resource, in trial order."""

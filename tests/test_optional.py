@@ -25,6 +25,7 @@ NEEDS = [
     ("tuneplug_mlflow.MLflowObserver()", "mlflow", "MLflow", "mlflow"),
     ("tuneplug_report.write_report(None, 'x.html')", "jinja2", "Jinja2", "report"),
     ("tuneplug_rich.ProgressBar()", "rich", "rich", "rich"),
+    ("tuneplug_sagemaker.validate({})", "botocore", "botocore", "sagemaker"),
     (
         "tuneplug_matplotlib.BestSoFarDisplay(tuneplug_matplotlib.Results(values=[1.0])).plot()",
         "matplotlib",
@@ -74,6 +75,7 @@ LAZY = [
     ("tuneplug_ray", "ray"),
     ("tuneplug_report", "jinja2"),
     ("tuneplug_rich", "rich"),
+    ("tuneplug_sagemaker", "botocore"),
     ("tuneplug_sklearn", "sklearn"),
     ("tuneplug_sqlalchemy", "sqlalchemy"),
     ("tuneplug_xgboost", "xgboost"),

@@ -35,6 +35,7 @@ PUBLIC_MODULES = [
     "tuneplug_ray",
     "tuneplug_report",
     "tuneplug_rich",
+    "tuneplug_sagemaker",
     "tuneplug_sqlalchemy",
     "tuneplug.execution",
     "tuneplug.stopping",
@@ -58,6 +59,7 @@ FRAMEWORKS = [
     "ray",
     "mlflow",
     "rich",
+    "botocore",
     "sqlalchemy",
 ]
 

@@ -20,6 +20,7 @@ __all__ = [
     "CONFIG",
     "DEFINITION",
     "DEFINITIONS",
+    "OBJECTIVE",
     "PATHS",
     "TuningJob",
     "n_combinations",
@@ -50,6 +51,8 @@ PATHS: Mapping[str, tuple[str, ...]] = {
     "seed": (CONFIG, "RandomSeed"),
     "warm_start_type": ("WarmStartConfig", "WarmStartType"),
 }
+#: Fields that several definitions have themselves; they stay unread.
+OBJECTIVE = ("objective_type", "metric_name")
 WARM_START_TYPES = {"IdenticalDataAndAlgorithm": "identical", "TransferLearning": "transfer"}
 #: Static hyperparameters from which the service infers the maximum resource, in this order.
 RESOURCE_NAMES = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
@@ -312,7 +315,7 @@ class TuningJob:
         several = DEFINITIONS in document
         for name, path in PATHS.items():
             value = getattr(self, name)
-            if value is not None and not (several and name in ("objective_type", "metric_name")):
+            if value is not None and not (several and name in OBJECTIVE):
                 put(document, path, value)
         if self.parents:
             parents = [{"HyperParameterTuningJobName": name} for name in self.parents]

@@ -11,7 +11,7 @@ from typing import Any
 from tuneplug import Categorical, SearchSpace
 from tuneplug.plugins import Parameter
 from tuneplug_sagemaker.documents import take
-from tuneplug_sagemaker.job import CONFIG, DEFINITION, DEFINITIONS, PATHS, TuningJob
+from tuneplug_sagemaker.job import CONFIG, DEFINITION, DEFINITIONS, OBJECTIVE, PATHS, TuningJob
 from tuneplug_sagemaker.ranges import KINDS, read_ranges
 from tuneplug_sagemaker.sdk import is_tuner, range_of, tuner_request
 from tuneplug_sagemaker.service_model import service_shape, validate
@@ -83,10 +83,11 @@ def _document(source: Any) -> dict[str, Any]:
 def _job(
     document: dict[str, Any], response: dict[str, Any], given: Mapping[str, Parameter]
 ) -> TuningJob:
-    fields = {name: take(document, path) for name, path in PATHS.items()}
+    several = DEFINITIONS in document
+    own = [name for name in PATHS if not (several and name in OBJECTIVE)]
+    fields = {name: take(document, PATHS[name]) for name in own}
     parents = take(document, ("WarmStartConfig", "ParentHyperParameterTuningJobs")) or []
     errors = [] if all(parents) else ["a parent must have a HyperParameterTuningJobName"]
-    several = DEFINITIONS in document
     if several:
         fields.update(_common_objective(document, errors))
     spaces, static, auto = [], [], set()
@@ -144,7 +145,7 @@ def _common_objective(document: dict[str, Any], errors: list[str]) -> dict[str, 
     types = sorted({objective.get("Type") for objective in objectives} - {None})
     if len(types) > 1:
         errors.append(f"all TuningObjectives must have one Type, but got {', '.join(types)}")
-    if (own := document[CONFIG].get("HyperParameterTuningJobObjective")) is not None:
+    if (own := document.get(CONFIG, {}).get("HyperParameterTuningJobObjective")) is not None:
         return {"objective_type": own["Type"], "metric_name": own["MetricName"]}
     names = {objective.get("MetricName") for objective in objectives}
     return {

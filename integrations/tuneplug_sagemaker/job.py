@@ -14,7 +14,7 @@ from tuneplug.stopping import CompletionRule, Convergence, Patience, Target
 from tuneplug.strategies import HyperbandSearch, Strategy
 from tuneplug_sagemaker.documents import put
 from tuneplug_sagemaker.ranges import as_text, write_ranges
-from tuneplug_sagemaker.service_model import validate
+from tuneplug_sagemaker.service_model import service_shape, validate
 
 __all__ = [
     "CONFIG",
@@ -22,11 +22,13 @@ __all__ = [
     "DEFINITIONS",
     "OBJECTIVE",
     "PATHS",
+    "REQUEST",
     "TuningJob",
     "n_combinations",
     "name_of",
 ]
 
+REQUEST = "CreateHyperParameterTuningJobRequest"
 CONFIG = "HyperParameterTuningJobConfig"
 DEFINITIONS = "TrainingJobDefinitions"
 #: Constant of each sub-space of a job with several algorithms, named as the service's column.
@@ -281,6 +283,13 @@ class TuningJob:
             return 0
         return [name_of(space) for space in self.subspaces].index(params[DEFINITION])
 
+    def unread_fields(self) -> list[str]:
+        """Return the names of the fields that act on the service only, such as ``"Tags"``.
+
+        Names within structures follow after dots; lists and maps count as one field.
+        """
+        return sorted(_names(self.unread, service_shape(REQUEST), ""))
+
     # ------------------------------------------------------------------ the service's documents
 
     def to_request(self) -> dict[str, Any]:
@@ -345,6 +354,14 @@ class TuningJob:
             yield "Grid must have categorical parameters only"
         elif self.max_jobs not in (None, n := n_combinations(self.subspaces)):
             yield f"Grid must have as many jobs as combinations, {n}, but got {self.max_jobs}"
+
+
+def _names(value: Any, shape: Any, path: str) -> Iterator[str]:
+    if shape.type_name != "structure" or not value:
+        yield path
+        return
+    for name, member in value.items():
+        yield from _names(member, shape.members[name], f"{path}.{name}".lstrip("."))
 
 
 def n_combinations(spaces: Sequence[Mapping[str, Parameter]]) -> int:

@@ -11,14 +11,21 @@ from typing import Any
 from tuneplug import Categorical, SearchSpace
 from tuneplug.plugins import Parameter
 from tuneplug_sagemaker.documents import take
-from tuneplug_sagemaker.job import CONFIG, DEFINITION, DEFINITIONS, OBJECTIVE, PATHS, TuningJob
+from tuneplug_sagemaker.job import (
+    CONFIG,
+    DEFINITION,
+    DEFINITIONS,
+    OBJECTIVE,
+    PATHS,
+    REQUEST,
+    TuningJob,
+)
 from tuneplug_sagemaker.ranges import KINDS, read_ranges
 from tuneplug_sagemaker.sdk import is_tuner, range_of, tuner_request
 from tuneplug_sagemaker.service_model import service_shape, validate
 
 __all__ = ["read_job"]
 
-REQUEST = "CreateHyperParameterTuningJobRequest"
 RESPONSE = "DescribeHyperParameterTuningJobResponse"
 
 

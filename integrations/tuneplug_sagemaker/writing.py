@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from tuneplug import SearchSpace, Study
-from tuneplug.plugins import Parameter, Plugins
+from tuneplug.plugins import Parameter, Plugins, warn_caller
 from tuneplug.stopping import CompletionRule, Convergence, MedianRule, Patience, Target
 from tuneplug.strategies import BayesianSearch, GridSearch, HyperbandSearch, RandomSearch, Strategy
 from tuneplug_sagemaker.job import TuningJob, name_of
@@ -61,6 +61,11 @@ def to_job(
     ValueError
         If the source has what the service lacks, such as another strategy, a condition or a
         category that is no text.  The message lists all errors.
+
+    Warns
+    -----
+    UserWarning
+        If the job leaves out what changes the search a little, such as a reduction factor.
     """
     said = _of_study(source) if isinstance(source, Study) else _of_search(source)
     rules = [*completion, *said.pop("completion", ())]
@@ -74,6 +79,8 @@ def to_job(
         )
     if errors:
         raise ValueError(f"the service lacks what the search has: {'; '.join(errors)}")
+    if left_out := list(_left_out(source, base)):
+        warn_caller(f"the service has no equivalent of {'; '.join(left_out)}", UserWarning)
     said |= _criteria(rules)
     said["static"] = base.static if len(base.static) == len(spaces) else ({},) * len(spaces)
     said["name"] = name or base.name or said["name"]
@@ -82,6 +89,22 @@ def to_job(
     said |= {k: v for k, v in known.items() if said.get(k) is None}
     parallel = n_jobs or said.pop("max_parallel_jobs", None) or base.max_parallel_jobs or 1
     return replace(base, **said, max_parallel_jobs=parallel, response={})
+
+
+def _left_out(source: Any, base: TuningJob) -> Iterator[str]:
+    """Yield what a job leaves out, although the search would follow it."""
+    engine = source.strategy
+    if isinstance(engine, HyperbandSearch):
+        if engine.reduction_factor != HyperbandSearch().reduction_factor:
+            yield f"reduction_factor={engine.reduction_factor!r}"
+        if engine.suggest_with is not None:
+            yield f"suggest_with={engine.suggest_with!r}"
+    parents = source.parents if isinstance(source, Study) else source.warm_start_from
+    if parents and not base.parents:
+        yield f"{len(parents)} parents, which are no jobs of the service: name some by like="
+    for name in ("resource", "trial_timeout", "racing"):
+        if value := getattr(source, name, None):
+            yield f"{name}={value!r}"
 
 
 def _of_study(study: Study) -> dict[str, Any]:

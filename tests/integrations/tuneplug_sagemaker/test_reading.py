@@ -156,6 +156,18 @@ def test_several_definitions_are_sub_spaces():
         read_job(source)
 
 
+def test_fields_that_act_on_the_service_only_are_named():
+    source = {**request(), "Tags": [{"Key": "team", "Value": "a"}]}
+    assert read_job(source).unread_fields() == [
+        "Tags",
+        "TrainingJobDefinition.AlgorithmSpecification.TrainingImage",
+        "TrainingJobDefinition.AlgorithmSpecification.TrainingInputMode",
+        "TrainingJobDefinition.OutputDataConfig.S3OutputPath",
+        "TrainingJobDefinition.RoleArn",
+        "TrainingJobDefinition.StoppingCondition.MaxRuntimeInSeconds",
+    ]
+
+
 def test_what_a_study_ignores_is_named():
     parents = [{"HyperParameterTuningJobName": "before"}]
     warm = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": "TransferLearning"}

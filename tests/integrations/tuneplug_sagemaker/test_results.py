@@ -11,6 +11,7 @@ from sagemaker_documents import config, request
 
 from tuneplug import Categorical, Float, Study, TrialResult, TrialState
 from tuneplug.stopping import Patience, Target
+from tuneplug.strategies import HyperbandSearch, RandomSearch
 from tuneplug_sagemaker import analytics_frame, as_parent, describe, read_job, to_job
 from tuneplug_sklearn import WarpedBayesSearchCV
 
@@ -158,3 +159,11 @@ def test_the_same_seed_gives_the_trials_of_a_job_again(job):
         study.optimize(lambda trial: trial.params["eta"], **job.optimize_options())
         trials.append([trial.params for trial in study.trials])
     assert trials[0] == trials[1]
+
+
+def test_what_a_job_leaves_out_is_named(job):
+    strategy = HyperbandSearch(1, 9, 2, suggest_with=RandomSearch())
+    parent = as_parent(analytics_frame(summaries(3)), job)
+    study = job.study(strategy=strategy, warm_start_from=[parent])
+    with pytest.warns(UserWarning, match=r"reduction_factor=2; suggest_with=.*; 1 parents"):
+        to_job(study, like=job)

@@ -11,15 +11,15 @@ Path = Sequence[str | int]
 
 
 def take(document: Any, path: Path) -> Any:
-    """Remove and return a value; None if there is none.
+    """Remove and return a value; None if there is none, or if it is an empty mapping or list.
 
-    Mappings that become empty are removed; mappings that were empty before stay.
+    Mappings that become empty are removed; what was empty before stays.
     """
     key, *rest = path
     if isinstance(document, dict) and key not in document:
         return None
     if not rest:
-        return document.pop(key)
+        return None if document[key] in ({}, []) else document.pop(key)
     inner = document[key]
     found = take(inner, rest)
     if found is not None and inner == {}:

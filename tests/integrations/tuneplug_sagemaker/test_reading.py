@@ -50,6 +50,13 @@ def test_a_response_becomes_a_request_and_keeps_its_rest():
     assert "ResponseMetadata" not in job.response
 
 
+def test_what_is_empty_stays():
+    source = request(TuningJobCompletionCriteria={"ConvergenceDetected": {}})
+    source["TrainingJobDefinition"]["StaticHyperParameters"] = {}
+    source["HyperParameterTuningJobConfig"]["ParameterRanges"]["AutoParameters"] = []
+    assert read_job(source).to_request() == source
+
+
 def test_the_source_is_not_changed():
     source = described()
     read_job(source)

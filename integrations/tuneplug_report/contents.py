@@ -284,7 +284,8 @@ def time_facts(source: Source) -> list[tuple[str, str]]:
     for state in (TrialState.STOPPED, TrialState.FAILED):
         own = [d for t, d in zip(ended, durations, strict=True) if t.state is state]
         if own:
-            facts.append((f"in {len(own)} {state.value} trials", seconds(float(sum(own)))))
+            trials = "trial" if len(own) == 1 else "trials"
+            facts.append((f"in {len(own)} {state.value} {trials}", seconds(float(sum(own)))))
     savings = source.study.savings()
     if savings.steps_saved:
         facts.append(("saved by stopping, estimated", seconds(savings.seconds_saved)))

@@ -164,8 +164,8 @@ def test_advice_is_given_where_the_best_value_is_at_an_end(tmp_path):
 
 def test_stopped_and_failed_trials_are_listed_with_their_reasons(tmp_path):
     page = page_of(hostile_study("reason"), tmp_path)
-    assert "ValueError: reason (trials 3)" in " ".join(page.text.split())
-    assert "reason (trials 4)" in " ".join(page.text.split())
+    assert "ValueError: reason (trial 3)" in " ".join(page.text.split())
+    assert "reason (trial 4)" in " ".join(page.text.split())
     states = [row[page.table["columns"].index("state")] for row in page.table["rows"]]
     assert (states.count("failed"), states.count("stopped")) == (1, 1)
 

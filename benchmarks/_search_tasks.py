@@ -18,6 +18,8 @@ import numpy as np
 from models import MODELS, Data, Model
 from scipy import stats
 from sklearn import datasets
+from sklearn.ensemble import AdaBoostRegressor, ExtraTreesClassifier
+from sklearn.tree import DecisionTreeRegressor
 
 from tuneplug import Categorical, Int
 
@@ -61,6 +63,12 @@ def digits() -> Data:
     return rows(datasets.load_digits, 900)
 
 
+def large_parity() -> Data:
+    """Digits, told odd from even: 900 rows, two classes."""
+    X, y = digits()
+    return X, y % 2
+
+
 def small_bank() -> Data:
     """Bank marketing: 2700 rows."""
     return rows(load_bank, 2700)
@@ -83,6 +91,19 @@ _MLP = {
     }.items()
 }
 _SVM = {name: _KNOWN["svm, cancer"].parameters[name] for name in ("svc__C", "svc__gamma")}
+_FOREST = {
+    "n_estimators": Int(20, 200),
+    "max_depth": Int(2, 30),
+    "max_features": models.linear(0.02, 1.0),
+    "min_samples_leaf": Int(1, 50),
+    "criterion": Categorical(["gini", "entropy"]),
+}
+_ADABOOST = {
+    "n_estimators": Int(20, 200),
+    "learning_rate": models.log(1e-3, 1e1),
+    "estimator__max_depth": Int(1, 6),
+    "estimator__min_samples_leaf": Int(1, 50),
+}
 
 
 def _longer(name: str, known: str, data: Callable[[], Data], **rounds: Int) -> Model:
@@ -102,6 +123,22 @@ TASKS = {
             "random forest, digits", "random forest, digits", digits, n_estimators=Int(20, 200)
         ),
         replace(_KNOWN["mlp, digits"], name="mlp, bank", data=bank, parameters=_MLP),
+        _longer("xgboost, parity", "xgboost, cancer", large_parity, n_estimators=Int(50, 400)),
+        replace(_KNOWN["logistic regression, digits"], name="logistic regression, bank", data=bank),
+        Model(
+            "extra trees, bank",
+            ExtraTreesClassifier(n_jobs=1, random_state=0),
+            small_bank,
+            "neg_log_loss",
+            _FOREST,
+        ),
+        Model(
+            "adaboost, diabetes",
+            AdaBoostRegressor(DecisionTreeRegressor(random_state=0), random_state=0),
+            diabetes,
+            "neg_root_mean_squared_error",
+            _ADABOOST,
+        ),
     )
     if BANK.exists() or "bank" not in model.name
 }

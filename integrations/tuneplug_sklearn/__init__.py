@@ -13,11 +13,16 @@ from tuneplug.optional import OptionalDependency, lazy_attributes
 
 if TYPE_CHECKING:
     from tuneplug_sklearn.comparing import compare_searches
+    from tuneplug_sklearn.constraints import Fold
     from tuneplug_sklearn.search import WarpedBayesSearchCV
 
-_HOME = {"WarpedBayesSearchCV": "search", "compare_searches": "comparing"}
+_HOME = {
+    "Fold": "constraints",
+    "WarpedBayesSearchCV": "search",
+    "compare_searches": "comparing",
+}
 
-__all__ = ["Progress", "WarpedBayesSearchCV", "compare_searches"]
+__all__ = ["Fold", "Progress", "WarpedBayesSearchCV", "compare_searches"]
 
 __getattr__, __dir__ = lazy_attributes(
     __name__,

@@ -50,6 +50,8 @@ class Candidate:
         later folds are ignored, even if they arrive.
     records : dict of int to FitRecord
         Record of each monitored fit, by fold.
+    constraints : dict of int to tuple of float
+        Values of the constraints, by fold.
     score_errors : dict of int to str
         Traceback of the scorer, by fold, if it raised and the score is not finite.
     started : float or None
@@ -65,6 +67,7 @@ class Candidate:
     scores: NDArray[np.float64] | None = None
     stopped_after: int | None = None
     records: dict[int, FitRecord] = field(default_factory=dict)
+    constraints: dict[int, tuple[float, ...]] = field(default_factory=dict)
     score_errors: dict[int, str] = field(default_factory=dict)
     started: float | None = None
     stop_reason: str | None = None
@@ -106,6 +109,19 @@ class Candidate:
     def finished(self) -> list[FoldResult]:
         """The counted results whose fit was not stopped early; None for other folds."""
         return [None if self.fit_stop_reason(f) else r for f, r in enumerate(self.counted)]
+
+    @property
+    def finished_constraints(self) -> dict[int, tuple[float, ...]]:
+        """The constraints of the finished folds, by fold."""
+        finished = [fold for fold, result in enumerate(self.finished) if result is not None]
+        return {fold: self.constraints[fold] for fold in finished if fold in self.constraints}
+
+    @property
+    def mean_constraints(self) -> tuple[float, ...] | None:
+        """The constraints, averaged over the finished folds; None if there are none."""
+        values = np.array(list(self.finished_constraints.values()), dtype=np.float64)
+        # The sum of finite values may be infinite.
+        return tuple((values / len(values)).sum(axis=0).tolist()) if len(values) else None
 
     def fit_stop_reason(self, fold: int) -> str | None:
         """Return why the fit of a fold was stopped early; None if it was not."""
@@ -194,7 +210,11 @@ class Candidate:
         if self.stop_reason is None:
             mean = self.trial.resolve(float(self.scores.mean()))
             error = None if mean.error is None else self.cause or mean.error
-            return replace(result, state=mean.state, value=mean.value, error=error)
+            known = self.mean_constraints if mean.state is TrialState.COMPLETE else None
+            return replace(
+                result, state=mean.state, value=mean.value, error=error, constraints=known
+            )
+        result = replace(result, constraints=self.mean_constraints)
         if not np.isfinite(self.scores).any():
             return result  # the last report is no substitute: it may be of another metric
         value, variance = make_fold_model(visible, len(self.scores)).predict_mean(self.scores)
@@ -225,13 +245,16 @@ class Candidate:
 def make_fold_model(candidates: Sequence[Candidate], n_folds: int) -> FoldModel:
     """Estimate fold effects from the better half of the complete candidates, at least three.
 
-    Racing compares with good candidates, and the scores of poor ones vary more.
+    Racing compares with good candidates, and the scores of poor ones vary more.  The one to beat is
+    feasible.
     """
     complete = (c for c in candidates if c.trial.state is TrialState.COMPLETE)
-    rows = [c.scores for c in complete if c.trial.is_full]
+    full = [c for c in complete if c.trial.is_full]
+    rows = [c.scores for c in full]
     scores = np.array(rows, dtype=np.float64).reshape(len(rows), n_folds)
     better = np.argsort(-scores.mean(axis=1), kind="stable")[: max(3, -(-len(rows) // 2))]
-    return FoldModel(scores[better])
+    feasible = np.array([c.trial.is_feasible for c in full], dtype=bool)
+    return FoldModel(scores[better], scores[feasible])
 
 
 @dataclass(frozen=True)

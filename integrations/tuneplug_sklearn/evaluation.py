@@ -23,8 +23,10 @@ from tuneplug_sklearn._compat import (
     has_callbacks,
     metric_names,
     record_error,
+    safe_split,
     use_warning_filters,
 )
+from tuneplug_sklearn.constraints import Fold, measure
 from tuneplug_sklearn.executors import worker_context
 from tuneplug_sklearn.monitored_fit import FitLimits, FoldData, MonitorConfig, MonitoredFold
 from tuneplug_sklearn.scoring import FoldScoring
@@ -92,6 +94,8 @@ class Evaluation:
         Name of the score that drives the search.  If None, the only score, or the first one.
     subsampling : Subsampling or None
         The order of each training part.  If None, every fit uses the whole one.
+    constraints : callable or None
+        Called with each fitted estimator and its ``Fold``.  If None, there are no constraints.
     """
 
     estimator: Any
@@ -106,6 +110,7 @@ class Evaluation:
     monitoring: MonitorConfig | None = None
     metric: str | None = None
     subsampling: Subsampling | None = None
+    constraints: Callable[[Any, Fold], Any] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Drop the search estimator when pickling unless scikit-learn's callbacks need it.
@@ -118,7 +123,8 @@ class Evaluation:
     def __call__(self, task: FoldTask) -> dict[str, Any]:
         """Return scikit-learn's result of one fit.
 
-        A monitored fit adds its ``"fit_record"``, and a scorer that raised its ``"score_error"``.
+        A monitored fit adds its ``"fit_record"``, a scorer that raised its ``"score_error"``, and
+        constraints of a finished fit add their values.
         """
         estimator, (train, test, _) = clone(self.estimator), self._rows(task)
         recorded = record_error(self.options["scorer"], self.filters)
@@ -137,7 +143,32 @@ class Evaluation:
             **{**self.options, "scorer": recorded},
         )
         result = self._monitored(task, estimator, run)
-        return result if recorded.error is None else {**result, "score_error": recorded.error}
+        if recorded.error is not None:
+            result["score_error"] = recorded.error
+        return self._constrained(task, estimator, result)
+
+    def _constrained(
+        self, task: FoldTask, estimator: Any, result: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return the result with the constraints of a fit that was neither failed nor stopped.
+
+        If they cannot be computed, the fit counts as failed.
+        """
+        record = result.get("fit_record")
+        stopped = record is not None and record.stop_reason is not None
+        if self.constraints is None or stopped or result["fit_error"] is not None:
+            return result
+        train, test, _ = self._rows(task)
+        try:
+            tested = safe_split(estimator, self.X, self.y, np.asarray(test), np.asarray(train))
+            fold = Fold(task.fold, np.asarray(train), np.asarray(test), *tested)
+            return {**result, "constraints": list(measure(self.constraints, estimator, fold))}
+        except Exception:
+            if self.options["error_score"] == "raise":
+                raise
+            failed = self.failed_result(traceback.format_exc())
+            changed = ("test_scores", "train_scores", "fit_error")
+            return result | {key: failed[key] for key in changed if key in failed}
 
     def _rows(self, task: FoldTask) -> tuple[Any, Any, TrainingPart | None]:
         """Return the rows to train and to score on, and the part of a subsampled fold."""

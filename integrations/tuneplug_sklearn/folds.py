@@ -34,12 +34,17 @@ class FoldModel:
     ----------
     scores : ndarray of shape (c, F)
         Test scores of complete candidates, larger is better, all finite.
+    rivals : ndarray of shape (r, F) or None, default None
+        Those of candidates of which a winner must beat the best.  If None, ``scores``.
     """
 
-    def __init__(self, scores: NDArray[np.float64]) -> None:
+    def __init__(
+        self, scores: NDArray[np.float64], rivals: NDArray[np.float64] | None = None
+    ) -> None:
         c, n_folds = scores.shape
         self.n_folds = n_folds
-        self.best = scores[int(np.argmax(scores.mean(axis=1)))] if c else None
+        rivals = scores if rivals is None else rivals
+        self.best = rivals[int(np.argmax(rivals.mean(axis=1)))] if len(rivals) else None
         self.effects = scores.mean(axis=0) - scores.mean() if c else np.zeros(n_folds)
         residuals = scores - scores.mean(axis=1, keepdims=True) - self.effects
         self.dof = max(c - 1, 0) * (n_folds - 1)

@@ -23,6 +23,7 @@ from tuneplug_sklearn._compat import (
 )
 from tuneplug_sklearn.candidate import Candidate
 from tuneplug_sklearn.evaluation import nan_result
+from tuneplug_sklearn.feasibility import are_feasible, check_any_feasible, constraint_columns
 from tuneplug_sklearn.plan import SearchPlan
 from tuneplug_sklearn.scheduler import Scheduler
 
@@ -44,6 +45,8 @@ class ResultOptions:
     error_score : "raise" or float
     format_results : callable
         scikit-learn's function that makes ``cv_results_`` from the results of all folds.
+    constrained : bool
+        Whether candidates have constraints.
     """
 
     scorers: Any
@@ -52,6 +55,7 @@ class ResultOptions:
     refit_metric: Any
     error_score: Any
     format_results: Callable[..., dict[str, Any]]
+    constrained: bool
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,8 @@ def _cv_results(
     stopped = np.array([None in row for row in finished])
     params = [plan.params(candidate.trial) for candidate in candidates]
     more = _more_columns(candidates, plan)
+    if options.constrained:
+        more |= constraint_columns(candidates)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         columns = options.format_results(params, len(plan.splits), out, more)
@@ -137,7 +143,9 @@ def _cv_results(
             )
     _set_mean_times(columns, counted, stopped)
     _rank_infinite_last(columns)
-    _rank_first(columns, _contenders(candidates))
+    contenders = _contenders(candidates)
+    feasible = are_feasible(candidates) if options.constrained else np.ones_like(contenders)
+    _rank_in_order(columns, (contenders & feasible, contenders & ~feasible, ~contenders))
     return columns
 
 
@@ -152,15 +160,16 @@ def _rank_infinite_last(columns: dict[str, Any]) -> None:
             columns[key.replace("mean_", "rank_", 1)] = ranks
 
 
-def _rank_first(columns: dict[str, Any], first: NDArray[np.bool_]) -> None:
-    """Rank some candidates before all others; NaN is last among the candidates of each kind."""
-    if first.all():
+def _rank_in_order(columns: dict[str, Any], groups: Sequence[NDArray[np.bool_]]) -> None:
+    """Rank candidates of one group before those of the next; NaN is last within each group."""
+    if groups[0].all():
         return
     for key in [key for key in columns if key.startswith("rank_test_")]:
-        ranks = columns[key].copy()
-        for group, n_before in ((first, 0), (~first, first.sum())):
+        ranks, n_before = columns[key].copy(), 0
+        for group in groups:
             if group.any():
                 ranks[group] = n_before + rankdata(columns[key][group], method="min")
+                n_before += int(group.sum())
         columns[key] = ranks
 
 
@@ -226,18 +235,20 @@ def select_best(
     ------
     NoCompletedTrialError
         If of the candidates that can be best there are stopped ones, but no complete one, or none
-        with a finite score.
+        with a finite score, or none that is feasible.
     """
     scored = [candidate for candidate in scheduler.candidates if candidate.scored]
     chosen = np.flatnonzero(_contenders(scored))
-    rows = [scored[i] for i in chosen]
-    _check_any_complete(rows)
+    _check_any_complete([scored[i] for i in chosen])
     if not options.refit and outcome.multimetric:
         return outcome
     custom = callable(options.scoring) and outcome.multimetric
     metric = options.refit if custom else options.refit_metric
-    results = _take(outcome.cv_results, chosen)
-    _check_any_finite(results, options.refit, metric, [c.cause for c in rows])
+    rows, results = _checked_rows(outcome, scored, chosen, (options.refit, metric))
+    if options.constrained:
+        check_any_feasible(rows, chosen.tolist())
+        chosen = chosen[are_feasible(rows)]
+        rows, results = _checked_rows(outcome, scored, chosen, (options.refit, metric))
     failed = np.array([candidate.error is not None for candidate in rows])
     index = _best_index(options.refit, metric, results, failed)
     _warn_if_not_full(rows[0], results)
@@ -248,6 +259,21 @@ def select_best(
         best_params=results["params"][index],
         best_score=score,
     )
+
+
+def _checked_rows(
+    outcome: SearchOutcome,
+    scored: Sequence[Candidate],
+    chosen: NDArray[np.intp],
+    selection: tuple[Any, Any],
+) -> tuple[list[Candidate], dict[str, Any]]:
+    """Return the chosen candidates and their rows of ``cv_results_``, some with a finite score.
+
+    ``selection`` is ``refit`` and the metric.
+    """
+    rows, results = [scored[i] for i in chosen], _take(outcome.cv_results, chosen)
+    _check_any_finite(results, *selection, [candidate.cause for candidate in rows])
+    return rows, results
 
 
 def _contenders(candidates: Sequence[Candidate]) -> NDArray[np.bool_]:

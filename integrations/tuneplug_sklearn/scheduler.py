@@ -26,6 +26,7 @@ from tuneplug import (
 from tuneplug.execution import Broadcast, Job, ProgressReporter, WorkerPool
 from tuneplug.stopping import completion_reason
 from tuneplug_sklearn.candidate import Candidate, make_fold_model
+from tuneplug_sklearn.constraints import check_number
 from tuneplug_sklearn.evaluation import (
     Evaluation,
     FoldTask,
@@ -103,6 +104,7 @@ class Scheduler:
         self.failures = FitFailures(fail_fast=plan.limits.fail_fast, n_chosen=plan.n_chosen)
         self._prepared = -1  # number of the candidate whose suggestion was prepared last
         self._n_folds = len(plan.splits)
+        self._n_constraints: int | None = None  # of the first fold that has constraints
         self._n_independent = 0 if plan.limits.needs_results else plan.n_independent
         self._start = time.monotonic()
         self._start_epoch = time.time()
@@ -154,6 +156,7 @@ class Scheduler:
         record = result.pop("fit_record", None)
         if record is not None:
             candidate.records[fold] = record
+        self._record_constraints(candidate, fold, result.pop("constraints", None))
         score_error = result.pop("score_error", None)
         if score_error is not None and np.isnan(self._evaluation.options["error_score"]):
             candidate.score_errors[fold] = score_error
@@ -165,6 +168,12 @@ class Scheduler:
                 candidate.pending.clear()
             candidate.stop_after_decisive_fold(self._plan.metric, self._race_model(candidate))
             self._finish_if_done(candidate)
+
+    def _record_constraints(self, candidate: Candidate, fold: int, values: Any) -> None:
+        if values is not None:
+            candidate.constraints[fold] = tuple(values)
+            where = f"candidate {candidate.trial.number}, fold {fold}"
+            self._n_constraints = check_number(self._n_constraints, tuple(values), where)
 
     def on_failure(self, job: Job, error: str) -> None:
         """Record a fold fit whose worker died twice as failed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 import pickle
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -31,6 +31,7 @@ from tuneplug_sklearn._compat import (
     has_callbacks,
 )
 from tuneplug_sklearn.arguments import check_scoring_names, check_weights
+from tuneplug_sklearn.constraints import Fold
 from tuneplug_sklearn.evaluation import Evaluation
 from tuneplug_sklearn.executors import make_pool
 from tuneplug_sklearn.initial_points import as_param_grid
@@ -193,6 +194,12 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         ``n_iter`` and are in ``cv_results_``; only fits without a stored result run.  ``n_iter``,
         workers, time limits, callbacks, ``refit``, strategy, stopping and racing may have changed,
         ranges may be wider, and categories may have been added; any other change is refused.
+    constraints : callable or None, default None
+        Called as ``constraints(estimator, fold)`` with each fitted estimator and its
+        ``tuneplug_sklearn.Fold``; returns a list of finite numbers, such as ``[size - max_size]``.
+        A candidate is feasible if each number, averaged over the folds, is at most 0.  The best
+        candidate is the best feasible one, also for a callable ``refit``.  A fit whose constraints
+        cannot be computed counts as failed.
 
     Attributes
     ----------
@@ -207,6 +214,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         ``stop_reason``, and skipped or stopped folds are NaN.  If the final step has early stopping
         of its own, ``split0_best_round``, ... are the numbers of rounds that it chose.  With
         ``resource``, ``n_resources`` is the resource of each row and ``iter`` its level, from 0.
+        With ``constraints``, ``feasible`` tells whether all hold; ``mean_constraint_0``, ... and
+        ``split0_constraint_0``, ... are their values, and feasible rows rank before the others.
     min_resources_, max_resources_ : int
         The smallest resource of a candidate, and that of a full one.  Only with ``resource``.
     study_name_ : str
@@ -256,6 +265,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "storage": [str, Storage, None],
         "study_name": [str, None],
         "resume": ["boolean"],
+        "constraints": [callable, None],
     }
 
     def __init__(
@@ -298,6 +308,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         storage: str | Storage | None = None,
         study_name: str | None = None,
         resume: bool = False,
+        constraints: Callable[[Any, Fold], Sequence[float]] | None = None,
     ) -> None:
         self.param_distributions = param_distributions
         self.n_iter = n_iter
@@ -327,6 +338,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.storage = storage
         self.study_name = study_name
         self.resume = resume
+        self.constraints = constraints
         super().__init__(
             estimator=estimator,
             scoring=scoring,
@@ -397,7 +409,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         NoCompletedTrialError
             If no candidate was completed, because a time budget or a callback stopped all, or
             because ``timeout`` had passed before the first fit.  Or if no candidate has a finite
-            mean score: ``cv_results_`` is set, and nothing is refitted.
+            mean score, or none is feasible: ``cv_results_`` is set, and nothing is refitted.
         """
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)
@@ -466,6 +478,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             monitoring=plan.monitoring,
             metric=plan.metric,
             subsampling=plan.subsampling,
+            constraints=self.constraints,
         )
 
     def _result_options(self, scorers: Any, refit_metric: Any) -> ResultOptions:
@@ -476,6 +489,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             refit_metric,
             self.error_score,
             self._format_results,
+            self.constraints is not None,
         )
 
     def _hooks(self, plan: SearchPlan, task: CallbackTask) -> SearchHooks:

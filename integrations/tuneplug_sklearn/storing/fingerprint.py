@@ -12,7 +12,8 @@ What only decides which candidates are tried, or when the search ends, is no par
 candidates, workers, time budgets, callbacks, ``verbose``, ``refit``, strategy, stopping rule,
 racing and completion rules.  What decides the result of a fit is: ``settings`` should have
 ``error_score``, ``return_train_score``, ``validation_fraction``, ``monitor``, the metric that
-drives the search, the resource with its levels, and ``random_state`` if it is an int.
+drives the search, the resource with its levels, ``random_state`` if it is an int, and
+``constraints`` if there are any.
 """
 
 from __future__ import annotations

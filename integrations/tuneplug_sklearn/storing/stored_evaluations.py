@@ -1,12 +1,13 @@
 """Convert the result of one fit to JSON values, and back.
 
 A result is what the worker returns: scikit-learn's dict, with ``"fit_record"`` if the fit was
-monitored, and ``"score_error"`` if the scorer raised.  NaN and infinity are kept as floats, which
-Python's ``json`` reads and writes.
+monitored, ``"score_error"`` if the scorer raised, and ``"constraints"`` if there are any.  NaN and
+infinity are kept as floats, which Python's ``json`` reads and writes.
 """
 
 from __future__ import annotations
 
+import math
 import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,8 +20,10 @@ __all__ = ["decode_result", "encode_result"]
 TEST, TRAIN = "test_scores", "train_scores"
 #: Keys of the fit's record, and the key of the scorer's traceback.
 RECORD, SCORE_ERROR = "fit_record", "score_error"
+#: Key of the values of the constraints.
+CONSTRAINTS = "constraints"
 REQUIRED = (TEST, "fit_time", "score_time", "n_test_samples", "fit_error")
-OPTIONAL = (TRAIN, RECORD, SCORE_ERROR)
+OPTIONAL = (TRAIN, RECORD, SCORE_ERROR, CONSTRAINTS)
 DIRECTIONS = ("minimize", "maximize")
 
 
@@ -111,6 +114,14 @@ def _is_scores(value: Any) -> bool:
     return _is_number(value)
 
 
+def _is_constraints(value: Any) -> bool:
+    return (
+        type(value) is list
+        and bool(value)
+        and all(_is_number(number) and math.isfinite(number) for number in value)
+    )
+
+
 def _optional(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: value is None or check(value)
 
@@ -167,6 +178,7 @@ RULES: Rules = {
     "fit_error": TEXT,
     RECORD: ("the record of a monitored fit, or None", _optional(_is_record)),
     SCORE_ERROR: TEXT,
+    CONSTRAINTS: ("a list of one or more finite numbers", _is_constraints),
 }
 
 

@@ -204,6 +204,8 @@ def _settings(
         "resource": search.resource,
         "levels": None if resources is None else [int(level) for level in resources.levels],
         "random_state": int(seed) if isinstance(seed, numbers.Integral) else None,
+        # without constraints, searches that an earlier tuneplug stored are the same
+        **({} if search.constraints is None else {"constraints": search.constraints}),
     }
 
 

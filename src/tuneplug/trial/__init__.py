@@ -6,7 +6,7 @@ from tuneplug.trial.parents import OverallBest, Parent
 from tuneplug.trial.reporting import Direction, TrialReporter
 from tuneplug.trial.result import TrialResult, TrialState
 from tuneplug.trial.trial import Claim, Trial
-from tuneplug.trial.values import as_real
+from tuneplug.trial.values import as_constraints, as_real
 
 __all__ = [
     "Claim",
@@ -23,5 +23,6 @@ __all__ = [
     "TrialReporter",
     "TrialResult",
     "TrialState",
+    "as_constraints",
     "as_real",
 ]

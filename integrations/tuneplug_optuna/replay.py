@@ -31,6 +31,7 @@ from optuna.trial import TrialState as OptunaState
 from tuneplug import Trial, TrialState
 from tuneplug.strategies import Context
 from tuneplug_optuna._states import TO_OPTUNA
+from tuneplug_optuna.constraints import constraint_attributes
 from tuneplug_optuna.to_optuna import SamplerSpace
 from tuneplug_optuna.trials import losses_by_step
 
@@ -225,6 +226,7 @@ class ReplayedStudy:
             params=params,
             distributions=distributions,
             intermediate_values=losses_by_step(trial),
+            system_attrs=constraint_attributes(trial),
         )
         self._study.sampler = sampler
         self._study.add_trial(running)
@@ -237,6 +239,8 @@ class ReplayedStudy:
         self._factory.check(sampler)
         for step, loss in losses_by_step(trial).items():
             asked.report(loss, step)
+        for key, value in constraint_attributes(trial).items():  # Optuna 4 has no public name
+            self._study._storage.set_trial_system_attr(asked._trial_id, key, value)
         return asked.number
 
     def suggest(self, number: int, tried: Collection[bytes]) -> FloatArray | None:
@@ -263,7 +267,8 @@ def _fingerprint(trial: Trial) -> tuple[Any, ...]:
     """Return everything that a sampler can learn from a trial, in a form that can be compared."""
     n_reports = len(trial.reports) if trial.state.ended else 0
     value = trial.value if trial.state.ended else None
-    return trial.point.tobytes(), trial.fidelity, trial.state, value, n_reports
+    point = trial.point.tobytes()
+    return point, trial.fidelity, trial.state, value, n_reports, trial.constraints
 
 
 @final

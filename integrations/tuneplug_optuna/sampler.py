@@ -46,7 +46,7 @@ class TunePlugSampler(BaseSampler):
     together.  Other parameters, and those of the first trial, are sampled uniformly on their scale.
     The strategy accounts for running trials and avoids regions where trials fail.  A pruned trial
     counts with its last finite intermediate value, and with the variance that early stopping
-    adds.  Constraints are ignored.
+    adds.  Constraints, which an objective sets with ``trial.set_constraint``, are learned.
 
     No configuration is sampled twice until all have been tried.  Then configurations are sampled at
     random, and a warning is logged once.
@@ -135,6 +135,7 @@ class TunePlugSampler(BaseSampler):
             converter = state.converter_for(search_space)
             others = [t for t in _all_trials(study) if t.number != trial.number]
             history = converter.history(others, state.pending, study.direction)
+            state.warn_of_missing_constraints(converter)
             context = Context(converter.space, history, None, self.seed)
             suggestion = self._suggest(context, state)
             _store_attributes(study, trial, suggestion)
@@ -191,11 +192,21 @@ class _StudyState:
     pending: dict[TrialKey, dict[str, Any]] = field(default_factory=dict)
     converter: TrialConverter | None = None
     exhausted: bool = False
+    warned_of_constraints: bool = False
 
     def converter_for(self, search_space: dict[str, BaseDistribution]) -> TrialConverter:
         if self.converter is None or self.converter.search_space != search_space:
             self.converter = TrialConverter(search_space)
         return self.converter
+
+    def warn_of_missing_constraints(self, converter: TrialConverter) -> None:
+        if converter.n_without_constraints and not self.warned_of_constraints:
+            self.warned_of_constraints = True
+            _logger.warning(
+                f"{converter.n_without_constraints} complete trials do not have the same "
+                "constraints as the first one that has any: theirs are unknown, so their values "
+                "are learned, but they are not improved upon.  Set all constraints in every trial."
+            )
 
 
 def _all_trials(study: optuna.Study) -> list[FrozenTrial]:

@@ -23,6 +23,7 @@ from tuneplug.plugins import hookimpl
 from tuneplug.stopping import Report
 from tuneplug.storage import check_sqlite_url
 from tuneplug_optuna._states import TO_OPTUNA
+from tuneplug_optuna.constraints import constraint_attributes
 from tuneplug_optuna.to_optuna import storage_params
 from tuneplug_optuna.trials import means_by_step, thin
 
@@ -42,7 +43,8 @@ def mirror(
     the user's units.  Intermediate values are means over the folds that reported a step, for at
     most 100 steps.  User attributes of a trial are
     ``origin``, ``expected_improvement``, ``variance``, ``cost``, ``fidelity``, ``stop_reason``,
-    ``error``, ``metric`` and ``folds`` (the last value of each fold).  User attributes of the study
+    ``error``, ``metric`` and ``folds`` (the last value of each fold).  Constraints are those of
+    Optuna, so that its best trial is feasible.  User attributes of the study
     are ``tuneplug`` (the version), ``strategy``, ``stopping``, ``seed``, ``scaling`` and
     ``completion_reason``.
 
@@ -220,6 +222,8 @@ class _StudyWriter:
         for key, value in frozen.user_attrs.items():
             if key not in written:
                 self._storage.set_trial_user_attr(trial_id, key, value)
+        for key, value in frozen.system_attrs.items():
+            self._storage.set_trial_system_attr(trial_id, key, value)
         self._storage.set_trial_state_values(trial_id, frozen.state, frozen.values)
         del self._running_attributes[trial.number]
 
@@ -240,7 +244,7 @@ class _StudyWriter:
             params={param.name: param.to_optuna(value) for param, value in params},
             distributions={param.name: param.distribution for param, _ in params},
             user_attrs=_trial_attributes(trial),
-            system_attrs={},
+            system_attrs=constraint_attributes(trial),
             intermediate_values=values,
         )
 

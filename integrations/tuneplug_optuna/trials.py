@@ -6,7 +6,7 @@ import datetime
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
@@ -19,6 +19,7 @@ from tuneplug.monitoring import TrialReporter
 from tuneplug.stopping import Report, early_stop_variance
 from tuneplug.strategies import History, Suggestion
 from tuneplug_optuna._states import FROM_OPTUNA
+from tuneplug_optuna.constraints import constraints_by_name, set_constraints
 from tuneplug_optuna.from_optuna import StudyParam, study_param
 
 __all__ = [
@@ -50,6 +51,7 @@ class _Converted:
 
     frozen: FrozenTrial
     trial: Trial | None  # None if the trial lies outside of the space
+    constraints: dict[str, float] = field(default_factory=dict)  # by name
     final: bool = False  # all earlier trials have finished, so the variance no longer changes
 
 
@@ -63,6 +65,11 @@ class TrialConverter:
     ----------
     search_space : mapping of str to BaseDistribution
         Distributions by parameter name.  Trials outside of this space are left out.
+
+    Attributes
+    ----------
+    n_without_constraints : int
+        Number of complete trials of the last history that lack constraints of others.
     """
 
     def __init__(self, search_space: Mapping[str, BaseDistribution]) -> None:
@@ -72,6 +79,7 @@ class TrialConverter:
         }
         self.space = SearchSpace({name: param.parameter for name, param in self._params.items()})
         self._converted: dict[int, _Converted] = {}
+        self.n_without_constraints = 0
 
     def to_optuna(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
         """Return the Optuna values of a configuration."""
@@ -97,7 +105,7 @@ class TrialConverter:
         """
         maximize = direction is StudyDirection.MAXIMIZE
         history = History(sign=-1.0 if maximize else 1.0)
-        all_finished = True
+        all_finished, constrained = True, []
         for frozen in trials:
             if not frozen.state.is_finished():
                 all_finished = False
@@ -107,16 +115,20 @@ class TrialConverter:
             cached = self._finished(frozen, maximize)
             converted = cached.trial
             _append(history, converted)
+            if converted is not None:
+                constrained.append((converted, cached.constraints))
             if not cached.final and converted is not None and _was_stopped(converted):
                 converted.variance = early_stop_variance(converted, history)
             cached.final = all_finished
+        self.n_without_constraints = set_constraints(constrained)
         return history
 
     def _finished(self, frozen: FrozenTrial, maximize: bool) -> _Converted:
         """Return the cached conversion; another object belongs to another study."""
         converted = self._converted.get(frozen.number)
         if converted is None or converted.frozen is not frozen:
-            converted = _Converted(frozen, self._convert(frozen, frozen.params, maximize))
+            trial = self._convert(frozen, frozen.params, maximize)
+            converted = _Converted(frozen, trial, constraints_by_name(frozen))
             self._converted[frozen.number] = converted
         return converted
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tuneplug import Float, Int, Study
+from tuneplug import Float, Int, Study, TrialResult, TrialState
 from tuneplug.strategies import BayesianSearch, MultiFidelitySearch
 
 SPACE = {"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}
@@ -19,8 +19,8 @@ def toy(params):
     return x + y, [wave, x * x + y * y - 1.5]
 
 
-def run(strategy, n, *, seed=0, function=toy, space=SPACE, lag=0):
-    study = Study(space, strategy=strategy, seed=seed)
+def run(strategy, n, *, seed=0, function=toy, space=SPACE, lag=0, **options):
+    study = Study(space, strategy=strategy, seed=seed, **options)
     for _ in range(n):
         trial = study.ask(lag=lag)
         value, constraints = function(trial.params)
@@ -78,3 +78,29 @@ def test_multi_fidelity_search_has_a_feasible_best():
     study = run(strategy, 40)
     assert study.best_trial.is_feasible
     assert study.best_value < 0.9
+
+
+def test_constraints_of_an_identical_parent_are_learned():
+    parent = run("random", 25)
+    assert parent.best_value > OPTIMUM + 0.05
+    study = run("bayesian", 6, seed=1, warm_start_from=[parent])
+    assert study.best_value < OPTIMUM + 0.02
+    assert study.overall_best.parent is None
+
+
+def test_constraints_of_a_parent_are_not_those_of_a_study_without_constraints():
+    parent = run("bayesian", 15)
+
+    def plain(params):
+        return toy(params)[0], None
+
+    study = run("bayesian", 8, seed=1, function=plain, warm_start_from=[parent])
+    assert study.best_value < 0.1  # the smallest sum of the square, which is infeasible
+
+
+def test_stopped_trials_with_other_constraints_are_not_learned_from():
+    study = run("bayesian", 8)
+    trial = study.ask()
+    stopped = TrialResult(TrialState.STOPPED, value=1.0, constraints=[1.0], stop_reason="rule")
+    study.finish(trial.number, stopped)
+    assert study.ask().origin == "model"

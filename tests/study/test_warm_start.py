@@ -320,3 +320,52 @@ def test_parents_with_other_data_have_no_overall_best():
     study = started([finished()], "transfer")
     with pytest.raises(NoCompletedTrialError):
         study.overall_best  # noqa: B018
+
+
+def constrained(*results, **options):
+    """Return a study of (x, value, constraints)."""
+    study = Study({"x": Float(0.0, 1.0)}, seed=0, **options)
+    for x, value, constraints in results:
+        study.enqueue({"x": x})
+        study.tell(study.ask(), value, constraints=constraints)
+    return study
+
+
+def with_infeasible_best(kind):
+    """Return a parent whose smallest value is infeasible, in the form of its kind."""
+    study = constrained((0.1, 1.0, [0.5, -1.0]), (0.2, 2.0, [-0.5, -1.0]))
+    if kind == "study":
+        return study
+    frame = study.to_frame()
+    if kind == "frame":
+        return frame
+    return {
+        "params": [t.params for t in study.trials],
+        "mean_test_score": [-t.value for t in study.trials],
+        "mean_constraint_0": frame["constraint_0"].to_numpy(),
+        "mean_constraint_1": frame["constraint_1"].to_numpy(),
+    }
+
+
+@pytest.mark.parametrize("kind", ["study", "frame", "cv_results_"])
+def test_constraints_of_a_parent_are_read_and_its_best_is_feasible(kind):
+    (parent,) = Study({"x": Float(0.0, 1.0)}, warm_start_from=[with_infeasible_best(kind)]).parents
+    assert [o.constraints for o in parent.observations] == [(0.5, -1.0), (-0.5, -1.0)]
+    assert parent.n_constraints == 2
+    assert parent.best.params == {"x": 0.2}
+
+
+def test_the_overall_best_of_infeasible_parents_is_of_the_study():
+    parent = constrained((0.1, 1.0, [0.5]))
+    study = constrained(warm_start_from=[parent])
+    with pytest.raises(NoCompletedTrialError):
+        _ = study.overall_best
+    study.enqueue({"x": 0.3})
+    study.tell(study.ask(), 9.0, constraints=[-1.0])
+    assert study.overall_best == ({"x": 0.3}, 9.0, None)
+
+
+def test_a_parent_without_the_constraints_of_a_study_is_not_the_overall_best():
+    plain = constrained((0.1, 1.0, None))
+    assert constrained((0.3, 9.0, [-1.0]), warm_start_from=[plain]).overall_best.parent is None
+    assert constrained((0.3, 9.0, None), warm_start_from=[plain]).overall_best.parent == 0

@@ -81,14 +81,18 @@ class StudyResults:
     def overall_best(self) -> OverallBest:
         """The best result of this study and of its identical parents, as each of them saw it.
 
-        Parents with other data do not count.  Of equal values, that of this study is taken.
+        Parents with other data do not count, nor do parents without the constraints of this study,
+        or results whose constraints do not hold.  Of equal values, that of this study is taken.
 
         Raises
         ------
         NoCompletedTrialError
-            If no feasible trial of fidelity 1 has completed, and there is no identical parent.
+            If no feasible trial of fidelity 1 has completed, here or in an identical parent.
         """
-        found = [p.best for p in self.parents if p.identical and p.best is not None]
+        first = next(iter(self.history.complete()), None)
+        n = 0 if first is None else len(first.constraints or ())
+        parents = [p for p in self.parents if p.identical and n in (0, p.n_constraints)]
+        found = [parent.best for parent in parents if parent.best is not None]
         if not found or self.history.best() is not None:
             found.insert(0, OverallBest(self.best_params, self.best_value, None))
         return min(found, key=lambda best: self.history.sign * best.value)

@@ -36,6 +36,7 @@ class _Row:
     params: Mapping[str, Any]
     loss: float
     cost: float | None = None
+    constraints: tuple[float, ...] | None = None
 
 
 def read_parents(
@@ -135,15 +136,18 @@ class _Reader:
             except ValueError as error:
                 errors.append(str(error))
             else:
-                known.append(Observation(point, row.loss, row.cost if self.identical else None))
+                cost = row.cost if self.identical else None
+                known.append(Observation(point, row.loss, cost, row.constraints))
         if not known:
             raise ValueError(
                 f"none of its {len(rows)} configurations is in the space: {_distinct(errors)}"
             )
         self.errors += errors
-        best = min(rows, key=lambda row: row.loss)
-        params = placing.restored(best.params) if self.identical else dict(best.params)
-        overall = OverallBest(params, self.sign * best.loss, number)
+        best = _best(rows)
+        overall = None
+        if best is not None:
+            params = placing.restored(best.params) if self.identical else dict(best.params)
+            overall = OverallBest(params, self.sign * best.loss, number)
         return Parent(tuple(known), self.identical, placing.absent, overall)
 
     def warn(self) -> None:
@@ -185,6 +189,7 @@ class _Reader:
             )
         kept = _full_rows(results, len(scores))
         costs = _costs(results, len(scores))
+        constraints = _constraints(results, "mean_constraint_", len(scores))
         for row, (params, score) in enumerate(zip(configurations, scores, strict=True)):
             loss = _number(score)
             if row not in kept or not math.isfinite(loss):
@@ -195,7 +200,7 @@ class _Reader:
                     "search.cv_results_"
                 )
             own = {name: value for name, value in params.items() if name != self.resource}
-            yield _Row(own, -loss, costs[row])
+            yield _Row(own, -loss, costs[row], constraints[row])
 
 
 @dataclass(frozen=True)
@@ -302,7 +307,7 @@ def _study_rows(study: StudyResults) -> Iterator[_Row]:
     sign = study.history.sign
     for trial in study.history.in_state(TrialState.COMPLETE, fidelity=1.0):
         assert trial.value is not None, "a completed trial has a value"
-        yield _Row(trial.params, sign * trial.value, trial.cost)
+        yield _Row(trial.params, sign * trial.value, trial.cost, trial.constraints)
 
 
 def _frame_rows(table: Mapping[str, list[Any]], sign: float) -> Iterator[_Row]:
@@ -313,11 +318,31 @@ def _frame_rows(table: Mapping[str, list[Any]], sign: float) -> Iterator[_Row]:
     n = len(table["value"])
     states, shares = table.get("state", [COMPLETE] * n), table.get("fidelity", [1.0] * n)
     costs = table.get("cost", [None] * n)
+    constraints = _constraints(table, "constraint_", n)
     for row, value in enumerate(table["value"]):
         loss = sign * _number(value)
         if states[row] == COMPLETE and shares[row] == 1.0 and math.isfinite(loss):
             params = {name.removeprefix("param_"): table[name][row] for name in names}
-            yield _Row(params, loss, _cost(costs[row]))
+            yield _Row(params, loss, _cost(costs[row]), constraints[row])
+
+
+def _best(rows: Sequence[_Row]) -> _Row | None:
+    """Return the best feasible row; None if no row is feasible."""
+    constrained = any(row.constraints is not None for row in rows)
+    none = (math.inf if constrained else 0.0,)
+    feasible = [row for row in rows if max(row.constraints or none) <= 0.0]
+    return min(feasible, key=lambda row: row.loss, default=None)
+
+
+def _constraints(
+    table: Mapping[str, Any], prefix: str, n_rows: int
+) -> list[tuple[float, ...] | None]:
+    """Return the constraints of each row; None where one is unknown, or without constraints."""
+    names: list[str] = []
+    while f"{prefix}{len(names)}" in table:
+        names.append(f"{prefix}{len(names)}")
+    rows = [tuple(_number(table[name][row]) for name in names) for row in range(n_rows)]
+    return [values if values and all(map(math.isfinite, values)) else None for values in rows]
 
 
 def _sign_of(direction: object, own: float) -> float:

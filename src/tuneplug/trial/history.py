@@ -17,11 +17,15 @@ __all__ = ["History", "Observation"]
 
 
 class Observation(NamedTuple):
-    """A result of an earlier search: its point in the unit cube, its loss, its cost if known."""
+    """A result of an earlier search: its point in the unit cube, its loss, and what else is known.
+
+    That is the cost, and the values of the constraints; each holds if it is at most 0.
+    """
 
     point: FloatArray
     loss: float
     cost: float | None = None
+    constraints: tuple[float, ...] | None = None
 
 
 class History(Sequence[Trial]):

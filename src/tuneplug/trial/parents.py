@@ -43,10 +43,16 @@ class Parent:
     absent : tuple of int
         Columns of the space that the search did not have; its points have 0.5 there.
     best : OverallBest or None
-        Its best result, whether or not it lies in the study's space.
+        Its best feasible result, whether or not it lies in the study's space.
     """
 
     observations: tuple[Observation, ...]
     identical: bool
     absent: tuple[int, ...] = ()
     best: OverallBest | None = None
+
+    @property
+    def n_constraints(self) -> int:
+        """Number of constraints of its results."""
+        known = (len(o.constraints) for o in self.observations if o.constraints is not None)
+        return next(known, 0)

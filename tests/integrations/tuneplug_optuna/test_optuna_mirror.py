@@ -426,3 +426,24 @@ class _Low(Strategy):
 
     def suggest(self, context, n):
         return [Suggestion({"x": 0.5}, fidelity=1.0 if len(context.history) else 0.5)]
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_constraints_are_mirrored_and_optunas_best_trial_is_feasible(live):
+    storage, plugins = optuna.storages.InMemoryStorage(), Plugins()
+    if live:
+        plugins.register(OptunaMirror(storage, "size"))
+
+    def objective(trial):
+        trial.set_constraints([0.5 - trial.params["x"]])
+        return trial.params["x"]
+
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0, plugins=plugins)
+    study.optimize(objective, 8)
+    if not live:
+        mirror(study, storage, study_name="size")
+    copied = optuna.load_study(study_name="size", storage=storage)
+    assert copied.best_params == study.best_params
+    assert [t.system_attrs["constraints"] for t in copied.trials] == [
+        list(t.constraints) for t in study.trials
+    ]

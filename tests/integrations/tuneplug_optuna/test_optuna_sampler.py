@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import sys
 
 import numpy as np
 import optuna
@@ -15,6 +16,7 @@ from tuneplug import Float, Study
 from tuneplug import TrialState as TunePlugState
 from tuneplug.strategies import GridSearch, RandomSearch, Strategy, Suggestion
 from tuneplug_optuna import TunePlugSampler
+from tuneplug_optuna.trials import TrialConverter
 
 
 @pytest.fixture(autouse=True)
@@ -433,3 +435,50 @@ def test_the_cost_of_a_trial_is_its_duration_or_its_attribute():
     study.ask(distributions)
     seconds = study.trials[0].duration.total_seconds()
     assert [t.cost for t in spy.contexts[-1].history] == [seconds, 2.5, None, None]
+
+
+# ---------------------------------------------------------------------- constraints
+
+
+def constrained_study(names, n, *, seed=0):
+    """Return a study whose constraint has a name for each trial, or None."""
+    study = optuna.create_study(sampler=TunePlugSampler(seed=seed))
+    for number in range(n):
+        trial = study.ask()
+        x = trial.suggest_float("x", 0.0, 1.0)
+        attributes = {f"constraints:{name}": x - 0.5 for name in names(number)}
+        for key, value in attributes.items():
+            study._storage.set_trial_system_attr(trial._trial_id, key, value)
+        study.tell(trial, -x)
+    return study
+
+
+def test_constraints_of_an_optuna_study_are_learned():
+    study = constrained_study(lambda number: ["size"], 20)
+    sampled = np.array([trial.params["x"] for trial in study.trials])
+    assert sampled[sampled <= 0.5].max() > 0.49
+    assert sampled[10:].mean() < 0.65  # without the constraint it is near 1
+
+
+def test_trials_with_other_constraints_are_warned_of_once(caplog):
+    optuna.logging.enable_propagation()
+    try:
+        study = constrained_study(lambda number: ["a", "b"] if number % 2 else ["a"], 12)
+    finally:
+        optuna.logging.disable_propagation()
+    warned = [r for r in caplog.records if "do not have the same constraints" in r.message]
+    assert len(warned) == 1
+    assert len(study.trials) == 12
+
+
+def test_constraints_of_trials_are_ordered_by_their_names():
+    converter = TrialConverter({"x": FloatDistribution(0.0, 1.0)})
+    values = {f"constraints:{name}": float(name) for name in (10, 2, 1)}
+    frozen = create_trial(
+        value=1.0,
+        params={"x": 0.5},
+        distributions={"x": FloatDistribution(0.0, 1.0)},
+        system_attrs={**values, "constraints": [math.inf]},
+    )
+    history = converter.history([frozen], {}, optuna.study.StudyDirection.MINIMIZE)
+    assert history[0].constraints == (sys.float_info.max, 1.0, 2.0, 10.0)

@@ -414,3 +414,21 @@ def test_sampler_does_not_learn_from_trials_below_full_fidelity():
         study.tell(trial, trial.params["x"])
     study.ask()
     assert [seen.state.name for seen in last_seen(study)[:2]] == ["FAIL", "COMPLETE"]
+
+
+# ---------------------------------------------------------------------- constraints of trials
+
+
+@pytest.mark.skipif(not hasattr(optuna.trial.FrozenTrial, "set_constraint"), reason="Optuna 5")
+@pytest.mark.parametrize(
+    "sampler", [TPESampler(n_startup_trials=5), NSGAIISampler(population_size=8)], ids=repr
+)
+def test_samplers_use_the_constraints_of_trials(sampler):
+    study = Study({"x": Float(0.0, 1.0)}, strategy=OptunaStrategy(sampler), seed=0)
+    for _ in range(40):
+        trial = study.ask()
+        x = trial.params["x"]
+        study.tell(trial, -x, constraints=[x - 0.5])
+    sampled = [trial.params["x"] for trial in study.trials[20:]]
+    assert np.mean(sampled) < 0.6  # without the constraint it is near 1
+    assert study.best_params["x"] <= 0.5

@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from tuneplug import SearchSpace
 
-__all__ = ["check_fitted", "column_of_trials", "full_rows", "metric_of", "space_of"]
+__all__ = [
+    "check_fitted",
+    "column_of_trials",
+    "feasible_rows",
+    "full_rows",
+    "metric_of",
+    "space_of",
+]
 
 
 def check_fitted(search: Any) -> None:
@@ -88,3 +95,10 @@ def column_of_trials(search: Any, name: str, rows: NDArray[np.int_]) -> list[str
         return None
     trials = [study.trials[row] for row in rows]
     return [t.state.value if name == "trial_state" else t.origin for t in trials]
+
+
+def feasible_rows(search: Any, rows: NDArray[np.int_]) -> list[bool] | None:
+    """Return whether each candidate is feasible; None if the search has no constraints."""
+    if "mean_constraint_0" not in search.cv_results_:
+        return None
+    return [bool(search.cv_results_["feasible"][row]) for row in rows]

@@ -42,7 +42,7 @@ class FoldScoresDisplay(Display):
     results : Results
         With ``fold_values``.
     n_candidates : int, default 10
-        Maximum number of candidates to show, best first.
+        Maximum number of candidates to show, best first, and infeasible ones last.
 
     Attributes
     ----------
@@ -79,7 +79,9 @@ class FoldScoresDisplay(Display):
             raise ValueError(
                 f"n_candidates must be an integer of at least 1, but got {n_candidates!r}"
             )
-        order = np.argsort(np.where(np.isnan(results.y), np.inf, results.losses), kind="stable")
+        losses = np.where(np.isnan(results.y), np.inf, results.losses)
+        infeasible = np.array([kind == "infeasible" for kind in results.kinds], dtype=bool)
+        order = np.lexsort((losses, infeasible))
         best = order[:n_candidates]
         self.candidates: list[int] = [results.trials[i] for i in best]
         self.fold_scores: FloatArray = finite(results.fold_values)[best]

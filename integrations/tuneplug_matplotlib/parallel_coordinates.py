@@ -115,7 +115,11 @@ class ParallelCoordinatesDisplay(Display):
         losses = np.where(np.isnan(results.y), np.inf, results.losses)
         place = np.empty(len(results))
         place[np.argsort(-losses, kind="stable")] = np.linspace(0.0, 1.0, len(results))
-        labels = {"stopped": ("--", "stopped"), "failed": (":", "no value")}
+        labels = {
+            "infeasible": ("-.", "infeasible"),
+            "stopped": ("--", "stopped"),
+            "failed": (":", "no value"),
+        }
         self.lines_, thin = [], scale_of(results)
         for i, row in enumerate(self.heights):
             dashes, label = labels.get(results.kinds[i], ("-", None))

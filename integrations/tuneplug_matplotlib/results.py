@@ -17,6 +17,7 @@ from tuneplug.trial import Direction
 from tuneplug_matplotlib.fitted_search import (
     check_fitted,
     column_of_trials,
+    feasible_rows,
     full_rows,
     metric_of,
     space_of,
@@ -60,6 +61,8 @@ class Results:
         Numbers of the trials.  If None, 0 to n - 1.
     fold_values : array-like of shape (n, k), default None
         Values of k folds.
+    feasible : sequence of n bool, default None
+        Whether the constraints of each trial hold.  If None, all do.
     study : Study, default None
         The study that the results are of, for its model, reports and times.
     """
@@ -74,6 +77,7 @@ class Results:
     origins: Sequence[str] | None = None
     numbers: Sequence[int] | None = None
     fold_values: ArrayLike | None = None
+    feasible: Sequence[bool] | None = None
     study: Study | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -107,6 +111,7 @@ class Results:
             states=[trial.state.value for trial in shown],
             origins=[trial.origin for trial in shown],
             numbers=[trial.number for trial in shown],
+            feasible=[trial.is_feasible for trial in shown],
             study=study,
         )
 
@@ -152,6 +157,7 @@ class Results:
             origins=column_of_trials(search, "origin", rows),
             numbers=rows.tolist(),
             fold_values=np.stack(folds, axis=1)[rows],
+            feasible=feasible_rows(search, rows),
             study=getattr(search, "study_", None) if metric == main else None,
         )
 
@@ -170,13 +176,14 @@ class Results:
 
     @cached_property
     def complete(self) -> NDArray[np.bool_]:
-        """Whether each trial has completed with a value, shape (n,)."""
+        """Whether each trial can be best: complete with a value and feasible, shape (n,)."""
         kinds = self.kinds
-        return np.array([k not in ("failed", "stopped") for k in kinds], dtype=bool)
+        others = ("failed", "stopped", "infeasible")
+        return np.array([kind not in others for kind in kinds], dtype=bool)
 
     @cached_property
     def kinds(self) -> list[str]:
-        """Kind of each trial: startup, model, exploration, stopped, failed or trial."""
+        """Kind of each trial: startup, model, exploration, infeasible, stopped, failed or trial."""
         known = self.origins if self.origins is not None else [""] * len(self)
         guided = any(origin in BY_MODEL for origin in known)
         found = []
@@ -186,6 +193,8 @@ class Results:
                 found.append("stopped")
             elif np.isnan(self.y[row]):
                 found.append("failed")
+            elif self.feasible is not None and not self.feasible[row]:
+                found.append("infeasible")
             elif origin in BY_MODEL:
                 found.append(origin)
             else:
@@ -194,12 +203,12 @@ class Results:
 
     @cached_property
     def complete_losses(self) -> FloatArray:
-        """Losses of the complete trials, NaN for all others, shape (n,)."""
+        """Losses of the complete, feasible trials, NaN for all others, shape (n,)."""
         return np.where(self.complete, self.losses, np.nan)
 
     @property
     def best(self) -> int | None:
-        """Row of the best trial among the complete ones; None if no trial is complete."""
+        """Row of the best trial among the complete, feasible ones; None if there is none."""
         return self.best_among(self.complete)
 
     def best_among(self, rows: NDArray[np.bool_]) -> int | None:

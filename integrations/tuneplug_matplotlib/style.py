@@ -56,6 +56,7 @@ KINDS: dict[str, tuple[str, bool]] = {
     "startup": ("s", False),
     "model": ("o", True),
     "exploration": ("^", True),
+    "infeasible": ("p", False),
     "stopped": ("D", False),
     "failed": ("x", True),
 }

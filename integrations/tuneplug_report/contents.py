@@ -130,7 +130,9 @@ def facts_of(source: Source) -> list[tuple[str, str]]:
         facts.append((f"best {source.value_name}", number(float(results.y[results.best]))))
         facts.append(("best trial", str(results.trials[results.best])))
     else:
-        facts.append((f"best {source.value_name}", "no trial has completed"))
+        infeasible = "infeasible" in _kinds(results)
+        reason = "no completed trial is feasible" if infeasible else "no trial has completed"
+        facts.append((f"best {source.value_name}", reason))
     if study is not None:
         counts = Counter(trial.state.value for trial in study.trials)
         states = ", ".join(f"{n} {state}" for state, n in counts.items())

@@ -36,7 +36,9 @@ def _row(trial: Trial, names: list[str], partial: bool) -> list[Any]:
         trial.origin,
         *_cells(params, names),
         *(duration, trial.cost),
-        trial.stop_reason or last_line(trial.error) or None,
+        trial.stop_reason
+        or last_line(trial.error)
+        or (None if trial.is_feasible else "infeasible"),
     )
     return [cell(value) for value in values]
 
@@ -54,6 +56,8 @@ def _rows_of(source: Source, names: list[str]) -> list[list[Any]]:
     for row, value in enumerate(results.y.tolist()):
         params = results.configurations[row] if results.configurations else {}
         state = "failed" if math.isnan(value) else "complete"
+        if results.kinds[row] == "infeasible":
+            state = "infeasible"
         shown_value = None if math.isnan(value) else value
         values = (results.trials[row], state, shown_value, *_cells(params, names))
         rows.append([cell(value) for value in values])

@@ -438,3 +438,14 @@ def test_the_package_runs_as_a_module():
     command = [sys.executable, "-m", "tuneplug.cli", "studies", URL]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "none\n"
+
+
+def test_infeasible_trials_are_marked_and_never_the_best(capsys):
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0, storage=URL, name="small")
+    study.tell(study.ask(), 1.0, constraints=[0.5])
+    assert "infeasible" in output(capsys, "show", URL, "small").splitlines()[-1]
+    assert main(["best", URL, "small"]) != 0
+    assert "1 complete but infeasible" in capsys.readouterr().err
+    study.tell(study.ask(), 2.0, constraints=[-0.5])
+    assert "infeasible" not in output(capsys, "show", URL, "small").splitlines()[-1]
+    assert json.loads(output(capsys, "best", URL, "small", "--json"))["value"] == 2.0

@@ -353,3 +353,13 @@ def test_a_line_is_printed_for_each_replication(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 6
     assert re.fullmatch(r"bayesian 1/3: best [\d.e-]+ \(1 of 6 replications\)", lines[0])
+
+
+def test_infeasible_trials_do_not_count():
+    def constrained(trial):
+        trial.set_constraints([0.3 - trial.params["x"]])
+        return trial.params["x"]
+
+    result = compare(constrained, {"random": "random"}, space=SPACE, n_trials=10, replications=2)
+    curves = result.curves["random"]
+    assert np.nanmin(curves) >= 0.3

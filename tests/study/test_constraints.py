@@ -130,3 +130,15 @@ def test_frame_has_the_constraints():
     assert frame["constraint_1"].isna().tolist() == [False, False, True]
     assert frame["feasible"].tolist() == [False, True, None]
     assert "feasible" not in told((0.0, None)).to_frame()
+
+
+def test_lines_of_progress_name_infeasible_trials(capsys):
+    def objective(trial):
+        trial.set_constraints([0.5 - trial.number])
+        return trial.params["x"]
+
+    Study(SPACE, strategy="random", seed=0).optimize(objective, 2, verbose=1)
+    first, second = [line for line in capsys.readouterr().out.splitlines() if "] trial " in line]
+    assert "(infeasible)" in first
+    assert "best none yet" in first
+    assert "(infeasible)" not in second

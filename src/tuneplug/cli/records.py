@@ -20,12 +20,17 @@ from tuneplug.storage.validation import (
 )
 from tuneplug.trial import TrialState
 
-__all__ = ["StudyRecords", "category_text"]
+__all__ = ["StudyRecords", "category_text", "is_feasible"]
 
 
 def category_text(value: Any) -> Any:
     """Return the value of a parameter in a record; of other objects the text of their key."""
     return value["repr"] if isinstance(value, dict) else value
+
+
+def is_feasible(record: TrialRecord) -> bool:
+    """Return whether the constraints of a trial hold, or it has none."""
+    return bool(max(record["constraints"] or [0.0]) <= 0.0)
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class StudyRecords:
             for record in self.records
             if record["state"] == TrialState.COMPLETE.value
             and record["fidelity"] == 1.0
-            and max(record["constraints"] or [0.0]) <= 0.0
+            and is_feasible(record)
         ]
         sign = -1.0 if self.settings["direction"] == "maximize" else 1.0
         return min(complete, key=lambda record: sign * record["value"], default=None)
@@ -100,7 +105,10 @@ class StudyRecords:
 
     def states(self) -> str:
         """Return the number of trials in each state, as text."""
-        counts = Counter(record["state"] for record in self.records)
+        counts = Counter(
+            record["state"] + " but infeasible" * (not is_feasible(record))
+            for record in self.records
+        )
         return ", ".join(f"{n} {state}" for state, n in counts.items()) or "no trials"
 
     def summary(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from tuneplug.cli.exporting import FORMATS, exported, study_document
 from tuneplug.cli.output import aligned, as_json, show, table
-from tuneplug.cli.records import StudyRecords, category_text
+from tuneplug.cli.records import StudyRecords, category_text, is_feasible
 from tuneplug.errors import StorageError, printable
 from tuneplug.plugins.manager import Plugins
 from tuneplug.storage import SqliteStorage, Storage, TrialRecord, copy
@@ -109,11 +109,16 @@ def _show(arguments: argparse.Namespace) -> str:
             *(record[key] for key in ("number", "state", "value")),
             *(_param(record, name) for name in names),
             record["cost"],
-            _short(record["stop_reason"] or _last_line(record["error"])),
+            _short(record["stop_reason"] or _last_line(record["error"]) or _feasibility(record)),
         )
         for record in study.records
     ]
     return f"{_lines(study.summary())}\n\n{aligned(columns, rows)}"
+
+
+def _feasibility(record: TrialRecord) -> str:
+    """Return that a trial is infeasible; empty if its constraints hold, or it has none."""
+    return "" if is_feasible(record) else "infeasible"
 
 
 def _best(arguments: argparse.Namespace) -> str:

@@ -33,7 +33,7 @@ class Replication:
     Attributes
     ----------
     curve : array of shape (n_trials,)
-        Best value so far after each job; NaN before the first value.
+        Best feasible value so far after each job; NaN before the first one.
     n_failed : int
         Number of failed trials.
     error : str or None
@@ -137,7 +137,7 @@ def _nothing_completed(history: History, where: str) -> Exception:
 def _result(history: History, n_trials: int) -> Replication:
     losses = np.full(n_trials, np.nan)
     for trial in history[:n_trials]:
-        if trial.state is TrialState.COMPLETE and trial.is_full:
+        if trial.state is TrialState.COMPLETE and trial.is_full and trial.is_feasible:
             losses[trial.number] = history.sign * _value_of(trial)
     failed = [trial for trial in history if trial.state is TrialState.FAILED]
     error = brief_exception(failed[0].error or "") if failed else None

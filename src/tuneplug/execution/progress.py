@@ -54,6 +54,8 @@ class Progress:
         How many of ``n_done`` had ended before the search was resumed.
     error : str or None
         Traceback or message of a failed trial.
+    feasible : bool
+        Whether the constraints of the trial hold.  If not, it is never the best trial.
     """
 
     number: int
@@ -73,6 +75,7 @@ class Progress:
     fidelity: float = 1.0
     n_earlier: int = 0
     error: str | None = None
+    feasible: bool = True
 
     @property
     def left(self) -> float | None:
@@ -107,6 +110,8 @@ class Progress:
             result = f"{printable(self.metric)} {'~' * stopped}{self.score:.6g}"
         if self.fidelity < 1.0:
             result += f" at fidelity {self.fidelity:.3g}"
+        if not self.feasible:
+            result += " (infeasible)"
         if self.stop_reason is None:
             return result
         metric = "" if self.stop_metric is None else f" on {printable(self.stop_metric)}"
@@ -240,6 +245,7 @@ class ProgressReporter:
             fidelity=trial.fidelity,
             n_earlier=self._n_earlier,
             error=trial.error,
+            feasible=trial.is_feasible,
         )
 
 

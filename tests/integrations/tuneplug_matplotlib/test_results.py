@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.svm import SVC
 
 from tuneplug import Float, SearchSpace, Study
-from tuneplug_matplotlib import Results
+from tuneplug_matplotlib import BestSoFarDisplay, FoldScoresDisplay, Results
 from tuneplug_sklearn import WarpedBayesSearchCV
 
 X, y = load_iris(return_X_y=True)
@@ -118,3 +118,35 @@ def test_nothing_is_written_to_a_storage_that_is_drawn(tmp_path):
     before = (tmp_path / "study.db").read_bytes()
     assert len(Results.from_storage(url, "a")) == 3
     assert (tmp_path / "study.db").read_bytes() == before
+
+
+# ------------------------------------------------------------------ constraints
+
+
+def at_most_1(estimator, fold):
+    return [estimator.C - 1.0]
+
+
+def test_infeasible_trials_are_a_kind_of_their_own_and_never_the_best():
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0)
+    for value, constraint in [(1.0, 0.5), (3.0, -0.5), (2.0, 0.0), (0.0, 0.1)]:
+        study.tell(study.ask(), value, constraints=[constraint])
+    results = Results.from_study(study)
+    assert results.kinds == ["infeasible", "trial", "trial", "infeasible"]
+    assert results.best == 2
+    np.testing.assert_array_equal(
+        BestSoFarDisplay(results).plot().line_.get_ydata(), [np.nan, 3.0, 2.0, 2.0]
+    )
+
+
+def test_infeasible_candidates_of_a_search_are_shown_last():
+    search = WarpedBayesSearchCV(
+        SVC(), {"C": Float(0.01, 100.0)}, n_iter=8, random_state=0, constraints=at_most_1
+    ).fit(X, y)
+    results = Results.from_estimator(search)
+    infeasible = [kind == "infeasible" for kind in results.kinds]
+    assert infeasible == (~search.cv_results_["feasible"]).tolist()
+    assert results.best == search.best_index_
+    shown = FoldScoresDisplay(results).candidates
+    assert shown[0] == search.best_index_
+    assert [infeasible[row] for row in shown] == sorted(infeasible)

@@ -229,3 +229,14 @@ def test_the_report_of_a_large_study_is_under_five_megabytes(large_report):
     page = Page(large_report.read_text("utf-8"))
     assert len(page.table["rows"]) == 2000
     assert len(page.all("tr")) < 100  # those of the table are made by the script
+
+
+def test_infeasible_trials_are_named_and_never_the_best(tmp_path):
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0, plugins=NO_PLUGINS)
+    study.tell(study.ask(), 1.0, constraints=[0.5])
+    page = Page(write_report(study, tmp_path / "none.html").read_text("utf-8"))
+    assert "no completed trial is feasible" in page.text
+    study.tell(study.ask(), 2.0, constraints=[-0.5])
+    html = write_report(study, tmp_path / "one.html").read_text("utf-8")
+    assert '"infeasible"' in html
+    assert "no completed trial is feasible" not in html

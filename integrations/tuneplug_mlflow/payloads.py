@@ -134,9 +134,13 @@ def study_tags(study: Study) -> dict[str, str]:
 
 def rank(trial: Trial, sign: float) -> tuple[float, int]:
     """Return a sort key that is smallest for the best trial; ties go to the lowest number."""
-    if trial.state is not TrialState.COMPLETE or trial.value is None or not trial.is_full:
+    if not _can_be_best(trial) or trial.value is None:
         return math.inf, trial.number
     return sign * trial.value, trial.number
+
+
+def _can_be_best(trial: Trial) -> bool:
+    return trial.state is TrialState.COMPLETE and trial.is_full and trial.is_feasible
 
 
 def best_trial_tags(trial: Trial, run_id: str | None) -> dict[str, str]:
@@ -202,7 +206,7 @@ def trial_status(trial: Trial) -> str:
     if trial.state is TrialState.FAILED:
         interrupted = (trial.error or "").startswith(INTERRUPTED_MESSAGE)
         return "KILLED" if interrupted else "FAILED"
-    return "FINISHED" if trial.state is TrialState.COMPLETE and trial.is_full else "KILLED"
+    return "FINISHED" if _can_be_best(trial) else "KILLED"
 
 
 def trial_report_metrics(trial: Trial, metric: str) -> list[MetricPoint]:
@@ -233,6 +237,7 @@ def trial_result_metrics(trial: Trial, metric: str) -> list[MetricPoint]:
         VARIANCE: trial.variance,
         DURATION: trial.duration,
         EXPECTED_IMPROVEMENT: trial.expected_improvement,
+        **{f"constraint_{i}": value for i, value in enumerate(trial.constraints or ())},
     }
     return [MetricPoint(name, value, 0) for name, value in found.items() if value is not None]
 

@@ -83,8 +83,8 @@ def describe(study: Study, job: TuningJob) -> dict[str, Any]:
             "Failed": len(summaries) - valued - running,
         },
     }
-    if states[TrialState.COMPLETE]:
-        described["BestTrainingJob"] = summaries[study.best_trial.number]
+    if (best := study.history.best()) is not None:
+        described["BestTrainingJob"] = summaries[best.number]
     request = {k: v for k, v in job.to_request().items() if k != "Tags"}  # no member of a response
     response = {**request, **described}
     validate(response, "DescribeHyperParameterTuningJobResponse")

@@ -449,3 +449,8 @@ def test_infeasible_trials_are_marked_and_never_the_best(capsys):
     study.tell(study.ask(), 2.0, constraints=[-0.5])
     assert "infeasible" not in output(capsys, "show", URL, "small").splitlines()[-1]
     assert json.loads(output(capsys, "best", URL, "small", "--json"))["value"] == 2.0
+    rows = list(csv.DictReader(io.StringIO(output(capsys, "export", URL, "small"))))
+    assert [(row["constraint_0"], row["feasible"]) for row in rows] == [
+        ("0.5", "False"),
+        ("-0.5", "True"),
+    ]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tuneplug.cli.output import as_json
-from tuneplug.cli.records import StudyRecords, category_text
+from tuneplug.cli.records import StudyRecords, category_text, is_feasible
 from tuneplug.errors import printable
 from tuneplug.optional import OptionalDependency
 from tuneplug.storage import TrialRecord
@@ -38,8 +38,9 @@ def exported(study: StudyRecords, form: str) -> bytes:
     if form == "json":
         return f"{as_json(study_document(study))}\n".encode()
     names = study.param_names
-    columns = [*_row(NO_TRIAL, names)]
-    rows = [[*_row(record, names).values()] for record in study.records]
+    n = max((len(record["constraints"] or ()) for record in study.records), default=0)
+    columns = [*_row(NO_TRIAL, names, n)]
+    rows = [[*_row(record, names, n).values()] for record in study.records]
     return _csv(columns, rows) if form == "csv" else _parquet(columns, rows)
 
 
@@ -48,7 +49,7 @@ def study_document(study: StudyRecords) -> dict[str, Any]:
     return {"name": study.name, **study.settings, "trials": study.records}
 
 
-def _row(record: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+def _row(record: dict[str, Any], names: Sequence[str], n_constraints: int) -> dict[str, Any]:
     """Return the row of a trial, with the columns of ``Study.to_frame``."""
     started, finished = record.get("started"), record.get("finished")
     params = {f"param_{name}": category_text(record["params"].get(name)) for name in names}
@@ -62,7 +63,17 @@ def _row(record: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
         "started": started,
         "duration": None if started is None or finished is None else finished - started,
         "cost": record.get("cost"),
+        **_constraints(record, n_constraints),
     }
+
+
+def _constraints(record: dict[str, Any], n: int) -> dict[str, Any]:
+    """Return the columns of n constraints: their values, and whether all hold."""
+    if n == 0:
+        return {}
+    known = record.get("constraints")
+    values = {f"constraint_{i}": v for i, v in enumerate(known or (None,) * n)}
+    return {**values, "feasible": None if known is None else is_feasible(record)}
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:

@@ -613,3 +613,17 @@ def test_the_examples_of_the_tracking_page_run(store, mlflow, monkeypatch):
     for example in examples:
         exec(compile(example, "example of tracking.md", "exec"), namespace)
     assert store.client.get_experiment_by_name("churn") is not None
+
+
+# ------------------------------------------------------------------------- constraints
+
+
+def test_constraints_are_metrics_and_the_best_trial_is_feasible(store):
+    study = Study({"x": Float(0.0, 1.0)}, strategy="random", seed=0)
+    for value, constraint in [(1.0, 0.5), (3.0, -0.5), (2.0, 0.1)]:
+        study.tell(study.ask(), value, constraints=[constraint])
+    log_study(study, experiment=store.name, tracking_uri=store.uri)
+    (parent,), children = store.runs()
+    assert parent.data.tags["best_trial"] == "1"
+    assert [run.data.metrics["constraint_0"] for run in children.values()] == [0.5, -0.5, 0.1]
+    assert [run.info.status for run in children.values()] == ["KILLED", "FINISHED", "KILLED"]

@@ -167,3 +167,12 @@ def test_what_a_job_leaves_out_is_named(job):
     study = job.study(strategy=strategy, warm_start_from=[parent])
     with pytest.warns(UserWarning, match=r"reduction_factor=2; suggest_with=.*; 1 parents"):
         to_job(study, like=job)
+
+
+def test_a_study_without_a_feasible_trial_has_no_best_job(job):
+    study = job.study(seed=0)
+    study.tell(study.ask(), 0.9, constraints=[1.0])
+    assert "BestTrainingJob" not in describe(study, job)
+    study.tell(study.ask(), 0.5, constraints=[-1.0])
+    best = describe(study, job)["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]
+    assert best["Value"] == 0.5

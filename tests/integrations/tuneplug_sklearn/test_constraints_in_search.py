@@ -297,3 +297,17 @@ def test_a_search_with_other_constraints_is_another_search(tmp_path):
     for other in (partial(latency, limit=20), None):
         with pytest.raises(ValueError, match=r"\n  constraints: "):
             make(other, **options).fit(X, y)
+
+
+# ------------------------------------------------------------------ warm start
+
+
+def test_a_search_learns_the_constraints_of_an_earlier_one():
+    parent = make(strategy="random").fit(X, y)
+    search = make(n_iter=5, warm_start_from=[parent]).fit(X, y)
+    (known,) = search.study_.parents
+    assert [o.constraints for o in known.observations] == [
+        t.constraints for t in parent.study_.trials
+    ]
+    assert known.best.params == parent.best_params_
+    assert 0.55 < search.best_params_["a"] <= 0.6

@@ -208,3 +208,11 @@ def test_the_order_of_candidates_does_not_matter(rng):
     seen = partial(simulate(rng, [0.6])[0], 1, 2)
     assert turned.predict_mean(seen) == pytest.approx(model.predict_mean(seen))
     assert np.array_equal(turned.best, model.best)
+
+
+def test_the_best_rival_is_the_one_to_beat(rng):
+    scores = simulate(rng, [0.5, 0.6, 0.7, 0.9])
+    candidate = partial(scores[2], 0, 1)
+    assert FoldModel(scores).cannot_win(candidate)
+    assert not FoldModel(scores, scores[:2]).cannot_win(candidate)
+    assert not FoldModel(scores, scores[:0]).cannot_win(candidate)

@@ -147,6 +147,7 @@ def test_the_signature_is_that_of_randomized_search_with_keyword_only_extras():
         "storage": None,
         "study_name": None,
         "resume": False,
+        "constraints": None,
     }
     fit = inspect.signature(WarpedBayesSearchCV.fit).parameters
     assert list(fit) == list(inspect.signature(RandomizedSearchCV.fit).parameters)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import warnings
 
 import numpy as np
@@ -145,6 +146,12 @@ def test_result_that_is_none_is_refused_before_it_is_stored(change):
         encode_result({key: value for key, value in RESULT.items() if key not in change} | change)
 
 
+def test_constraints_are_restored():
+    result = {**RESULT, "constraints": [0.5, -1.0]}
+    restored = decode_result(json.loads(json.dumps(encode_result(result))))
+    assert restored["constraints"] == [0.5, -1.0]
+
+
 GOOD = encode_result({**RESULT, "fit_record": RECORD})
 
 
@@ -170,6 +177,10 @@ def with_record(**change):
         {**GOOD, "n_test_samples": True},
         {**GOOD, "fit_error": ["a"]},
         {**GOOD, "score_error": 1},
+        {**GOOD, "constraints": []},
+        {**GOOD, "constraints": 1.0},
+        {**GOOD, "constraints": [math.inf]},
+        {**GOOD, "constraints": [True]},
         {**GOOD, "fit_record": []},
         {**GOOD, "fit_record": {}},
         with_record(more=1),

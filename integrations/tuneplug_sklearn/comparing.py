@@ -183,7 +183,7 @@ def _fit(shared: Broadcast, name: str, replication: int) -> Any:
 
 
 def _best_so_far(fitted: Any, name: str) -> Any:
-    """Return the best score after each candidate; NaN before the first score."""
+    """Return the best feasible score after each candidate; NaN before the first one."""
     results, head = fitted.cv_results_, "mean_test_"
     metrics = [key.removeprefix(head) for key in results if key.startswith(head)]
     refit = getattr(fitted, "refit", None)
@@ -197,6 +197,8 @@ def _best_so_far(fitted: Any, name: str) -> Any:
     if "n_resources" in results:
         resources = np.asarray(results["n_resources"])
         scores[resources < resources.max()] = np.nan
+    if "feasible" in results:  # of a search with constraints
+        scores[~np.asarray(results["feasible"])] = np.nan
     if np.isnan(scores).all():
         raise ValueError(f"search {name!r} must have a score, but all of its candidates failed")
     return np.fmax.accumulate(scores)

@@ -16,7 +16,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.tree import DecisionTreeClassifier
 
 from tuneplug import Float, Int, NoCompletedTrialError
-from tuneplug_sklearn import Fold, WarpedBayesSearchCV
+from tuneplug_sklearn import Fold, WarpedBayesSearchCV, compare_searches
 
 X, y = make_classification(60, 5, flip_y=0.3, random_state=0)
 N_ITER, N_FOLDS = 10, 3
@@ -311,3 +311,9 @@ def test_a_search_learns_the_constraints_of_an_earlier_one():
     ]
     assert known.best.params == parent.best_params_
     assert 0.55 < search.best_params_["a"] <= 0.6
+
+
+def test_a_comparison_of_searches_counts_feasible_candidates_only():
+    searches = {"plain": make(None), "small": make()}
+    curves = compare_searches(searches, X, y, replications=2).curves
+    assert np.nanmax(curves["small"]) < 0.62 < np.nanmin(curves["plain"][:, -1])

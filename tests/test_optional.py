@@ -26,6 +26,7 @@ NEEDS = [
     ("tuneplug_report.write_report(None, 'x.html')", "jinja2", "Jinja2", "report"),
     ("tuneplug_rich.ProgressBar()", "rich", "rich", "rich"),
     ("tuneplug_sagemaker.validate({})", "botocore", "botocore", "sagemaker"),
+    ("tuneplug_sagemaker.ProgramObjective('ls', 'a=(.)')", "regex", "regex", "sagemaker"),
     (
         "tuneplug_matplotlib.BestSoFarDisplay(tuneplug_matplotlib.Results(values=[1.0])).plot()",
         "matplotlib",

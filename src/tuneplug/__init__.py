@@ -124,7 +124,8 @@ _PACKAGES = {
     "tuneplug_ray": "RayExecutor",
     "tuneplug_report": "write_report",
     "tuneplug_rich": "ProgressBar",
-    "tuneplug_sagemaker": "TuningJob analytics_frame as_parent describe read_job to_job validate",
+    "tuneplug_sagemaker": "ProgramError ProgramObjective TuningJob analytics_frame as_parent "
+    "describe objective_of read_job to_job validate",
     "tuneplug_sklearn": "WarpedBayesSearchCV compare_searches",
     "tuneplug_sqlalchemy": "MariadbStorage MysqlStorage PostgresqlStorage",
     "tuneplug_xgboost": "XGBoostMonitor",

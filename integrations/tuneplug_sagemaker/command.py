@@ -1,0 +1,259 @@
+"""The subcommand ``tuneplug run``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn, final
+
+from tuneplug import Study, Trial
+from tuneplug.plugins import Command
+from tuneplug_sagemaker.job import DEFINITION, RESOURCE_NAMES, TuningJob
+from tuneplug_sagemaker.program_objective import objective_of, with_resource
+from tuneplug_sagemaker.reading import read_job
+from tuneplug_sagemaker.results import describe
+from tuneplug_sagemaker.script_mode import channel_environment, decoded
+
+__all__ = ["RunCommand"]
+
+#: Environment variable whose URL ``-`` stands for, as in the other commands.
+VARIABLE = "TUNEPLUG_STORAGE"
+#: Fields of a training job definition that act here, and those that act with ``--command``.
+ACTING = ("InputDataConfig",)
+ACTING_WITH_PROGRAM = ("AlgorithmSpecification.MetricDefinitions", "Environment")
+
+
+@final
+class RunCommand(Command):
+    """Run the description of a tuning job on this machine, with a program or a function."""
+
+    name = "run"
+    about = "run a tuning job of SageMaker on this machine, with a program or a Python function"
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the job, what trains, and where results go."""
+        parser.add_argument("job", metavar="JOB", help="JSON file: a request, or a response")
+        trains = parser.add_mutually_exclusive_group(required=True)
+        text = "program and its arguments, such as 'python train.py'; no shell runs it"
+        trains.add_argument("--command", dest="program", metavar="COMMAND", help=text)
+        text = "Python function of a trial, such as my_module:train"
+        trains.add_argument("--objective", metavar="MODULE:FUNCTION", type=_function, help=text)
+        text = "directory of a channel; may be repeated"
+        parser.add_argument(
+            "--channel", metavar="NAME=DIR", action="append", type=_channel, default=[], help=text
+        )
+        text = f"URL, such as sqlite:///study.db: a study in it goes on; - is that in {VARIABLE}"
+        parser.add_argument("--storage", metavar="URL", help=text)
+        text = "name of the study; default: that of the job"
+        parser.add_argument("--name", help=text)
+        text = "training jobs at once; default: MaxParallelTrainingJobs"
+        parser.add_argument("--jobs", metavar="N", type=int, help=text)
+        text = "where functions and programs run, such as dask; default: threads"
+        parser.add_argument("--executor", metavar="NAME", help=text)
+        text = "where each training job gets a directory; default: tuneplug_runs"
+        parser.add_argument("--directory", metavar="DIR", default="tuneplug_runs", help=text)
+        text = "write results as a Describe response, with TrainingJobSummaries"
+        parser.add_argument("--output", metavar="FILE", help=text)
+        parser.set_defaults(parser=parser)
+
+    def run(self, arguments: argparse.Namespace) -> str:
+        """Run the job and return the best training job."""
+        job, name = _job(arguments)
+        storage = _storage(arguments)
+        channels = _by_name(arguments)
+        output = None if arguments.output is None else _writable(Path(arguments.output), job)
+        directory = Path(arguments.directory) / name
+        if arguments.program is None:
+            objective: Callable[[Trial], float] = _FunctionObjective(arguments.objective, job)
+            os.environ.update(channel_environment(channels))
+        else:
+            objective = objective_of(job, arguments.program, channels=channels, directory=directory)
+        _name_unread(job, with_program=arguments.program is not None)
+        study = job.study(storage=storage, name=name)
+        with _ended_by_sigterm():
+            _optimize(study, job, objective, arguments)
+        if output is not None:
+            described = json.dumps(describe(study, job), indent=2, default=datetime.isoformat)
+            output.write_text(described + "\n", encoding="utf-8")
+        return _best(study, job, None if arguments.program is None else directory)
+
+
+def _optimize(
+    study: Study,
+    job: TuningJob,
+    objective: Callable[[Trial], float],
+    arguments: argparse.Namespace,
+) -> None:
+    """Run the training jobs that a study still lacks."""
+    options = job.optimize_options()
+    if arguments.jobs is not None:
+        options["n_jobs"] = arguments.jobs
+    if options["n_trials"] is not None:
+        options["n_trials"] -= len(study.trials)
+        if options["n_trials"] <= 0:
+            return
+    study.optimize(objective, **options, executor=arguments.executor, verbose=1)
+    if study.completion_reason is not None:
+        _say(f"the search ended early: {study.completion_reason}")
+
+
+# ---------------------------------------------------------------------- arguments
+
+
+def _channel(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"a channel is NAME=DIR, but got {text!r}")
+    if not Path(path).is_dir():
+        raise argparse.ArgumentTypeError(f"there is no directory {path!r} for channel {name!r}")
+    return name, Path(path).resolve()
+
+
+def _by_name(arguments: argparse.Namespace) -> dict[str, Path]:
+    channels = dict(arguments.channel)
+    if len(channels) < len(arguments.channel):
+        raise ValueError("a channel must have one directory, but one is given twice: remove it")
+    return channels
+
+
+def _function(text: str) -> Callable[..., Any]:
+    """Return a function that is named by its module, which may be in the current directory."""
+    module, colon, name = text.partition(":")
+    if not (module and colon and name):
+        raise argparse.ArgumentTypeError(f"an objective is MODULE:FUNCTION, but got {text!r}")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except Exception as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+    if not callable(found):
+        raise argparse.ArgumentTypeError(f"{text!r} must be a function, but is {found!r}")
+    function: Callable[..., Any] = found
+    return function
+
+
+def _job(arguments: argparse.Namespace) -> tuple[TuningJob, str]:
+    """Return the job, with a name, and the name of the study."""
+    path = Path(arguments.job)
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # no JSON, or no UTF-8
+        raise ValueError(f"a job must be a JSON file, but {str(path)!r} is not: {error}") from None
+    if not isinstance(document, dict):
+        raise ValueError(f"a job must be a JSON object, but {str(path)!r} has {document!r:.50}")
+    job = read_job(document)
+    if job.n_trials is None and job.max_runtime is None:
+        raise ValueError(
+            "a job must have an end, but has neither MaxNumberOfTrainingJobs nor "
+            "MaxRuntimeInSeconds: add one to its ResourceLimits"
+        )
+    if arguments.jobs is not None and arguments.jobs < 1:
+        raise ValueError(f"--jobs must be at least 1, but got {arguments.jobs}")
+    name = arguments.name or job.name or path.stem
+    if Path(name).name != name:
+        raise ValueError(f"--name must be the name of a directory, too, but got {name!r}")
+    return (job if job.name is not None else replace(job, name=name)), name
+
+
+def _storage(arguments: argparse.Namespace) -> str | None:
+    if arguments.storage != "-":
+        return arguments.storage  # type: ignore[no-any-return]
+    if url := os.environ.get(VARIABLE, ""):
+        return url
+    raise ValueError(f"the URL - stands for {VARIABLE}, but that is not set: set it, or give a URL")
+
+
+def _writable(output: Path, job: TuningJob) -> Path:
+    """Return the file of results; raise if it cannot be written, or the job not be described."""
+    job.to_request()
+    with output.open("a", encoding="utf-8"):
+        return output
+
+
+# ---------------------------------------------------------------------- training
+
+
+@final
+@dataclass(frozen=True)
+class _FunctionObjective:
+    """Calls a function of a trial, with all hyperparameters if it has a parameter for them."""
+
+    function: Callable[..., Any]
+    job: TuningJob
+
+    def __call__(self, trial: Trial) -> Any:
+        if not _takes_hyperparameters(self.function):
+            return self.function(trial)
+        texts = self.job.hyperparameters(trial.params)
+        resource = next((name for name in RESOURCE_NAMES if name in texts), None)
+        hyperparameters = decoded(with_resource(texts, resource, trial))
+        return self.function(trial, hyperparameters=hyperparameters)
+
+
+def _takes_hyperparameters(function: Callable[..., Any]) -> bool:
+    try:
+        return "hyperparameters" in inspect.signature(function).parameters
+    except ValueError:  # a function of C may have none
+        return False
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Context manager: SIGTERM ends the search as Ctrl-C does, with exit code 143."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+# ---------------------------------------------------------------------- what is printed
+
+
+def _name_unread(job: TuningJob, *, with_program: bool) -> None:
+    """Name in one line what acts on the service only."""
+    acting = (*ACTING, *ACTING_WITH_PROGRAM) if with_program else ACTING
+    names = [name for name in job.unread_fields() if not name.endswith(acting)]
+    if names:
+        _say(f"these fields act on the service only: {', '.join(names)}")
+
+
+def _say(text: str) -> None:
+    print(f"tuneplug: {text}", file=sys.stderr, flush=True)
+
+
+def _best(study: Study, job: TuningJob, directory: Path | None) -> str:
+    best = study.best_trial
+    lines: dict[str, Any] = {"best trial": best.number, job.metric_name or "value": best.value}
+    if directory is not None:
+        lines["directory"] = directory
+    values: Mapping[str, str] = job.hyperparameters(best.params)
+    if DEFINITION in best.params:
+        lines[DEFINITION] = best.params[DEFINITION]
+    pairs = [*lines.items(), *values.items()]
+    width = max(len(name) for name, _ in pairs)
+    return "\n".join(f"{name:{width}}  {value}" for name, value in pairs)

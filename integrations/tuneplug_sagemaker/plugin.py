@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tuneplug.execution import INTERRUPTED_MESSAGE
 from tuneplug.plugins import Command, hookimpl
 from tuneplug_sagemaker.programs import Program
 
@@ -24,4 +25,8 @@ def tuneplug_commands() -> type[Command]:
 def tuneplug_study_finished(study: Study, error: BaseException | None) -> None:
     """After an error or Ctrl-C, end the programs that run in other threads."""
     if error is not None:
-        Program.interrupt((trial.number, trial.started) for trial in study.trials)
+        Program.interrupt(
+            (trial.number, trial.started)
+            for trial in study.trials
+            if trial.error == INTERRUPTED_MESSAGE
+        )

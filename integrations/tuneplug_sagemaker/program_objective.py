@@ -193,7 +193,8 @@ def _checked(code: int | None, value: float | None, reader: MetricReader) -> flo
         raise ProgramError(f"{_shown(reader)}the program must exit with code 0, but {how}")
     if value is None:
         found = reader.not_a_number
-        but = "printed none" if found is None else f"the expression found {found!r}"
+        but = "printed none" if reader.last_lines else "printed nothing"
+        but = but if found is None else f"the expression found {found!r}"
         raise ProgramError(
             f"{_shown(reader)}the program must print the metric as a number, but {but}: print it "
             f"in a line that the expression {reader.expression!r} matches"
@@ -211,7 +212,7 @@ def _signal_name(number: int) -> str:
 def _shown(reader: MetricReader) -> str:
     """Return the last lines of a program; what follows is the last line of the error."""
     lines = "".join(f"    {line}\n" for line in reader.last_lines)
-    return f"the program printed last:\n{lines}" if lines else "the program printed nothing: "
+    return f"the program printed last:\n{lines}" if lines else ""
 
 
 # ---------------------------------------------------------------------- of a job

@@ -6,9 +6,10 @@ import os
 import selectors
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar, final
 
@@ -44,11 +45,11 @@ class Program:
 
     Attributes
     ----------
-    interrupted : bool
-        Whether another thread has asked that the program ends.
+    returncode : int or None
+        The exit code, negative for a signal; None while the program runs.
     """
 
-    _running: ClassVar[dict[Hashable, Program]] = {}
+    _interrupted: ClassVar[set[Hashable]] = set()
 
     def __init__(
         self,
@@ -58,58 +59,54 @@ class Program:
         key: Hashable,
         grace_period: float,
     ) -> None:
-        self.interrupted = False
         self._key, self._grace_period = key, grace_period
         self._log = log.open("wb")
         self._selector = selectors.DefaultSelector()
-        try:
-            self._process = subprocess.Popen(  # noqa: S603  the user's own command, without a shell
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                bufsize=0,
-            )
-        except BaseException:
-            self._close()
-            raise
-        assert self._process.stdout is not None, "it is a pipe"
-        self._pipe = self._process.stdout
-        self._selector.register(self._pipe, selectors.EVENT_READ)
         self._open = True
+        try:
+            with _deferred_interrupts():
+                self._process = _started(command, environment)
+                assert self._process.stdout is not None, "it is a pipe"
+                self._pipe = self._process.stdout
+                self._selector.register(self._pipe, selectors.EVENT_READ)
+        except BaseException as error:
+            if hasattr(self, "_process"):  # an interrupt came meanwhile
+                self.__exit__(error)
+            else:
+                self._close()
+            raise
 
     @classmethod
     def interrupt(cls, keys: Iterable[Hashable]) -> None:
-        """Let programs that run in other threads end."""
-        for key in keys:
-            if (program := cls._running.get(key)) is not None:
-                program.interrupted = True
+        """Let programs end that run in other threads, or that these are about to start."""
+        cls._interrupted.update(keys)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether another thread has asked that the program ends."""
+        return self._key in self._interrupted
 
     def __enter__(self) -> Program:
-        self._running[self._key] = self
         return self
 
     def __exit__(self, *_: object) -> None:
         try:
             if self._process.poll() is None:
-                self._signal(signal.SIGTERM)
+                _signal(self._process, signal.SIGTERM)
                 end = time.monotonic() + self._grace_period
                 while self._process.poll() is None and time.monotonic() < end:
                     self._read(INTERVAL_SECONDS)  # a full pipe would keep it from ending
         finally:  # a second Ctrl-C ends the grace period
-            self._signal(signal.SIGKILL)
+            _signal(self._process, signal.SIGKILL)
             self._process.wait()
             for _chunk in self._rest():
                 pass
-            self._running.pop(self._key, None)
             self._pipe.close()
             self._close()
 
     @property
     def returncode(self) -> int | None:
-        """The exit code, negative for a signal; None while the program runs."""
+        """The exit code."""
         return self._process.returncode
 
     def output(self) -> Iterator[bytes]:
@@ -119,7 +116,7 @@ class Program:
         """
         while self._process.poll() is None:
             yield self._read(INTERVAL_SECONDS)
-        self._signal(signal.SIGKILL)
+        _signal(self._process, signal.SIGKILL)
         yield from self._rest()
 
     def _rest(self) -> Iterator[bytes]:
@@ -142,10 +139,46 @@ class Program:
         self._log.flush()
         return chunk
 
-    def _signal(self, number: int) -> None:
-        with suppress(ProcessLookupError, PermissionError):  # the group has ended
-            os.killpg(self._process.pid, number)
-
     def _close(self) -> None:
         self._selector.close()
         self._log.close()
+
+
+def _started(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603  the user's own command, without a shell
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        bufsize=0,
+    )
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # the group has ended
+        os.killpg(process.pid, number)
+
+
+@contextmanager
+def _deferred_interrupts() -> Iterator[None]:
+    """Context manager: handle Ctrl-C and SIGTERM at the end.
+
+    One in the middle of starting a process would leave the process without anyone who knows it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    ours = [number for number, handler in handlers.items() if callable(handler)]
+    for number in ours:
+        signal.signal(number, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, handlers[number])
+    for caught in came:
+        signal.raise_signal(caught)

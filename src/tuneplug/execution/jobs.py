@@ -15,6 +15,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import BrokenExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +24,8 @@ from tuneplug.trial import Trial, TrialResult
 
 __all__ = ["INTERRUPTED_MESSAGE", "Job", "run_jobs", "run_objective"]
 
+#: Longest wait, in seconds, before signals are looked at.
+WAIT_SECONDS = 1.0
 #: Error of a trial that was running when its search was interrupted.
 INTERRUPTED_MESSAGE = "interrupted: the search ended while this trial ran"
 
@@ -119,8 +122,10 @@ class _InFlight:
 
     def next_completed(self) -> tuple[Job, bool, Any]:
         """Wait until a job ends; return the job, whether it ran alone, and its future."""
-        self._latest = self._completed.get()
-        return self.running.pop(self._latest)
+        while True:  # a wait without an end misses a Ctrl-C that comes just before it
+            with suppress(queue.Empty):
+                self._latest = self._completed.get(timeout=WAIT_SECONDS)
+                return self.running.pop(self._latest)
 
     def recover(self, error: Exception) -> None:
         """Replace a broken executor, once for all of its jobs that report the error."""

@@ -295,3 +295,15 @@ def test_sigterm_ends_the_command_with_all_programs(alive):
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 143
     assert alive.read() == b""
+
+
+def test_the_example_tunes_a_program_in_awk(folder):
+    example = Path(__file__).parents[3] / "examples" / "any_program.py"
+    command = [sys.executable, str(example), "--directory", "runs"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.stdout.startswith("best loss 0.3")
+    trials = sorted((folder / "runs").iterdir())
+    assert len(trials) == 20
+    assert all((trial / "log.txt").read_text().startswith("epoch 1 loss=") for trial in trials)
+    assert (trials[0] / "model" / "weights.txt").exists()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import pickle
 import shutil
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -283,14 +285,12 @@ def test_a_trial_that_is_stopped_ends_with_its_whole_group(folder, before):
     alive.wait_until_all_ended()
 
 
-def test_the_time_limit_of_the_search_ends_the_program(folder):
+def test_the_time_limit_of_the_search_ends_a_silent_program(folder):
     alive = Alive(folder / "alive")
-    study = Study({"rate": Float(0.0, 9.0)}, seed=0)
-    for value in (1.0, 5.0):
-        study.enqueue({"rate": value})
-    study.optimize(shell(WAITS), timeout=2.0)
-    assert study.trials[1].state is TrialState.STOPPED
-    assert study.trials[1].stop_reason == "timeout"
+    trial = Study({"rate": Float(0.0, 9.0)}, seed=0).ask()
+    trial.reporter.deadline = time.time() + 0.5
+    assert math.isnan(shell("exec 9> alive; sleep 600 & wait")(trial))
+    assert trial.stop_reason == "timeout"
     alive.wait_until_all_ended()
 
 

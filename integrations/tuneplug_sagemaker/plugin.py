@@ -1,17 +1,18 @@
-"""Register the subcommand through tuneplug's hook, and end programs with their search."""
+"""Register the adapter through tuneplug's hooks, and end programs with their search."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from tuneplug.execution import INTERRUPTED_MESSAGE
-from tuneplug.plugins import Command, hookimpl
+from tuneplug.plugins import Command, Converter, hookimpl
+from tuneplug_sagemaker.converter import SageMakerConverter
 from tuneplug_sagemaker.programs import Program
 
 if TYPE_CHECKING:
     from tuneplug import Study
 
-__all__ = ["tuneplug_commands", "tuneplug_study_finished"]
+__all__ = ["tuneplug_commands", "tuneplug_converters", "tuneplug_study_finished"]
 
 
 @hookimpl
@@ -19,6 +20,11 @@ def tuneplug_commands() -> type[Command]:
     from tuneplug_sagemaker.command import RunCommand
 
     return RunCommand
+
+
+@hookimpl
+def tuneplug_converters() -> type[Converter]:
+    return SageMakerConverter
 
 
 @hookimpl

@@ -391,7 +391,7 @@ def test_installed_monitors_and_converters_load_no_framework():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     monitors, converters = (
         "['catboost', 'hist_gradient_boosting', 'lightgbm', 'xgboost']",
-        "['configspace', 'optuna', 'scipy', 'skopt']",
+        "['configspace', 'optuna', 'sagemaker', 'scipy', 'skopt']",
     )
     assert done.stdout.strip() == f"{monitors} {converters} set()"
 

@@ -145,7 +145,7 @@ def test_log_int_cells_are_exact(low, width):
     assert parameter.from_unit(inside[1]) == k[1:].tolist()
 
 
-@pytest.mark.parametrize("scaling", ["linear", "log", SquareRoot()], ids=str)
+@pytest.mark.parametrize("scaling", ["linear", "log", SquareRoot()])
 @SETTINGS
 @given(low=st.integers(1, 10**6), width=st.integers(1, 10**6), part=st.floats(0, 1))
 def test_int_round_trip(scaling, low, width, part):

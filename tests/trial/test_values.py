@@ -80,7 +80,7 @@ OTHERS = [
 TOO_LARGE = [10**400, 10**5000, Fraction(10) ** 400, Quantity()]
 
 
-@pytest.mark.parametrize("number", NUMBERS, ids=repr)
+@pytest.mark.parametrize("number", NUMBERS)
 def test_what_converts_to_a_float_and_has_no_dimensions_is_a_number(number):
     assert as_real(number) == 0.5
     assert type(as_real(number)) is float

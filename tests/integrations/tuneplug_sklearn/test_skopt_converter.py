@@ -58,7 +58,6 @@ class Real:
         "a string",
         [None, 3],
     ],
-    ids=repr,
 )
 def test_a_space_without_foreign_declarations_is_returned_unchanged(space):
     assert converted(space) is space

@@ -106,7 +106,6 @@ def same(first, second):
         (norm(0, 1), norm(0, 1)),
         (SVC(), SVC().fit([[0.0], [1.0]], [0, 1])),
     ],
-    ids=str,
 )
 def test_equal_content_has_equal_descriptions(first, second):
     assert same(first, second)

@@ -53,6 +53,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
     "abort_on_example_error": True,
+    "capture_repr": ("_repr_html_",),
     "min_reported_time": 1,
     "show_memory": False,
     "show_signature": False,

@@ -11,6 +11,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import tuneplug
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 #: Pages of other folders, by their name in the site.
@@ -25,8 +27,26 @@ _LINK = re.compile(r"\]\(([\w./-]+\.\w+)")
 
 def connect(app: Any) -> None:
     """Write the pages when a build starts, and redirect links to the pages of other folders."""
+    answer_hasattr()
     app.connect("config-inited", lambda app, config: write_pages())
     app.connect("source-read", redirect_links)
+
+
+def answer_hasattr() -> None:
+    """Let ``hasattr(tuneplug, name)`` be False for names of its packages, while the site is built.
+
+    The gallery looks for the shortest path of each name.  ``from tuneplug import`` of such a name
+    raises an ImportError that tells the right package, and so does ``getattr``.
+    """
+    get = tuneplug.__getattr__
+
+    def get_or_lack(name: str) -> Any:
+        try:
+            return get(name)
+        except ImportError as error:
+            raise AttributeError(str(error)) from error
+
+    tuneplug.__getattr__ = get_or_lack  # type: ignore[method-assign]
 
 
 def write_pages() -> None:

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: Pages whose examples start clusters or run many fits; tests of the adapters cover what they show.
-SLOW = {"boosting.md", "clusters.md", "stopping.md"}
+SLOW = {"boosting.md", "clusters.md", "ray.md", "stopping.md"}
 
 
 def param(page):

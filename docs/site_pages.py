@@ -46,7 +46,7 @@ def answer_hasattr() -> None:
         except ImportError as error:
             raise AttributeError(str(error)) from error
 
-    tuneplug.__getattr__ = get_or_lack  # type: ignore[method-assign]
+    tuneplug.__getattr__ = get_or_lack
 
 
 def write_pages() -> None:

@@ -42,7 +42,7 @@ for name, strategy, resource in [
 # Only candidates with all rows can be the best.  A validation part is always whole, so that a score
 # on few rows is worse because the model is worse, and not because it was judged on less.
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), sharex=True, sharey=True, layout="constrained")
 for ax, name in zip(axes, ["bayesian", "hyperband"], strict=True):
     results = searches[name].cv_results_
     ax.scatter(results["n_resources"], results["mean_test_score"], alpha=0.6)

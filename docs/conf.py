@@ -37,6 +37,8 @@ numpydoc_class_members_toctree = False
 # Only local files: fonts and icons come with the theme, mathematics is not typeset by a script.
 html_theme = "pydata_sphinx_theme"
 html_title = "tuneplug"
+templates_path = ["_templates"]
+html_sidebars = {"**": ["pages.html"]}
 html_show_sourcelink = False
 html_theme_options = {
     "navbar_end": ["theme-switcher"],
@@ -57,6 +59,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 1,
     "show_memory": False,
     "show_signature": False,
+    "within_subsection_order": "site_pages.GalleryOrder",
     "write_computation_times": False,  # its page loads scripts from elsewhere
     "download_all_examples": False,
 }

@@ -22,6 +22,21 @@ PROJECT = {
     "contributing": "CONTRIBUTING.md",
     "integrations": "integrations/README.md",
 }
+#: The examples that are run, in the order of the gallery; the others follow by name.
+GALLERY = [
+    "mixed_data",
+    "scaling",
+    "several_metrics",
+    "groups_and_time",
+    "nested_cv",
+    "xgboost_stopping",
+    "lightgbm_native",
+    "fidelity",
+    "warm_start",
+    "resume",
+    "own_scaling",
+    "own_stopping_rule",
+]
 _LINK = re.compile(r"\]\(([\w./-]+\.\w+)")
 
 
@@ -30,6 +45,17 @@ def connect(app: Any) -> None:
     answer_hasattr()
     app.connect("config-inited", lambda app, config: write_pages())
     app.connect("source-read", redirect_links)
+
+
+class GalleryOrder:
+    """Sort key of the gallery: first the examples that are run, from common to special tasks."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def __call__(self, name: str) -> tuple[int, str]:
+        stem = Path(name).stem.removeprefix("plot_")
+        return (GALLERY.index(stem) if stem in GALLERY else len(GALLERY), name)
 
 
 def answer_hasattr() -> None:

@@ -97,6 +97,13 @@ def test_every_page_of_the_docs_is_in_the_index(pages):
     assert {path.stem for path in DOCS.glob("*.md")} - {"index"} <= set(listed)
 
 
+def test_the_gallery_begins_with_the_examples_that_are_run_in_their_order(pages):
+    names = [path.name for path in (DOCS.parent / "examples").glob("*.py")]
+    ordered = sorted(names, key=pages.GalleryOrder("examples"))
+    n_run = sum(name.startswith("plot_") for name in names)
+    assert ordered[:n_run] == [f"plot_{stem}.py" for stem in pages.GALLERY]
+
+
 def test_a_build_writes_the_pages_and_lets_hasattr_answer(pages, monkeypatch):
     monkeypatch.setattr(tuneplug, "__getattr__", tuneplug.__getattr__)  # put back afterwards
     events = []

@@ -10,7 +10,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: Pages whose examples start clusters or run many fits; tests of the adapters cover what they show.
-SLOW = {"boosting.md", "clusters.md", "ray.md", "stopping.md"}
+SLOW = {
+    "bayes_search.md",
+    "boosting.md",
+    "clusters.md",
+    "optuna_search.md",
+    "ray.md",
+    "stopping.md",
+}
 
 
 def param(page):

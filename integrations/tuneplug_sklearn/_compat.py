@@ -9,7 +9,8 @@ import functools
 import inspect
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from joblib.externals.loky import ProcessPoolExecutor as LokyExecutor
@@ -37,6 +38,7 @@ __all__ = [
     "LokyExecutor",
     "StrOptions",
     "active_backend",
+    "after_each_epoch",
     "check_method_params",
     "fit_and_score",
     "fit_context",
@@ -162,6 +164,25 @@ def _computation(scorer: Any) -> Any:
     """Return function, sign, arguments, and whether it takes classes or values of a scorer."""
     arguments = sorted(scorer._kwargs.items())
     return scorer._score_func, scorer._sign, repr(arguments), scorer._response_method == "predict"
+
+
+@contextmanager
+def after_each_epoch(perceptron: Any, function: Callable[[], None]) -> Iterator[None]:
+    """Context manager: ``fit`` of a multilayer perceptron calls a function after each epoch.
+
+    The weights are then those of the epoch.  The fit ends if the function raises.
+    """
+    update = perceptron._update_no_improvement_count
+
+    def update_and_call(*args: Any, **kwargs: Any) -> None:
+        update(*args, **kwargs)
+        function()
+
+    perceptron._update_no_improvement_count = update_and_call
+    try:
+        yield
+    finally:
+        del perceptron._update_no_improvement_count
 
 
 def _restore_warning_filters(filters: Sequence[Any]) -> None:

@@ -1,9 +1,8 @@
 """Monitor histogram gradient boosting by training it in portions of its iterations.
 
 scikit-learn's estimators have no callback that can stop a fit.  These estimators can continue a fit
-(``warm_start``), and training in portions gives the same model.  ``partial_fit`` of other
-estimators does not: it orders the data, sets the learning rate and ends differently than ``fit``.
-Return values of scikit-learn 1.9's callbacks are ignored.
+(``warm_start``), and training in portions gives the same model.  Return values of scikit-learn
+1.9's callbacks are ignored.
 """
 
 from __future__ import annotations
@@ -14,11 +13,9 @@ from typing import Any, ClassVar, final
 
 from tuneplug.monitoring import FitMonitor, MonitoredFit
 from tuneplug.optional import is_instance_of
+from tuneplug_sklearn.portions import N_PORTIONS, report_score
 
 __all__ = ["HistGradientBoostingMonitor"]
-
-#: Number of portions of a fit; the overhead of each is about that of a few iterations.
-N_PORTIONS = 10
 
 
 @final
@@ -42,7 +39,7 @@ class HistGradientBoostingMonitor(FitMonitor):
     def fit(self, watched: MonitoredFit) -> int | None:
         estimator, reporter = watched.estimator, watched.reporter
         total, warm_start = estimator.max_iter, estimator.warm_start
-        report = _report_scores if watched.scoring is not None else _report_loss
+        report = report_score if watched.scoring is not None else _report_loss
         try:
             estimator.set_params(warm_start=True)
             reporting = True
@@ -71,24 +68,6 @@ def _has_stopped_early(estimator: Any) -> bool:
     if len(scores) == 0:  # early stopping uses the training data, or is off
         scores = estimator.train_score_
     return len(scores) > wait and not (scores[-wait:] > scores[-wait - 1] + estimator.tol).any()
-
-
-def _report_scores(watched: MonitoredFit, step: int) -> bool:
-    """Report the score; return False, with a note, if the scorer raises."""
-    scoring = watched.scoring
-    assert scoring is not None
-    try:
-        value = float(scoring.score())
-    except Exception as error:  # noqa: BLE001  a scorer may raise anything, and the fit goes on
-        watched.notes.append(
-            f"scoring={scoring.name!r} raised {type(error).__name__} for a fit that was not "
-            "complete, which therefore was not compared with others: pass a scoring= that can "
-            "score the model after any step, or stopping=None"
-        )
-        return False
-    watched.reporter.set_metric(scoring.name, "maximize")
-    watched.reporter.report(value, step)
-    return True
 
 
 def _report_loss(watched: MonitoredFit, step: int) -> bool:

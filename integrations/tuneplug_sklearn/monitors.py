@@ -125,20 +125,23 @@ def choose_monitors(
         _warn_unmonitored(requested, inner[0])
         return ()
     if needed and (inner or not monitors):
-        raise _no_monitor(search, study, type(steps[0]).__name__, known)
+        raise _no_monitor(search, study, steps[0], known)
     return monitors
 
 
 def _no_monitor(
-    search: WarpedBayesSearchCV, study: Study, estimator: str, known: Sequence[str]
+    search: WarpedBayesSearchCV, study: Study, step: Any, known: Sequence[str]
 ) -> ValueError:
     """Return the error for a stopping rule without reports."""
+    estimator, reason = type(step).__name__, ""
+    if hasattr(step, "partial_fit") and "max_iter" in step.get_params():
+        reason = ", because epochs of partial_fit do not train the model that fit trains"
     source, cure = "stopping", "leave stopping out"
     if search.stopping is None:
         source, cure = f"strategy {study.strategy.name!r}", "take another strategy"
     return ValueError(
         f"{source} needs an estimator that a monitor accepts, but got {estimator}, which none of "
-        f"{known} accepts: {cure}, or pass monitor=, a tuneplug.monitoring.FitMonitor"
+        f"{known} accepts{reason}: {cure}, or pass monitor=, a tuneplug.monitoring.FitMonitor"
     )
 
 

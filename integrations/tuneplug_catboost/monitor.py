@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CatBoostMonitor"]
 
+_PER_ROW = ("baseline", "group_id", "group_weight", "subgroup_id")
 _ROUNDS = ("iterations", "n_estimators", "num_boost_round", "num_trees")
 _EARLY = ("early_stopping_rounds", "od_pval", "od_type", "od_wait", "use_best_model")
 _PRINTING = ("logging_level", "metric_period", "silent", "verbose", "verbose_eval")
@@ -34,7 +35,7 @@ _AUTOMATIC_RATE = (
 
 @final
 class CatBoostMonitor(FitMonitor):
-    """Fit ``CatBoostClassifier`` and ``CatBoostRegressor``, and report every round.
+    """Fit CatBoost's classifiers, regressors and rankers, and report every round.
 
     The validation data is the evaluation set, unless the arguments of ``fit`` contain evaluation
     sets.  Without early stopping, it does not select the best round (``use_best_model=False``), so
@@ -43,6 +44,9 @@ class CatBoostMonitor(FitMonitor):
     and callbacks do not see it, but ``evals_result_`` contains it.  Nothing is printed unless the
     model or the arguments of ``fit`` say so.  Callbacks among the arguments of ``fit`` are copied
     for each fit.
+
+    The validation data of a ranker have the groups of their rows.  No metric orders rankers as a
+    scorer of scikit-learn does.
 
     Parameters
     ----------
@@ -61,11 +65,9 @@ class CatBoostMonitor(FitMonitor):
         self.maximize = maximize
 
     def accepts(self, estimator: Any) -> bool:
-        """Return whether the estimator is a classifier or a regressor of CatBoost.
-
-        Rankers need groups.
-        """
-        return is_instance_of(estimator, "catboost", "CatBoostClassifier", "CatBoostRegressor")
+        """Return whether the estimator is a classifier, a regressor or a ranker of CatBoost."""
+        kinds = ("CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker")
+        return is_instance_of(estimator, "catboost", *kinds)
 
     def fit(self, watched: MonitoredFit) -> int | None:
         from tuneplug_catboost._compat import temporary_params
@@ -182,11 +184,11 @@ class _MonitorCallback:
 
 
 def _evaluation_set(watched: MonitoredFit) -> Any:
-    """Return the validation data as CatBoost's ``eval_set``, with weights and baseline."""
+    """Return the validation data as CatBoost's ``eval_set``, with what it has for each row."""
     import catboost
 
-    baseline = watched.params_val.get("baseline")
-    if watched.sample_weight_val is None and baseline is None:
+    per_row = {name: watched.params_val[name] for name in _PER_ROW if name in watched.params_val}
+    if watched.sample_weight_val is None and not per_row:
         return (watched.X_val, watched.y_val)
     own = watched.estimator.get_params() | dict(watched.params)
     kinds = ("cat_features", "text_features", "embedding_features")
@@ -194,7 +196,7 @@ def _evaluation_set(watched: MonitoredFit) -> Any:
         watched.X_val,
         watched.y_val,
         weight=watched.sample_weight_val,
-        baseline=baseline,
+        **per_row,
         **{kind: own.get(kind) for kind in kinds},
     )
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from tuneplug.monitoring import MonitoredFit, ScoreMetrics
+from tuneplug.optional import is_instance_of
 
 __all__ = ["SCORE_METRICS", "has_weights", "loss_of", "score_metric"]
 
@@ -65,6 +66,8 @@ def score_metric(fit: MonitoredFit) -> str | None:
 
     If a fit has weights, the name says whether the metric uses them.
     """
+    if is_instance_of(fit.estimator, "catboost", "CatBoostRanker"):
+        return None
     loss = loss_of(fit.estimator)
     metric = SCORE_METRICS.metric_for(fit, multiclass=loss in _MULTICLASS)
     if metric is None or not _sees_predictions(metric, loss, fit.estimator):

@@ -24,12 +24,15 @@ __all__ = ["LightGBMMonitor"]
 
 @final
 class LightGBMMonitor(FitMonitor):
-    """Fit ``LGBMClassifier`` and ``LGBMRegressor``, and report every round.
+    """Fit ``LGBMClassifier``, ``LGBMRegressor`` and ``LGBMRanker``, and report every round.
 
     The validation data is the evaluation set, unless the arguments of ``fit`` contain evaluation
     sets.  If the fit has a scoring, the metric that orders fits as its score does is evaluated and
     reported; early stopping, ``evals_result_`` and callbacks do not see it.  Callbacks among the
     arguments of ``fit`` are copied for each fit.
+
+    The validation data of a ranker have the queries of their rows.  No metric orders rankers as a
+    scorer of scikit-learn does.
 
     Parameters
     ----------
@@ -48,13 +51,13 @@ class LightGBMMonitor(FitMonitor):
         self.maximize = maximize
 
     def accepts(self, estimator: Any) -> bool:
-        """Return whether the estimator is a classifier or a regressor of LightGBM.
+        """Return whether the estimator is a classifier, a regressor or a ranker of LightGBM.
 
-        Rankers need groups.  Models on Dask train in other processes.
+        Models on Dask train in other processes.
         """
-        return is_instance_of(
-            estimator, "lightgbm", "LGBMClassifier", "LGBMRegressor"
-        ) and not is_instance_of(estimator, "lightgbm", "DaskLGBMClassifier", "DaskLGBMRegressor")
+        kinds = ("LGBMClassifier", "LGBMRegressor", "LGBMRanker")
+        on_dask = is_instance_of(estimator, "lightgbm", *(f"Dask{kind}" for kind in kinds))
+        return is_instance_of(estimator, "lightgbm", *kinds) and not on_dask
 
     def fit(self, watched: MonitoredFit) -> int | None:
         from tuneplug_lightgbm.score_metrics import score_metric
@@ -156,8 +159,9 @@ def _evaluation_params(watched: MonitoredFit, sample_weight: Any) -> dict[str, A
     per_row = {}
     if sample_weight is not None:
         per_row["eval_sample_weight"] = [sample_weight]
-    if "init_score" in watched.params_val:
-        per_row["eval_init_score"] = [watched.params_val["init_score"]]
+    for name in ("init_score", "group"):
+        if name in watched.params_val:
+            per_row[f"eval_{name}"] = [watched.params_val[name]]
     X_val, y_val = watched.X_val, watched.y_val
     if isinstance(X_val, list):  # LightGBM converts lists of training data only
         X_val = np.array(X_val)

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import lightgbm
+
 from tuneplug.monitoring import MonitoredFit, ScoreMetrics
 
 __all__ = ["SCORE_METRICS", "is_evaluated", "score_metric"]
@@ -68,6 +70,8 @@ _NAMES = {
 
 def score_metric(fit: MonitoredFit) -> str | None:
     """Return the metric that orders fits as ``fit.scoring`` does; None if no metric does."""
+    if isinstance(fit.estimator, lightgbm.LGBMRanker):
+        return None
     objective = _objective(fit.estimator)
     metric = SCORE_METRICS.metric_for(fit, multiclass=objective in _MULTICLASS)
     if callable(objective):  # metrics receive its raw predictions

@@ -16,11 +16,12 @@ from tuneplug.execution import check_callbacks
 from tuneplug.plugins import did_you_mean
 from tuneplug.stopping import check_completion
 from tuneplug.study import resolve_timeout
-from tuneplug_sklearn._compat import RETURN, metric_names
+from tuneplug_sklearn._compat import RETURN, metric_names, n_samples
 from tuneplug_sklearn.candidate import Limits
 from tuneplug_sklearn.initial_points import start_study
 from tuneplug_sklearn.monitored_fit import MonitorConfig
 from tuneplug_sklearn.monitors import choose_monitors, make_monitor_config
+from tuneplug_sklearn.queries import check_queries
 from tuneplug_sklearn.resources import N_SAMPLES, Resources, check_resource, resolve_resources
 from tuneplug_sklearn.splitting import TimeOrder
 from tuneplug_sklearn.storing import FitData, StoredSearch, open_search
@@ -144,6 +145,7 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, data: FitData, routed: 
     known = None if stored is None or not stored.resumes else stored.stored_splits()
     splits = _make_splits(cv, X, y, split_params) if known is None else known
     groups = split_params.get("groups")
+    check_queries(search.estimator, routed.estimator.fit, n_samples(X), splits)
     plan = SearchPlan(
         study,
         splits,

@@ -68,13 +68,13 @@ class FoldScoring:
         standard = _standard_name(scorer, scored_step(estimator))
         name = name or standard or _name_of(scorer)
         score, weighted = self._on_test_part(estimator), "sample_weight" in self.params
+        own = is_default_score(scorer)
         if has_target_transformer(estimator):
             standard = name_on_transformed_target(standard, estimator, fit.y)
             return replace(fit, scoring=Scoring(name, standard, score, weighted))
         if _needs_only_predictions(scorer) and not self.params and fit.X_val is not None:
             score = _on_validation_data(scorer, fit)
-        scoring = Scoring(name, standard, score, weighted)
-        return replace(fit, scoring=scoring)
+        return replace(fit, scoring=Scoring(name, standard, score, weighted, own))
 
     def _on_test_part(self, estimator: Any) -> Callable[[], float]:
         X, y, train, test = self.data

@@ -29,6 +29,7 @@ from tuneplug_sklearn._compat import (
     check_method_params,
     fit_context,
     has_callbacks,
+    n_samples,
 )
 from tuneplug_sklearn.arguments import check_scoring_names, check_weights
 from tuneplug_sklearn.constraints import Fold
@@ -36,6 +37,7 @@ from tuneplug_sklearn.evaluation import Evaluation
 from tuneplug_sklearn.executors import make_pool
 from tuneplug_sklearn.initial_points import as_param_grid
 from tuneplug_sklearn.plan import SearchPlan, check_metric, make_plan
+from tuneplug_sklearn.queries import split_with_rows
 from tuneplug_sklearn.refit import Refit, refit
 from tuneplug_sklearn.results import ResultOptions, SearchOutcome, select_best, summarize
 from tuneplug_sklearn.scheduler import Scheduler, SearchHooks
@@ -418,7 +420,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         plan = make_plan(self, scorers, data, routed)
-        evaluation = self._evaluation(plan, X, y, self._fold_options(scorers, routed))
+        evaluation = self._evaluation(plan, X, y, self._fold_options(scorers, routed, n_samples(X)))
         options = self._result_options(scorers, refit_metric)
         root = CallbackTask.root(
             self,
@@ -449,11 +451,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
     # ------------------------------------------------------------------ the parts of fit
 
-    def _fold_options(self, scorers: Any, routed: Any) -> dict[str, Any]:
+    def _fold_options(self, scorers: Any, routed: Any, n_rows: int) -> dict[str, Any]:
         """Return the arguments of scikit-learn's ``_fit_and_score`` that all fits share."""
         return {
             "scorer": scorers,
-            "fit_params": routed.estimator.fit,
+            "fit_params": split_with_rows(self.estimator, routed.estimator.fit, n_rows),
             "score_params": routed.scorer.score,
             "return_train_score": self.return_train_score,
             "return_n_test_samples": True,

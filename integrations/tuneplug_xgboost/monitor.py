@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, final
 
 from tuneplug.monitoring import (
@@ -20,16 +21,22 @@ from tuneplug.optional import is_instance_of
 
 __all__ = ["XGBoostMonitor"]
 
+#: Arguments of ``fit`` with one entry per row, or split with the rows, and those for validation.
+_PER_ROW = {"base_margin": "base_margin_eval_set", "group": "eval_group", "qid": "eval_qid"}
+
 
 @final
 class XGBoostMonitor(FitMonitor):
-    """Fit ``XGBClassifier`` and ``XGBRegressor``, and report every round.
+    """Fit ``XGBClassifier``, ``XGBRegressor`` and ``XGBRanker``, and report every round.
 
     The validation data is the evaluation set, unless the arguments of ``fit`` contain evaluation
     sets.  If the fit has a scoring, the metric that orders fits as its score does is evaluated and
     reported; early stopping, ``evals_result()`` and callbacks do not see it.  Evaluations are
     printed only if ``verbose=`` is passed to ``fit``.  Callbacks of the estimator are copied for
     each fit, and restored after the fit.
+
+    The validation data of a ranker have the queries of their rows.  No metric orders rankers as a
+    scorer of scikit-learn does, but the last metric is what ``XGBRanker.score`` returns.
 
     Parameters
     ----------
@@ -49,18 +56,17 @@ class XGBoostMonitor(FitMonitor):
         self.maximize = maximize
 
     def accepts(self, estimator: Any) -> bool:
-        """Return whether the estimator is a boosted classifier or regressor of XGBoost.
+        """Return whether the estimator is a boosted classifier, regressor or ranker of XGBoost.
 
-        Random forests do not support callbacks.  Rankers need groups.  Models on Dask train in
-        other processes.
+        Random forests do not support callbacks.  Models on Dask train in other processes.
         """
         return is_instance_of(
-            estimator, "xgboost", "XGBClassifier", "XGBRegressor"
+            estimator, "xgboost", "XGBClassifier", "XGBRegressor", "XGBRanker"
         ) and not is_instance_of(estimator, "xgboost", "XGBRFClassifier", "XGBRFRegressor")
 
     def fit(self, watched: MonitoredFit) -> int | None:
         from tuneplug_xgboost.callback import ReportingCallback
-        from tuneplug_xgboost.score_metrics import score_metric
+        from tuneplug_xgboost.score_metrics import is_ranker, score_metric
 
         estimator, params = watched.estimator, {"verbose": False, **watched.params}
         explicit = self.metric is not None or self.maximize is not None
@@ -71,10 +77,12 @@ class XGBoostMonitor(FitMonitor):
             params["eval_set"] = [(watched.X_val, watched.y_val)]
             if weights is not None:
                 params["sample_weight_eval_set"] = [weights]
-            if "base_margin" in watched.params_val:
-                params["base_margin_eval_set"] = [watched.params_val["base_margin"]]
+            for name, evaluated in _PER_ROW.items():
+                if name in watched.params_val:
+                    params[evaluated] = [watched.params_val[name]]
+        by_metric = is_ranker(estimator) and watched.scoring is not None and watched.scoring.own
         reporter = SearchFitReporter(
-            watched,
+            replace(watched, scoring=None) if by_metric else watched,
             self.metric,
             maximize=self.maximize,
             score_metric=metric,

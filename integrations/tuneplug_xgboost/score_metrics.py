@@ -9,9 +9,12 @@ deviance, from which it differs by a constant of the data.
 
 from __future__ import annotations
 
-from tuneplug.monitoring import MonitoredFit, ScoreMetrics
+from typing import Any
 
-__all__ = ["SCORE_METRICS", "score_metric"]
+from tuneplug.monitoring import MonitoredFit, ScoreMetrics
+from tuneplug.optional import is_instance_of
+
+__all__ = ["SCORE_METRICS", "is_ranker", "score_metric"]
 
 SCORE_METRICS = ScoreMetrics(
     binary={
@@ -60,3 +63,8 @@ def score_metric(fit: MonitoredFit) -> str | None:
         return metric if metric in _RANKING else None
     known = objective is None or str(objective).startswith(_FAMILIES)
     return metric if known else None
+
+
+def is_ranker(estimator: Any) -> bool:
+    """Return whether an estimator is a ranker, whose ``score`` is its last metric."""
+    return is_instance_of(estimator, "xgboost", "XGBRanker")

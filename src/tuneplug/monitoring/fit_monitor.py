@@ -39,12 +39,15 @@ class Scoring:
         the number of calls must not grow with the number of steps.
     weighted : bool
         Whether the score weights the validation data.
+    own : bool
+        Whether the score is the estimator's own method ``score``.
     """
 
     name: str
     standard_name: str | None
     score: Callable[[], float]
     weighted: bool = False
+    own: bool = False
 
 
 @dataclass(frozen=True)

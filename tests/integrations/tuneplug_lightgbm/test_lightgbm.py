@@ -85,7 +85,7 @@ def test_the_best_round_of_a_stopped_model_is_the_last():
     assert history["valid_0"]["binary_logloss"] == [trial.reports[0].value]
 
 
-def test_a_ranker_reports_but_is_not_accepted():
+def test_a_ranker_reports_and_is_accepted():
     trial = new_trial("maximize")
     ranker = lightgbm.LGBMRanker(n_estimators=4, verbose=-1, n_jobs=1)
     data = {"eval_group": [[50, 50]], "eval_at": [5]}
@@ -96,7 +96,7 @@ def test_a_ranker_reports_but_is_not_accepted():
     ranker.fit(X_TRAIN, Y_TRAIN, group=[50] * 4, callbacks=[TrialCallback(trial)], **data)
     assert trial.metric == "valid_0's ndcg@5"
     assert len(trial.reports) == 4
-    assert not LightGBMMonitor().accepts(ranker)
+    assert LightGBMMonitor().accepts(ranker)
 
 
 def test_models_on_dask_are_not_accepted():

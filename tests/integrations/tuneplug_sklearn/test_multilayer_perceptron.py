@@ -126,7 +126,8 @@ def test_a_scorer_that_raises_leaves_the_fit_without_reports():
     fit = watched(model, DIGITS, Scoring("mine", None, raising))
     MultilayerPerceptronMonitor().fit(fit)
     assert (model.n_iter_, fit.reporter.reports) == (30, [])
-    assert len(fit.notes) == 1 and "scoring='mine' raised RuntimeError" in fit.notes[0]
+    assert len(fit.notes) == 1
+    assert "scoring='mine' raised RuntimeError" in fit.notes[0]
 
 
 def searched(model, space, **options):

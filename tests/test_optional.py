@@ -74,6 +74,7 @@ LAZY = [
     ("tuneplug_mlflow", "mlflow"),
     ("tuneplug_optuna", "optuna"),
     ("tuneplug_ray", "ray"),
+    ("tuneplug_skorch", "torch"),
     ("tuneplug_report", "jinja2"),
     ("tuneplug_rich", "rich"),
     ("tuneplug_sagemaker", "botocore"),

@@ -11,9 +11,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, ClassVar, final
 
-from tuneplug.monitoring import FitMonitor, MonitoredFit
+from tuneplug.monitoring import FitMonitor, MonitoredFit, ScoreReporter, portion_ends
 from tuneplug.optional import is_instance_of
-from tuneplug_sklearn.portions import N_PORTIONS, report_score
 
 __all__ = ["HistGradientBoostingMonitor"]
 
@@ -39,17 +38,16 @@ class HistGradientBoostingMonitor(FitMonitor):
     def fit(self, watched: MonitoredFit) -> int | None:
         estimator, reporter = watched.estimator, watched.reporter
         total, warm_start = estimator.max_iter, estimator.warm_start
-        report = report_score if watched.scoring is not None else _report_loss
+        scores = ScoreReporter(watched, total) if watched.scoring is not None else None
         try:
             estimator.set_params(warm_start=True)
-            reporting = True
-            for portion in range(1, N_PORTIONS + 1):
-                n_iter = -(-total * portion // N_PORTIONS)
-                if portion > 1 and n_iter == estimator.max_iter:
-                    continue
+            for n_iter in portion_ends(total):
                 estimator.set_params(max_iter=n_iter)
                 estimator.fit(watched.X, watched.y, **watched.params)
-                reporting = reporting and report(watched, n_iter - 1)
+                if scores is None:
+                    _report_loss(watched, n_iter - 1)
+                else:
+                    scores.report(n_iter)
                 if reporter.should_stop() or _has_stopped_early(estimator):
                     break
         finally:
@@ -70,13 +68,12 @@ def _has_stopped_early(estimator: Any) -> bool:
     return len(scores) > wait and not (scores[-wait:] > scores[-wait - 1] + estimator.tol).any()
 
 
-def _report_loss(watched: MonitoredFit, step: int) -> bool:
+def _report_loss(watched: MonitoredFit, step: int) -> None:
     """Report the training loss on the validation data."""
     metric, loss = _loss_of(watched.estimator)
     value = loss(watched.estimator, watched.X_val, watched.y_val, watched.sample_weight_val)
     watched.reporter.set_metric(metric, "minimize")
     watched.reporter.report(value, step)
-    return True
 
 
 def _loss_of(estimator: Any) -> tuple[str, Callable[[Any, Any, Any, Any], float]]:

@@ -15,9 +15,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, final
 
-from tuneplug.monitoring import FitMonitor, MonitoredFit
+from tuneplug.monitoring import FitMonitor, MonitoredFit, ScoreReporter
 from tuneplug.optional import is_instance_of
-from tuneplug_sklearn.portions import N_PORTIONS, report_score
 
 __all__ = ["MultilayerPerceptronMonitor"]
 
@@ -51,13 +50,16 @@ class MultilayerPerceptronMonitor(FitMonitor):
                 "reports need a solver that trains in epochs, but got solver='lbfgs': use 'adam' "
                 "or 'sgd'"
             )
-        epochs = _Epochs(watched)
+        scores = None
+        if watched.scoring is not None:
+            scores = ScoreReporter(watched, estimator.max_iter)
         try:
-            with after_each_epoch(estimator, epochs.after):
+            with after_each_epoch(estimator, lambda: _after_epoch(watched, scores)):
                 estimator.fit(watched.X, watched.y, **watched.params)
         except _FitEnded:
             return None
-        epochs.complete()
+        if scores is not None:
+            scores.complete(estimator.n_iter_)
         return None
 
 
@@ -65,33 +67,13 @@ class _FitEnded(Exception):  # noqa: N818  ends the fit, is no error
     """Raised within a fit to end it."""
 
 
-class _Epochs:
-    """Reports the epochs of one fit."""
-
-    def __init__(self, watched: MonitoredFit) -> None:
-        self._watched = watched
-        total = watched.estimator.max_iter
-        self._ends = {-(-total * portion // N_PORTIONS) for portion in range(1, N_PORTIONS)}
-        self._reporting = True
-
-    def after(self) -> None:
-        """Report the epoch, and end the fit if the trial has ended."""
-        estimator, reporter = self._watched.estimator, self._watched.reporter
-        if self._watched.scoring is None:
-            reporter.set_metric("loss", "minimize")
-            reporter.report(float(estimator.loss_), estimator.n_iter_ - 1)
-        elif estimator.n_iter_ in self._ends:
-            self._report_score()
-        if reporter.should_stop():
-            raise _FitEnded
-
-    def complete(self) -> None:
-        """Report the score of the fitted model, unless that of its last epoch was reported."""
-        reports = self._watched.reporter.reports
-        last = self._watched.estimator.n_iter_ - 1
-        if self._watched.scoring is not None and not (reports and reports[-1].step == last):
-            self._report_score()
-
-    def _report_score(self) -> None:
-        step = self._watched.estimator.n_iter_ - 1
-        self._reporting = self._reporting and report_score(self._watched, step)
+def _after_epoch(watched: MonitoredFit, scores: ScoreReporter | None) -> None:
+    """Report the epoch, and end the fit if the trial has ended."""
+    estimator, reporter = watched.estimator, watched.reporter
+    if scores is None:
+        reporter.set_metric("loss", "minimize")
+        reporter.report(float(estimator.loss_), estimator.n_iter_ - 1)
+    else:
+        scores.after(estimator.n_iter_)
+    if reporter.should_stop():
+        raise _FitEnded

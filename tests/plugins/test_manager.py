@@ -385,14 +385,21 @@ def test_installed_monitors_and_converters_load_no_framework():
     code = (
         "import sys; from tuneplug.plugins import Plugins; p = Plugins();"
         "found = p.classes('fit monitor'); [cls().accepts(object()) for cls in found.values()];"
-        "frameworks = 'xgboost lightgbm catboost sklearn optuna ConfigSpace'.split();"
+        "frameworks = 'xgboost lightgbm catboost skorch torch sklearn optuna ConfigSpace'.split();"
         "print(sorted(found), sorted(p.classes('converter')), {*frameworks} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+<<<<<<< HEAD
     monitors, converters = (
         "['catboost', 'hist_gradient_boosting', 'lightgbm', 'xgboost']",
         "['configspace', 'optuna', 'sagemaker', 'scipy', 'skopt']",
+=======
+    monitors = (
+        "['catboost', 'hist_gradient_boosting', 'lightgbm', 'multilayer_perceptron', 'skorch', "
+        "'xgboost']"
+>>>>>>> 625d229 (Watch the networks of skorch by epochs)
     )
+    converters = "['configspace', 'optuna', 'scipy', 'skopt']"
     assert done.stdout.strip() == f"{monitors} {converters} set()"
 
 

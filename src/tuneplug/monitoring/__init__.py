@@ -9,6 +9,7 @@ from tuneplug.monitoring.metric_selection import (
     select_metric,
 )
 from tuneplug.monitoring.score_metrics import ScoreMetrics, evaluation_weights
+from tuneplug.monitoring.score_reporter import ScoreReporter, portion_ends
 from tuneplug.trial.reporting import TrialReporter
 
 __all__ = [
@@ -18,10 +19,12 @@ __all__ = [
     "MetricError",
     "MonitoredFit",
     "ScoreMetrics",
+    "ScoreReporter",
     "Scoring",
     "SearchFitReporter",
     "TrialReporter",
     "check_metric_options",
     "evaluation_weights",
+    "portion_ends",
     "select_metric",
 ]

@@ -74,11 +74,11 @@ LAZY = [
     ("tuneplug_mlflow", "mlflow"),
     ("tuneplug_optuna", "optuna"),
     ("tuneplug_ray", "ray"),
-    ("tuneplug_skorch", "torch"),
     ("tuneplug_report", "jinja2"),
     ("tuneplug_rich", "rich"),
     ("tuneplug_sagemaker", "botocore"),
     ("tuneplug_sklearn", "sklearn"),
+    ("tuneplug_skorch", "torch"),
     ("tuneplug_sqlalchemy", "sqlalchemy"),
     ("tuneplug_xgboost", "xgboost"),
 ]

@@ -139,8 +139,8 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         Rule that stops poor fits between boosting rounds: ``"median"``, ``"asha"`` or an instance
         of a rule of ``tuneplug.stopping``.  Fits are compared by the score that drives the search,
         or by the metric of the library that stands for it.  A monitor must support the final step
-        of the estimator; models of XGBoost, LightGBM and CatBoost and
-        ``HistGradientBoosting*`` are supported.
+        of the estimator; models of XGBoost, LightGBM, CatBoost and skorch,
+        ``HistGradientBoosting*`` and ``MLP*`` are supported.
     monitor : FitMonitor or None, default None
         Monitor used during fits, such as ``tuneplug_xgboost.XGBoostMonitor(metric=...)``.  If None,
         the first installed monitor that supports the final step.

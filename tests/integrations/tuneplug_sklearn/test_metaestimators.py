@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 
 import lightgbm
 import numpy as np
@@ -20,7 +21,12 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import make_scorer, mean_absolute_error
 from sklearn.model_selection import KFold, train_test_split
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.multioutput import MultiOutputRegressor, RegressorChain
+from sklearn.multioutput import (
+    ClassifierChain,
+    MultiOutputClassifier,
+    MultiOutputRegressor,
+    RegressorChain,
+)
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -389,6 +395,41 @@ def test_fits_in_other_metaestimators_run_unmonitored_with_one_warning(kind, lig
     assert f" in {kind}, because" in message
     assert folds_reported(search) == [[], []]
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def _cat(kind, **params):
+    catboost = pytest.importorskip("catboost", reason="CatBoost is not installed")
+    quiet = {"verbose": False, "allow_writing_files": False, "thread_count": 1}
+    return getattr(catboost, kind)(**{"iterations": 5} | quiet | params)
+
+
+OF_SEVERAL_TARGETS = {
+    "MultiOutputRegressor": (MultiOutputRegressor, Y_TWO),
+    "RegressorChain": (RegressorChain, Y_TWO),
+    "MultiOutputClassifier": (MultiOutputClassifier, np.median(Y_TWO, axis=0) < Y_TWO),
+    "ClassifierChain": (ClassifierChain, np.median(Y_TWO, axis=0) < Y_TWO),
+}
+
+
+@pytest.mark.parametrize("library", ["XGB", "LGBM", "CatBoost"])
+@pytest.mark.parametrize("kind", OF_SEVERAL_TARGETS)
+def test_a_model_of_each_target_runs_unmonitored_and_must_not_stop_early(kind, library):
+    make, targets = OF_SEVERAL_TARGETS[kind]
+    suffix = "Classifier" if "Classifier" in kind else "Regressor"
+    models = {
+        "XGB": (_classifier, xgb),
+        "LGBM": (_light_classifier, lgb),
+        "CatBoost": (partial(_cat, "CatBoostClassifier"), partial(_cat, "CatBoostRegressor")),
+    }
+    model = models[library][suffix == "Regressor"]
+    label = f"{library}{suffix} in {kind}"
+    data = X, targets.astype(float) if suffix == "Regressor" else targets.astype(int)
+    with pytest.warns(UserWarning, match=f"cannot end a running fit of {label}, because"):
+        search = searched(make(model()), "estimator__", data, stopping="median")
+    assert folds_reported(search) == [[], []]
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    with pytest.raises(ValueError, match=f"early stopping needs evaluation data.*{label}"):
+        searched(make(model(early_stopping_rounds=2)), "estimator__", data)
 
 
 @pytest.mark.filterwarnings("error")

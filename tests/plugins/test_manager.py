@@ -389,17 +389,11 @@ def test_installed_monitors_and_converters_load_no_framework():
         "print(sorted(found), sorted(p.classes('converter')), {*frameworks} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-<<<<<<< HEAD
-    monitors, converters = (
-        "['catboost', 'hist_gradient_boosting', 'lightgbm', 'xgboost']",
-        "['configspace', 'optuna', 'sagemaker', 'scipy', 'skopt']",
-=======
     monitors = (
         "['catboost', 'hist_gradient_boosting', 'lightgbm', 'multilayer_perceptron', 'skorch', "
         "'xgboost']"
->>>>>>> 625d229 (Watch the networks of skorch by epochs)
     )
-    converters = "['configspace', 'optuna', 'scipy', 'skopt']"
+    converters = "['configspace', 'optuna', 'sagemaker', 'scipy', 'skopt']"
     assert done.stdout.strip() == f"{monitors} {converters} set()"
 
 

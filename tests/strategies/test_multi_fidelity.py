@@ -45,7 +45,7 @@ def run(n, strategy=None, seed=0, n_trials=None, cost=True):
 
 
 def test_search_starts_with_looks_and_takes_the_best_two_in_full():
-    study = run(8)
+    study = run(8, MultiFidelitySearch(1, 27, cost_aware=False))
     looks, full = study.trials[:6], study.trials[6:]
     assert {trial.fidelity for trial in looks} == {3 / 27}
     assert {trial.resource for trial in looks} == {3}
@@ -54,18 +54,43 @@ def test_search_starts_with_looks_and_takes_the_best_two_in_full():
     assert {trial.fidelity for trial in full} == {1.0}
 
 
-@pytest.mark.parametrize(("look_cost", "n_looks"), [(0.15, 12), (0.4, 7), (1.0, 6)])
-def test_more_looks_of_the_design_follow_as_long_as_they_have_half_of_the_spending(
-    look_cost, n_looks
-):
-    study = Study(SPACE, strategy=MultiFidelitySearch(1, 27), seed=0)
-    for _ in range(20):
+def run_with_costs(look_cost, n=20, **options):
+    """Return a study in which full trials cost 1 to 2, and looks a share of that."""
+    study = Study(SPACE, strategy=MultiFidelitySearch(1, 27), seed=0, **options)
+    for _ in range(n):
         trial = study.ask()
-        cost = 1.0 if trial.is_full else look_cost
+        share = 1.0 if trial.is_full else look_cost
+        cost = share * (1.0 + trial.params["x"])
         study.tell(trial, loss(trial.params, trial.fidelity), cost=cost)
-    design = [trial for trial in study.trials if trial.origin == "design"]
-    assert sum(not trial.is_full for trial in design) == n_looks
+    return study
+
+
+def test_first_look_with_a_cost_is_compared_with_its_full_trial():
+    first, second, *others = run_with_costs(0.15, 8).trials
+    assert not first.is_full
+    assert second.is_full
+    assert second.params == first.params
+    assert not any(trial.is_full for trial in others[:4])
+
+
+def test_more_looks_of_the_design_follow_as_long_as_they_have_half_of_the_spending():
+    design = [t for t in run_with_costs(0.15).trials if t.origin == "design"]
+    assert sum(not trial.is_full for trial in design) == 12
     assert sum(trial.is_full for trial in design) == 3
+
+
+@pytest.mark.parametrize("n_trials", [None, 15])
+@pytest.mark.parametrize("look_cost", [0.35, 1.0, 3.0])
+def test_where_looks_are_dear_the_full_trials_are_those_of_the_bayesian_search(look_cost, n_trials):
+    look, *full = run_with_costs(look_cost, 15, n_trials=n_trials).trials
+    assert not look.is_full
+    strategy = BayesianSearch(cost_aware=True)
+    plain = Study(SPACE, strategy=strategy, seed=0, n_trials=n_trials and n_trials - 1)
+    for _ in range(14):
+        trial = plain.ask()
+        plain.tell(trial, loss(trial.params, 1.0), cost=1.0 + trial.params["x"])
+    assert [t.params for t in full] == [t.params for t in plain.trials]
+    assert all(t.is_full for t in full)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -7,7 +7,7 @@ import math
 from tuneplug.strategies.base import Context
 from tuneplug.trial import Trial, TrialState
 
-__all__ = ["DESIGN_FIDELITY", "PRIOR_SLOPE", "Spending", "cost_slope"]
+__all__ = ["DESIGN_FIDELITY", "PRIOR_SLOPE", "Spending", "cost_slope", "looks_are_dear"]
 
 #: Largest fidelity of the looks of an initial design.
 DESIGN_FIDELITY = 0.2
@@ -17,6 +17,8 @@ MAX_LOOK_SPENDING, MAX_LOOKS_IN_A_ROW = 0.5, 9
 #: Range of the exponent of the fidelity in the cost of a trial; its prior mean, and the number of
 #: pairs of trials that the prior counts as.
 MIN_SLOPE, MAX_SLOPE, PRIOR_SLOPE, PRIOR_PAIRS = 0.0, 1.5, 1.0, 0.25
+#: Looks that cost more than this share of a full trial are given up.
+DEAR_LOOK_COST = 0.27
 
 
 class Spending:
@@ -60,16 +62,40 @@ class Spending:
 
 
 def cost_slope(context: Context) -> float:
-    """Return p of costs proportional to s^p, from configurations tried at several fidelities."""
-    known = [t for t in context.history if t.state is TrialState.COMPLETE and (t.cost or 0.0) > 0.0]
-    last: dict[bytes, Trial] = {}
+    """Return p of costs proportional to s^p, from configurations tried at several fidelities.
+
+    Pairs of trials with the same two fidelities are compared by the sums of their costs, so that
+    the dear ones count most.
+    """
     ratio = math.log(1.0 / DESIGN_FIDELITY)
     below = PRIOR_PAIRS * ratio**2
     above = PRIOR_SLOPE * below
-    for key, trial in zip(context.space.keys(context.points(known)), known, strict=True):
-        first = last.setdefault(key, trial)
-        if first.fidelity < trial.fidelity:
-            ratio = math.log(trial.fidelity / first.fidelity)
-            above += ratio * math.log((trial.cost or 1.0) / (first.cost or 1.0))
-            below += ratio**2
+    for (low, high), pairs in _cost_pairs(context).items():
+        ratio = math.log(high / low)
+        first, later = map(sum, zip(*pairs, strict=True))
+        above += len(pairs) * ratio * math.log(later / first)
+        below += len(pairs) * ratio**2
     return min(max(above / below, MIN_SLOPE), MAX_SLOPE)
+
+
+def looks_are_dear(context: Context, fidelity: float) -> bool:
+    """Whether looks of a fidelity cost too much to tell anything for their cost.
+
+    That is known once the cost of a configuration is known of a look and of a full trial.
+    """
+    if not any(high == 1.0 for _, high in _cost_pairs(context)):
+        return False
+    return bool(fidelity ** cost_slope(context) > DEAR_LOOK_COST)
+
+
+def _cost_pairs(context: Context) -> dict[tuple[float, float], list[tuple[float, float]]]:
+    """Return costs of configurations at their first and at a higher fidelity, by these two."""
+    known = [t for t in context.history if t.state is TrialState.COMPLETE and (t.cost or 0.0) > 0.0]
+    firsts: dict[bytes, Trial] = {}
+    pairs: dict[tuple[float, float], list[tuple[float, float]]] = {}
+    for key, trial in zip(context.space.keys(context.points(known)), known, strict=True):
+        first = firsts.setdefault(key, trial)
+        if first.fidelity < trial.fidelity:
+            costs = (first.cost or 1.0, trial.cost or 1.0)
+            pairs.setdefault((first.fidelity, trial.fidelity), []).append(costs)
+    return pairs

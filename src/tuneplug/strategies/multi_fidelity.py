@@ -26,7 +26,13 @@ from tuneplug.strategies.bayesian import (
 )
 from tuneplug.strategies.costs import cost_weight, observed_costs
 from tuneplug.strategies.learned_warps import WarpCurve
-from tuneplug.strategies.look_costs import DESIGN_FIDELITY, PRIOR_SLOPE, Spending, cost_slope
+from tuneplug.strategies.look_costs import (
+    DESIGN_FIDELITY,
+    PRIOR_SLOPE,
+    Spending,
+    cost_slope,
+    looks_are_dear,
+)
 from tuneplug.strategies.plateaus import explore_plateau
 from tuneplug.strategies.warm_start import known_results
 from tuneplug.surrogate.acquisition import Acquisition
@@ -36,7 +42,7 @@ from tuneplug.surrogate.fitting import Inference, TrainingData, fit_with_transfo
 from tuneplug.surrogate.kernels import ColumnLayout
 from tuneplug.surrogate.looks import LookNoise, Outlook, fit_look_noise
 from tuneplug.surrogate.output_transform import LossScaling
-from tuneplug.trial import Trial, TrialState
+from tuneplug.trial import History, Trial, TrialState
 
 __all__ = ["MultiFidelitySearch"]
 
@@ -137,6 +143,18 @@ class MultiFidelitySearch(Strategy):
         return {resource / self.max_resource: resource for resource in reversed(found)}
 
     @functools.cached_property
+    def look_fidelities(self) -> list[float]:
+        """Fidelities of looks, from the smallest."""
+        levels = [s for s in self.resources if s < 1.0]
+        return [s for s in levels if s >= MIN_FIDELITY] or levels[-1:]
+
+    @functools.cached_property
+    def design_fidelity(self) -> float:
+        """Fidelity of the looks of the initial design."""
+        levels = self.look_fidelities
+        return max([s for s in levels if s <= DESIGN_FIDELITY], default=levels[0])
+
+    @functools.cached_property
     def _full_search(self) -> BayesianSearch:
         return BayesianSearch(
             warping=self.warping,
@@ -146,8 +164,8 @@ class MultiFidelitySearch(Strategy):
         )
 
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
-        if len(self.resources) == 1:
-            found = self._full_search.suggest(context, n)
+        if len(self.resources) == 1 or self._gives_up_looks(context):
+            found = self._full_search.suggest(_full_only(context), n)
             return [dataclasses.replace(one, resource=self.max_resource) for one in found]
         with threadpools().limit(limits=1, user_api="blas"):
             return take_suggestions(self._suggestions(context), context, n)
@@ -163,6 +181,10 @@ class MultiFidelitySearch(Strategy):
     def learned_warps(self, context: Context) -> Mapping[str, WarpCurve]:
         """Return the warps that full trials teach, as ``BayesianSearch`` does."""
         return self._full_search.learned_warps(context)
+
+    def _gives_up_looks(self, context: Context) -> bool:
+        """Whether looks proved to cost too much."""
+        return self.cost_aware and looks_are_dear(context, self.design_fidelity)
 
     def _suggestions(self, context: Context) -> Iterator[Suggestion]:
         """Yield suggestions until nothing is left to try; each one is pending for the next."""
@@ -183,17 +205,24 @@ class MultiFidelitySearch(Strategy):
             )
 
 
+def _full_only(context: Context) -> Context:
+    """Return the context of a search without looks, which has tried the full trials only."""
+    full = context.history.full()
+    n_looks = len(context.history) - len(full)
+    n_trials = None if context.n_trials is None else max(context.n_trials - n_looks, len(full))
+    history = History(full, context.history.sign)
+    return dataclasses.replace(context, history=history, n_trials=n_trials)
+
+
 class _Looks:
     """The state of one call of ``suggest``: what was tried at which fidelity, and the models."""
 
     def __init__(self, context: Context, strategy: MultiFidelitySearch) -> None:
         self.context, self.strategy, self.space = context, strategy, context.space
         self.slope = cost_slope(context) if strategy.cost_aware else PRIOR_SLOPE
-        levels = [s for s in strategy.resources if s < 1.0]
-        levels = [s for s in levels if s >= MIN_FIDELITY] or levels[-1:]
-        #: Fidelity of the looks of the initial design, and fidelities at which looks may pay.
-        self.design_level = max([s for s in levels if s <= DESIGN_FIDELITY], default=levels[0])
-        self.levels = [s for s in levels if s**self.slope <= MAX_LOOK_COST]
+        self.design_level = strategy.design_fidelity
+        #: Fidelities at which looks may pay.
+        self.levels = [s for s in strategy.look_fidelities if s**self.slope <= MAX_LOOK_COST]
         history = context.history
         keys = self.space.keys(context.points(history))
         #: Highest fidelity at which each configuration was tried or is running.
@@ -227,9 +256,11 @@ class _Looks:
         known = len(self.known) + self.n_full
         looks = self._n_design_looks(n_startup, known)
         allowed = not self._must_be_full(number) and self.spent.allows(self.design_level)
+        promising = self._promising()
+        if self._must_compare_costs(promising):
+            return _Option(promising[0].point, 1.0, "design", None)
         if self.n_looks < looks and known < n_startup and allowed:
             return self._design(number, n_startup)
-        promising = self._promising()
         if promising and known < self._n_promoted(looks):
             return _Option(promising[0].point, 1.0, "design", None)
         model = self._model if self.has_full or self.known else None
@@ -242,6 +273,11 @@ class _Looks:
             return _Option(promising[0].point, 1.0, "design", None)
         fidelity = 1.0 if self._must_be_full(number) else self.design_level
         return self._random(number, fidelity)
+
+    def _must_compare_costs(self, promising: Sequence[Trial]) -> bool:
+        """Whether the first full trial is due, which tells whether looks are cheap enough."""
+        costs = [trial.cost for trial in promising if self.strategy.cost_aware]
+        return self.n_full == 0 and any(cost is not None for cost in costs)
 
     def _n_design_looks(self, n_startup: int, known: int) -> int:
         """Return the number of looks of the initial design, given that of full trials.

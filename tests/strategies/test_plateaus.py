@@ -119,7 +119,7 @@ def test_exploration_of_another_sub_space_draws_its_parameters():
 
 def test_multi_fidelity_search_explores_with_the_full_resource():
     strategy = MultiFidelitySearch(1, 27, cost_aware=False)
-    study = run(half, 26, strategy=strategy)
+    study = run(half, 60, strategy=strategy)
     explored = explorations(study)
     assert explored
     assert all(trial.is_full for trial in explored)

@@ -80,7 +80,7 @@ def test_more_looks_of_the_design_follow_as_long_as_they_have_half_of_the_spendi
 
 
 @pytest.mark.parametrize("n_trials", [None, 15])
-@pytest.mark.parametrize("look_cost", [0.35, 1.0, 3.0])
+@pytest.mark.parametrize("look_cost", [0.45, 1.0, 3.0])
 def test_where_looks_are_dear_the_full_trials_are_those_of_the_bayesian_search(look_cost, n_trials):
     look, *full = run_with_costs(look_cost, 15, n_trials=n_trials).trials
     assert not look.is_full

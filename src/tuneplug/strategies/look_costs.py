@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from tuneplug.strategies.base import Context
+from tuneplug.surrogate.looks import squared_correlation
 from tuneplug.trial import Trial, TrialState
 
 __all__ = ["DESIGN_FIDELITY", "PRIOR_SLOPE", "Spending", "cost_slope", "looks_are_dear"]
@@ -17,8 +18,6 @@ MAX_LOOK_SPENDING, MAX_LOOKS_IN_A_ROW = 0.5, 9
 #: Range of the exponent of the fidelity in the cost of a trial; its prior mean, and the number of
 #: pairs of trials that the prior counts as.
 MIN_SLOPE, MAX_SLOPE, PRIOR_SLOPE, PRIOR_PAIRS = 0.0, 1.5, 1.0, 0.25
-#: Looks that cost more than this share of a full trial are given up.
-DEAR_LOOK_COST = 0.27
 
 
 class Spending:
@@ -79,13 +78,15 @@ def cost_slope(context: Context) -> float:
 
 
 def looks_are_dear(context: Context, fidelity: float) -> bool:
-    """Whether looks of a fidelity cost too much to tell anything for their cost.
+    """Whether looks of a fidelity tell less for their cost than full trials do.
 
-    That is known once the cost of a configuration is known of a look and of a full trial.
+    Before any evidence, a look tells the share ``squared_correlation`` of the variance of the full
+    loss, and may cost at most that share of a full trial.  What it costs is known once it is known
+    of a configuration that was also tried in full.
     """
     if not any(high == 1.0 for _, high in _cost_pairs(context)):
         return False
-    return bool(fidelity ** cost_slope(context) > DEAR_LOOK_COST)
+    return bool(fidelity ** cost_slope(context) > squared_correlation(fidelity))
 
 
 def _cost_pairs(context: Context) -> dict[tuple[float, float], list[tuple[float, float]]]:

@@ -34,7 +34,7 @@ from tuneplug.surrogate.acquisition import (
 )
 from tuneplug.surrogate.output_transform import LossScaling
 
-__all__ = ["LookNoise", "Outlook", "fit_look_noise"]
+__all__ = ["LookNoise", "Outlook", "fit_look_noise", "squared_correlation"]
 
 #: Exponent of s in the prior squared correlation; number of pairs that the prior counts as.
 PRIOR_EXPONENT, PRIOR_PAIRS = 0.5, 4.0
@@ -76,6 +76,11 @@ class LookNoise:
         return self.variance * self.scaling.scale**2
 
 
+def squared_correlation(fidelity: float) -> float:
+    """Return the squared correlation of looks and full losses before any evidence."""
+    return float(fidelity**PRIOR_EXPONENT)
+
+
 def fit_look_noise(
     fidelity: float, looks: FloatArray, pairs: FloatArray, scaling: LossScaling
 ) -> LookNoise:
@@ -92,7 +97,7 @@ def fit_look_noise(
     """
     low, full = scaling(pairs[:, 0]), scaling(pairs[:, 1])
     spread = min(float(np.var(scaling(looks))), MAX_SPREAD) or MAX_SPREAD
-    prior = (1.0 - fidelity**PRIOR_EXPONENT) * spread
+    prior = (1.0 - squared_correlation(fidelity)) * spread
     A = np.column_stack([np.ones(len(full)), full])
     precision = np.diag([1.0 / SD_A**2, 1.0 / SD_B**2])
     right = precision @ [0.0, 1.0] + A.T @ low / prior

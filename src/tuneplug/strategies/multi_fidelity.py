@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, final
 
@@ -81,7 +81,8 @@ class MultiFidelitySearch(Strategy):
     for each unit of cost.  ``docs/engine.md`` has the equations and their sources.
 
     Only full trials can be best.  Once one is complete, looks have at most half of the spending.
-    If the number of trials is known, the last tenth of them is full.
+    If the number of trials is known, the last tenth of them is full.  Where looks prove to cost
+    too much, all further trials are full, as those of ``BayesianSearch(cost_aware=True)``.
 
     Parameters
     ----------
@@ -99,7 +100,8 @@ class MultiFidelitySearch(Strategy):
         one per sub-space.  Without looks, as in ``BayesianSearch``.
     cost_aware : bool, default True
         Whether the cost of a trial is learned from those of earlier ones.  If False, it is
-        proportional to the resource, and suggestions do not depend on the clock.
+        proportional to the resource, looks are never given up, and suggestions do not depend on the
+        clock.
     budget : float or None, default None
         Planned resource, in full trials: the last tenth of it, and at least one trial, goes to
         full trials.  If None, the last tenth of the trials that the study plans is full.
@@ -143,18 +145,6 @@ class MultiFidelitySearch(Strategy):
         return {resource / self.max_resource: resource for resource in reversed(found)}
 
     @functools.cached_property
-    def look_fidelities(self) -> list[float]:
-        """Fidelities of looks, from the smallest."""
-        levels = [s for s in self.resources if s < 1.0]
-        return [s for s in levels if s >= MIN_FIDELITY] or levels[-1:]
-
-    @functools.cached_property
-    def design_fidelity(self) -> float:
-        """Fidelity of the looks of the initial design."""
-        levels = self.look_fidelities
-        return max([s for s in levels if s <= DESIGN_FIDELITY], default=levels[0])
-
-    @functools.cached_property
     def _full_search(self) -> BayesianSearch:
         return BayesianSearch(
             warping=self.warping,
@@ -184,7 +174,8 @@ class MultiFidelitySearch(Strategy):
 
     def _gives_up_looks(self, context: Context) -> bool:
         """Whether looks proved to cost too much."""
-        return self.cost_aware and looks_are_dear(context, self.design_fidelity)
+        level = _design_fidelity(_look_fidelities(self.resources))
+        return self.cost_aware and looks_are_dear(context, level)
 
     def _suggestions(self, context: Context) -> Iterator[Suggestion]:
         """Yield suggestions until nothing is left to try; each one is pending for the next."""
@@ -205,11 +196,22 @@ class MultiFidelitySearch(Strategy):
             )
 
 
+def _look_fidelities(resources: Iterable[float]) -> list[float]:
+    """Return the fidelities of looks, from the smallest."""
+    levels = [s for s in resources if s < 1.0]
+    return [s for s in levels if s >= MIN_FIDELITY] or levels[-1:]
+
+
+def _design_fidelity(levels: Sequence[float]) -> float:
+    """Return the fidelity of the looks of the initial design."""
+    return max([s for s in levels if s <= DESIGN_FIDELITY], default=levels[0])
+
+
 def _full_only(context: Context) -> Context:
     """Return the context of a search without looks, which has tried the full trials only."""
     full = context.history.full()
     n_looks = len(context.history) - len(full)
-    n_trials = None if context.n_trials is None else max(context.n_trials - n_looks, len(full))
+    n_trials = None if context.n_trials is None else context.n_trials - n_looks
     history = History(full, context.history.sign)
     return dataclasses.replace(context, history=history, n_trials=n_trials)
 
@@ -220,9 +222,10 @@ class _Looks:
     def __init__(self, context: Context, strategy: MultiFidelitySearch) -> None:
         self.context, self.strategy, self.space = context, strategy, context.space
         self.slope = cost_slope(context) if strategy.cost_aware else PRIOR_SLOPE
-        self.design_level = strategy.design_fidelity
+        levels = _look_fidelities(strategy.resources)
+        self.design_level = _design_fidelity(levels)
         #: Fidelities at which looks may pay.
-        self.levels = [s for s in strategy.look_fidelities if s**self.slope <= MAX_LOOK_COST]
+        self.levels = [s for s in levels if s**self.slope <= MAX_LOOK_COST]
         history = context.history
         keys = self.space.keys(context.points(history))
         #: Highest fidelity at which each configuration was tried or is running.

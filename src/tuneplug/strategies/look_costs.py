@@ -61,19 +61,14 @@ class Spending:
 
 
 def cost_slope(context: Context) -> float:
-    """Return p of costs proportional to s^p, from configurations tried at several fidelities.
-
-    Pairs of trials with the same two fidelities are compared by the sums of their costs, so that
-    the dear ones count most.
-    """
+    """Return p of costs proportional to s^p, from configurations tried at several fidelities."""
     ratio = math.log(1.0 / DESIGN_FIDELITY)
     below = PRIOR_PAIRS * ratio**2
     above = PRIOR_SLOPE * below
-    for (low, high), pairs in _cost_pairs(context).items():
-        ratio = math.log(high / low)
-        first, later = map(sum, zip(*pairs, strict=True))
-        above += len(pairs) * ratio * math.log(later / first)
-        below += len(pairs) * ratio**2
+    for first, later in _cost_pairs(context):
+        ratio = math.log(later.fidelity / first.fidelity)
+        above += ratio * math.log((later.cost or 1.0) / (first.cost or 1.0))
+        below += ratio**2
     return min(max(above / below, MIN_SLOPE), MAX_SLOPE)
 
 
@@ -84,19 +79,15 @@ def looks_are_dear(context: Context, fidelity: float) -> bool:
     loss, and may cost at most that share of a full trial.  What it costs is known once it is known
     of a configuration that was also tried in full.
     """
-    if not any(high == 1.0 for _, high in _cost_pairs(context)):
+    if not any(later.is_full for _, later in _cost_pairs(context)):
         return False
     return bool(fidelity ** cost_slope(context) > squared_correlation(fidelity))
 
 
-def _cost_pairs(context: Context) -> dict[tuple[float, float], list[tuple[float, float]]]:
-    """Return costs of configurations at their first and at a higher fidelity, by these two."""
+def _cost_pairs(context: Context) -> list[tuple[Trial, Trial]]:
+    """Return the trials of configurations with known costs at their first and a higher fidelity."""
     known = [t for t in context.history if t.state is TrialState.COMPLETE and (t.cost or 0.0) > 0.0]
     firsts: dict[bytes, Trial] = {}
-    pairs: dict[tuple[float, float], list[tuple[float, float]]] = {}
-    for key, trial in zip(context.space.keys(context.points(known)), known, strict=True):
-        first = firsts.setdefault(key, trial)
-        if first.fidelity < trial.fidelity:
-            costs = (first.cost or 1.0, trial.cost or 1.0)
-            pairs.setdefault((first.fidelity, trial.fidelity), []).append(costs)
-    return pairs
+    keys = context.space.keys(context.points(known))
+    pairs = [(firsts.setdefault(key, t), t) for key, t in zip(keys, known, strict=True)]
+    return [(first, later) for first, later in pairs if first.fidelity < later.fidelity]

@@ -80,7 +80,8 @@ class MultiFidelitySearch(Strategy):
     is the configuration and the fidelity whose expected improvement at full resource is worth most
     for each unit of cost.  ``docs/engine.md`` has the equations and their sources.
 
-    Only full trials can be best.  Once one is complete, looks have at most half of the spending.
+    Only full trials can be best.  Once one is complete, further looks have at most half of the
+    spending.
     If the number of trials is known, the last tenth of them is full.  Where looks prove to cost
     too much, all further trials are full, as those of ``BayesianSearch(cost_aware=True)``.
 
@@ -207,6 +208,16 @@ def _design_fidelity(levels: Sequence[float]) -> float:
     return max([s for s in levels if s <= DESIGN_FIDELITY], default=levels[0])
 
 
+def _better_half(trials: Mapping[bytes, Trial], sign: float) -> list[bytes]:
+    """Return the keys of the trials with losses up to the median.
+
+    Bad configurations say little about the noise among good ones.
+    """
+    losses = {key: sign * (trial.value or 0.0) for key, trial in trials.items()}
+    median = np.median(list(losses.values())) if losses else 0.0
+    return [key for key, loss in losses.items() if loss <= median]
+
+
 def _full_only(context: Context) -> Context:
     """Return the context of a search without looks, which has tried the full trials only."""
     full = context.history.full()
@@ -241,6 +252,8 @@ class _Looks:
         self.pending = [(trial.point, trial.fidelity) for trial in running]
         self.n_looks = sum(not trial.is_full for trial in history)
         self.n_full = len(history) - self.n_looks
+        #: Whether the first full trial is made to compare its cost with that of its look.
+        self.compares = strategy.cost_aware and any(t.cost is not None for t in self.ended.values())
         self.has_full = bool(history.complete())
         self.known = known_results(context)
         self.spent = Spending(context, self.slope, measured=strategy.cost_aware)
@@ -256,9 +269,11 @@ class _Looks:
     def next_option(self, number: int) -> _Option | None:
         """Return what to try next; None if nothing is left."""
         n_startup = self.strategy.n_startup(self.space, self.context.n_trials)
-        known = len(self.known) + self.n_full
+        known = len(self.known) + self.n_full - self.compares
         looks = self._n_design_looks(n_startup, known)
-        allowed = not self._must_be_full(number) and self.spent.allows(self.design_level)
+        allowed = not self._must_be_full(number) and (
+            self.n_looks < DESIGN_LOOKS or self.spent.allows(self.design_level)
+        )
         promising = self._promising()
         if self._must_compare_costs(promising):
             return _Option(promising[0].point, 1.0, "design", None)
@@ -279,8 +294,7 @@ class _Looks:
 
     def _must_compare_costs(self, promising: Sequence[Trial]) -> bool:
         """Whether the first full trial is due, which tells whether looks are cheap enough."""
-        costs = [trial.cost for trial in promising if self.strategy.cost_aware]
-        return self.n_full == 0 and any(cost is not None for cost in costs)
+        return self.compares and self.n_full == 0 and bool(promising)
 
     def _n_design_looks(self, n_startup: int, known: int) -> int:
         """Return the number of looks of the initial design, given that of full trials.
@@ -345,7 +359,7 @@ class _Looks:
         noises = {}
         for s in sorted({*self.levels, *by_level} - {1.0}):
             low = by_level.get(s, {})
-            both = [key for key in low if key in full]
+            both = [key for key in _better_half(low, history.sign) if key in full]
             pairs = [history.losses([low[key], full[key]]) for key in both]
             looks = history.losses(list(low.values()) if len(low) > 2 else valued)
             noises[s] = fit_look_noise(s, looks, np.reshape(pairs, (-1, 2)), scaling)

@@ -14,6 +14,13 @@ from threadpoolctl import threadpool_limits
 sys.path.insert(0, str(Path(__file__).parent / "shared"))
 
 
+def pytest_itemcollected(item):
+    if " at 0x" in item.nodeid:
+        raise pytest.UsageError(
+            f"names of tests must be the same in each run, but got {item.nodeid}: give ids="
+        )
+
+
 @pytest.fixture(scope="module")
 def one_thread():
     """Matrices as small as those of tests only make the threads of a BLAS wait for each other."""

@@ -421,7 +421,9 @@ def test_sampler_does_not_learn_from_trials_below_full_fidelity():
 
 @pytest.mark.skipif(not hasattr(optuna.trial.FrozenTrial, "set_constraint"), reason="Optuna 5")
 @pytest.mark.parametrize(
-    "sampler", [TPESampler(n_startup_trials=5), NSGAIISampler(population_size=8)], ids=repr
+    "sampler",
+    [TPESampler(n_startup_trials=5), NSGAIISampler(population_size=8)],
+    ids=["TPE", "NSGA"],
 )
 def test_samplers_use_the_constraints_of_trials(sampler):
     study = Study({"x": Float(0.0, 1.0)}, strategy=OptunaStrategy(sampler), seed=0)

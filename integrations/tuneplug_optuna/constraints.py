@@ -45,10 +45,10 @@ def set_constraints(trials: Iterable[tuple[Trial, dict[str, float]]]) -> int:
     that has any.  The constraints of a trial that has others are unknown.
     """
     trials = list(trials)
-    complete = [named for trial, named in trials if trial.state is TrialState.COMPLETE]
+    complete = [named for converted, named in trials if converted.state is TrialState.COMPLETE]
     first = next((named for named in complete if named), {})
     names = sorted(first, key=lambda name: (len(name), name))
-    for trial, named in trials:
+    for converted, named in trials:
         known = bool(names) and named.keys() == first.keys()
-        trial.constraints = tuple(named[name] for name in names) if known else None
+        converted.constraints = tuple(named[name] for name in names) if known else None
     return sum(named.keys() != first.keys() for named in complete)

@@ -126,7 +126,7 @@ _PACKAGES = {
     "tuneplug_rich": "ProgressBar",
     "tuneplug_sagemaker": "ProgramError ProgramObjective TuningJob analytics_frame as_parent "
     "describe objective_of read_job to_job validate",
-    "tuneplug_sklearn": "WarpedBayesSearchCV compare_searches",
+    "tuneplug_sklearn": "Fold WarpedBayesSearchCV compare_searches",
     "tuneplug_skorch": "SkorchMonitor",
     "tuneplug_sqlalchemy": "MariadbStorage MysqlStorage PostgresqlStorage",
     "tuneplug_xgboost": "XGBoostMonitor",

@@ -116,9 +116,9 @@ def test_a_ranker_reports():
     assert len(trial.reports) == 4
 
 
-def test_forests_and_rankers_are_not_accepted():
+def test_forests_are_not_accepted():
     monitor = XGBoostMonitor()
-    for model in (xgboost.XGBRFClassifier, xgboost.XGBRFRegressor, xgboost.XGBRanker):
+    for model in (xgboost.XGBRFClassifier, xgboost.XGBRFRegressor):
         assert not monitor.accepts(model())
 
 

@@ -17,6 +17,7 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler  # noqa: E402
 from tuneplug import Float, NoCompletedTrialError, TrialState  # noqa: E402
 from tuneplug.monitoring import MonitoredFit, Scoring, TrialReporter  # noqa: E402
 from tuneplug.stopping import MedianRule  # noqa: E402
+from tuneplug.testing import FitMonitorContract  # noqa: E402
 from tuneplug_sklearn import WarpedBayesSearchCV  # noqa: E402
 from tuneplug_skorch import SkorchMonitor  # noqa: E402
 
@@ -172,3 +173,28 @@ def test_a_net_without_callbacks_is_fitted_without_a_monitor():
         search = searched(net(callbacks="disable"), stopping=NEVER, n_iter=1)
     assert search.study_.trials[0].reports == []
     assert np.isfinite(search.best_score_)
+
+
+# ------------------------------------------------------------------ the contract
+
+
+class TestContract(FitMonitorContract):
+    @pytest.fixture
+    def monitor(self):
+        return SkorchMonitor()
+
+    @pytest.fixture
+    def estimator(self):
+        return net()
+
+    @pytest.fixture
+    def data(self):
+        return X[:100], Y[:100], X[100:], Y[100:]
+
+    def test_the_parameters_of_the_estimator_are_restored(self, monitor, estimator, data):
+        """The net's own parameters: a fit makes skorch's default callbacks anew."""
+        for stop in (False, True):
+            fit = self.make_fit(estimator, data, stop=stop)
+            before = repr(fit.estimator.get_params(deep=False))
+            monitor.fit(fit)
+            assert repr(fit.estimator.get_params(deep=False)) == before

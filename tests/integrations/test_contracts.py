@@ -9,7 +9,8 @@ import pytest
 from lightgbm import LGBMClassifier
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sklearn.datasets import make_classification
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
+from sklearn.neural_network import MLPClassifier
 from xgboost import XGBClassifier
 
 from tuneplug.testing import ConverterContract, FitMonitorContract
@@ -17,7 +18,9 @@ from tuneplug_catboost import CatBoostMonitor
 from tuneplug_configspace import ConfigSpaceConverter
 from tuneplug_lightgbm import LightGBMMonitor
 from tuneplug_optuna import OptunaConverter
+from tuneplug_sklearn.gradient_boosting import GradientBoostingMonitor
 from tuneplug_sklearn.hist_gradient_boosting import HistGradientBoostingMonitor
+from tuneplug_sklearn.multilayer_perceptron import MultilayerPerceptronMonitor
 from tuneplug_sklearn.skopt_converter import SkoptConverter
 from tuneplug_xgboost import XGBoostMonitor
 
@@ -88,10 +91,19 @@ MONITORED = {
         HistGradientBoostingMonitor(),
         HistGradientBoostingClassifier(max_iter=20, random_state=0),
     ),
+    "gradient_boosting": (
+        GradientBoostingMonitor(),
+        GradientBoostingClassifier(n_estimators=20, random_state=0),
+    ),
+    "multilayer_perceptron": (
+        MultilayerPerceptronMonitor(),
+        MLPClassifier(hidden_layer_sizes=(4,), max_iter=20, random_state=0),
+    ),
 }
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # LightGBM 4.6 on arrays
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 class TestMonitors(FitMonitorContract):
     @pytest.fixture(params=MONITORED.values(), ids=MONITORED)
     def monitored(self, request):

@@ -390,8 +390,8 @@ def test_installed_monitors_and_converters_load_no_framework():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     monitors = (
-        "['catboost', 'hist_gradient_boosting', 'lightgbm', 'multilayer_perceptron', 'skorch', "
-        "'xgboost']"
+        "['catboost', 'gradient_boosting', 'hist_gradient_boosting', 'lightgbm', "
+        "'multilayer_perceptron', 'skorch', 'xgboost']"
     )
     converters = "['configspace', 'optuna', 'sagemaker', 'scipy', 'skopt']"
     assert done.stdout.strip() == f"{monitors} {converters} set()"

@@ -28,6 +28,7 @@ from tuneplug_sklearn._compat import (
 )
 from tuneplug_sklearn.constraints import Fold, measure
 from tuneplug_sklearn.executors import worker_context
+from tuneplug_sklearn.interrupts import caught_interrupts_raised
 from tuneplug_sklearn.monitored_fit import FitLimits, FoldData, MonitorConfig, MonitoredFold
 from tuneplug_sklearn.scoring import FoldScoring
 from tuneplug_sklearn.subsampling import Subsampling, TrainingPart
@@ -142,7 +143,8 @@ class Evaluation:
             callback_ctx=task.callback_context,
             **{**self.options, "scorer": recorded},
         )
-        result = self._monitored(task, estimator, run)
+        with caught_interrupts_raised():
+            result = self._monitored(task, estimator, run)
         if recorded.error is not None:
             result["score_error"] = recorded.error
         return self._constrained(task, estimator, result)
@@ -161,7 +163,7 @@ class Evaluation:
         train, test, _ = self._rows(task)
         try:
             tested = safe_split(estimator, self.X, self.y, np.asarray(test), np.asarray(train))
-            fold = Fold(task.fold, np.asarray(train), np.asarray(test), *tested)
+            fold = Fold(task.fold, np.array(train), np.array(test), *tested)
             return {**result, "constraints": list(measure(self.constraints, estimator, fold))}
         except Exception:
             if self.options["error_score"] == "raise":

@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from tuneplug_sklearn._compat import CallbackTask
 from tuneplug_sklearn.evaluation import Evaluation
+from tuneplug_sklearn.interrupts import caught_interrupts_raised
 from tuneplug_sklearn.pipelines import fixed_rounds, last_step
 from tuneplug_sklearn.queries import for_all_rows
 from tuneplug_sklearn.results import SearchOutcome
@@ -41,7 +42,8 @@ def refit(outcome: SearchOutcome, evaluation: Evaluation, task: CallbackTask) ->
     params = clone(outcome.best_params, safe=False)
     estimator = clone(evaluation.estimator).set_params(**params)
     X, y, fit_params = evaluation.X, evaluation.y, for_all_rows(evaluation.options["fit_params"])
-    with _fixed_rounds(estimator, evaluation, outcome.median_rounds):
+    rounds = _fixed_rounds(estimator, evaluation, outcome.median_rounds)
+    with rounds, caught_interrupts_raised():
         start = time.time()
         task.fit(estimator, X, *([] if y is None else [y]), **fit_params)
         return Refit(estimator, time.time() - start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -123,6 +124,18 @@ def test_the_fold_has_its_number_its_rows_and_its_test_part():
     assert search.n_splits_ == N_FOLDS
 
 
+def test_the_fold_has_copies_of_its_row_numbers():
+    def changing(estimator, fold):
+        fold.train[:] = fold.test[:] = 0
+        return [-1.0]
+
+    changed, plain = make(changing, strategy="random"), make(None, strategy="random")
+    np.testing.assert_array_equal(
+        changed.fit(X, y).cv_results_["mean_test_score"],
+        plain.fit(X, y).cv_results_["mean_test_score"],
+    )
+
+
 def test_without_a_feasible_candidate_the_error_names_the_least_violation_and_results_are_kept():
     search = make(too_large)
     with pytest.raises(NoCompletedTrialError, match="none of 10 completed candidates is") as caught:
@@ -176,6 +189,7 @@ def test_a_candidate_that_failed_is_not_feasible():
     [
         (None, "constraints must return a list with a number for each constraint"),
         (0.5, "constraints must be a sequence, but got 0.5"),
+        (np.array(0.5), "constraints must be a sequence, but got array(0.5)"),
         ([], "constraints must be one or more finite numbers"),
         ([np.nan], "constraints must be one or more finite numbers"),
         (["small"], "a constraint must be"),
@@ -189,7 +203,7 @@ def test_a_wrong_return_value_fails_every_fit_and_the_search_says_why(returned, 
         make(lambda estimator, fold: returned).fit(X, y)
     assert message in str(caught.value)
     assert calls["fits"] < N_ITER * N_FOLDS  # the search ends after five candidates
-    with pytest.raises((TypeError, ValueError), match=message):
+    with pytest.raises((TypeError, ValueError), match=re.escape(message)):
         make(lambda estimator, fold: returned, error_score="raise").fit(X, y)
 
 

@@ -154,6 +154,16 @@ def test_a_replication_without_a_full_trial_is_an_error():
         small(strategies={"looks": Looks()}, n_trials=2)
 
 
+def test_a_replication_without_a_feasible_trial_is_an_error_that_says_so():
+    def infeasible(trial):
+        trial.set_constraints([-1.0, 2.0])
+        return 0.0
+
+    message = r"replication 0: .* none of 3 completed trials is: .* constraint 1 is 2 and must"
+    with pytest.raises(NoCompletedTrialError, match=message):
+        small(infeasible, n_trials=3)
+
+
 def test_an_exhausted_space_keeps_its_best_value():
     comparison = compare(
         lambda trial: trial.params["k"],

@@ -21,6 +21,7 @@ from tuneplug.execution.pool import this_process
 from tuneplug.storage.base import Storage
 from tuneplug.storage.shared import SharedStorage
 from tuneplug.study import N_ALIKE, Study, brief_exception, exception_of
+from tuneplug.study.results import no_feasible_message
 from tuneplug.trial import History, Trial, TrialState
 
 __all__ = ["Ended", "Replication", "run_replication"]
@@ -128,6 +129,8 @@ def _nothing_completed(history: History, where: str) -> Exception:
         return AllTrialsFailedError(
             f"{where}: all {len(failed)} trials failed, the last one with:\n{failed[-1].error}"
         )
+    if complete := history.complete():
+        return NoCompletedTrialError(f"{where}: {no_feasible_message(complete)}")
     return NoCompletedTrialError(
         f"{where}: at least one trial of full fidelity must complete, but of {len(history)} trials "
         "none did: increase n_trials"

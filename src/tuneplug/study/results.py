@@ -16,7 +16,7 @@ from tuneplug.trial import History, OverallBest, Parent, Trial
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["StudyResults"]
+__all__ = ["StudyResults", "no_feasible_message"]
 
 
 class StudyResults:
@@ -53,7 +53,7 @@ class StudyResults:
         """
         best = self.history.best()
         if best is None and (complete := self.history.complete()):
-            raise NoCompletedTrialError(_no_feasible(complete))
+            raise NoCompletedTrialError(no_feasible_message(complete))
         if best is None:
             states = Counter(
                 t.state.value + " at a lower fidelity" * (not t.is_full) for t in self.history
@@ -136,7 +136,7 @@ class StudyResults:
         return Savings.of(self.history)
 
 
-def _no_feasible(trials: Sequence[Trial]) -> str:
+def no_feasible_message(trials: Sequence[Trial]) -> str:
     """Return the message if the constraints of no completed trial hold."""
 
     def violation(trial: Trial) -> tuple[float, int]:

@@ -7,17 +7,20 @@ splits arguments with one entry per row only, and would pass the sizes of all qu
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tuneplug.plugins import warn_caller
 from tuneplug_sklearn.pipelines import last_step, own_params
 
 __all__ = ["QuerySizes", "check_queries", "for_all_rows", "split_with_rows"]
 
 _NAME = "group"
+#: Arguments with the query of each row.
+_IDS = ("qid", "group_id")
 _CURE = (
     "pass cv=GroupKFold() and groups=np.repeat(np.arange(len(group)), group), so that the rows of "
     "each query stay together"
@@ -69,6 +72,8 @@ def _query_sizes(estimator: Any, params: Mapping[str, Any], n_rows: int) -> dict
     if value is None or _NAME not in inspect.signature(last_step(estimator).fit).parameters:
         return {}
     sizes = np.asarray(value)
+    if sizes.dtype.kind == "f" and np.isfinite(sizes).all() and not (sizes % 1).any():
+        sizes = sizes.astype(np.int64)
     if sizes.ndim != 1 or not np.issubdtype(sizes.dtype, np.integer) or len(sizes) == n_rows:
         return {}  # with one entry per row, it is split as any other argument
     if (sizes < 0).any() or sizes.sum() != n_rows:
@@ -80,10 +85,25 @@ def _query_sizes(estimator: Any, params: Mapping[str, Any], n_rows: int) -> dict
     return {name: QuerySizes(sizes) for name, given in params.items() if given is value}
 
 
+def _query_ids(
+    estimator: Any, params: Mapping[str, Any], n_rows: int
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield the arguments of ``fit`` that name the query of each row."""
+    accepted = inspect.signature(last_step(estimator).fit).parameters
+    for name, value in own_params(estimator, params).items():
+        if name in _IDS and name in accepted and value is not None:
+            ids = np.asarray(value)
+            if ids.shape == (n_rows,):
+                yield name, ids
+
+
 def check_queries(
     estimator: Any, params: Mapping[str, Any], n_rows: int, splits: Sequence[tuple[Any, Any]]
 ) -> None:
     """Check that the folds do not separate the rows of a query.
+
+    A warning says so if ``fit`` gets the query of each row: the fits are possible, but the score is
+    not that of new queries.
 
     Parameters
     ----------
@@ -97,11 +117,20 @@ def check_queries(
     Raises
     ------
     ValueError
-        If a fold separates them, or the sizes do not fit the rows.
+        If a fold separates them and ``fit`` gets their sizes, or the sizes do not fit the rows.
     """
     for sizes in _query_sizes(estimator, params, n_rows).values():
         for rows in (part for split in splits for part in split):
             _ = sizes[rows]
+    for name, ids in _query_ids(estimator, params, n_rows):
+        if any(np.intersect1d(ids[train], ids[test]).size for train, test in splits):
+            warn_caller(
+                f"{name}: folds have rows of one query in both parts, so that the score is not "
+                f"that of new queries: pass cv=GroupKFold() and groups={name}, or ignore this "
+                "warning if the model is to rank further rows of known queries",
+                UserWarning,
+                through=("tuneplug", "sklearn.base"),
+            )
 
 
 def split_with_rows(estimator: Any, params: Mapping[str, Any], n_rows: int) -> dict[str, Any]:

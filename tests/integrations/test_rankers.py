@@ -222,6 +222,24 @@ def test_folds_that_separate_queries_are_refused_with_the_cure(kind):
         searched(kind, cv=KFold(3))
 
 
+@pytest.mark.parametrize("kind", ["xgboost, qid", "catboost, group_id"])
+def test_folds_that_separate_named_queries_are_warned_of_once_with_the_cure(kind):
+    name = KINDS[kind][1]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        searched(kind, cv=KFold(3), scoring=lambda *_: 0.0)
+        searched(kind, scoring=lambda *_: 0.0)
+    (warning,) = [w for w in caught if "both parts" in str(w.message)]
+    assert f"pass cv=GroupKFold() and groups={name}" in str(warning.message)
+    assert warning.filename == __file__
+
+
+@BY_SIZES
+def test_whole_floats_are_sizes(kind):
+    search, expected = searched(kind, {"group": SIZES.astype(float)}), searched(kind)
+    assert search.best_score_ == expected.best_score_
+
+
 @BY_SIZES
 def test_sizes_of_other_rows_are_refused(kind):
     with pytest.raises(ValueError, match=rf"group must have .* {len(Y)} in all, but got 23 numb"):

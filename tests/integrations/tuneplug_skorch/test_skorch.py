@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -173,6 +175,25 @@ def test_a_net_without_callbacks_is_fitted_without_a_monitor():
         search = searched(net(callbacks="disable"), stopping=NEVER, n_iter=1)
     assert search.study_.trials[0].reports == []
     assert np.isfinite(search.best_score_)
+
+
+class Interrupting(Callback):
+    """Sends a SIGINT in the third epoch, which skorch catches."""
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("limits", [{}, {"trial_timeout": 10**6}, {"stopping": NEVER}])
+def test_an_interrupt_that_skorch_catches_ends_the_search(limits):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    model = net(callbacks=[Interrupting()], max_epochs=5)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            WarpedBayesSearchCV(model, RATES, n_iter=3, cv=2, random_state=0, **limits).fit(X, Y)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 # ------------------------------------------------------------------ the contract

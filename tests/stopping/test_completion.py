@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -341,9 +342,10 @@ def test_verbose_prints_one_line_for_each_trial_on_stdout(capsys):
     assert err == ""
     assert [line.split(" best")[0].strip() for line in lines] == [
         "[1/3] trial 0  value 0",
-        "[2/3] trial 1  failed: ValueError: made to fail",
+        "[2/3] trial 1  failed",
         "[3/3] trial 2  value 2",
     ]
+    assert lines[1].endswith("s left; ValueError: made to fail")
     assert all("best 0 (trial 0) " in line and "s left" in line for line in lines)
     run(n_trials=2)
     assert capsys.readouterr() == ("", "")
@@ -363,7 +365,7 @@ def test_verbose_marks_the_predictions_of_stopped_trials(capsys):
     assert any(stopped)
     lines = capsys.readouterr().out.splitlines()
     assert ["value ~" in line for line in lines] == stopped
-    assert ["(stopped by median)" in line for line in lines] == stopped
+    assert ["; stopped by median" in line for line in lines] == stopped
 
 
 def test_verbose_2_prints_the_configuration_below_each_trial(capsys):
@@ -391,7 +393,7 @@ def test_verbose_escapes_control_characters_of_errors(capsys):
     with pytest.warns(RuntimeWarning, match="failed"):
         study.optimize(objective, 2, verbose=2)
     out = capsys.readouterr().out
-    assert "failed: ValueError: \\x1b[31mred\\x07" in out
+    assert "; ValueError: \\x1b[31mred\\x07" in out
     assert "\x1b" not in out
 
 
@@ -437,6 +439,39 @@ def test_progress_shows_the_metric_of_the_rule_with_the_score():
         stop_metric="logloss",
     )
     assert str(trials) == (
-        "[ 4/10] trial 3  roc_auc ~0.9 (stopped by median on logloss)  "
-        "best 0.95 (trial 0)        8 s (0.5 s suggesting), 12 s left"
+        "[ 4/10] trial 3   roc_auc ~0.9           best 0.95 (trial 0)           "
+        "   8 s (0.5 s suggesting), 12 s left; stopped by median on logloss"
     )
+
+
+def test_columns_of_progress_stay_in_place_whatever_ended_the_trial():
+    first = Progress(
+        number=3,
+        params={},
+        score=-0.123456789,
+        state="complete",
+        stop_reason=None,
+        n_done=4,
+        n_iter=100,
+        best_number=99,
+        best_params={},
+        best_score=-1.23456e-05,
+        elapsed=8.0,
+        suggesting=0.5,
+        metric="neg_mean_squared_log_error",
+    )
+    failed = {"score": None, "state": "failed", "error": "Traceback\nValueError: made to fail\n"}
+    others = [
+        {"score": -1.23456e-05, "state": "stopped", "stop_reason": "asha: 2 of 3", "number": 11},
+        {**failed, "number": 100, "best_number": None, "best_score": None},
+        {"fidelity": 1 / 3, "feasible": False},
+    ]
+    lines = [str(first), *(str(replace(first, **other)) for other in others)]
+    for column in (" best ", " s ("):
+        assert len({line.index(column) for line in lines}) == 1
+    assert [line.partition(" s left")[2] for line in lines] == [
+        "",
+        "; stopped by asha",
+        "; ValueError: made to fail",
+        "; fidelity 0.333; infeasible",
+    ]

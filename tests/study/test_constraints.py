@@ -139,6 +139,6 @@ def test_lines_of_progress_name_infeasible_trials(capsys):
 
     Study(SPACE, strategy="random", seed=0).optimize(objective, 2, verbose=1)
     first, second = [line for line in capsys.readouterr().out.splitlines() if "] trial " in line]
-    assert "(infeasible)" in first
+    assert "; infeasible" in first
     assert "best none yet" in first
-    assert "(infeasible)" not in second
+    assert "; infeasible" not in second

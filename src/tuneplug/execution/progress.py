@@ -15,6 +15,9 @@ from tuneplug.trial import History, Trial, TrialState
 
 __all__ = ["Progress", "ProgressReporter", "check_callbacks"]
 
+#: Largest width of a number with six digits, such as -1.23457e-05.
+NUMBER_WIDTH = 12
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -85,14 +88,17 @@ class Progress:
         return self.elapsed / (self.n_done - self.n_earlier) * (self.n_iter - self.n_done)
 
     def __str__(self) -> str:
+        width = 0 if self.n_iter is None else len(str(self.n_iter))
+        value = f"{self._value:<{len(printable(self.metric)) + 2 + NUMBER_WIDTH}}"
         best = "none yet"
         if self.best_score is not None:
             best = f"{self.best_score:.6g} (trial {self.best_number})"
         left = "" if self.left is None else f", {self.left:.0f} s left"
         return (
-            f"[{self._count}] trial {self.number}  {self._result:<24}  best {best:<20}  "
-            f"{self.elapsed:.0f} s ({self.suggesting:.1f} s suggesting){left}"
-        )
+            f"[{self._count}] trial {self.number:<{width}}  {value}  "
+            f"best {best:<{NUMBER_WIDTH + len(' (trial )') + width}}  "
+            f"{self.elapsed:>4.0f} s ({self.suggesting:.1f} s suggesting){left}"
+        ) + "".join(f"; {note}" for note in self._notes)
 
     @property
     def _count(self) -> str:
@@ -101,27 +107,31 @@ class Progress:
         return f"{self.n_done:>{len(str(self.n_iter))}}/{self.n_iter}"
 
     @property
-    def _result(self) -> str:
-        """The score, with ``~`` before a prediction, and what stopped it; or the error."""
+    def _value(self) -> str:
+        """The score, with ``~`` before a prediction."""
         if self.score is None:
-            result = _failure(self.error)
-        else:
-            stopped = self.state == TrialState.STOPPED.value
-            result = f"{printable(self.metric)} {'~' * stopped}{self.score:.6g}"
+            return "failed"
+        stopped = self.state == TrialState.STOPPED.value
+        return f"{printable(self.metric)} {'~' * stopped}{self.score:.6g}"
+
+    @property
+    def _notes(self) -> list[str]:
+        """What not every trial has; it comes last, so that it moves no column."""
+        notes = [_last_line(self.error)] if self.score is None and self.error else []
         if self.fidelity < 1.0:
-            result += f" at fidelity {self.fidelity:.3g}"
+            notes.append(f"fidelity {self.fidelity:.3g}")
         if not self.feasible:
-            result += " (infeasible)"
-        if self.stop_reason is None:
-            return result
-        metric = "" if self.stop_metric is None else f" on {printable(self.stop_metric)}"
-        return f"{result} (stopped by {printable(self.stop_reason.partition(':')[0])}{metric})"
+            notes.append("infeasible")
+        if self.stop_reason is not None:
+            metric = "" if self.stop_metric is None else f" on {printable(self.stop_metric)}"
+            notes.append(f"stopped by {printable(self.stop_reason.partition(':')[0])}{metric}")
+        return notes
 
 
-def _failure(error: str | None) -> str:
-    """Return a short text for a failed trial: the last line of its error."""
-    lines = (error or "").strip().splitlines()
-    return f"failed: {printable(safe_repr(lines[-1], str))}" if lines else "failed"
+def _last_line(error: str) -> str:
+    """Return the last line of the error of a failed trial."""
+    lines = error.strip().splitlines()
+    return printable(safe_repr(lines[-1], str)) if lines else "no message"
 
 
 def _configuration(params: Mapping[str, Any]) -> str:

@@ -654,7 +654,7 @@ def test_verbose_prints_one_line_for_each_candidate_on_stdout(capsys):
     assert "score -0.4 " in lines[0]
     assert "best -0.4 " in lines[0]
     assert "best -0.36 " in lines[1]
-    assert "failed: " in lines[2]
+    assert "  failed  " in lines[2]
     assert "best -0.36 " in lines[2]
     assert all("s left" in line for line in lines)
 

@@ -12,7 +12,7 @@ from tuneplug_matplotlib.base import Display
 from tuneplug_matplotlib.marks import add_colorbar, colors_of, mark_best
 from tuneplug_matplotlib.results import FloatArray, Results
 from tuneplug_matplotlib.selection import base_point, pair_of
-from tuneplug_matplotlib.style import KINDS, Window, add_legend, axes_of
+from tuneplug_matplotlib.style import ABOVE, KINDS, Window, add_legend, axes_of
 from tuneplug_matplotlib.sweeps import sweep_of
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class ContourDisplay(Display):
         self.lines_ = None
         if not self._has_categories and np.ptp(shown) > 0.0 and min(shown.shape) > 1:
             thin: dict[str, Any] = {"colors": "white", "linewidths": 0.6, "zorder": 0.8}
+            thin["linestyles"] = "solid"
             self.lines_ = ax.contour(self.x, self.y, shown, levels=N_LINES, **thin)
         self.marks_ = [
             ax.scatter(x[rows], y[rows], label=kind, zorder=3.0, **_dots(marker))
@@ -109,7 +110,7 @@ class ContourDisplay(Display):
             self.best_.set_edgecolor("#D55E00")
         self.colorbar_ = add_colorbar(ax, colors, results, window)
         self.colorbar_.set_label(f"predicted {self.colorbar_.ax.get_ylabel()}")
-        add_legend(ax)
+        add_legend(ax, **ABOVE)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -121,4 +122,5 @@ def _rows(results: Results, kind: str, at: FloatArray) -> list[int]:
 def _dots(marker: str) -> dict[str, Any]:
     """Return the look of marks that are seen on every color."""
     marker = "X" if marker == "x" else marker
-    return {"c": "white", "s": 34, "edgecolors": "black", "linewidths": 0.8, "marker": marker}
+    look = {"c": "white", "s": 34, "edgecolors": "black", "linewidths": 0.8, "marker": marker}
+    return {**look, "clip_on": False}  # ranges end at the edge, where many trials are

@@ -10,6 +10,7 @@ import numpy as np
 from tuneplug_matplotlib.base import Display
 from tuneplug_matplotlib.results import FloatArray, Results, finite
 from tuneplug_matplotlib.style import (
+    ABOVE,
     Keywords,
     Window,
     add_legend,
@@ -114,7 +115,8 @@ class FoldScoresDisplay(Display):
         window = Window.of(self.fold_scores.ravel(), self.results.direction)
         self.lines_ = []
         for fold, scores in enumerate(self.fold_scores.T):
-            label = {"label": f"{self.fold_scores.shape[1]} folds"} if fold == 0 else {}
+            n_folds = self.fold_scores.shape[1]
+            label = {"label": f"{n_folds} folds, numbers at the right"} if fold == 0 else {}
             options: dict[str, Any] = {
                 "marker": ".",
                 "linewidth": 1.0,
@@ -136,7 +138,7 @@ class FoldScoresDisplay(Display):
         ax.set_xticks(places, labels=[str(number) for number in self.candidates])
         ax.set(xlabel="candidate, best first", ylabel=plain(self.results.value_name))
         self.fold_labels_ = self._label_folds(ax, window)
-        add_legend(ax)
+        add_legend(ax, **ABOVE)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "ABOVE",
     "COLORS",
     "GREY",
     "KINDS",
@@ -45,6 +46,8 @@ __all__ = [
 ]
 
 Keywords = Mapping[str, Any]
+#: Place of a legend that would cover data: above the axes.
+ABOVE: Keywords = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 4}
 #: Color of reference lines; it is seen on white and on black.
 GREY = "0.55"
 #: Okabe and Ito's colors without black and yellow, and dashes, for lines that are compared.
@@ -68,7 +71,7 @@ MIN_CLIPPING, MARGIN = 5, 0.06
 #: Ends of the part of viridis that contrasts with a light and with a dark background, best first.
 ON_LIGHT, ON_DARK = (0.0, 0.82), (1.0, 0.28)
 #: Maximum length of a name and of any text, and width of titles in characters per inch.
-NAME_LENGTH, TEXT_LENGTH, TITLE_DENSITY = 28, 60, 10.0
+NAME_LENGTH, TEXT_LENGTH, TITLE_DENSITY = 30, 60, 10.0
 
 
 def new_figure(display: object, size: tuple[float, float]) -> Figure:
@@ -127,7 +130,7 @@ def whole_ticks(ax: Axes, which: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axis = {"x": ax.xaxis, "y": ax.yaxis}[which]
-    axis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
 def add_legend(ax: Axes, **options: Any) -> None:
@@ -172,8 +175,8 @@ def plain(text: object) -> str:
 def short_names(names: Sequence[str]) -> dict[str, str]:
     """Return names without the prefix that all share, as labels.
 
-    Prefixes end at ``__``, as in pipelines.  A name that is still long keeps its end, if that is
-    unique.
+    Prefixes end at ``__``, as in pipelines.  A name that is still long loses first parts too, as
+    long as no other name ends alike, and then characters.
 
     >>> short_names(["clf__svc__C", "clf__svc__gamma"])
     {'clf__svc__C': 'C', 'clf__svc__gamma': 'gamma'}
@@ -185,9 +188,24 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
             break
         n_shared += 1
     whole = ["__".join(p[n_shared:]) for p in parts]
-    short = [w if len(w) <= NAME_LENGTH else f"…{w[1 - NAME_LENGTH :]}" for w in whole]
+    short = [_tail_of(p[n_shared:], whole) for p in parts]
     shown = short if len(set(short)) == len(set(whole)) else whole
     return {name: plain(label) for name, label in zip(names, shown, strict=True)}
+
+
+def _tail_of(parts: Sequence[str], names: Sequence[str]) -> str:
+    """Return a name in at most ``NAME_LENGTH`` characters: its last parts, whole if possible."""
+    tail = "__".join(parts)
+    if len(tail) <= NAME_LENGTH:
+        return tail
+    for first in range(1, len(parts)):
+        shorter = "__".join(parts[first:])
+        if sum(name.endswith(shorter) for name in set(names)) > 1:
+            break
+        tail = shorter
+        if len(tail) < NAME_LENGTH:
+            break
+    return f"…{tail[1 - NAME_LENGTH :]}"
 
 
 def wrapped(title: str, width: float) -> str:

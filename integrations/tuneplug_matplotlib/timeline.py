@@ -12,6 +12,7 @@ from tuneplug import Study
 from tuneplug_matplotlib.base import Display
 from tuneplug_matplotlib.results import Results
 from tuneplug_matplotlib.style import (
+    ABOVE,
     COLORS,
     GREY,
     Keywords,
@@ -140,7 +141,7 @@ class TimelineDisplay(Display):
         whole_ticks(ax, "y")
         if n_lanes <= MAX_LABELED:
             ax.set_yticks(range(n_lanes))
-        add_legend(ax, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4)
+        add_legend(ax, **ABOVE)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

@@ -41,3 +41,11 @@ def test_a_constant_has_no_contour():
     study.optimize(lambda trial: trial.params["x"], 4)
     with pytest.raises(ValueError, match="must vary, but 'c' has one value only"):
         ContourDisplay.from_study(study, params=("x", "c"))
+
+
+def test_the_legend_is_above_the_map_and_marks_at_its_edge_are_whole(study):
+    drawn = ContourDisplay.from_study(study)
+    drawn.figure_.canvas.draw()
+    legend = drawn.ax_.get_legend().get_window_extent()
+    assert legend.y0 >= drawn.ax_.get_window_extent().y1 - 1.0
+    assert not any(marks.get_clip_on() for marks in drawn.marks_)

@@ -39,7 +39,7 @@ def test_ten_folds_are_numbered_apart_and_differ_in_color_or_dashes():
     assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
     assert all(box.x1 <= drawn.figure_.bbox.x1 for box in boxes)
     texts = [text.get_text() for text in drawn.ax_.get_legend().get_texts()]
-    assert texts == ["10 folds", "mean"]
+    assert texts == ["10 folds, numbers at the right", "mean"]
 
 
 @pytest.mark.parametrize("n_candidates", [0, 2.5, None])

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tuneplug_matplotlib.style import COLORS, Window, plain, short_names, value_colors, wrapped
+from tuneplug_matplotlib.style import (
+    COLORS,
+    Window,
+    plain,
+    short_names,
+    value_colors,
+    whole_ticks,
+    wrapped,
+)
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -35,6 +43,28 @@ def test_long_names_keep_their_end_unless_they_would_become_equal():
     assert short_names([f"{long}_first", "b"])[f"{long}_first"].endswith("xx_first")
     names = [f"1{long}", f"2{long}"]
     assert list(short_names(names).values()) == names
+
+
+def test_long_names_of_pipelines_are_cut_between_their_parts():
+    names = [
+        "preprocessor__categories__strategy",
+        "preprocessor__numeric_columns__strategy",
+        "preprocessor__numeric_columns__with_centering",
+        "estimator__alpha",
+        "regression_estimator__learning_rate_init",
+    ]
+    shown = ["…categories__strategy", "…numeric_columns__strategy", "…with_centering"]
+    shown += ["estimator__alpha", "…learning_rate_init"]
+    assert list(short_names(names).values()) == shown
+
+
+def test_ticks_of_counts_are_round_numbers():
+    ax = plt.figure().add_subplot()
+    for n in (7, 18, 60, 250):
+        ax.set_xlim(0, n)
+        whole_ticks(ax, "x")
+        steps = set(np.diff(ax.get_xticks()))
+        assert steps <= {1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0}
 
 
 @pytest.mark.parametrize(

@@ -334,6 +334,22 @@ def test_stored_replications_of_another_comparison_are_not_mixed_with_it(storage
     assert counted.calls == 0
 
 
+def test_stored_replications_that_differ_alike_are_one_mistake(storage):
+    options = {"strategies": {"a": "random", "b": "random"}, "storage": storage, "name": "c"}
+    small(n_trials=3, **options)
+    expected = r"^the stored study 'c/a/0' and 5 more must be of this comparison, but differs in n_"
+    with pytest.raises(ValueError, match=expected):
+        small(n_trials=4, **options)
+
+
+@pytest.mark.parametrize("verbose", ["bar", None, 0.5])
+def test_verbose_that_is_no_integer_is_an_error(verbose):
+    counted = Counted()
+    with pytest.raises(TypeError, match="verbose must be an integer, but got"):
+        small(counted, verbose=verbose)
+    assert counted.calls == 0
+
+
 def test_a_stored_study_of_the_same_name_is_left_alone(storage):
     study = Study(SPACE, storage=storage, name="c/random/0", seed=0)
     study.optimize(objective, 2)

@@ -10,7 +10,7 @@ import numpy as np
 from tuneplug.comparison.plan import ComparisonArguments, ComparisonPlan, make_plan
 from tuneplug.comparison.replications import Ended, Replication, run_replication
 from tuneplug.comparison.result import Comparison
-from tuneplug.errors import keep_warning_filters, warn_caller
+from tuneplug.errors import keep_warning_filters, safe_repr, warn_caller
 from tuneplug.execution import Broadcast, Executor, Job, WorkerPool, make_pool, run_jobs
 from tuneplug.execution.pool import this_process
 from tuneplug.plugins.manager import Plugins
@@ -87,6 +87,8 @@ def compare(
     ValueError
         If arguments are wrong, or differ from those of the stored replications; before any trial
         runs.  The message lists all mistakes.
+    TypeError
+        If ``verbose`` is not an integer.
     AllTrialsFailedError, NoCompletedTrialError
         If no trial of a replication completed.
 
@@ -104,6 +106,7 @@ def compare(
     >>> comparison.curves["random"].shape
     (3, 8)
     """
+    _check_verbose(verbose)
     plugins = resolve_plugins(None)
     given = ComparisonArguments(
         objective, strategies, space, replications, n_trials, direction, seed, storage, name
@@ -121,6 +124,14 @@ def compare(
         for strategy in plan.options
     }
     return Comparison(curves, plan.direction, seed=plan.seed, n_failed=n_failed)
+
+
+def _check_verbose(verbose: Any) -> None:
+    if not isinstance(verbose, (int, np.integer, np.bool_)):
+        raise TypeError(
+            f"verbose must be an integer, but got {safe_repr(verbose)}: pass verbose=1 for a line "
+            "for each replication"
+        )
 
 
 def _pool(plan: ComparisonPlan, executor: Any, n_jobs: int | None, plugins: Plugins) -> WorkerPool:

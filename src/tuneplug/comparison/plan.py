@@ -250,6 +250,7 @@ def _agree_with_storage(plan: ComparisonPlan, seed: int | None, mistakes: list[s
     if seed is None:
         seed = next((mark["seed"] for mark in marks.values() if mark), None)
     plan.seed = resolve_seed(seed)
+    names_by_difference: dict[str, list[str]] = {}
     for (strategy, replication), settings in stored.items():
         wanted = {
             **plan.mark(strategy),
@@ -259,11 +260,14 @@ def _agree_with_storage(plan: ComparisonPlan, seed: int | None, mistakes: list[s
         mark = marks[strategy, replication] or {}
         found = {**mark, "direction": settings["direction"], "space": settings.get("space")}
         if different := [key for key, value in wanted.items() if found.get(key) != value]:
-            mistakes.append(
-                f"the stored study {plan.study_name(strategy, replication)!r} must be of this "
-                f"comparison, but differs in {', '.join(different)}: give the arguments that it "
-                "was run with, or another name="
-            )
+            name = plan.study_name(strategy, replication)
+            names_by_difference.setdefault(", ".join(different), []).append(name)
+    for difference, names in names_by_difference.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        mistakes.append(
+            f"the stored study {names[0]!r}{more} must be of this comparison, but differs in "
+            f"{difference}: give the arguments that it was run with, or another name="
+        )
 
 
 def _stored_settings(plan: ComparisonPlan) -> dict[tuple[str, int], dict[str, Any]]:

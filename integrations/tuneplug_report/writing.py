@@ -51,6 +51,8 @@ def write_report(source: Any, path: str | Path, *, metric: str | None = None) ->
         If the search is not fitted.
     ValueError
         If the search has no such metric, or has several and ``metric`` is None.
+    OSError
+        If ``path`` is a folder, or in a folder that does not exist; before anything is drawn.
     MissingDependencyError
         If Jinja2 or matplotlib is not installed.
 
@@ -64,6 +66,7 @@ def write_report(source: Any, path: str | Path, *, metric: str | None = None) ->
     ...     write_report(study, f"{folder}/report.html").read_text("utf-8")[:15]
     '<!DOCTYPE html>'
     """
+    target = _checked(path)
     with JINJA2.required_by("write_report"):
         from jinja2 import Environment, PackageLoader, StrictUndefined
     environment = Environment(
@@ -74,8 +77,21 @@ def write_report(source: Any, path: str | Path, *, metric: str | None = None) ->
         lstrip_blocks=True,
     )
     page = environment.get_template("report.html").render(_context(Source.of(source, metric)))
-    target = Path(path)
     target.write_bytes(page.encode())
+    return target
+
+
+def _checked(path: str | Path) -> Path:
+    """Return where to write, if a file can be there."""
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(
+            f"path must be a file, but got the folder {str(target)!r}: name a file in it"
+        )
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"path must be in a folder that exists, but got {str(target)!r}: make the folder first"
+        )
     return target
 
 

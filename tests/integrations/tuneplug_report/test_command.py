@@ -60,6 +60,24 @@ def test_the_file_of_the_study_is_not_replaced(folder, capsys):
     assert (folder / "study.db").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("output", "cause"),
+    [
+        ("missing/report.html", "must be in a folder that exists, but got 'missing"),
+        (".", "must be a file, but got the folder '.'"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_an_error_before_anything_is_drawn(
+    output, cause, folder, capsys, monkeypatch
+):
+    monkeypatch.setattr("tuneplug_report.writing._context", pytest.fail)
+    assert main(["report", "sqlite:///study.db", "churn", "-o", output]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert cause in captured.err
+    assert [path.name for path in folder.iterdir()] == ["study.db"]
+
+
 def test_the_subcommand_is_listed_with_its_plugin(capsys):
     assert Plugins().classes("command")["report"] is ReportCommand
     with pytest.raises(SystemExit):

@@ -33,8 +33,9 @@ __all__ = [
 N_TICKS = 5
 #: Number of points from which a scale that matplotlib lacks is interpolated.
 N_SCALE = 257
-#: Maximum length of a label; categories may be estimators.
-LABEL_LENGTH = 24
+#: Maximum length of a label, and of one on an x axis, where it may be slanted; categories may be
+#: estimators.
+LABEL_LENGTH, LENGTH_ON_X = 24, 16
 #: Width of a character of a tick label in inches, and how labels of an x axis that are too long for
 #: one line are set.
 CHARACTER = 0.085
@@ -105,7 +106,7 @@ class CategoryAxis(Axis):
 
     def configure_axis(self, ax: Axes, which: str) -> None:
         n = len(self.categories.values)
-        labels = [truncate(category) for category in self.categories.values]
+        labels = _category_labels(self.categories.values, which)
         set_labels(ax, which, list(range(n)), labels)
         ax.set(**{f"{which}lim": (-0.5, n - 0.5)})
 
@@ -172,6 +173,13 @@ def labels_of(values: Sequence[Any], length: int = LABEL_LENGTH) -> list[str]:
     digits = (d for d in range(3, 17) if len({f"{v:.{d}g}" for v in values}) == len(values))
     d = next(digits, 17)
     return [f"{value:.{d}g}" for value in values]
+
+
+def _category_labels(categories: Sequence[Any], which: str) -> list[str]:
+    """Return labels of categories; short ones on an x axis if they stay different."""
+    labels = [truncate(category) for category in categories]
+    short = [truncate(category, LENGTH_ON_X) for category in categories]
+    return short if which == "x" and len(set(short)) == len(set(labels)) else labels
 
 
 def truncate(category: object, length: int = LABEL_LENGTH) -> str:

@@ -183,7 +183,7 @@ class ComparisonDisplay:
             self.bands_.append(ax.fill_between(n, curve.lower, curve.upper, **band))
         if any(curve.n_replications > 1 for curve in self.curves):
             ax.fill_between([], [], color="0.5", alpha=0.3, label="90 % interval of the mean")
-        window.add_note(ax, "0.5")
+        window.mark_beyond(ax, np.concatenate([np.arange(1, len(e) + 1) for e in ends]), "0.5")
         window.limit(ax)
         ax.set(xlabel="number of trials", ylabel=f"best {plain(self.value_name)} so far")
         whole_ticks(ax, "x")

@@ -54,6 +54,8 @@ class FoldScoresDisplay(Display):
     lines_ : list of k Line2D
     mean_line_ : Line2D
     fold_labels_ : list of Annotation
+    arrows_ : Line2D or None
+        Marks of fold scores beyond the axis; None if there are none.
 
     Raises
     ------
@@ -132,8 +134,11 @@ class FoldScoresDisplay(Display):
             "label": "mean",
         }
         means = self.fold_scores.mean(axis=1)
-        (self.mean_line_,) = ax.plot(places, means, **{**mean, "zorder": 3, **(mean_kw or {})})
-        window.add_note(ax, foreground(ax))
+        (self.mean_line_,) = ax.plot(
+            places, window.clip(means), **{**mean, "zorder": 3, **(mean_kw or {})}
+        )
+        places_of_all = np.repeat(places, self.fold_scores.shape[1])
+        self.arrows_ = window.mark_beyond(ax, places_of_all, foreground(ax))
         window.limit(ax)
         ax.set_xticks(places, labels=[str(number) for number in self.candidates])
         ax.set(xlabel="candidate, best first", ylabel=plain(self.results.value_name))
@@ -145,18 +150,23 @@ class FoldScoresDisplay(Display):
     def _label_folds(self, ax: Axes, window: Window) -> list[Any]:
         """Write the number of each fold at the end of its line, apart from each other."""
         low, high = ax.get_ylim()
+        last = (window.clip(_last_known(self.fold_scores)) - low) / (high - low)
+        folds = [fold for fold in np.argsort(last) if np.isfinite(last[fold])]
         found: list[Any] = []
-        last = window.clip(_last_known(self.fold_scores))
-        before = -np.inf
-        for fold in np.argsort(last):
-            if np.isnan(last[fold]):
-                continue
-            before = max((last[fold] - low) / (high - low), before + GAP)
-            position = (1.01, before)
+        for fold, height in zip(folds, _apart(last[folds]), strict=True):
             color = self.lines_[fold].get_color()
             at: dict[str, Any] = {"xycoords": "axes fraction", "va": "center", "size": "small"}
-            found.append(ax.annotate(str(fold), position, color=color, annotation_clip=False, **at))
+            where = (1.01, height)
+            found.append(ax.annotate(str(fold), where, color=color, annotation_clip=False, **at))
         return found
+
+
+def _apart(heights: FloatArray) -> FloatArray:
+    """Return ascending heights in [0, 1], moved apart by ``GAP`` or what there is room for."""
+    gap = min(GAP, 1.0 / max(len(heights) - 1, 1))
+    steps = gap * np.arange(len(heights))
+    up = np.maximum.accumulate(heights - steps) + steps
+    return np.asarray(np.minimum(up, 1.0 - (steps[-1:] - steps)))
 
 
 def _last_known(scores: FloatArray) -> FloatArray:

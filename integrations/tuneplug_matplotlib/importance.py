@@ -10,6 +10,7 @@ from tuneplug.strategies import ParameterImportance
 from tuneplug_matplotlib.base import Display
 from tuneplug_matplotlib.results import Results
 from tuneplug_matplotlib.style import (
+    ABOVE,
     Keywords,
     add_legend,
     axes_of,
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["ImportanceDisplay"]
 
 #: Width of the figure in inches, and its height: of the frame and of each bar.
-WIDTH, FRAME, PER_BAR = 6.4, 1.3, 0.32
+WIDTH, FRAME, PER_BAR = 6.4, 1.5, 0.32
+#: Place of the label of a bar.
+BESIDE: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
+BESIDE["size"] = "small"
 
 
 @final
@@ -49,6 +53,8 @@ class ImportanceDisplay(Display):
     ax_, figure_ : matplotlib Axes and Figure
     main_, interactions_ : BarContainer
     whiskers_ : ErrorbarContainer
+    labels_ : list of Annotation
+        The shares in percent.
 
     Raises
     ------
@@ -103,9 +109,18 @@ class ImportanceDisplay(Display):
             "label": "90 % of the posterior",
         }
         self.whiskers_ = ax.errorbar(total, y, xerr=ends, fmt="none", elinewidth=1.2, **whisker)
+        self.labels_ = [
+            ax.annotate(_percentage(share), (max(share.total, share.upper), i), **BESIDE)
+            for i, share in enumerate(shares)
+        ]
+        ax.margins(x=0.12)  # room for the longest bar's label
         ax.set_yticks(y, labels=list(labels.values()))
         ax.invert_yaxis()
         ax.set(xlabel="share of the predicted variance", xlim=(0.0, None))
-        add_legend(ax, loc="lower right")
+        add_legend(ax, **ABOVE)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+
+def _percentage(share: ParameterImportance) -> str:
+    return "< 1 %" if share.total < 0.01 else f"{share.total:.0%}".replace("%", " %")

@@ -68,6 +68,8 @@ class LearningCurvesDisplay(Display):
     lines_ : list of Line2D
     ends_ : list of Line2D
         Marks of stopped and failed trials.
+    arrows_ : Line2D or None
+        Marks of reported values beyond the axis; None if there are none.
     colorbar_ : Colorbar or None
         None if no trial has a value.
 
@@ -139,7 +141,8 @@ class LearningCurvesDisplay(Display):
                 }
                 mark |= {"markeredgecolor": foreground(ax) if end != "x" else color}
                 self.ends_ += ax.plot(curve.steps[-1:], shown[-1:], end, **mark)
-        self.window.add_note(ax, GREY)
+        steps = np.concatenate([curve.steps for curve in self.curves])
+        self.arrows_ = self.window.mark_beyond(ax, steps, GREY)
         self.window.limit(ax)
         ax.set(xlabel="step", ylabel=plain(self.metric or "reported value"))
         whole_ticks(ax, "x")

@@ -274,10 +274,21 @@ class Window:
         """Marker of a value beyond the axis."""
         return "^" if self.direction == "minimize" else "v"
 
-    def add_note(self, ax: Axes, color: str) -> None:
-        """Add the note to the legend, with the arrow in that color, if there is one."""
-        if self.note is not None:
-            ax.plot([], [], self.arrow, color=color, label=self.note)
+    def mark_beyond(self, ax: Axes, x: FloatArray, color: str) -> Any:
+        """Draw arrows at the end of the axis for the values beyond it, with the note as label.
+
+        ``x`` are the positions of all values, shape (n,).  Return the arrows; None if there are
+        none.
+        """
+        if self.note is None:
+            return None
+        at = x[self.beyond]
+        end = np.full(len(at), 0.98 if self.direction == "minimize" else 0.02)
+        look: dict[str, Any] = {"color": color, "linestyle": "none", "zorder": 4.0}
+        (arrows,) = ax.plot(
+            at, end, self.arrow, transform=ax.get_xaxis_transform(), label=self.note, **look
+        )
+        return arrows
 
     def limit(self, ax: Axes, *, keep: bool = False) -> None:
         """Set the limits of the y axis with a margin; ``keep`` what the axes show already."""

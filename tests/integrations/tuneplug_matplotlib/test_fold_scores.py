@@ -42,6 +42,27 @@ def test_ten_folds_are_numbered_apart_and_differ_in_color_or_dashes():
     assert texts == ["10 folds, numbers at the right", "mean"]
 
 
+@pytest.mark.parametrize("height", ["equal", "spread"])
+def test_numbers_of_many_folds_stay_beside_the_axes(height):
+    scores = np.full(25, 0.9) if height == "equal" else np.linspace(0.8, 0.9, 25)
+    folds = np.array([scores, np.linspace(0.7, 0.8, 25)])
+    drawn = FoldScoresDisplay(Results(values=folds.mean(axis=1), fold_values=folds)).plot()
+    heights = np.sort([label.xy[1] for label in drawn.fold_labels_])
+    assert heights.min() >= -1e-9
+    assert heights.max() <= 1.0 + 1e-9
+    assert np.diff(heights).min() >= 1.0 / 24 - 1e-9
+
+
+def test_a_fold_that_diverged_is_an_arrow_and_flattens_nothing():
+    folds = [[0.8] * 10, [0.82] * 10, [0.79] * 10, [0.8] * 9 + [-1e9], [0.7] * 10]
+    drawn = FoldScoresDisplay(Results(values=[np.mean(f) for f in folds], fold_values=folds)).plot()
+    assert drawn.candidates[-1] == 3
+    assert drawn.arrows_.get_xdata().tolist() == [4.0]
+    assert drawn.arrows_.get_label() == "1 beyond the axis, the worst -1e+09"
+    assert drawn.mean_line_.get_ydata().min() == 0.7
+    assert 0.6 < drawn.ax_.get_ylim()[0] < 0.7
+
+
 @pytest.mark.parametrize("n_candidates", [0, 2.5, None])
 def test_the_number_of_candidates_is_a_count(search, n_candidates):
     with pytest.raises(ValueError, match="n_candidates must be an integer of at least 1"):

@@ -25,3 +25,13 @@ def test_only_the_most_important_ones_are_shown_on_demand(hard_study):
     drawn = ImportanceDisplay.from_study(hard_study, n_params=3)
     assert len(drawn.main_) == 3
     assert drawn.figure_.get_figheight() < 3.0
+
+
+def test_every_bar_has_its_share_beside_it_inside_the_axes(hard_study):
+    drawn = ImportanceDisplay.from_study(hard_study)
+    drawn.figure_.canvas.draw()
+    inside = drawn.ax_.get_window_extent()
+    for share, label in zip(drawn.importances, drawn.labels_, strict=True):
+        assert label.get_text() == ("< 1 %" if share.total < 0.01 else f"{100 * share.total:.0f} %")
+        assert label.get_window_extent().x1 <= inside.x1
+    assert drawn.ax_.get_xlim()[0] == 0.0

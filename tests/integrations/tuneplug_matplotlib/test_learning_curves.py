@@ -28,6 +28,18 @@ def test_the_best_curve_is_on_top(hard_study):
     np.testing.assert_allclose(top.get_ydata(), [report.value for report in best])
 
 
+def test_reported_values_that_diverge_are_arrows_at_their_steps():
+    study = Study({"x": Float(0, 1)}, strategy="random", seed=0)
+    for number in range(8):
+        trial = study.ask()
+        for step in range(3):
+            trial.report(1e9 if (number, step) == (4, 2) else number + 1.0 / (1 + step), step)
+        study.tell(trial, float(number))
+    drawn = LearningCurvesDisplay.from_study(study)
+    assert drawn.arrows_.get_xdata().tolist() == [2.0]
+    assert drawn.ax_.get_ylim()[1] < 10.0
+
+
 def test_folds_are_averaged_at_each_step():
     study = Study({"x": Float(0, 1)}, seed=0)
     trial = study.ask()

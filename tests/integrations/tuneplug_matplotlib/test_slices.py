@@ -64,3 +64,21 @@ def test_the_value_axis_is_not_set_by_a_divergent_value(hard_study):
 def test_params_must_vary(study):
     with pytest.raises(ValueError, match=r"some of .*, but got \['y'\]"):
         SliceDisplay.from_study(study, params=["y"])
+
+
+@pytest.mark.parametrize(
+    ("categories", "labels"),
+    [
+        (["k nearest neighbors imputer", "mean"], ["k nearest neigh…", "mean"]),
+        (
+            ["most frequent value, by group", "most frequent value"],
+            ["most frequent value, by…", "most frequent value"],
+        ),
+    ],
+    ids=["short", "long, as short ones would be equal"],
+)
+def test_long_categories_leave_room_for_the_axes(categories, labels):
+    study = Study({"kind": categories, "x": Float(0, 1)}, strategy="random", seed=0)
+    study.optimize(lambda trial: trial.params["x"] + len(trial.params["kind"]), 8)
+    drawn = SliceDisplay.from_study(study, params=["kind"])
+    assert [text.get_text() for text in drawn.ax_.get_xticklabels()] == labels

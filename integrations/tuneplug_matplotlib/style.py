@@ -47,7 +47,7 @@ __all__ = [
 
 Keywords = Mapping[str, Any]
 #: Place of a legend that would cover data: above the axes.
-ABOVE: Keywords = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 4}
+ABOVE: Keywords = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 5}
 #: Color of reference lines; it is seen on white and on black.
 GREY = "0.55"
 #: Okabe and Ito's colors without black and yellow, and dashes, for lines that are compared.

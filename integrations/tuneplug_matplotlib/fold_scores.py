@@ -113,7 +113,7 @@ class FoldScoresDisplay(Display):
         n = len(self.candidates)
         width = min(max(NARROWEST, FRAME + PER_CANDIDATE * n), WIDEST)
         ax = axes_of(ax, self, (width, 4.8))
-        places = np.arange(n)
+        places = np.arange(n, dtype=np.float64)
         window = Window.of(self.fold_scores.ravel(), self.results.direction)
         self.lines_ = []
         for fold, scores in enumerate(self.fold_scores.T):

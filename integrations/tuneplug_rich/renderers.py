@@ -18,6 +18,9 @@ from tuneplug_rich.summary import Summary, eta, format_duration
 
 __all__ = ["BarRenderer", "LineRenderer", "can_redraw"]
 
+#: Width of a console from which on the remaining time is shown.
+NARROW = 80
+
 
 def can_redraw(console: Console) -> bool:
     """Return whether a console supports redrawing: a terminal, or a notebook with ipywidgets."""
@@ -27,12 +30,16 @@ def can_redraw(console: Console) -> bool:
 
 
 class _TimeColumn(ProgressColumn):
-    """Elapsed time, and the estimated remaining time if the number of trials is known."""
+    """Elapsed time, and the estimated remaining time if it is known and there is room."""
+
+    def __init__(self, *, narrow: bool) -> None:
+        super().__init__(table_column=Column(no_wrap=True))
+        self._narrow = narrow
 
     def render(self, task: Task) -> Text:
         elapsed = task.elapsed or 0.0
         n_planned = task.fields["n_planned"]  # task.total cannot be reset to None
-        if task.stop_time is not None or n_planned is None:
+        if self._narrow or task.stop_time is not None or n_planned is None:
             return Text(format_duration(elapsed))
         pace, updated_at = task.fields["pace"]
         remaining = eta(n_planned - task.completed, pace, elapsed - updated_at)
@@ -129,7 +136,7 @@ class BarRenderer:
             BarColumn(bar_width=20),
             TextColumn("{task.fields[count]}", markup=False),
             TextColumn("{task.fields[best]}", markup=False),
-            _TimeColumn(table_column=Column(no_wrap=True)),
+            _TimeColumn(narrow=self._console.width < NARROW),
             _StateColumn(),
             console=self._console,
             # Prints appear above the bar, unless the stream is redirected to a file.

@@ -98,7 +98,7 @@ class Progress:
             f"[{self._count}] trial {self.number:<{width}}  {value}  "
             f"best {best:<{NUMBER_WIDTH + len(' (trial )') + width}}  "
             f"{self.elapsed:>4.0f} s ({self.suggesting:.1f} s suggesting){left}"
-        ) + "".join(f"; {note}" for note in self._notes)
+        ) + "".join(f"; {remark}" for remark in self._remarks)
 
     @property
     def _count(self) -> str:
@@ -115,17 +115,17 @@ class Progress:
         return f"{printable(self.metric)} {'~' * stopped}{self.score:.6g}"
 
     @property
-    def _notes(self) -> list[str]:
+    def _remarks(self) -> list[str]:
         """What not every trial has; it comes last, so that it moves no column."""
-        notes = [_last_line(self.error)] if self.score is None and self.error else []
+        remarks = [_last_line(self.error)] if self.score is None and self.error else []
         if self.fidelity < 1.0:
-            notes.append(f"fidelity {self.fidelity:.3g}")
+            remarks.append(f"fidelity {self.fidelity:.3g}")
         if not self.feasible:
-            notes.append("infeasible")
+            remarks.append("infeasible")
         if self.stop_reason is not None:
             metric = "" if self.stop_metric is None else f" on {printable(self.stop_metric)}"
-            notes.append(f"stopped by {printable(self.stop_reason.partition(':')[0])}{metric}")
-        return notes
+            remarks.append(f"stopped by {printable(self.stop_reason.partition(':')[0])}{metric}")
+        return remarks
 
 
 def _last_line(error: str) -> str:

@@ -77,6 +77,14 @@ def test_a_bar_shows_trials_best_value_and_states(terminal):
     )
 
 
+@pytest.mark.usefixtures("ticking")
+def test_a_narrow_terminal_has_room_for_the_count_and_the_best_value(terminal):
+    terminal.width = 60
+    study_on(terminal).optimize(lambda trial: 0.374046 + trial.number, 25)
+    assert re.match(r"random ━+ 25/25 best 0\.374046 \(trial 0\) 0:00:", last_line(terminal))
+    assert "left" not in written(terminal)
+
+
 def test_the_terminal_is_restored_however_the_study_ends(terminal):
     for error in (None, KeyboardInterrupt, SystemExit):
         terminal.file.truncate(0)

@@ -118,7 +118,7 @@ class FoldScoresDisplay(Display):
         self.lines_ = []
         for fold, scores in enumerate(self.fold_scores.T):
             n_folds = self.fold_scores.shape[1]
-            label = {"label": f"{n_folds} folds, numbers at the right"} if fold == 0 else {}
+            label = {"label": f"{n_folds} folds, numbered"} if fold == 0 else {}
             options: dict[str, Any] = {
                 "marker": ".",
                 "linewidth": 1.0,

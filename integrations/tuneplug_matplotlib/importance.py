@@ -29,6 +29,8 @@ WIDTH, FRAME, PER_BAR = 6.4, 1.5, 0.32
 #: Place of the label of a bar.
 BESIDE: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
 BESIDE["size"] = "small"
+#: Side on which a legend has room beside that above the axes: that of the names.
+TO_THE_LEFT: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0)}
 
 
 @final
@@ -117,7 +119,7 @@ class ImportanceDisplay(Display):
         ax.set_yticks(y, labels=list(labels.values()))
         ax.invert_yaxis()
         ax.set(xlabel="share of the predicted variance", xlim=(0.0, None))
-        add_legend(ax, **ABOVE)
+        add_legend(ax, **{**ABOVE, **TO_THE_LEFT})
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

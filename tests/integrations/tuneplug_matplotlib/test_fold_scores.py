@@ -39,7 +39,7 @@ def test_ten_folds_are_numbered_apart_and_differ_in_color_or_dashes():
     assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
     assert all(box.x1 <= drawn.figure_.bbox.x1 for box in boxes)
     texts = [text.get_text() for text in drawn.ax_.get_legend().get_texts()]
-    assert texts == ["10 folds, numbers at the right", "mean"]
+    assert texts == ["10 folds, numbered", "mean"]
 
 
 @pytest.mark.parametrize("height", ["equal", "spread"])
@@ -61,6 +61,8 @@ def test_a_fold_that_diverged_is_an_arrow_and_flattens_nothing():
     assert drawn.arrows_.get_label() == "1 beyond the axis, the worst -1e+09"
     assert drawn.mean_line_.get_ydata().min() == 0.7
     assert 0.6 < drawn.ax_.get_ylim()[0] < 0.7
+    drawn.figure_.canvas.draw()
+    assert drawn.ax_.get_legend().get_window_extent().x1 <= drawn.figure_.bbox.x1
 
 
 @pytest.mark.parametrize("n_candidates", [0, 2.5, None])

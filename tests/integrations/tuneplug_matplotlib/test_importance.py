@@ -35,3 +35,15 @@ def test_every_bar_has_its_share_beside_it_inside_the_axes(hard_study):
         assert label.get_text() == ("< 1 %" if share.total < 0.01 else f"{100 * share.total:.0f} %")
         assert label.get_window_extent().x1 <= inside.x1
     assert drawn.ax_.get_xlim()[0] == 0.0
+
+
+@pytest.mark.parametrize("name", ["a", "the_name_of_a_parameter_that_is_long"])
+def test_the_legend_is_whole_and_above_the_bars(name):
+    study = Study({name: Float(0, 1), "b": Float(0, 1)}, strategy="random", seed=0)
+    study.optimize(lambda trial: trial.params[name] + trial.params["b"] ** 2, 12)
+    drawn = ImportanceDisplay.from_study(study)
+    drawn.figure_.canvas.draw()
+    legend, axes = drawn.ax_.get_legend().get_window_extent(), drawn.ax_.get_window_extent()
+    assert legend.y0 >= axes.y1 - 1.0
+    assert legend.x0 >= 0.0
+    assert legend.x1 <= drawn.figure_.bbox.x1

@@ -76,6 +76,7 @@ def write_report(source: Any, path: str | Path, *, metric: str | None = None) ->
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = _breakable
     page = environment.get_template("report.html").render(_context(Source.of(source, metric)))
     target.write_bytes(page.encode())
     return target
@@ -119,6 +120,13 @@ def _context(source: Source) -> dict[str, Any]:
         "stopped": stopped_of(source.trials),
         "times": time_facts(source),
     }
+
+
+def _breakable(name: object) -> str:
+    """Return a name, escaped, that may go on in the next line after ``_``."""
+    from markupsafe import Markup
+
+    return Markup("_<wbr>").join(str(name).split("_"))
 
 
 def _resource(name: str) -> str:

@@ -20,6 +20,8 @@ INTERVAL_SECONDS = 0.1
 #: Seconds in which the rest of the output is read once the program has ended: a process that left
 #: the group may keep the pipe open for ever.
 REST_SECONDS = 1.0
+#: Seconds of the first pause while waiting for a program that has closed its output.
+FIRST_PAUSE_SECONDS = 0.0005
 CHUNK = 65_536
 
 
@@ -62,7 +64,7 @@ class Program:
         self._key, self._grace_period = key, grace_period
         self._log = log.open("wb")
         self._selector = selectors.DefaultSelector()
-        self._open = True
+        self._open, self._group_has_ended = True, False
         try:
             with _deferred_interrupts():
                 self._process = _started(command, environment)
@@ -91,18 +93,19 @@ class Program:
 
     def __exit__(self, *_: object) -> None:
         try:
-            if self._process.poll() is None:
+            if not _has_ended(self._process):
                 _signal(self._process, signal.SIGTERM)
                 end = time.monotonic() + self._grace_period
-                while self._process.poll() is None and time.monotonic() < end:
+                while not _has_ended(self._process) and time.monotonic() < end:
                     self._read(INTERVAL_SECONDS)  # a full pipe would keep it from ending
         finally:  # a second Ctrl-C ends the grace period
-            _signal(self._process, signal.SIGKILL)
-            self._process.wait()
-            for _chunk in self._rest():
-                pass
-            self._pipe.close()
-            self._close()
+            self._end_group()
+            try:
+                for _chunk in self._rest():
+                    pass
+            finally:  # the disk of the log may be full
+                self._pipe.close()
+                self._close()
 
     @property
     def returncode(self) -> int | None:
@@ -114,10 +117,17 @@ class Program:
 
         What the program has started ends with it, as in a container.
         """
-        while self._process.poll() is None:
+        while not _has_ended(self._process):
             yield self._read(INTERVAL_SECONDS)
-        _signal(self._process, signal.SIGKILL)
+        self._end_group()
         yield from self._rest()
+
+    def _end_group(self) -> None:
+        """End what is left of the group, once: later its number may be that of another one."""
+        if not self._group_has_ended:
+            _signal(self._process, signal.SIGKILL)
+            self._group_has_ended = True
+        self._process.wait()
 
     def _rest(self) -> Iterator[bytes]:
         end = time.monotonic() + REST_SECONDS
@@ -126,8 +136,7 @@ class Program:
 
     def _read(self, seconds: float) -> bytes:
         if not self._open:  # a program may close its output and go on
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(seconds)
+            _wait(self._process, seconds)
             return b""
         if not self._selector.select(seconds):
             return b""
@@ -159,6 +168,25 @@ def _started(command: Sequence[str], environment: Mapping[str, str]) -> subproce
 def _signal(process: subprocess.Popen[bytes], number: int) -> None:
     with suppress(ProcessLookupError, PermissionError):  # the group has ended
         os.killpg(process.pid, number)
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process has ended.  It stays a zombie, whose number no other process gets."""
+    if process.returncode is not None or not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return process.poll() is not None
+    try:
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, process.pid, options) is not None
+    except ChildProcessError:  # none becomes a zombie where SIGCHLD is ignored
+        return process.poll() is not None
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait until a process has ended, for some seconds at most."""
+    end, pause = time.monotonic() + seconds, FIRST_PAUSE_SECONDS
+    while not _has_ended(process) and (left := end - time.monotonic()) > 0:
+        time.sleep(min(pause, left))
+        pause *= 2
 
 
 @contextmanager

@@ -31,7 +31,11 @@ __all__ = ["RunCommand"]
 VARIABLE = "TUNEPLUG_STORAGE"
 #: Fields of a training job definition that act here, and those that act with ``--command``.
 ACTING = ("InputDataConfig",)
-ACTING_WITH_PROGRAM = ("AlgorithmSpecification.MetricDefinitions", "Environment")
+ACTING_WITH_PROGRAM = (
+    "AlgorithmSpecification.MetricDefinitions",
+    "Environment",
+    "StoppingCondition.MaxRuntimeInSeconds",
+)
 
 
 @final
@@ -49,6 +53,8 @@ class RunCommand(Command):
         trains.add_argument("--command", dest="program", metavar="COMMAND", help=text)
         text = "Python function of a trial, such as my_module:train"
         trains.add_argument("--objective", metavar="MODULE:FUNCTION", type=_function, help=text)
+        text = "regular expression of the objective metric; default: that of MetricDefinitions"
+        parser.add_argument("--metric", metavar="REGEX", help=text)
         text = "directory of a channel; may be repeated"
         parser.add_argument(
             "--channel", metavar="NAME=DIR", action="append", type=_channel, default=[], help=text
@@ -74,11 +80,7 @@ class RunCommand(Command):
         channels = _by_name(arguments)
         output = None if arguments.output is None else _writable(Path(arguments.output), job)
         directory = Path(arguments.directory) / name
-        if arguments.program is None:
-            objective: Callable[[Trial], float] = _FunctionObjective(arguments.objective, job)
-            os.environ.update(channel_environment(channels))
-        else:
-            objective = objective_of(job, arguments.program, channels=channels, directory=directory)
+        objective = _objective(arguments, job, channels, directory)
         _name_unread(job, with_program=arguments.program is not None)
         study = job.study(storage=storage, name=name)
         with _ended_by_sigterm():
@@ -153,12 +155,17 @@ def _job(arguments: argparse.Namespace) -> tuple[TuningJob, str]:
     """Return the job, with a name, and the name of the study."""
     path = Path(arguments.job)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # no JSON, or no UTF-8
+        document = json.loads(path.read_bytes())  # UTF-8, or UTF-16 as PowerShell writes
+    except (ValueError, RecursionError) as error:  # no JSON, or another encoding
         raise ValueError(f"a job must be a JSON file, but {str(path)!r} is not: {error}") from None
     if not isinstance(document, dict):
         raise ValueError(f"a job must be a JSON object, but {str(path)!r} has {document!r:.50}")
     job = read_job(document)
+    if job.objective_type is None:
+        raise ValueError(
+            "a job must have a HyperParameterTuningJobObjective, but has none: add its Type and "
+            "MetricName"
+        )
     if job.n_trials is None and job.max_runtime is None:
         raise ValueError(
             "a job must have an end, but has neither MaxNumberOfTrainingJobs nor "
@@ -188,6 +195,24 @@ def _writable(output: Path, job: TuningJob) -> Path:
 
 
 # ---------------------------------------------------------------------- training
+
+
+def _objective(
+    arguments: argparse.Namespace, job: TuningJob, channels: Mapping[str, Path], directory: Path
+) -> Callable[[Trial], float]:
+    """Return what trains: a program, or a function."""
+    if arguments.program is not None:
+        return objective_of(
+            job,
+            arguments.program,
+            channels=channels,
+            directory=directory,
+            metric=arguments.metric,
+        )
+    if arguments.metric is not None:
+        raise ValueError("--metric reads what a program prints: give --command, or no --metric")
+    os.environ.update(channel_environment(channels))
+    return _FunctionObjective(arguments.objective, job)
 
 
 @final

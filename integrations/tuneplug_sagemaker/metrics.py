@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from tuneplug_sagemaker._compat import REGEX
+from tuneplug_sagemaker.ranges import plain
 
 __all__ = ["MetricReader", "compile_expression"]
 
@@ -107,6 +108,6 @@ class MetricReader:
         if match is None or match[1] is None:
             return
         try:
-            yield float(match[1])
+            yield float(plain(match[1]))
         except ValueError:
             self.not_a_number = match[1]

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -33,6 +34,9 @@ from tuneplug_sagemaker.script_mode import (
 )
 
 __all__ = ["ProgramObjective", "channel_names", "objective_of", "with_resource"]
+
+#: Stop reason of a program that ``max_runtime`` has ended, as searches with ``trial_timeout`` have.
+TIME_IS_OVER = "trial_timeout"
 
 
 @final
@@ -65,12 +69,14 @@ class ProgramObjective:
         Further environment variables.
     grace_period : float, default 10
         Seconds that a program has to end after SIGTERM.
+    max_runtime : float or None
+        Seconds after which a program is ended; its trial is stopped with the last value.
 
     Raises
     ------
     ValueError
-        If the command is not found, a channel is no directory, or the expression is none or has
-        no group.
+        If the command is not found, a channel is no directory, the expression is none or has no
+        group, or ``max_runtime`` is not positive.
     OSError
         If the directory cannot be written, or the system has no process groups.
     MissingDependencyError
@@ -97,6 +103,7 @@ class ProgramObjective:
     resource: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     grace_period: float = 10.0
+    max_runtime: float | None = None
 
     def __post_init__(self) -> None:
         if sys.platform == "win32":
@@ -108,6 +115,10 @@ class ProgramObjective:
                 "install the program, give its path, or make it executable"
             )
         compile_expression(self.metric)
+        if self.max_runtime is not None and not self.max_runtime > 0:
+            raise ValueError(
+                f"max_runtime must be positive, but got {self.max_runtime!r}: give seconds, or None"
+            )
         for name, path in self.channels.items():
             if not Path(path).is_dir():
                 raise ValueError(
@@ -162,12 +173,13 @@ class ProgramObjective:
         """Report what a program prints; return whether it ended by itself, and the last value."""
         value = None
         steps = count()
+        end = math.inf if self.max_runtime is None else time.monotonic() + self.max_runtime
         for chunk in program.output():
             for value in reader.feed(chunk):
                 trial.report(value, next(steps))
                 if trial.should_stop():
                     return False, value
-            if program.interrupted or trial.should_stop():
+            if program.interrupted or _should_stop(trial, end):
                 return False, value
         for value in reader.close():
             trial.report(value, next(steps))
@@ -184,6 +196,13 @@ class ProgramObjective:
                 continue
             return folder
         raise AssertionError("some number is free")
+
+
+def _should_stop(trial: Trial, end: float) -> bool:
+    """Return whether a trial should stop, also because its own time is over."""
+    if not trial.should_stop() and time.monotonic() >= end:
+        trial.reporter.stop_reason = TIME_IS_OVER
+    return trial.should_stop()
 
 
 def _checked(code: int | None, value: float | None, reader: MetricReader) -> float:
@@ -234,11 +253,12 @@ def objective_of(
     *,
     channels: Mapping[str, str | Path] | None = None,
     directory: str | Path = "tuneplug_runs",
+    metric: str | None = None,
 ) -> Callable[[Trial], float]:
     """Return the objective that trains a job with a program.
 
-    The regular expression of the objective metric is that of ``MetricDefinitions``.  The static
-    hyperparameters and the ``Environment`` of the job are passed, too.
+    The static hyperparameters and the ``Environment`` of the job are passed, too.  A program is
+    ended after the ``MaxRuntimeInSeconds`` of its ``StoppingCondition``.
 
     Parameters
     ----------
@@ -248,6 +268,9 @@ def objective_of(
     channels : mapping, optional
         The directory of each channel that the job has.
     directory : str or Path, default "tuneplug_runs"
+    metric : str, optional
+        Regular expression of the objective metric.  If None, that of ``MetricDefinitions``, which
+        jobs with an algorithm of the service lack.
 
     Raises
     ------
@@ -267,12 +290,13 @@ def objective_of(
     for space, static, definition in zip(job.subspaces, job.static, _definitions(job), strict=True):
         objectives[name_of(space) or ""] = ProgramObjective(
             command,
-            _expression(job, definition),
+            metric or _expression(job, definition),
             static,
             given,
             directory,
             next((name for name in RESOURCE_NAMES if name in static), None),
             definition.get("Environment", {}),
+            max_runtime=definition.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"),
         )
     return objectives[""] if "" in objectives else _ByDefinition(objectives)
 
@@ -308,7 +332,7 @@ def _expression(job: TuningJob, definition: Mapping[str, Any]) -> str:
         names = ", ".join(metric["Name"] for metric in known) or "none"
         raise ValueError(
             f"the objective metric {wanted!r} must be among the MetricDefinitions, but these are "
-            f"{names}: add {{'Name': {wanted!r}, 'Regex': ...}} to the AlgorithmSpecification of "
-            "the TrainingJobDefinition"
+            f"{names}: give metric= (--metric) a regular expression, or add {{'Name': {wanted!r}, "
+            "'Regex': ...} to the AlgorithmSpecification of the TrainingJobDefinition"
         )
     return str(found[0])

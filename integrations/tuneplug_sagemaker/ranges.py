@@ -11,7 +11,7 @@ from typing import Any
 from tuneplug import Categorical, Float, Int
 from tuneplug.space import Linear, Log, Parameter, ReverseLog
 
-__all__ = ["KINDS", "as_text", "read_ranges", "with_scaling_types", "write_ranges"]
+__all__ = ["KINDS", "as_text", "plain", "read_ranges", "with_scaling_types", "write_ranges"]
 
 #: Maximum number of categories, and of ranges of each kind.
 MAX_CATEGORIES = MAX_RANGES = 30
@@ -29,6 +29,7 @@ SCALING_TYPES = {
     Log(): "Logarithmic",
     ReverseLog(): "ReverseLogarithmic",
 }
+TWICE = "a name must have one range, but has several"
 KINDS = ("IntegerParameterRanges", "ContinuousParameterRanges", "CategoricalParameterRanges")
 
 
@@ -37,6 +38,19 @@ def as_text(value: Any) -> str:
     if isinstance(value, Integral) and not isinstance(value, bool):
         return str(int(value))
     return repr(float(value)) if isinstance(value, float) else str(value)
+
+
+def plain(text: str) -> str:
+    """Return the text of a number.
+
+    Raises
+    ------
+    ValueError
+        If Python alone reads it as one, such as ``"1_000"``.
+    """
+    if "_" in text or not text.isascii():
+        raise ValueError(f"{text!r} is no number")
+    return text
 
 
 # ---------------------------------------------------------------------- reading
@@ -49,8 +63,8 @@ def read_ranges(ranges: Mapping[str, Any]) -> tuple[dict[str, Parameter], list[s
     for kind in KINDS:
         for declared in ranges.get(kind, ()):
             name = declared["Name"]
-            if name in space:
-                errors.append(f"{name}: a name must have one range, but has several")
+            if name in space and f"{name}: {TWICE}" not in errors:
+                errors.append(f"{name}: {TWICE}")
             try:
                 space[name] = _parameter(kind, declared)
             except ValueError as error:
@@ -72,14 +86,14 @@ def _parameter(kind: str, declared: Mapping[str, Any]) -> Parameter:
 
 def _integer(text: str, end: str) -> int:
     try:
-        return int(text)
+        return int(plain(text))
     except ValueError:
         raise ValueError(f"{end} must be an integer as text, but got {text!r}") from None
 
 
 def _real(text: str, end: str) -> float:
     try:
-        value = float(text)
+        value = float(plain(text))
     except ValueError:
         value = math.nan
     if not math.isfinite(value):

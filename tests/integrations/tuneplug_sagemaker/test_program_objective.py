@@ -18,6 +18,7 @@ from interrupts import interrupted
 from tuneplug import AllTrialsFailedError, Categorical, Float, Study, TrialState
 from tuneplug.stopping import MedianRule
 from tuneplug_sagemaker import ProgramError, ProgramObjective
+from tuneplug_sagemaker.programs import Program
 
 pytest.importorskip("regex")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no process groups")
@@ -291,6 +292,43 @@ def test_the_time_limit_of_the_search_ends_a_silent_program(folder):
     trial.reporter.deadline = time.time() + 0.5
     assert math.isnan(shell("exec 9> alive; sleep 600 & wait")(trial))
     assert trial.stop_reason == "timeout"
+    alive.wait_until_all_ended()
+
+
+def test_a_program_is_ended_when_its_own_time_is_over(folder):
+    alive = Alive(folder / "alive")
+    trial = run("exec 9> alive; echo loss=3; sleep 600 & wait", max_runtime=0.5)
+    assert (trial.state, trial.value) == (TrialState.STOPPED, 3.0)
+    assert trial.stop_reason == "trial_timeout"
+    alive.wait_until_all_ended()
+
+
+@pytest.mark.parametrize("script", ["", "exec >&- 2>&-; sleep 0.1", "sleep 600"])
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="needs waitid")
+def test_no_signal_goes_to_the_number_of_a_group_that_may_be_another_one(monkeypatch, script):
+    numbers = []
+
+    def checked(group, number, kill=os.killpg):
+        os.kill(group, 0)  # a leader that was reaped has left its number to others
+        numbers.append(number)
+        kill(group, number)
+
+    monkeypatch.setattr(os, "killpg", checked)
+    run(f"echo loss=1; {script}", max_runtime=0.5)
+    assert numbers[-1] == signal.SIGKILL
+    assert numbers.count(signal.SIGKILL) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_of_the_log_ends_the_program(folder):
+    alive = Alive(folder / "alive")
+    command = [*SH, "exec 9> alive; echo loss=1; sleep 600 & wait"]
+    with (
+        pytest.raises(OSError, match="No space left"),
+        Program(command, os.environ, Path("/dev/full"), "key", 10.0) as program,
+    ):
+        list(program.output())
+    assert program.returncode == -signal.SIGTERM
     alive.wait_until_all_ended()
 
 

@@ -119,6 +119,33 @@ def test_a_stored_job_goes_on_where_it_ended(capsys):
     assert len(list(Path("tuneplug_runs/a-job").iterdir())) == 5
 
 
+def test_a_job_without_metric_definitions_gets_the_expression_as_an_option(capsys):
+    document = job()
+    without_metric(document)
+    write(document)
+    out = printed(capsys, "--command", COMMAND, "--metric", r"auc=(\S+)").out
+    assert out.startswith("best trial")
+
+
+def test_the_results_are_a_job_again(capsys):
+    printed(capsys, "--command", COMMAND, "--output", "results.json")
+    Path("results.json").replace("job.json")
+    assert printed(capsys, "--command", COMMAND, "--name", "again").out.startswith("best trial")
+
+
+def test_a_program_is_ended_after_the_seconds_of_its_stopping_condition(capsys):
+    document = job()
+    document["TrainingJobDefinition"]["StoppingCondition"]["MaxRuntimeInSeconds"] = 1
+    document["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"] = 1
+    write(document)
+    command = "sh -c 'echo auc=0.5; exec sleep 600'"
+    assert main(["run", "job.json", "--command", command, "--output", "results.json"]) == 1
+    assert "MaxRuntimeInSeconds" not in capsys.readouterr().err
+    (summary,) = json.loads(Path("results.json").read_text("utf-8"))["TrainingJobSummaries"]
+    assert summary["TrainingJobStatus"] == "Stopped"
+    assert summary["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] == 0.5
+
+
 def test_the_dash_stands_for_the_storage_of_the_environment(capsys, monkeypatch):
     arguments = ("--command", COMMAND, "--storage", "-", "--name", "mine")
     assert "TUNEPLUG_STORAGE" in refused(capsys, *arguments)
@@ -201,6 +228,8 @@ def test_wrong_arguments_are_errors_of_usage(capsys, arguments, message):
         (["--command", COMMAND, "--directory", "train.awk"], "train.awk"),
         (["--command", COMMAND, "--output", "nowhere/results.json"], "nowhere"),
         (["--command", COMMAND, "--jobs", "0"], "--jobs"),
+        (["--command", COMMAND, "--metric", "auc"], "has none: put parentheses"),
+        (["--objective", "own_module:train", "--metric", "(.)"], "--metric reads what a program"),
         (["--command", COMMAND, "--name", "../up"], "--name"),
     ],
 )
@@ -210,6 +239,10 @@ def test_what_cannot_work_is_one_error_before_anything_is_trained(capsys, argume
 
 def without_metric(document):
     del document["TrainingJobDefinition"]["AlgorithmSpecification"]["MetricDefinitions"]
+
+
+def without_objective(document):
+    del document["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
 
 
 def with_other_metric(document):
@@ -231,10 +264,11 @@ def with_channel(document):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (without_metric, "but these are none: add"),
+        (without_metric, "but these are none: give metric= (--metric)"),
         (with_other_metric, "'f1' must be among the MetricDefinitions, but these are other, auc"),
         (with_wrong_expression, "must be a regular expression"),
         (with_channel, "train has none: give, for example, train=DIR"),
+        (without_objective, "must have a HyperParameterTuningJobObjective"),
     ],
 )
 def test_a_job_that_lacks_something_is_one_error(capsys, change, message):
@@ -244,7 +278,7 @@ def test_a_job_that_lacks_something_is_one_error(capsys, change, message):
     assert message in refused(capsys, "--command", COMMAND)
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '{"Strategy": "Best"}'])
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "[1]", '{"Strategy": "Best"}'])
 def test_a_file_that_is_no_job_is_one_error(folder, capsys, text):
     (folder / "job.json").write_text(text, encoding="utf-8")
     assert refused(capsys, "--command", COMMAND).startswith("tuneplug: ")

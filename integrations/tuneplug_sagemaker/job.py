@@ -348,6 +348,8 @@ class TuningJob:
                 yield f"a hyperparameter must be tuned or static, but {', '.join(both)} is both"
         if self.strategy == "Hyperband" and self.early_stopping == "Auto":
             yield "early stopping must be Off with Hyperband, which stops jobs itself"
+        if self.strategy != "Hyperband" and (self.min_resource or self.max_resource):
+            yield f"HyperbandStrategyConfig is for Hyperband, but the Strategy is {self.strategy}"
         if self.strategy != "Grid":
             return
         if not all(isinstance(p, Categorical) for space in self.subspaces for p in space.values()):
@@ -357,7 +359,9 @@ class TuningJob:
 
 
 def _names(value: Any, shape: Any, path: str) -> Iterator[str]:
-    if shape.type_name != "structure" or not value:
+    if value in ({}, []):  # acts nowhere
+        return
+    if shape.type_name != "structure":
         yield path
         return
     for name, member in value.items():

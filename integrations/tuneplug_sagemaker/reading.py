@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from tuneplug_sagemaker.service_model import service_shape, validate
 __all__ = ["read_job"]
 
 RESPONSE = "DescribeHyperParameterTuningJobResponse"
+#: Training jobs, which ``describe`` adds to a response, and the response that has them.
+SUMMARIES, LISTED = "TrainingJobSummaries", "ListTrainingJobsForHyperParameterTuningJobResponse"
 
 
 def read_job(source: Any, *, ranges: Mapping[str, Any] | None = None) -> TuningJob:
@@ -36,8 +39,9 @@ def read_job(source: Any, *, ranges: Mapping[str, Any] | None = None) -> TuningJ
     ----------
     source : mapping, str, path or object
         A ``CreateHyperParameterTuningJob`` request, its ``HyperParameterTuningJobConfig``, or a
-        ``DescribeHyperParameterTuningJob`` response, as a mapping, as JSON text, or as the path of
-        a JSON file; or a ``HyperparameterTuner`` of SageMaker's SDK.
+        ``DescribeHyperParameterTuningJob`` response, also with the ``TrainingJobSummaries`` of
+        ``describe``, as a mapping, as JSON text, or as the path of a JSON file; or a
+        ``HyperparameterTuner`` of SageMaker's SDK.
     ranges : mapping, optional
         Parameters for ``AutoParameters``, which have no range: ``Float``, ``Int``, ``Categorical``,
         or the SDK's.
@@ -64,9 +68,12 @@ def read_job(source: Any, *, ranges: Mapping[str, Any] | None = None) -> TuningJ
     if "HyperParameterTuningJobStatus" not in document:
         validate(document, REQUEST)
         return _job(document, {}, given)
+    listed = {name: document.pop(name) for name in (SUMMARIES,) if name in document}
     validate(document, RESPONSE)
+    if listed:
+        validate(listed, LISTED)
     own = service_shape(REQUEST).members
-    response = {name: value for name, value in document.items() if name not in own}
+    response = {name: value for name, value in document.items() if name not in own} | listed
     return _job({k: v for k, v in document.items() if k in own}, response, given)
 
 
@@ -77,7 +84,7 @@ def _document(source: Any) -> dict[str, Any]:
     if isinstance(source, str) and source.lstrip().startswith("{"):
         source = json.loads(source)
     elif isinstance(source, (str, Path)):
-        source = json.loads(Path(source).read_text(encoding="utf-8"))
+        source = json.loads(Path(source).read_bytes())  # UTF-8, or UTF-16 as PowerShell writes
     if not isinstance(source, Mapping):
         raise TypeError(
             "a description must be a mapping, JSON text, the path of a JSON file or a "
@@ -96,6 +103,7 @@ def _job(
     parents = take(document, ("WarmStartConfig", "ParentHyperParameterTuningJobs")) or []
     errors = [] if all(parents) else ["a parent must have a HyperParameterTuningJobName"]
     if several:
+        errors += _definition_errors(document)
         fields.update(_common_objective(document, errors))
     spaces, static, auto = [], [], set()
     for number in range(len(document[DEFINITIONS]) if several else 1):
@@ -141,9 +149,19 @@ def _space(
     if missing := [name for name in names if name not in given]:
         errors.append(
             f"AutoParameters have no range, so pass ranges= with {', '.join(missing)}, such as "
-            f"ranges={{{missing[0]!r}: Float(0.01, 1.0)}}"
+            f"read_job(source, ranges={{{missing[0]!r}: Float(0.01, 1.0)}}), or write their "
+            "ranges into the description"
         )
     return {**space, **{name: given[name] for name in names if name in given}}, set(names)
+
+
+def _definition_errors(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with several training job definitions as a whole."""
+    if "TrainingJobDefinition" in document:
+        yield f"a job must have a TrainingJobDefinition or {DEFINITIONS}, but has both"
+    names = Counter(d.get("DefinitionName") for d in document[DEFINITIONS])
+    if twice := [name for name, n in names.items() if name is not None and n > 1]:
+        yield f"each DefinitionName must be different, but {', '.join(twice)} is not"
 
 
 def _common_objective(document: dict[str, Any], errors: list[str]) -> dict[str, Any]:

@@ -20,6 +20,9 @@ __all__ = ["service_shape", "validate"]
 SEPARATORS = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 UNICODE_CLASSES = {r"\p{L}": r"\w", r"\p{N}": r"\w", r"\p{Z}": SEPARATORS}
 
+#: Bits of the model's integers without the sign.
+BITS = {"integer": 31, "long": 63}
+
 
 @cache
 def _service() -> Any:
@@ -113,6 +116,8 @@ def _number_errors(value: Any, shape: Any, path: str) -> Iterator[str]:
         yield f"{path} must be a number, but got {value!r}"
     elif isinstance(value, (int, float)) and not math.isfinite(value):
         yield f"{path} must be finite, but got {value!r}"
+    elif shape.type_name in BITS and isinstance(value, int) and value >= 1 << BITS[shape.type_name]:
+        yield f"{path} must be less than 2^{BITS[shape.type_name]}, but got {value}"
     elif isinstance(value, (int, float)):
         yield from _too_large(value, shape, path)
 

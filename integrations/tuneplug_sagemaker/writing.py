@@ -25,6 +25,8 @@ STRATEGIES: Mapping[type[Strategy], str] = {
 }
 STRATEGY_NAMES = {cls.name: service for cls, service in STRATEGIES.items()}
 MIN_PATIENCE = 3
+#: Number of seeds that the service has: its integers have 32 bits with the sign.
+MAX_SEEDS = 2**31
 
 
 def to_job(
@@ -113,7 +115,7 @@ def _of_study(study: Study) -> dict[str, Any]:
         "name": study.name,
         "objective_type": study.direction.capitalize(),
         "max_jobs": study.n_trials,
-        "seed": study.seed,
+        "seed": study.seed % MAX_SEEDS,
         **_engine(study.strategy, study.stopping),
     }
 
@@ -140,7 +142,7 @@ def _of_search(search: Any) -> dict[str, Any]:
         "max_jobs": search.n_iter,
         "max_runtime": None if search.timeout is None else int(search.timeout),
         "max_parallel_jobs": n_jobs if n_jobs is not None and n_jobs > 0 else None,
-        "seed": None if seed is None or engine["errors"] else int(seed),
+        "seed": None if seed is None or engine["errors"] else int(seed) % MAX_SEEDS,
         "completion": search.completion,
         **engine,
     }

@@ -193,6 +193,10 @@ def test_a_study_of_a_description_becomes_the_same_job(name):
     assert read_job(again.to_request()).to_request() == again.to_request()
 
 
+def test_what_is_empty_acts_nowhere_and_is_not_named():
+    assert not [n for n in read_job(deepcopy(BAYESIAN)).unread_fields() if "Ranges" in n]
+
+
 def test_what_acts_on_the_service_only_is_named():
     unread = read_job(deepcopy(MACHINES)).unread_fields()
     definition = MACHINES["TrainingJobDefinition"]

@@ -12,7 +12,7 @@ from sagemaker_documents import DEFINITION, config, request
 from tuneplug import Categorical, Float, Int
 from tuneplug.stopping import Convergence, MedianRule, Patience, Target
 from tuneplug.strategies import BayesianSearch, GridSearch, HyperbandSearch, RandomSearch
-from tuneplug_sagemaker import read_job, validate
+from tuneplug_sagemaker import describe, read_job, validate
 
 CATEGORICAL = {"CategoricalParameterRanges": [{"Name": "k", "Values": ["a", "b", "c"]}]}
 
@@ -48,6 +48,25 @@ def test_a_response_becomes_a_request_and_keeps_its_rest():
     assert job.to_request() == request()
     assert job.response["TrainingJobStatusCounters"] == {"Completed": 6}
     assert "ResponseMetadata" not in job.response
+
+
+def test_a_response_with_its_training_jobs_is_read():
+    job = read_job(request())
+    study = job.study()
+    study.optimize(lambda trial: trial.params["eta"], 2)
+    described = describe(study, job)
+    again = read_job(json.dumps(described, default=datetime.isoformat))
+    assert again.to_request() == job.to_request()
+    assert len(again.response["TrainingJobSummaries"]) == 2
+    with pytest.raises(ValueError, match="Missing required parameter in TrainingJobSummaries"):
+        read_job({**described, "TrainingJobSummaries": [{}]})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_may_have_the_encodings_of_windows(tmp_path, encoding):
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps(request()), encoding=encoding)
+    assert read_job(path).to_request() == read_job(request()).to_request()
 
 
 def test_what_is_empty_stays():
@@ -201,6 +220,11 @@ def test_what_a_study_ignores_is_named():
             {"TuningJobCompletionCriteria": {"TargetObjectiveMetricValue": float("nan")}},
             "must be finite",
         ),
+        ({"RandomSeed": 2**31}, r"RandomSeed must be less than 2\^31"),
+        (
+            {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 9}}},
+            "HyperbandStrategyConfig is for Hyperband, but the Strategy is Random",
+        ),
     ],
 )
 def test_what_the_service_refuses_is_refused(changes, message):
@@ -214,6 +238,8 @@ def test_what_the_service_refuses_is_refused(changes, message):
         ("Continuous", ("banana", "1"), "MinValue must be a finite number as text, but got 'ban"),
         ("Continuous", ("0", "inf"), "MaxValue must be a finite number"),
         ("Integer", ("1.5", "3"), "MinValue must be an integer as text"),
+        ("Integer", ("1", "1_000"), "MaxValue must be an integer as text"),
+        ("Continuous", ("0", "1_0.5"), "MaxValue must be a finite number"),
         ("Continuous", ("2", "1"), "low <= high"),
         ("Continuous", ("0", "1", "Logarithmic"), "log"),
         ("Continuous", ("0", "1", "ReverseLogarithmic"), "reverse"),
@@ -236,6 +262,19 @@ def test_all_errors_are_in_one():
     }
     with pytest.raises(ValueError, match=r"depth: .*; .*epochs is both"):
         read_job(request(ParameterRanges=ranges))
+
+
+def test_definitions_are_the_only_ones_and_have_different_names():
+    document = request(ParameterRanges=None, HyperParameterTuningJobObjective=None)
+    definition = {
+        **document["TrainingJobDefinition"],
+        "DefinitionName": "a",
+        "TuningObjective": {"Type": "Maximize", "MetricName": "auc"},
+        "HyperParameterRanges": {"CategoricalParameterRanges": [{"Name": "x", "Values": ["1"]}]},
+    }
+    document["TrainingJobDefinitions"] = [definition, definition]
+    with pytest.raises(ValueError, match=r"but has both; .* different, but a is not"):
+        read_job(document)
 
 
 def test_patterns_of_the_model_are_checked():

@@ -153,7 +153,7 @@ def test_a_request_comes_back_through_a_study(request):
     back = to_job(study, like=job, completion=job.completion).to_config()
     # A study knows no difference between a default and its absence, and always has a seed.
     config.setdefault("TrainingJobEarlyStoppingType", "Off")
-    config.setdefault("RandomSeed", study.seed)
+    config.setdefault("RandomSeed", study.seed % 2**31)
     if config["Strategy"] == "Grid":
         config["ResourceLimits"]["MaxNumberOfTrainingJobs"] = study.n_trials
     for kind in ("IntegerParameterRanges", "ContinuousParameterRanges"):

@@ -9,10 +9,10 @@ import numpy as np
 
 from tuneplug_matplotlib.axes import CategoryAxis, configure_axes
 from tuneplug_matplotlib.base import Display
-from tuneplug_matplotlib.marks import add_colorbar, colors_of, mark_best
+from tuneplug_matplotlib.marks import colors_of, mark_best
 from tuneplug_matplotlib.results import FloatArray, Results
 from tuneplug_matplotlib.selection import base_point, pair_of
-from tuneplug_matplotlib.style import ABOVE, KINDS, Window, add_legend, axes_of
+from tuneplug_matplotlib.style import ABOVE, KINDS, Window, add_legend, axes_of, plain
 from tuneplug_matplotlib.sweeps import sweep_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ class ContourDisplay(Display):
     """The value that the model predicts, as a function of two parameters.
 
     All other parameters have the values of the best trial that has both.  The marks are the trials
-    that have both parameters; they differ in the other parameters too.
+    that have both parameters; they differ in the other parameters too.  Colors span the values of
+    trials only: a prediction beyond them lies where little was tried, and the color bar is pointed.
 
     Parameters
     ----------
@@ -90,9 +91,10 @@ class ContourDisplay(Display):
         ax = axes_of(ax, self)
         results = self.results
         x, y = configure_axes(ax, results, self.params)
-        window = Window.of(self.predicted.ravel(), results.direction)
+        within = np.clip(self.predicted, np.nanmin(results.y), np.nanmax(results.y))
+        window = Window.of(within.ravel(), results.direction)
         colors = colors_of(ax, results, window, cmap)
-        shown = window.clip(self.predicted)
+        shown = window.clip(within)
         look: dict[str, Any] = {"cmap": colors.cmap, "norm": colors.norm, "shading": "nearest"}
         self.mesh_ = ax.pcolormesh(self.x, self.y, shown, rasterized=True, zorder=0.5, **look)
         self.lines_ = None
@@ -108,11 +110,19 @@ class ContourDisplay(Display):
         self.best_ = mark_best(ax, x, y, results)
         if self.best_ is not None:
             self.best_.set_edgecolor("#D55E00")
-        self.colorbar_ = add_colorbar(ax, colors, results, window)
-        self.colorbar_.set_label(f"predicted {self.colorbar_.ax.get_ylabel()}")
+        label = f"predicted {plain(results.value_name)}"
+        extend = _beyond(self.predicted, window)
+        self.colorbar_ = ax.figure.colorbar(colors, ax=ax, label=label, extend=extend)
         add_legend(ax, **ABOVE)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+
+def _beyond(predicted: FloatArray, window: Window) -> str:
+    """Return at which ends of the colors predictions are beyond them, as matplotlib says it."""
+    ends = bool(predicted.min() < window.low), bool(predicted.max() > window.high)
+    names = {(True, True): "both", (True, False): "min", (False, True): "max"}
+    return names.get(ends, "neither")
 
 
 def _rows(results: Results, kind: str, at: FloatArray) -> list[int]:

@@ -49,3 +49,16 @@ def test_the_legend_is_above_the_map_and_marks_at_its_edge_are_whole(study):
     legend = drawn.ax_.get_legend().get_window_extent()
     assert legend.y0 >= drawn.ax_.get_window_extent().y1 - 1.0
     assert not any(marks.get_clip_on() for marks in drawn.marks_)
+
+
+def test_colors_span_the_values_of_trials_and_a_point_says_that_predictions_are_beyond():
+    study = Study({"x": Float(0, 1), "y": Float(0, 1)}, strategy="random", seed=0)
+    for x, y in [(0.1, 0.1), (0.2, 0.3), (0.3, 0.2), (0.4, 0.4), (0.35, 0.1), (0.1, 0.4)]:
+        study.enqueue({"x": x, "y": y})
+    study.optimize(lambda trial: 3 * trial.params["x"] + trial.params["y"], 6)
+    drawn = ContourDisplay.from_study(study)
+    values = [trial.value for trial in study.trials]
+    assert drawn.predicted.max() > max(values)
+    low, high = drawn.mesh_.get_clim()
+    assert min(values) - 1e-12 <= low < high <= max(values) + 1e-12
+    assert drawn.colorbar_.extend in ("max", "both")

@@ -189,6 +189,15 @@ def test_a_trial_fails_when_its_process_has_died_too_often(path):
     assert (trial.state, trial.error) == (TrialState.FAILED, "the process died 2 times")
 
 
+def test_a_trial_that_is_run_again_counts_beside_those_of_the_call(path):
+    study(path).ask()
+    gc.collect()
+    seen = []
+    study(path).optimize(lambda trial: trial.params["x"], 2, callbacks=[seen.append])
+    assert [(p.n_done, p.n_iter) for p in seen][-1] == (len(seen), len(seen))
+    assert all(p.n_done <= p.n_iter and p.left >= 0.0 for p in seen)
+
+
 @pytest.mark.parametrize("options", [{"stale_trials": "fail"}, {"max_retries": 0}])
 def test_lost_trials_can_fail_at_once(path, options):
     study(path).ask()

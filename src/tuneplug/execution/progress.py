@@ -38,7 +38,8 @@ class Progress:
     n_done : int
         Number of trials that have ended.
     n_iter : int or None
-        Maximum number of trials; None if the search has only a timeout.
+        Maximum number of trials; None if the search has only a timeout.  Trials of a dead process
+        that are run again come on top.
     best_number, best_params, best_score : int, dict, float; or None
         The best completed trial so far; None if no trial has completed.
     elapsed : float
@@ -244,7 +245,7 @@ class ProgressReporter:
             state=trial.state.value,
             stop_reason=trial.stop_reason,
             n_done=self._n_done,
-            n_iter=self._n_iter,
+            n_iter=None if self._n_iter is None else max(self._n_iter, self._n_done),
             best_number=None if best is None else best.number,
             best_params=None if best is None else best.params,
             best_score=None if best is None else best.value,

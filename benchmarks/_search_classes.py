@@ -106,5 +106,6 @@ SEARCHES = {
     "optuna": Entry(_optuna, ("optuna-integration",)),
     TUNEPLUG: Entry(_tuneplug, parts=PARTS),
     "tuneplug, arrival": Entry(partial(_tuneplug, own={"lag": None})),
+    "tuneplug, cost-aware": Entry(partial(_tuneplug, own={"lag": None, "cost_aware": True})),
     RACING: Entry(partial(_tuneplug, own={"racing": True}), parts=("racing",)),
 }

@@ -158,7 +158,7 @@ def test_progress_shows_the_fidelity_and_the_best_full_value(capsys):
     study = Study(SPACE, strategy=Alternating(), seed=0, plugins=Plugins())
     study.optimize(lambda t: 5.0 * t.fidelity, 3, callbacks=[shown.append], verbose=1)
     lines = capsys.readouterr().out.splitlines()
-    assert "at fidelity 0.333" in lines[0]
+    assert "; fidelity 0.333" in lines[0]
     assert "fidelity" not in lines[1]
     assert [progress.best_score for progress in shown] == [None, 5.0, 5.0]
     assert [progress.fidelity for progress in shown] == [1 / 3, 1.0, 1 / 3]

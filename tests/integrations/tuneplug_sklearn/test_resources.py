@@ -479,7 +479,7 @@ def test_verbose_counts_candidates_without_a_total(capsys):
     tree(verbose=1, n_iter=2).fit(X, y)
     out = capsys.readouterr().out
     assert "at most" in out
-    assert "at fidelity 0.0667" in out
+    assert "; fidelity 0.0667" in out
 
 
 def test_a_clone_has_the_resource():

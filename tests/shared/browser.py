@@ -92,8 +92,9 @@ class Browser:
             self.events.append(self._next())
 
     def value(self, expression: str) -> object:
-        """Return the value of an expression of JavaScript in the page."""
-        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        """Return the value of an expression of JavaScript in the page; of a promise, its result."""
+        options = {"returnByValue": True, "awaitPromise": True}
+        result = self.call("Runtime.evaluate", expression=expression, **options)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 

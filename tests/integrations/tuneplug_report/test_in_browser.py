@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from pathlib import Path
 
 import pytest
 from browser import Browser, chromium
@@ -27,6 +28,10 @@ ATTACKS = [
     "javascript:window.attacked=1",
 ]
 NUMBERS = "[...document.querySelectorAll('#table tbody th')].map(e => +e.textContent)"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+AS_TEXT = (
+    "r => ({broken: r.violations.map(v => v.id + ' ' + v.nodes[0].html), kept: r.passes.length})"
+)
 SORTED = "document.querySelector('#table th[aria-sort]').textContent"
 
 
@@ -114,6 +119,35 @@ def test_nothing_is_wider_than_the_screen_of_a_phone(browser, report):
         browser.open(report)
         assert browser.value("document.documentElement.scrollWidth") <= 390
     finally:
+        browser.call("Emulation.clearDeviceMetricsOverride")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_rule_of_wcag_aa_is_broken(browser, report, scheme):
+    axe = pytest.importorskip("axe_core_python")
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.call("Emulation.setEmulatedMedia", features=[feature])
+    try:
+        browser.open(report)
+        browser.value((Path(axe.__file__).parent / "axe.min.js").read_text("utf-8") + "; null")
+        found = browser.value(f"axe.run({{runOnly: {RULES}}}).then(({AS_TEXT}))")
+    finally:
+        browser.call("Emulation.setEmulatedMedia", features=[])
+    assert found["broken"] == []
+    assert found["kept"] > 20
+
+
+def test_a_printed_table_is_as_wide_as_the_page_and_its_headings_are_text(browser, report):
+    page = {"width": 1123, "height": 794, "deviceScaleFactor": 1, "mobile": False}
+    browser.call("Emulation.setDeviceMetricsOverride", **page)
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        browser.open(report)
+        assert browser.value("document.getElementById('table').scrollWidth") <= 1123
+        display = "getComputedStyle(document.querySelector('#table thead button')).display"
+        assert browser.value(display) == "contents"
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")
         browser.call("Emulation.clearDeviceMetricsOverride")
 
 

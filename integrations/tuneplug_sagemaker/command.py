@@ -29,9 +29,9 @@ __all__ = ["RunCommand"]
 
 #: Environment variable whose URL ``-`` stands for, as in the other commands.
 VARIABLE = "TUNEPLUG_STORAGE"
-#: Fields of a training job definition that act here, and those that act with ``--command``.
-ACTING = ("InputDataConfig",)
-ACTING_WITH_PROGRAM = (
+#: Fields of a training job definition that are used here, and those used with ``--command``.
+USED = ("InputDataConfig",)
+USED_WITH_PROGRAM = (
     "AlgorithmSpecification.MetricDefinitions",
     "Environment",
     "StoppingCondition.MaxRuntimeInSeconds",
@@ -40,55 +40,55 @@ ACTING_WITH_PROGRAM = (
 
 @final
 class RunCommand(Command):
-    """Run the description of a tuning job on this machine, with a program or a function."""
+    """Run a tuning job of SageMaker on this machine, with a program or a Python function."""
 
     name = "run"
     about = "run a tuning job of SageMaker on this machine, with a program or a Python function"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the job, what trains, and where results go."""
+        """Add the job, the program or function, and the places of the results."""
         parser.add_argument("job", metavar="JOB", help="JSON file: a request, or a response")
-        trains = parser.add_mutually_exclusive_group(required=True)
+        training = parser.add_mutually_exclusive_group(required=True)
         text = "program and its arguments, such as 'python train.py'; no shell runs it"
-        trains.add_argument("--command", dest="program", metavar="COMMAND", help=text)
+        training.add_argument("--command", dest="program", metavar="COMMAND", help=text)
         text = "Python function of a trial, such as my_module:train"
-        trains.add_argument("--objective", metavar="MODULE:FUNCTION", type=_function, help=text)
+        training.add_argument("--objective", metavar="MODULE:FUNCTION", type=_function, help=text)
         text = "regular expression of the objective metric; default: that of MetricDefinitions"
         parser.add_argument("--metric", metavar="REGEX", help=text)
         text = "directory of a channel; may be repeated"
         parser.add_argument(
             "--channel", metavar="NAME=DIR", action="append", type=_channel, default=[], help=text
         )
-        text = f"URL, such as sqlite:///study.db: a study in it goes on; - is that in {VARIABLE}"
+        text = f"URL, such as sqlite:///study.db, that keeps the study; - is the one in {VARIABLE}"
         parser.add_argument("--storage", metavar="URL", help=text)
         text = "name of the study; default: that of the job"
         parser.add_argument("--name", help=text)
-        text = "training jobs at once; default: MaxParallelTrainingJobs"
+        text = "trials at once; default: MaxParallelTrainingJobs"
         parser.add_argument("--jobs", metavar="N", type=int, help=text)
         text = "where functions and programs run, such as dask; default: threads"
         parser.add_argument("--executor", metavar="NAME", help=text)
-        text = "where each training job gets a directory; default: tuneplug_runs"
+        text = "where each trial gets a directory; default: tuneplug_runs"
         parser.add_argument("--directory", metavar="DIR", default="tuneplug_runs", help=text)
         text = "write results as a Describe response, with TrainingJobSummaries"
         parser.add_argument("--output", metavar="FILE", help=text)
         parser.set_defaults(parser=parser)
 
     def run(self, arguments: argparse.Namespace) -> str:
-        """Run the job and return the best training job."""
+        """Run the job and return its best trial."""
         job, name = _job(arguments)
         storage = _storage(arguments)
-        channels = _by_name(arguments)
+        channels = _channels(arguments)
         output = None if arguments.output is None else _writable(Path(arguments.output), job)
         directory = Path(arguments.directory) / name
         objective = _objective(arguments, job, channels, directory)
-        _name_unread(job, with_program=arguments.program is not None)
+        _print_ignored(job, with_program=arguments.program is not None)
         study = job.study(storage=storage, name=name)
         with _ended_by_sigterm():
             _optimize(study, job, objective, arguments)
         if output is not None:
             described = json.dumps(describe(study, job), indent=2, default=datetime.isoformat)
             output.write_text(described + "\n", encoding="utf-8")
-        return _best(study, job, None if arguments.program is None else directory)
+        return _best_trial(study, job, None if arguments.program is None else directory)
 
 
 def _optimize(
@@ -97,7 +97,7 @@ def _optimize(
     objective: Callable[[Trial], float],
     arguments: argparse.Namespace,
 ) -> None:
-    """Run the training jobs that a study still lacks."""
+    """Run the trials that the study still lacks."""
     options = job.optimize_options()
     if arguments.jobs is not None:
         options["n_jobs"] = arguments.jobs
@@ -107,7 +107,7 @@ def _optimize(
             return
     study.optimize(objective, **options, executor=arguments.executor, verbose=1)
     if study.completion_reason is not None:
-        _say(f"the search ended early: {study.completion_reason}")
+        _print(f"the search ended early: {study.completion_reason}")
 
 
 # ---------------------------------------------------------------------- arguments
@@ -122,7 +122,7 @@ def _channel(text: str) -> tuple[str, Path]:
     return name, Path(path).resolve()
 
 
-def _by_name(arguments: argparse.Namespace) -> dict[str, Path]:
+def _channels(arguments: argparse.Namespace) -> dict[str, Path]:
     channels = dict(arguments.channel)
     if len(channels) < len(arguments.channel):
         raise ValueError("a channel must have one directory, but one is given twice: remove it")
@@ -130,7 +130,7 @@ def _by_name(arguments: argparse.Namespace) -> dict[str, Path]:
 
 
 def _function(text: str) -> Callable[..., Any]:
-    """Return a function that is named by its module, which may be in the current directory."""
+    """Import a function; its module may be in the current directory."""
     module, colon, name = text.partition(":")
     if not (module and colon and name):
         raise argparse.ArgumentTypeError(f"an objective is MODULE:FUNCTION, but got {text!r}")
@@ -188,7 +188,7 @@ def _storage(arguments: argparse.Namespace) -> str | None:
 
 
 def _writable(output: Path, job: TuningJob) -> Path:
-    """Return the file of results; raise if it cannot be written, or the job not be described."""
+    """Return the file of results; raise if the file or the job cannot be."""
     job.to_request()
     with output.open("a", encoding="utf-8"):
         return output
@@ -200,7 +200,7 @@ def _writable(output: Path, job: TuningJob) -> Path:
 def _objective(
     arguments: argparse.Namespace, job: TuningJob, channels: Mapping[str, Path], directory: Path
 ) -> Callable[[Trial], float]:
-    """Return what trains: a program, or a function."""
+    """Return the objective: a program, or a function."""
     if arguments.program is not None:
         return objective_of(
             job,
@@ -259,26 +259,25 @@ def _ended_by_sigterm() -> Iterator[None]:
 # ---------------------------------------------------------------------- what is printed
 
 
-def _name_unread(job: TuningJob, *, with_program: bool) -> None:
-    """Name in one line what acts on the service only."""
-    acting = (*ACTING, *ACTING_WITH_PROGRAM) if with_program else ACTING
-    names = [name for name in job.unread_fields() if not name.endswith(acting)]
+def _print_ignored(job: TuningJob, *, with_program: bool) -> None:
+    """Name in one line the fields that take effect on the service only."""
+    used = (*USED, *USED_WITH_PROGRAM) if with_program else USED
+    names = [name for name in job.unread_fields() if not name.endswith(used)]
     if names:
-        _say(f"these fields act on the service only: {', '.join(names)}")
+        _print(f"these fields take effect on the service only: {', '.join(names)}")
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(f"tuneplug: {text}", file=sys.stderr, flush=True)
 
 
-def _best(study: Study, job: TuningJob, directory: Path | None) -> str:
+def _best_trial(study: Study, job: TuningJob, directory: Path | None) -> str:
     best = study.best_trial
     lines: dict[str, Any] = {"best trial": best.number, job.metric_name or "value": best.value}
     if directory is not None:
         lines["directory"] = directory
-    values: Mapping[str, str] = job.hyperparameters(best.params)
     if DEFINITION in best.params:
         lines[DEFINITION] = best.params[DEFINITION]
-    pairs = [*lines.items(), *values.items()]
+    pairs = [*lines.items(), *job.hyperparameters(best.params).items()]
     width = max(len(name) for name, _ in pairs)
     return "\n".join(f"{name:{width}}  {value}" for name, value in pairs)

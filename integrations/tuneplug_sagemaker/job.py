@@ -192,7 +192,7 @@ class TuningJob:
         Parameters
         ----------
         **options
-            Arguments of ``Study``; they go before what the job says.  A job with parents needs
+            Arguments of ``Study``; they override those of the job.  A job with parents needs
             their results: ``warm_start_from=[...]``; ``as_parent`` reads them.
 
         Raises
@@ -205,8 +205,8 @@ class TuningJob:
                 "a study must have a direction, but the job has no HyperParameterTuningJobObjective"
                 ": pass direction='maximize' or 'minimize'"
             )
-        self._warn_of_inaction(options)
-        said: dict[str, Any] = {
+        self._warn_of_ignored(options)
+        settings: dict[str, Any] = {
             "strategy": self.make_strategy(),
             "direction": (self.objective_type or "").lower(),
             "stopping": "median" if self.early_stopping == "Auto" else None,
@@ -214,10 +214,10 @@ class TuningJob:
             "n_trials": self.n_trials,
             "warm_start_type": WARM_START_TYPES.get(self.warm_start_type or "", "identical"),
         }
-        return Study(self.space, **{**said, **options})
+        return Study(self.space, **{**settings, **options})
 
-    def _warn_of_inaction(self, options: Mapping[str, Any]) -> None:
-        """Name what would change the search on the service, but does not here."""
+    def _warn_of_ignored(self, options: Mapping[str, Any]) -> None:
+        """Name what changes the search on the service only."""
         ignored = []
         if self.parents and not options.get("warm_start_from"):
             ignored.append(f"parents {', '.join(self.parents)}: pass warm_start_from=[...]")
@@ -244,14 +244,14 @@ class TuningJob:
         Raises
         ------
         ValueError
-            If the job has no limit on the number of training jobs.
+            If the job has no limit on the number of trials.
         """
         if self.n_trials is None:
             raise ValueError(
                 "a search must have a number of trials, but the job has no "
                 "MaxNumberOfTrainingJobs: set it"
             )
-        self._warn_of_inaction({})
+        self._warn_of_ignored({})
         completion = self.completion
         if self.objective_type == "Minimize" and self.target is not None:
             completion[0] = Target(-self.target)
@@ -274,17 +274,17 @@ class TuningJob:
         params : mapping
             ``trial.params``.
         """
-        static = self.static[self._number_of(params)]
+        static = self.static[self._index_of(params)]
         tuned = {name: as_text(value) for name, value in params.items() if name != DEFINITION}
         return {**static, **tuned}
 
-    def _number_of(self, params: Mapping[str, Any]) -> int:
+    def _index_of(self, params: Mapping[str, Any]) -> int:
         if len(self.subspaces) == 1:
             return 0
         return [name_of(space) for space in self.subspaces].index(params[DEFINITION])
 
     def unread_fields(self) -> list[str]:
-        """Return the names of the fields that act on the service only, such as ``"Tags"``.
+        """Return the names of the fields that take effect on the service only, such as ``"Tags"``.
 
         Names within structures follow after dots; lists and maps count as one field.
         """
@@ -342,7 +342,7 @@ class TuningJob:
         return document
 
     def errors(self) -> Iterator[str]:
-        """Yield the rules of the service that are in no model, and that the job breaks."""
+        """Yield the rules that the job breaks, of those that the service's model lacks."""
         for space, static in zip(self.subspaces, self.static, strict=True):
             if both := sorted({*space} & {*static}):
                 yield f"a hyperparameter must be tuned or static, but {', '.join(both)} is both"
@@ -359,7 +359,7 @@ class TuningJob:
 
 
 def _names(value: Any, shape: Any, path: str) -> Iterator[str]:
-    if value in ({}, []):  # acts nowhere
+    if value in ({}, []):  # without effect
         return
     if shape.type_name != "structure":
         yield path

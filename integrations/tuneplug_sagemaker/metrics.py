@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from tuneplug_sagemaker._compat import REGEX
-from tuneplug_sagemaker.ranges import plain
+from tuneplug_sagemaker.ranges import number_text
 
 __all__ = ["MetricReader", "compile_expression"]
 
@@ -30,7 +30,7 @@ def compile_expression(expression: str) -> Any:
     Raises
     ------
     ValueError
-        If the expression is none, or has no group.
+        If the expression is invalid, or has no group.
     MissingDependencyError
         If regex is not installed.
     """
@@ -108,6 +108,6 @@ class MetricReader:
         if match is None or match[1] is None:
             return
         try:
-            yield float(plain(match[1]))
+            yield float(number_text(match[1]))
         except ValueError:
             self.not_a_number = match[1]

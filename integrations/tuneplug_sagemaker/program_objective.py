@@ -36,7 +36,7 @@ from tuneplug_sagemaker.script_mode import (
 __all__ = ["ProgramObjective", "channel_names", "objective_of", "with_resource"]
 
 #: Stop reason of a program that ``max_runtime`` has ended, as searches with ``trial_timeout`` have.
-TIME_IS_OVER = "trial_timeout"
+RUNTIME_EXCEEDED = "trial_timeout"
 
 
 @final
@@ -75,7 +75,7 @@ class ProgramObjective:
     Raises
     ------
     ValueError
-        If the command is not found, a channel is no directory, the expression is none or has no
+        If the command is not found, a channel is no directory, the expression is invalid or has no
         group, or ``max_runtime`` is not positive.
     OSError
         If the directory cannot be written, or the system has no process groups.
@@ -199,9 +199,9 @@ class ProgramObjective:
 
 
 def _should_stop(trial: Trial, end: float) -> bool:
-    """Return whether a trial should stop, also because its own time is over."""
+    """Return whether a trial should stop; its own time limit counts as well."""
     if not trial.should_stop() and time.monotonic() >= end:
-        trial.reporter.stop_reason = TIME_IS_OVER
+        trial.reporter.stop_reason = RUNTIME_EXCEEDED
     return trial.should_stop()
 
 
@@ -255,7 +255,7 @@ def objective_of(
     directory: str | Path = "tuneplug_runs",
     metric: str | None = None,
 ) -> Callable[[Trial], float]:
-    """Return the objective that trains a job with a program.
+    """Return the objective of a job that a program trains.
 
     The static hyperparameters and the ``Environment`` of the job are passed, too.  A program is
     ended after the ``MaxRuntimeInSeconds`` of its ``StoppingCondition``.

@@ -15,10 +15,10 @@ from typing import ClassVar, final
 
 __all__ = ["Program", "ProgramError"]
 
-#: Seconds between two looks at whether the program has ended or has to end.
+#: Seconds between two checks of whether the program has ended or has to end.
 INTERVAL_SECONDS = 0.1
 #: Seconds in which the rest of the output is read once the program has ended: a process that left
-#: the group may keep the pipe open for ever.
+#: the group may keep the pipe open forever.
 REST_SECONDS = 1.0
 #: Seconds of the first pause while waiting for a program that has closed its output.
 FIRST_PAUSE_SECONDS = 0.0005
@@ -67,7 +67,7 @@ class Program:
         self._open, self._group_has_ended = True, False
         try:
             with _deferred_interrupts():
-                self._process = _started(command, environment)
+                self._process = _start(command, environment)
                 assert self._process.stdout is not None, "it is a pipe"
                 self._pipe = self._process.stdout
                 self._selector.register(self._pipe, selectors.EVENT_READ)
@@ -80,12 +80,12 @@ class Program:
 
     @classmethod
     def interrupt(cls, keys: Iterable[Hashable]) -> None:
-        """Let programs end that run in other threads, or that these are about to start."""
+        """End the programs with these keys, which other threads run or are about to start."""
         cls._interrupted.update(keys)
 
     @property
     def interrupted(self) -> bool:
-        """Whether another thread has asked that the program ends."""
+        """Whether another thread has asked the program to end."""
         return self._key in self._interrupted
 
     def __enter__(self) -> Program:
@@ -153,7 +153,7 @@ class Program:
         self._log.close()
 
 
-def _started(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603  the user's own command, without a shell
         command,
         env=environment,
@@ -191,22 +191,22 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
 
 @contextmanager
 def _deferred_interrupts() -> Iterator[None]:
-    """Context manager: handle Ctrl-C and SIGTERM at the end.
+    """Context manager: defer Ctrl-C and SIGTERM to its end.
 
-    One in the middle of starting a process would leave the process without anyone who knows it.
+    An interrupt while a process is being started would leave it running without a handle.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[int] = []
+    received: list[int] = []
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    ours = [number for number, handler in handlers.items() if callable(handler)]
-    for number in ours:
-        signal.signal(number, lambda number, _frame: came.append(number))
+    deferred = [number for number, handler in handlers.items() if callable(handler)]
+    for number in deferred:
+        signal.signal(number, lambda number, _frame: received.append(number))
     try:
         yield
     finally:
-        for number in ours:
+        for number in deferred:
             signal.signal(number, handlers[number])
-    for caught in came:
-        signal.raise_signal(caught)
+    for number in received:
+        signal.raise_signal(number)

@@ -11,7 +11,7 @@ from typing import Any
 from tuneplug import Categorical, Float, Int
 from tuneplug.space import Linear, Log, Parameter, ReverseLog
 
-__all__ = ["KINDS", "as_text", "plain", "read_ranges", "with_scaling_types", "write_ranges"]
+__all__ = ["KINDS", "as_text", "number_text", "read_ranges", "with_scaling_types", "write_ranges"]
 
 #: Maximum number of categories, and of ranges of each kind.
 MAX_CATEGORIES = MAX_RANGES = 30
@@ -40,13 +40,13 @@ def as_text(value: Any) -> str:
     return repr(float(value)) if isinstance(value, float) else str(value)
 
 
-def plain(text: str) -> str:
-    """Return the text of a number.
+def number_text(text: str) -> str:
+    """Return the text of a number, unchanged.
 
     Raises
     ------
     ValueError
-        If Python alone reads it as one, such as ``"1_000"``.
+        If only Python reads it as a number, such as ``"1_000"``.
     """
     if "_" in text or not text.isascii():
         raise ValueError(f"{text!r} is no number")
@@ -57,7 +57,7 @@ def plain(text: str) -> str:
 
 
 def read_ranges(ranges: Mapping[str, Any]) -> tuple[dict[str, Parameter], list[str]]:
-    """Return the parameters of ``ParameterRanges``, and the errors of those that are none."""
+    """Return the parameters of ``ParameterRanges``, and the errors of invalid ranges."""
     space: dict[str, Parameter] = {}
     errors = []
     for kind in KINDS:
@@ -86,14 +86,14 @@ def _parameter(kind: str, declared: Mapping[str, Any]) -> Parameter:
 
 def _integer(text: str, end: str) -> int:
     try:
-        return int(plain(text))
+        return int(number_text(text))
     except ValueError:
         raise ValueError(f"{end} must be an integer as text, but got {text!r}") from None
 
 
 def _real(text: str, end: str) -> float:
     try:
-        value = float(plain(text))
+        value = float(number_text(text))
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
@@ -156,7 +156,7 @@ def _scaling_type(parameter: Int | Float) -> str | None:
 
 
 def with_scaling_types(space: Mapping[str, Parameter]) -> dict[str, Parameter]:
-    """Return parameters of which "auto" is spelled as the service does, so that it is written."""
+    """Return parameters whose "auto" has the service's spelling, so that it is written."""
     return {
         name: replace(parameter, scaling="Auto")
         if isinstance(parameter, (Int, Float)) and parameter.scaling == "auto"

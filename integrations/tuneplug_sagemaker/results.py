@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["analytics_frame", "as_parent", "describe"]
 
-#: Prefix of the names of resources on this machine: the account is none of the service's.
+#: Prefix of the names of resources on this machine; no account of the service has this number.
 ARN = "arn:aws:sagemaker:local:000000000000"
 STATUS = {
     TrialState.RUNNING: "InProgress",

@@ -53,7 +53,7 @@ def _argument(value: Any) -> str:
 
 
 def make_folders(folder: Path, texts: Mapping[str, str]) -> None:
-    """Create the directories of a training job, and the file of its hyperparameters."""
+    """Create the directories of a trial, and the file of its hyperparameters."""
     for name in ("model", "output/data", "output/intermediate", "input/config"):
         (folder / name).mkdir(parents=True)
     document = json.dumps(texts)
@@ -69,7 +69,7 @@ def channel_environment(channels: Mapping[str, Path]) -> dict[str, str]:
 def script_environment(
     folder: Path, hyperparameters: Mapping[str, Any], channels: Mapping[str, Path]
 ) -> dict[str, str]:
-    """Return the variables that scripts read, for a training job in a folder."""
+    """Return the variables that scripts read, for a trial in a folder."""
     facts: dict[str, Any] = {
         "model_dir": str(folder / "model"),
         "output_dir": str(folder / "output"),

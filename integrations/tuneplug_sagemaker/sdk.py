@@ -61,7 +61,7 @@ def range_of(declared: Any) -> Parameter:
     for kind, (cls, number) in RANGES.items():
         if kind in kinds:
             ends = number(declared.min_value), number(declared.max_value)
-            return cls(*ends, _plain(declared.scaling_type))
+            return cls(*ends, _unwrapped(declared.scaling_type))
     raise TypeError(
         "a range must be a Float, Int, Categorical, or one of the SDK's ranges, but got "
         f"{declared!r}: pass, for example, Float(0.01, 1.0)"
@@ -87,7 +87,7 @@ def tuner_request(tuner: Any) -> dict[str, Any]:
         )
     request: dict[str, Any] = {CONFIG: {}}
     for path, name in ATTRIBUTES.items():
-        if (value := _plain(getattr(tuner, name, None))) is not None:
+        if (value := _unwrapped(getattr(tuner, name, None))) is not None:
             put(request, (CONFIG, *path), value)
     ranges = {name: range_of(value) for name, value in tuner._hyperparameter_ranges.items()}
     request[CONFIG]["ParameterRanges"] = write_ranges(ranges)
@@ -131,7 +131,7 @@ def _structure(value: Any, shape: Any) -> dict[str, Any]:
 
 
 def _member(value: Any, shape: Any) -> Any:
-    value = _plain(value)
+    value = _unwrapped(value)
     if value is None or shape.type_name not in ("structure", "list"):
         return value
     if shape.type_name == "list":
@@ -139,7 +139,7 @@ def _member(value: Any, shape: Any) -> Any:
     return _structure(value, shape)
 
 
-def _plain(value: Any) -> Any:
+def _unwrapped(value: Any) -> Any:
     """Return the value of an enumeration; None for what the SDK marks as unassigned."""
     if isinstance(value, Enum):
         return value.value

@@ -54,7 +54,7 @@ def to_job(
     completion : sequence of CompletionRule, default ()
         The rules of ``Study.optimize``; those of a search are added.
     n_jobs : int, optional
-        Number of training jobs at once.  If None, that of the search, of ``like``, or 1.
+        Number of trials at once.  If None, that of the search, of ``like``, or 1.
 
     Raises
     ------
@@ -67,13 +67,13 @@ def to_job(
     Warns
     -----
     UserWarning
-        If the job leaves out what changes the search a little, such as a reduction factor.
+        If the job leaves out options that the service lacks, such as a reduction factor.
     """
-    said = _of_study(source) if isinstance(source, Study) else _of_search(source)
-    rules = [*completion, *said.pop("completion", ())]
-    errors = [*said.pop("errors"), *_completion_errors(rules)]
+    fields = _of_study(source) if isinstance(source, Study) else _of_search(source)
+    rules = [*completion, *fields.pop("completion", ())]
+    errors = [*fields.pop("errors"), *_completion_errors(rules)]
     base = TuningJob(()) if like is None else like
-    spaces = said["subspaces"]
+    spaces = fields["subspaces"]
     if len(spaces) > 1 and [*map(name_of, spaces)] != [*map(name_of, base.subspaces)]:
         errors.append(
             f"{len(spaces)} sub-spaces need the training job definitions of a job: pass like= a "
@@ -83,24 +83,24 @@ def to_job(
         raise ValueError(f"the service lacks what the search has: {'; '.join(errors)}")
     if left_out := list(_left_out(source, base)):
         warn_caller(f"the service has no equivalent of {'; '.join(left_out)}", UserWarning)
-    said |= _criteria(rules)
-    said["static"] = base.static if len(base.static) == len(spaces) else ({},) * len(spaces)
-    said["name"] = name or base.name or said["name"]
-    said["metric_name"] = metric or base.metric_name or said.pop("metric_name", "objective")
+    fields |= _criteria(rules)
+    fields["static"] = base.static if len(base.static) == len(spaces) else ({},) * len(spaces)
+    fields["name"] = name or base.name or fields["name"]
+    fields["metric_name"] = metric or base.metric_name or fields.pop("metric_name", "objective")
     known = {"max_jobs": base.max_jobs, "max_runtime": base.max_runtime}
-    said |= {k: v for k, v in known.items() if said.get(k) is None}
-    parallel = n_jobs or said.pop("max_parallel_jobs", None) or base.max_parallel_jobs or 1
-    return replace(base, **said, max_parallel_jobs=parallel, response={})
+    fields |= {k: v for k, v in known.items() if fields.get(k) is None}
+    parallel = n_jobs or fields.pop("max_parallel_jobs", None) or base.max_parallel_jobs or 1
+    return replace(base, **fields, max_parallel_jobs=parallel, response={})
 
 
 def _left_out(source: Any, base: TuningJob) -> Iterator[str]:
-    """Yield what a job leaves out, although the search would follow it."""
-    engine = source.strategy
-    if isinstance(engine, HyperbandSearch):
-        if engine.reduction_factor != HyperbandSearch().reduction_factor:
-            yield f"reduction_factor={engine.reduction_factor!r}"
-        if engine.suggest_with is not None:
-            yield f"suggest_with={engine.suggest_with!r}"
+    """Yield the options of a study or search that its job leaves out."""
+    strategy = source.strategy
+    if isinstance(strategy, HyperbandSearch):
+        if strategy.reduction_factor != HyperbandSearch().reduction_factor:
+            yield f"reduction_factor={strategy.reduction_factor!r}"
+        if strategy.suggest_with is not None:
+            yield f"suggest_with={strategy.suggest_with!r}"
     parents = source.parents if isinstance(source, Study) else source.warm_start_from
     if parents and not base.parents:
         yield f"{len(parents)} parents, which are no jobs of the service: name some by like="
@@ -116,7 +116,7 @@ def _of_study(study: Study) -> dict[str, Any]:
         "objective_type": study.direction.capitalize(),
         "max_jobs": study.n_trials,
         "seed": study.seed % MAX_SEEDS,
-        **_engine(study.strategy, study.stopping),
+        **_strategy_fields(study.strategy, study.stopping),
     }
 
 
@@ -130,9 +130,9 @@ def _of_search(search: Any) -> dict[str, Any]:
         search.param_distributions
     )
     seed = search.random_state
-    engine = _engine(search.strategy, search.stopping)
+    chosen = _strategy_fields(search.strategy, search.stopping)
     if seed is not None and not isinstance(seed, numbers.Integral):
-        engine["errors"].append(f"random_state must be an integer or None, but got {seed!r}")
+        chosen["errors"].append(f"random_state must be an integer or None, but got {seed!r}")
     n_jobs, scoring = search.n_jobs, search.scoring
     return {
         "subspaces": _spaces(SearchSpace(declared)),
@@ -142,9 +142,9 @@ def _of_search(search: Any) -> dict[str, Any]:
         "max_jobs": search.n_iter,
         "max_runtime": None if search.timeout is None else int(search.timeout),
         "max_parallel_jobs": n_jobs if n_jobs is not None and n_jobs > 0 else None,
-        "seed": None if seed is None or engine["errors"] else int(seed) % MAX_SEEDS,
+        "seed": None if seed is None or chosen["errors"] else int(seed) % MAX_SEEDS,
         "completion": search.completion,
-        **engine,
+        **chosen,
     }
 
 
@@ -152,7 +152,7 @@ def _spaces(space: SearchSpace) -> tuple[dict[str, Parameter], ...]:
     return tuple(with_scaling_types(subspace) for subspace in space.subspaces)
 
 
-def _engine(strategy: Any, stopping: Any) -> dict[str, Any]:
+def _strategy_fields(strategy: Any, stopping: Any) -> dict[str, Any]:
     """Return the strategy and early stopping in the service's words, and what it lacks."""
     errors = []
     name = STRATEGY_NAMES.get(strategy) if isinstance(strategy, str) else None
@@ -161,8 +161,8 @@ def _engine(strategy: Any, stopping: Any) -> dict[str, Any]:
         errors.append(f"the strategy must be one of {sorted(STRATEGY_NAMES)}, but is {strategy!r}")
     found: dict[str, Any] = {"strategy": name, "early_stopping": "Off", "errors": errors}
     if name == "Hyperband":
-        engine = HyperbandSearch() if isinstance(strategy, str) else strategy
-        found |= {"min_resource": engine.min_resource, "max_resource": engine.max_resource}
+        hyperband = HyperbandSearch() if isinstance(strategy, str) else strategy
+        found |= {"min_resource": hyperband.min_resource, "max_resource": hyperband.max_resource}
         return found
     found |= {"min_resource": None, "max_resource": None}
     if stopping == "median" or isinstance(stopping, MedianRule):

@@ -160,11 +160,11 @@ def _groups(rules: Rules) -> dict[str, list[TimedTask]]:
     """Return all tasks, those of which a ninth is cheap, and the others with a resource."""
     ninths = {task: rule.ninth for task, rule in rules.yardsticks.items()}
     cheap = [task for task, ninth in ninths.items() if ninth is not None and ninth < CHEAP]
-    dear = [task for task, ninth in ninths.items() if ninth is not None and ninth >= CHEAP]
+    costly = [task for task, ninth in ninths.items() if ninth is not None and ninth >= CHEAP]
     groups = {
         "All tasks": list(ninths),
         f"A ninth of the resource costs under {CHEAP:.0%}": cheap,
-        f"A ninth of the resource costs {CHEAP:.0%} or more": dear,
+        f"A ninth of the resource costs {CHEAP:.0%} or more": costly,
     }
     return {title: tasks for title, tasks in groups.items() if tasks}
 

@@ -61,8 +61,8 @@ class GalleryOrder:
 def answer_hasattr() -> None:
     """Let ``hasattr(tuneplug, name)`` be False for names of its packages, while the site is built.
 
-    The gallery looks for the shortest path of each name.  ``from tuneplug import`` of such a name
-    raises an ImportError that tells the right package, and so does ``getattr``.
+    The gallery looks for the shortest path of each name, but ``getattr`` of such a name raises an
+    ImportError that tells the right package.
     """
     get = tuneplug.__getattr__
 

@@ -99,8 +99,12 @@ class ContourDisplay(Display):
         self.mesh_ = ax.pcolormesh(self.x, self.y, shown, rasterized=True, zorder=0.5, **look)
         self.lines_ = None
         if not self._has_categories and np.ptp(shown) > 0.0 and min(shown.shape) > 1:
-            thin: dict[str, Any] = {"colors": "white", "linewidths": 0.6, "zorder": 0.8}
-            thin["linestyles"] = "solid"
+            thin: dict[str, Any] = {
+                "colors": "white",
+                "linestyles": "solid",
+                "linewidths": 0.6,
+                "zorder": 0.8,
+            }
             self.lines_ = ax.contour(self.x, self.y, shown, levels=N_LINES, **thin)
         self.marks_ = [
             ax.scatter(x[rows], y[rows], label=kind, zorder=3.0, **_dots(marker))
@@ -119,7 +123,7 @@ class ContourDisplay(Display):
 
 
 def _beyond(predicted: FloatArray, window: Window) -> str:
-    """Return at which ends of the colors predictions are beyond them, as matplotlib says it."""
+    """Return the ends of the color bar that predictions exceed, in matplotlib's terms."""
     ends = bool(predicted.min() < window.low), bool(predicted.max() > window.high)
     names = {(True, True): "both", (True, False): "min", (False, True): "max"}
     return names.get(ends, "neither")

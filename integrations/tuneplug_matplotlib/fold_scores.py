@@ -162,7 +162,7 @@ class FoldScoresDisplay(Display):
 
 
 def _apart(heights: FloatArray) -> FloatArray:
-    """Return ascending heights in [0, 1], moved apart by ``GAP`` or what there is room for."""
+    """Return ascending heights in [0, 1], moved apart by ``GAP`` or less."""
     gap = min(GAP, 1.0 / max(len(heights) - 1, 1))
     steps = gap * np.arange(len(heights))
     up = np.maximum.accumulate(heights - steps) + steps

@@ -27,9 +27,13 @@ __all__ = ["ImportanceDisplay"]
 #: Width of the figure in inches, and its height: of the frame and of each bar.
 WIDTH, FRAME, PER_BAR = 6.4, 1.5, 0.32
 #: Place of the label of a bar.
-BESIDE: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
-BESIDE["size"] = "small"
-#: Side on which a legend has room beside that above the axes: that of the names.
+BESIDE: dict[str, Any] = {
+    "xytext": (5, 0),
+    "textcoords": "offset points",
+    "va": "center",
+    "size": "small",
+}
+#: Place of a legend above the axes that extends to the left, where the names leave room.
 TO_THE_LEFT: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0)}
 
 
@@ -125,4 +129,4 @@ class ImportanceDisplay(Display):
 
 
 def _percentage(share: ParameterImportance) -> str:
-    return "< 1 %" if share.total < 0.01 else f"{share.total:.0%}".replace("%", " %")
+    return "< 1 %" if share.total < 0.01 else f"{100 * share.total:.0f} %"

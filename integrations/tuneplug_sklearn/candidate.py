@@ -245,8 +245,8 @@ class Candidate:
 def make_fold_model(candidates: Sequence[Candidate], n_folds: int) -> FoldModel:
     """Estimate fold effects from the better half of the complete candidates, at least three.
 
-    Racing compares with good candidates, and the scores of poor ones vary more.  The one to beat is
-    feasible.
+    Racing compares with good candidates, and the scores of poor ones vary more.  A candidate must
+    beat the best feasible one.
     """
     complete = (c for c in candidates if c.trial.state is TrialState.COMPLETE)
     full = [c for c in complete if c.trial.is_full]

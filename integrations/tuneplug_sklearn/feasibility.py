@@ -1,4 +1,4 @@
-"""Feasibility of the candidates of a search: columns of ``cv_results_``, and who can be best."""
+"""Feasibility of the candidates of a search: columns of ``cv_results_``, and which can be best."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class FoldModel:
     scores : ndarray of shape (c, F)
         Test scores of complete candidates, larger is better, all finite.
     rivals : ndarray of shape (r, F) or None, default None
-        Those of candidates of which a winner must beat the best.  If None, ``scores``.
+        Scores of the candidates whose best one a winner must beat.  If None, ``scores``.
     """
 
     def __init__(

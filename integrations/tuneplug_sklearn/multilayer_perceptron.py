@@ -63,7 +63,7 @@ class MultilayerPerceptronMonitor(FitMonitor):
         return None
 
 
-class _FitEnded(Exception):  # noqa: N818  ends the fit, is no error
+class _FitEnded(Exception):  # noqa: N818  it is not an error
     """Raised within a fit to end it."""
 
 

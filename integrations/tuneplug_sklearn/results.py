@@ -244,11 +244,11 @@ def select_best(
         return outcome
     custom = callable(options.scoring) and outcome.multimetric
     metric = options.refit if custom else options.refit_metric
-    rows, results = _checked_rows(outcome, scored, chosen, (options.refit, metric))
+    rows, results = _checked_rows(outcome, scored, chosen, options.refit, metric)
     if options.constrained:
         check_any_feasible(rows, chosen.tolist())
         chosen = chosen[are_feasible(rows)]
-        rows, results = _checked_rows(outcome, scored, chosen, (options.refit, metric))
+        rows, results = _checked_rows(outcome, scored, chosen, options.refit, metric)
     failed = np.array([candidate.error is not None for candidate in rows])
     index = _best_index(options.refit, metric, results, failed)
     _warn_if_not_full(rows[0], results)
@@ -265,14 +265,12 @@ def _checked_rows(
     outcome: SearchOutcome,
     scored: Sequence[Candidate],
     chosen: NDArray[np.intp],
-    selection: tuple[Any, Any],
+    refit: Any,
+    metric: Any,
 ) -> tuple[list[Candidate], dict[str, Any]]:
-    """Return the chosen candidates and their rows of ``cv_results_``, some with a finite score.
-
-    ``selection`` is ``refit`` and the metric.
-    """
+    """Return the chosen candidates and their ``cv_results_``; raise if no score is finite."""
     rows, results = [scored[i] for i in chosen], _take(outcome.cv_results, chosen)
-    _check_any_finite(results, *selection, [candidate.cause for candidate in rows])
+    _check_any_finite(results, refit, metric, [candidate.cause for candidate in rows])
     return rows, results
 
 

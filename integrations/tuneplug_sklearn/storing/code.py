@@ -14,8 +14,11 @@ __all__ = ["CODE_TEXT", "code_digest", "has_own_code", "qualified_name"]
 CODE_TEXT = "code of Python "
 #: Packages whose functions are compared by name: their versions are kept.
 RELEASED = frozenset(
-    ("catboost", "joblib", "lightgbm", "numpy", "pandas", "scipy", "sklearn", "skorch", "torch")
-) | {"tuneplug", "xgboost"}
+    (
+        *("catboost", "joblib", "lightgbm", "numpy", "pandas", "scipy", "sklearn", "skorch"),
+        *("torch", "tuneplug", "xgboost"),
+    )
+)
 #: Parts of a code object that decide what it does.
 NUMBERS = ("co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_flags")
 NAMES = ("co_names", "co_varnames", "co_freevars", "co_cellvars")

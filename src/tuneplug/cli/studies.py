@@ -109,16 +109,15 @@ def _show(arguments: argparse.Namespace) -> str:
             *(record[key] for key in ("number", "state", "value")),
             *(_param(record, name) for name in names),
             record["cost"],
-            _short(record["stop_reason"] or _last_line(record["error"]) or _feasibility(record)),
+            _short(
+                record["stop_reason"]
+                or _last_line(record["error"])
+                or ("" if is_feasible(record) else "infeasible")
+            ),
         )
         for record in study.records
     ]
     return f"{_lines(study.summary())}\n\n{aligned(columns, rows)}"
-
-
-def _feasibility(record: TrialRecord) -> str:
-    """Return that a trial is infeasible; empty if its constraints hold, or it has none."""
-    return "" if is_feasible(record) else "infeasible"
 
 
 def _best(arguments: argparse.Namespace) -> str:

@@ -24,7 +24,7 @@ from tuneplug.trial import Trial, TrialResult
 
 __all__ = ["INTERRUPTED_MESSAGE", "Job", "run_jobs", "run_objective"]
 
-#: Longest wait, in seconds, before signals are looked at.
+#: Longest wait for a job in seconds, after which signals are handled.
 WAIT_SECONDS = 1.0
 #: Error of a trial that was running when its search was interrupted.
 INTERRUPTED_MESSAGE = "interrupted: the search ended while this trial ran"
@@ -122,7 +122,7 @@ class _InFlight:
 
     def next_completed(self) -> tuple[Job, bool, Any]:
         """Wait until a job ends; return the job, whether it ran alone, and its future."""
-        while True:  # a wait without an end misses a Ctrl-C that comes just before it
+        while True:  # an endless wait misses a Ctrl-C that comes just before it
             with suppress(queue.Empty):
                 self._latest = self._completed.get(timeout=WAIT_SECONDS)
                 return self.running.pop(self._latest)

@@ -39,7 +39,7 @@ class Progress:
         Number of trials that have ended.
     n_iter : int or None
         Maximum number of trials; None if the search has only a timeout.  Trials of a dead process
-        that are run again come on top.
+        that run again are added.
     best_number, best_params, best_score : int, dict, float; or None
         The best completed trial so far; None if no trial has completed.
     elapsed : float
@@ -117,7 +117,7 @@ class Progress:
 
     @property
     def _remarks(self) -> list[str]:
-        """What not every trial has; it comes last, so that it moves no column."""
+        """Remarks on some trials only; they come last, so that they do not move columns."""
         remarks = [_last_line(self.error)] if self.score is None and self.error else []
         if self.fidelity < 1.0:
             remarks.append(f"fidelity {self.fidelity:.3g}")

@@ -8,7 +8,7 @@ from tuneplug.strategies.base import Context
 from tuneplug.surrogate.looks import squared_correlation
 from tuneplug.trial import Trial, TrialState
 
-__all__ = ["DESIGN_FIDELITY", "PRIOR_SLOPE", "Spending", "cost_slope", "looks_are_dear"]
+__all__ = ["DESIGN_FIDELITY", "PRIOR_SLOPE", "Spending", "cost_slope", "looks_are_expensive"]
 
 #: Largest fidelity of the looks of an initial design.
 DESIGN_FIDELITY = 0.2
@@ -72,12 +72,12 @@ def cost_slope(context: Context) -> float:
     return min(max(above / below, MIN_SLOPE), MAX_SLOPE)
 
 
-def looks_are_dear(context: Context, fidelity: float) -> bool:
+def looks_are_expensive(context: Context, fidelity: float) -> bool:
     """Whether looks of a fidelity tell less for their cost than full trials do.
 
     Before any evidence, a look tells the share ``squared_correlation`` of the variance of the full
-    loss, and may cost at most that share of a full trial.  What it costs is known once it is known
-    of a configuration that was also tried in full.
+    loss, and may cost at most that share of a full trial.  Its cost is known once a configuration
+    was looked at and tried in full.
     """
     if not any(later.is_full for _, later in _cost_pairs(context)):
         return False

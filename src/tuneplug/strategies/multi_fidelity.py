@@ -31,7 +31,7 @@ from tuneplug.strategies.look_costs import (
     PRIOR_SLOPE,
     Spending,
     cost_slope,
-    looks_are_dear,
+    looks_are_expensive,
 )
 from tuneplug.strategies.plateaus import explore_plateau
 from tuneplug.strategies.warm_start import known_results
@@ -81,9 +81,8 @@ class MultiFidelitySearch(Strategy):
     for each unit of cost.  ``docs/engine.md`` has the equations and their sources.
 
     Only full trials can be best.  Once one is complete, further looks have at most half of the
-    spending.
-    If the number of trials is known, the last tenth of them is full.  Where looks prove to cost
-    too much, all further trials are full, as those of ``BayesianSearch(cost_aware=True)``.
+    spending.  If the number of trials is known, the last tenth of them is full.  If looks turn out
+    to cost too much, all further trials are full, as in ``BayesianSearch(cost_aware=True)``.
 
     Parameters
     ----------
@@ -174,9 +173,9 @@ class MultiFidelitySearch(Strategy):
         return self._full_search.learned_warps(context)
 
     def _gives_up_looks(self, context: Context) -> bool:
-        """Whether looks proved to cost too much."""
+        """Whether looks turned out to cost too much."""
         level = _design_fidelity(_look_fidelities(self.resources))
-        return self.cost_aware and looks_are_dear(context, level)
+        return self.cost_aware and looks_are_expensive(context, level)
 
     def _suggestions(self, context: Context) -> Iterator[Suggestion]:
         """Yield suggestions until nothing is left to try; each one is pending for the next."""

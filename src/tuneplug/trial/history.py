@@ -17,9 +17,9 @@ __all__ = ["History", "Observation"]
 
 
 class Observation(NamedTuple):
-    """A result of an earlier search: its point in the unit cube, its loss, and what else is known.
+    """A result of an earlier search: its point in the unit cube and its loss.
 
-    That is the cost, and the values of the constraints; each holds if it is at most 0.
+    The cost and the values of the constraints, which hold if they are at most 0, may be known, too.
     """
 
     point: FloatArray

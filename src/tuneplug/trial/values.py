@@ -212,8 +212,8 @@ def as_constraints(values: Any) -> tuple[float, ...] | None:
     if values is None:
         return None
     cure = "give a list with a number for each constraint, which holds if the number is at most 0"
-    of_one = getattr(values, "ndim", None) == 0  # an array that has __iter__, but is no sequence
-    if isinstance(values, (str, bytes, Mapping, set)) or not hasattr(values, "__iter__") or of_one:
+    has_values = hasattr(values, "__iter__") and getattr(values, "ndim", None) != 0
+    if isinstance(values, (str, bytes, Mapping, set)) or not has_values:
         raise TypeError(f"constraints must be a sequence, but got {safe_repr(values)}: {cure}")
     found = tuple(as_real(value, "a constraint", cure=cure) for value in values)
     if not found or not all(map(math.isfinite, found)):

@@ -12,8 +12,8 @@ On the command line, this is:
     cd examples
     tuneplug run any_program.json --command 'awk -f any_program.awk --'
 
-Poor programs are stopped early by what they print.  What each program printed, and the weights
-that it saved, stay in a directory for each trial.
+Poor programs are stopped early.  The output of each program and the weights that it saved are kept
+in a directory for each trial.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ for name, cv, groups in [
     print(f"{name}: r2 {search.best_score_:.2f} with {search.best_params_}")
 
 # %%
-# The leaking search is proud of a model that looks up a patient among its own visits.  The honest
-# one knows that this does not exist for new patients, and averages over more neighbors.
+# The leaking search prefers a model that looks up a patient among that patient's other visits.  New
+# patients have none, so the honest search chooses a model that averages over more neighbors.
 #
 # Time: each fold tests what comes after its training part
 # --------------------------------------------------------

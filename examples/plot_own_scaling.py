@@ -38,7 +38,7 @@ class LogOdds(Scaling):
 # Where it helps
 # --------------
 #
-# The best share is 0.01, in a range whose ends are alike.  On a linear scale most of the
+# The best share is 0.01, in a range that is symmetric around 0.5.  On a linear scale most of the
 # configurations are far too large.
 
 

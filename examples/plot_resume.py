@@ -1,9 +1,9 @@
 """Resume a search that was killed
 ===============================
 
-A search of a night may lose its machine in the morning.  With ``storage=`` every result is on the
-disk before the next trial starts, and the same script goes on where it was.  Here a search is
-really killed, by the signal that no program can catch.
+A search that runs overnight may be killed.  With ``storage=`` every result is on the disk before
+the next trial starts, and the same script resumes the search.  Here a search is really killed, by
+the signal that no program can catch.
 """
 
 # %%
@@ -52,7 +52,7 @@ print(signal.Signals(-killed.returncode).name)
 # ------------
 #
 # ``Study.load`` reads a study without changing it.  Eight results are there; the ninth trial is
-# still ``running``, because nobody could say that it ended.
+# still ``running``, because nothing recorded its end.
 
 left = Study.load(url, "iris")
 print([trial.state.value for trial in left.trials])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tuneplug_catboost.monitor import CatBoostMonitor
     from tuneplug_catboost.search_spaces import recommended_space
 
-_HOME = {
+_MODULE_OF = {
     "CatBoostMonitor": "monitor",
     "TrialCallback": "callback",
     "recommended_space": "search_spaces",
@@ -22,4 +22,4 @@ _HOME = {
 
 __all__ = ["CatBoostMonitor", "TrialCallback", "recommended_space"]
 
-__getattr__, __dir__ = lazy_attributes(__name__, _HOME)
+__getattr__, __dir__ = lazy_attributes(__name__, _MODULE_OF)

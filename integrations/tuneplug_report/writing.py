@@ -66,7 +66,7 @@ def write_report(source: Any, path: str | Path, *, metric: str | None = None) ->
     ...     write_report(study, f"{folder}/report.html").read_text("utf-8")[:15]
     '<!DOCTYPE html>'
     """
-    target = _checked(path)
+    target = _checked_path(path)
     with JINJA2.required_by("write_report"):
         from jinja2 import Environment, PackageLoader, StrictUndefined
     environment = Environment(
@@ -82,8 +82,8 @@ def write_report(source: Any, path: str | Path, *, metric: str | None = None) ->
     return target
 
 
-def _checked(path: str | Path) -> Path:
-    """Return where to write, if a file can be there."""
+def _checked_path(path: str | Path) -> Path:
+    """Return a path; raise if no file can be written there."""
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(

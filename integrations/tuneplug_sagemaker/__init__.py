@@ -1,4 +1,4 @@
-"""SageMaker adapter: descriptions of tuning jobs, in and out, and a tuner for any program.
+"""SageMaker adapter: read, run and write tuning jobs, and tune any program.
 
 It needs no account.  botocore is imported when a description is checked; SageMaker's SDK is never
 imported.

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tuneplug import Categorical, Int, Study, Trial, TrialState
-from tuneplug.optional import OptionalDependency
 from tuneplug.plugins import Parameter
+from tuneplug_sagemaker._compat import PANDAS
 from tuneplug_sagemaker.job import DEFINITION, TuningJob, name_of
 from tuneplug_sagemaker.ranges import as_text
 from tuneplug_sagemaker.service_model import validate
@@ -146,7 +146,7 @@ def analytics_frame(source: Any) -> pd.DataFrame:
     MissingDependencyError
         If pandas is not installed.
     """
-    with OptionalDependency("pandas", "pandas", "pandas").required_by("analytics_frame()"):
+    with PANDAS.required_by("analytics_frame()"):
         import pandas as pd
     records = [_record(summary) for summary in _summaries(source)]
     names = dict.fromkeys(name for record in records for name in record)
@@ -225,7 +225,7 @@ def as_parent(source: Any, job: TuningJob) -> pd.DataFrame:
     -----
     Training jobs that completed with a final value are used.  Their seconds are the costs.
     """
-    with OptionalDependency("pandas", "pandas", "pandas").required_by("as_parent()"):
+    with PANDAS.required_by("as_parent()"):
         import pandas as pd
     frame = source if isinstance(source, pd.DataFrame) else analytics_frame(source)
     if missing := [name for name in COLUMNS if name not in frame.columns]:

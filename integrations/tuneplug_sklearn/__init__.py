@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tuneplug_sklearn.constraints import Fold
     from tuneplug_sklearn.search import WarpedBayesSearchCV
 
-_HOME = {
+_MODULE_OF = {
     "Fold": "constraints",
     "WarpedBayesSearchCV": "search",
     "compare_searches": "comparing",
@@ -26,6 +26,6 @@ __all__ = ["Fold", "Progress", "WarpedBayesSearchCV", "compare_searches"]
 
 __getattr__, __dir__ = lazy_attributes(
     __name__,
-    _HOME,
+    _MODULE_OF,
     OptionalDependency("scikit-learn", "sklearn", "sklearn", ("cloudpickle", "joblib")),
 )

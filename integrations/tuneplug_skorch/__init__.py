@@ -12,8 +12,8 @@ from tuneplug.optional import lazy_attributes
 if TYPE_CHECKING:
     from tuneplug_skorch.monitor import SkorchMonitor
 
-_HOME = {"SkorchMonitor": "monitor"}
+_MODULE_OF = {"SkorchMonitor": "monitor"}
 
 __all__ = ["SkorchMonitor"]
 
-__getattr__, __dir__ = lazy_attributes(__name__, _HOME)
+__getattr__, __dir__ = lazy_attributes(__name__, _MODULE_OF)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tuneplug_xgboost.monitor import XGBoostMonitor
     from tuneplug_xgboost.search_spaces import recommended_space
 
-_HOME = {
+_MODULE_OF = {
     "TrialCallback": "callback",
     "XGBoostMonitor": "monitor",
     "recommended_space": "search_spaces",
@@ -23,5 +23,5 @@ _HOME = {
 __all__ = ["TrialCallback", "XGBoostMonitor", "recommended_space"]
 
 __getattr__, __dir__ = lazy_attributes(
-    __name__, _HOME, OptionalDependency("XGBoost", "xgboost", "xgboost")
+    __name__, _MODULE_OF, OptionalDependency("XGBoost", "xgboost", "xgboost")
 )

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOME = {
+_MODULE_OF = {
     "AllTrialsFailedError": "errors",
     "Categorical": "space",
     "Comparison": "comparison",
@@ -134,4 +134,4 @@ _PACKAGES = {
 }
 _ELSEWHERE = {name: package for package, names in _PACKAGES.items() for name in names.split()}
 
-__getattr__, __dir__ = lazy_attributes(__name__, _HOME, elsewhere=_ELSEWHERE)
+__getattr__, __dir__ = lazy_attributes(__name__, _MODULE_OF, elsewhere=_ELSEWHERE)

@@ -208,5 +208,5 @@ def _deferred_interrupts() -> Iterator[None]:
     finally:
         for number in deferred:
             signal.signal(number, handlers[number])
-    for number in received:
-        signal.raise_signal(number)
+    for interrupt in received:
+        signal.raise_signal(interrupt)

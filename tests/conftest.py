@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,6 +14,10 @@ from threadpoolctl import threadpool_limits
 
 # Modules that tests of several layers share, and that worker processes import.
 sys.path.insert(0, str(Path(__file__).parent / "shared"))
+
+# A shell that starts the tests in the background may have Ctrl-C ignored in all their processes.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_itemcollected(item):

@@ -27,5 +27,9 @@ def interrupted(script: Path, after: str) -> tuple[str, str, int]:
         if line.rstrip() == after:
             os.killpg(process.pid, signal.SIGINT)
             break
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
     return out, err, process.returncode

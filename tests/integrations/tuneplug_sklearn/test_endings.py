@@ -506,7 +506,6 @@ SCRIPT = """
 import os, signal, sys, threading
 from pathlib import Path
 import numpy as np
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell may have it ignored
 from sklearn.tree import DecisionTreeClassifier
 from tuneplug import Int
 from tuneplug_sklearn import WarpedBayesSearchCV

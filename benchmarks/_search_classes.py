@@ -10,6 +10,8 @@ from typing import Any
 
 from sklearn.model_selection import RandomizedSearchCV
 
+from tuneplug.strategies import BayesianSearch
+
 PARTS = ("time", "racing")
 RANDOM, TUNEPLUG, RACING = "random", "tuneplug", "tuneplug, racing"
 
@@ -76,6 +78,11 @@ def _tuneplug(estimator: Any, space: Any, n: int, *, own: Any = None, **shared: 
     return WarpedBayesSearchCV(estimator, space, n_iter=n, **shared, **(own or {}))
 
 
+def _cost_aware(estimator: Any, space: Any, n: int, **shared: Any) -> Any:
+    own = {"lag": None, "strategy": BayesianSearch(cost_aware=True)}
+    return _tuneplug(estimator, space, n, own=own, **shared)
+
+
 @dataclass(frozen=True)
 class Entry:
     """Factory of a search, the distributions it needs, and the parts it belongs to."""
@@ -106,6 +113,6 @@ SEARCHES = {
     "optuna": Entry(_optuna, ("optuna-integration",)),
     TUNEPLUG: Entry(_tuneplug, parts=PARTS),
     "tuneplug, arrival": Entry(partial(_tuneplug, own={"lag": None})),
-    "tuneplug, cost-aware": Entry(partial(_tuneplug, own={"lag": None, "cost_aware": True})),
+    "tuneplug, cost-aware": Entry(_cost_aware),
     RACING: Entry(partial(_tuneplug, own={"racing": True}), parts=("racing",)),
 }

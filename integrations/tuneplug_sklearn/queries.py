@@ -7,7 +7,7 @@ splits arguments with one entry per row only, and would pass the sizes of all qu
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,10 +66,16 @@ class QuerySizes:
         return self.sizes[queries]
 
 
+def _fit_arguments(estimator: Any) -> Collection[str]:
+    """Return the arguments of the last step's ``fit``; none for a step that is yet to be chosen."""
+    fit = getattr(last_step(estimator), "fit", None)
+    return () if fit is None else inspect.signature(fit).parameters
+
+
 def _query_sizes(estimator: Any, params: Mapping[str, Any], n_rows: int) -> dict[str, QuerySizes]:
     """Return the sizes of queries among the arguments of ``fit``, by their names there."""
     value = own_params(estimator, params).get(_NAME)
-    if value is None or _NAME not in inspect.signature(last_step(estimator).fit).parameters:
+    if value is None or _NAME not in _fit_arguments(estimator):
         return {}
     sizes = np.asarray(value)
     if sizes.dtype.kind == "f" and np.isfinite(sizes).all() and not (sizes % 1).any():
@@ -89,7 +95,7 @@ def _query_ids(
     estimator: Any, params: Mapping[str, Any], n_rows: int
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield the arguments of ``fit`` that name the query of each row."""
-    accepted = inspect.signature(last_step(estimator).fit).parameters
+    accepted = _fit_arguments(estimator)
     for name, value in own_params(estimator, params).items():
         if name in _IDS and name in accepted and value is not None:
             ids = np.asarray(value)

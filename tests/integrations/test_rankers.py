@@ -14,6 +14,7 @@ from sklearn.metrics import ndcg_score
 from sklearn.model_selection import GroupKFold, KFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 
 from tuneplug import Float, TrialState
 from tuneplug.stopping import MedianRule
@@ -269,3 +270,13 @@ def test_an_argument_with_one_entry_per_row_is_split_as_any_other():
         search = WarpedBayesSearchCV(lgb(), SPACE, n_iter=1, cv=3, scoring=lambda *_: 0.0)
         search.fit(X, Y, group=np.ones(len(Y), dtype=int))
     assert search.best_score_ == 0.0
+
+
+@pytest.mark.parametrize("placeholder", [None, "passthrough"])
+def test_a_last_step_that_candidates_choose_may_be_a_placeholder(placeholder):
+    pipeline = Pipeline([("scale", StandardScaler()), ("model", placeholder)])
+    space = {"model": [DecisionTreeRegressor(max_depth=d) for d in (1, 2)]}
+    X, y = np.arange(40.0).reshape(20, 2), np.arange(20.0)
+    search = WarpedBayesSearchCV(pipeline, space, n_iter=2, cv=2, scoring="r2", random_state=0)
+    search.fit(X, y)
+    assert search.best_estimator_["model"].max_depth == 2

@@ -108,7 +108,7 @@ def mark_by_value(
 
 
 def mark_best(ax: Axes, x: FloatArray, y: FloatArray, results: Results) -> Any:
-    """Draw a ring around the best complete trial and return it; None if there is none.
+    """Draw a ring around the best complete trial; return the ring, or None without such a trial.
 
     Trials at NaN positions are left out.
     """

@@ -208,11 +208,11 @@ class Results:
 
     @property
     def best(self) -> int | None:
-        """Row of the best trial among the complete, feasible ones; None if there is none."""
+        """Row of the best complete, feasible trial; None without such a trial."""
         return self.best_among(self.complete)
 
     def best_among(self, rows: NDArray[np.bool_]) -> int | None:
-        """Return the row of the best complete trial among ``rows``; None if there is none.
+        """Return the row of the best complete trial among ``rows``; None without a complete trial.
 
         Parameters
         ----------

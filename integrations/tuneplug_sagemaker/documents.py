@@ -11,7 +11,7 @@ Path = Sequence[str | int]
 
 
 def take(document: Any, path: Path) -> Any:
-    """Remove and return a value; None if there is none, or if it is an empty mapping or list.
+    """Remove and return a value; leave an empty mapping or list, and return None as for no value.
 
     Mappings that become empty are removed; what was empty before stays.
     """

@@ -170,7 +170,7 @@ class ProgramObjective:
     def _follow(
         self, program: Program, reader: MetricReader, trial: Trial
     ) -> tuple[bool, float | None]:
-        """Report what a program prints; return whether it ended by itself, and the last value."""
+        """Report the values that a program prints; return whether it exited, and the last value."""
         value = None
         steps = count()
         end = math.inf if self.max_runtime is None else time.monotonic() + self.max_runtime
@@ -206,7 +206,7 @@ def _should_stop(trial: Trial, end: float) -> bool:
 
 
 def _checked(code: int | None, value: float | None, reader: MetricReader) -> float:
-    """Return the value of a program that ended by itself; raise if it failed."""
+    """Return the value of a program that exited; raise ProgramError if it failed."""
     if code:
         how = f"exited with {code}" if code > 0 else f"was ended by {_signal_name(-code)}"
         raise ProgramError(f"{_shown(reader)}the program must exit with code 0, but {how}")

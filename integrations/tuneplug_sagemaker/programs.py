@@ -115,7 +115,7 @@ class Program:
     def output(self) -> Iterator[bytes]:
         """Yield what the program prints until it ends, and nothing when it is silent.
 
-        What the program has started ends with it, as in a container.
+        When the program exits, its child processes are killed, as in a container.
         """
         while not _has_ended(self._process):
             yield self._read(INTERVAL_SECONDS)
@@ -123,7 +123,7 @@ class Program:
         yield from self._rest()
 
     def _end_group(self) -> None:
-        """End what is left of the group, once: later its number may be that of another one."""
+        """Kill the process group, once only: the system may give its number to another group."""
         if not self._group_has_ended:
             _signal(self._process, signal.SIGKILL)
             self._group_has_ended = True

@@ -503,7 +503,7 @@ def test_nothing_is_refitted_if_a_fit_of_each_candidate_fails():
 
 
 SCRIPT = """
-import os, signal, sys, threading
+import os, sys, threading
 from pathlib import Path
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier

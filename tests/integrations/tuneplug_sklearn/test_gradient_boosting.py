@@ -10,8 +10,9 @@ from sklearn.datasets import load_diabetes, load_digits
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from stopped_searches import check_last_reports, check_stopped
 
-from tuneplug import Float, TrialState
+from tuneplug import Float
 from tuneplug.monitoring import MonitoredFit, Scoring, TrialReporter
 from tuneplug.stopping import MedianRule
 from tuneplug_sklearn import WarpedBayesSearchCV
@@ -114,13 +115,7 @@ def test_a_search_stops_poor_models_and_keeps_the_scores_of_the_others():
     options = {"scoring": "neg_log_loss"}
     search = searched(boosted(), NAMED, stopping=EAGER, **options)
     plain = searched(boosted(), NAMED, **options)
-    states = [trial.state for trial in search.study_.trials]
-    assert states.count(TrialState.STOPPED) >= 2
-    complete = np.array([state is TrialState.COMPLETE for state in states])
-    np.testing.assert_array_equal(
-        search.cv_results_["mean_test_score"][complete],
-        plain.cv_results_["mean_test_score"][complete],
-    )
+    check_stopped(search, plain, at_least=2)
     assert {trial.metric for trial in search.study_.trials} == {"neg_log_loss"}
 
 
@@ -129,7 +124,4 @@ def test_the_last_report_of_a_fold_is_its_score_also_with_a_transformed_target()
     model = TransformedTargetRegressor(inner, func=np.log1p, inverse_func=np.expm1)
     space = {f"regressor__gradientboostingregressor__{name}": p for name, p in RATES.items()}
     search = searched(model, DIABETES, space, stopping=NEVER, n_iter=2)
-    for number, trial in enumerate(search.study_.trials):
-        for fold in range(2):
-            last = [report.value for report in trial.reports if report.fold == fold][-1]
-            assert last == search.cv_results_[f"split{fold}_test_score"][number]
+    check_last_reports(search, n_folds=2)

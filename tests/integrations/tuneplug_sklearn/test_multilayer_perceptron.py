@@ -19,8 +19,9 @@ from sklearn.linear_model import (
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from stopped_searches import check_last_reports, check_stopped
 
-from tuneplug import Categorical, Float, NoCompletedTrialError, TrialState
+from tuneplug import Categorical, Float, NoCompletedTrialError
 from tuneplug.monitoring import MonitoredFit, Scoring, TrialReporter
 from tuneplug.stopping import MedianRule
 from tuneplug_sklearn import WarpedBayesSearchCV
@@ -146,22 +147,13 @@ RATES = {"learning_rate_init": Float(1e-6, 1.0, "log")}
 def test_a_search_stops_poor_perceptrons_and_keeps_the_scores_of_the_others():
     search = searched(mlp(), RATES, stopping=EAGER, n_iter=12)
     plain = searched(mlp(), RATES, n_iter=12)
-    states = [trial.state for trial in search.study_.trials]
-    assert states.count(TrialState.STOPPED) >= 2
-    complete = np.array([state is TrialState.COMPLETE for state in states])
-    np.testing.assert_array_equal(
-        search.cv_results_["mean_test_score"][complete],
-        plain.cv_results_["mean_test_score"][complete],
-    )
+    check_stopped(search, plain, at_least=2)
     assert {trial.metric for trial in search.study_.trials} == {"accuracy"}
 
 
 def test_the_last_report_of_a_fold_is_its_score():
     search = searched(mlp(), RATES, stopping=NEVER, n_iter=3)
-    for number, trial in enumerate(search.study_.trials):
-        for fold in range(2):
-            last = [report.value for report in trial.reports if report.fold == fold][-1]
-            assert last == search.cv_results_[f"split{fold}_test_score"][number]
+    check_last_reports(search, n_folds=2)
 
 
 def test_a_timeout_ends_perceptrons_between_epochs():

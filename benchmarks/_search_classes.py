@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
@@ -14,6 +13,10 @@ from tuneplug.strategies import BayesianSearch
 
 PARTS = ("time", "racing")
 RANDOM, TUNEPLUG, RACING = "random", "tuneplug", "tuneplug, racing"
+#: Halving scores training rows by default; the other classes do not.
+HALVING = {"min_resources": "exhaust", "return_train_score": False}
+#: Measured costs depend on the clock, so they need ``lag=None``.
+COST_AWARE = {"strategy": BayesianSearch(cost_aware=True), "lag": None}
 
 # ---------------------------------------------------------------- search spaces of peers
 
@@ -47,13 +50,11 @@ def _random(estimator: Any, space: Any, n: int, **shared: Any) -> Any:
     return RandomizedSearchCV(estimator, space, n_iter=n, **shared)
 
 
-def halving(estimator: Any, space: Any, n: int, **shared: Any) -> Any:
+def _halving(estimator: Any, space: Any, n: int, **own: Any) -> Any:
     from sklearn.experimental import enable_halving_search_cv  # noqa: F401
     from sklearn.model_selection import HalvingRandomSearchCV
 
-    # Halving scores training rows by default; the other classes do not.
-    own = {"n_candidates": n, "min_resources": "exhaust", "return_train_score": False}
-    return HalvingRandomSearchCV(estimator, space, **own, **shared)
+    return HalvingRandomSearchCV(estimator, space, n_candidates=n, **own)
 
 
 def _skopt(estimator: Any, space: Any, n: int, **shared: Any) -> Any:
@@ -72,24 +73,28 @@ def _optuna(estimator: Any, space: Any, n: int, **shared: Any) -> Any:
     return OptunaSearchCV(estimator, translated, n_trials=n, **shared)
 
 
-def _tuneplug(estimator: Any, space: Any, n: int, *, own: Any = None, **shared: Any) -> Any:
+def _tuneplug(estimator: Any, space: Any, n: int, **shared: Any) -> Any:
     from tuneplug_sklearn import WarpedBayesSearchCV
 
-    return WarpedBayesSearchCV(estimator, space, n_iter=n, **shared, **(own or {}))
-
-
-def _cost_aware(estimator: Any, space: Any, n: int, **shared: Any) -> Any:
-    own = {"lag": None, "strategy": BayesianSearch(cost_aware=True)}
-    return _tuneplug(estimator, space, n, own=own, **shared)
+    return WarpedBayesSearchCV(estimator, space, n_iter=n, **shared)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Factory of a search, the distributions it needs, and the parts it belongs to."""
+    """Factory of a search, the distributions it needs, its parts, and its own arguments."""
 
-    make: Callable[..., Any]
+    factory: Callable[..., Any]
     needs: tuple[str, ...] = ()
     parts: tuple[str, ...] = ("time",)
+    own: Mapping[str, Any] = field(default_factory=dict)
+
+    def make(self, estimator: Any, space: Any, n: int, **shared: Any) -> Any:
+        """Return a search of ``n`` candidates."""
+        return self.factory(estimator, space, n, **shared, **self.own)
+
+    def described(self) -> str:
+        """Return the arguments that the other searches do not have."""
+        return ", ".join(f"{name}={value!r}" for name, value in self.own.items())
 
     def unavailable_reason(self) -> str | None:
         """Return why the search cannot run here, or None if it can."""
@@ -108,11 +113,12 @@ def installed(package: str) -> bool:
 
 SEARCHES = {
     RANDOM: Entry(_random, parts=PARTS),
-    "halving": Entry(halving),
+    "halving": Entry(_halving, own=HALVING),
     "skopt": Entry(_skopt, ("scikit-optimize",)),
     "optuna": Entry(_optuna, ("optuna-integration",)),
     TUNEPLUG: Entry(_tuneplug, parts=PARTS),
-    "tuneplug, arrival": Entry(partial(_tuneplug, own={"lag": None})),
-    "tuneplug, cost-aware": Entry(_cost_aware),
-    RACING: Entry(partial(_tuneplug, own={"racing": True}), parts=("racing",)),
+    "tuneplug, arrival": Entry(_tuneplug, own={"lag": None}),
+    "tuneplug, cost-aware": Entry(_tuneplug, own=COST_AWARE),
+    RACING: Entry(_tuneplug, parts=PARTS, own={"racing": True}),
+    "tuneplug, racing, cost-aware": Entry(_tuneplug, own={"racing": True, **COST_AWARE}),
 }

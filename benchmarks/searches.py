@@ -63,7 +63,7 @@ def report(
         n += f"{mine[0].candidates} candidates"
         if part == "time":
             text.append(f"### Time to the score of random search\n\n{n}, {N_JOBS} workers.\n")
-            text += [RULE, time_table(results)]
+            text += [RULE, time_table(results), _arguments(results.searches)]
             text.append(f"Time to target by task (runs that reached it):\n\n{by_task(results)}")
             text.append(f"Seconds of the whole search:\n\n{seconds_table(results)}")
             draw(results, out / "searches.png")
@@ -72,6 +72,11 @@ def report(
             text.append(racing_by_task(results))
     (out / "tables.md").write_text("\n".join(text), encoding="utf-8")
     print("\n{}\nWritten to {}".format("\n".join(text), out))
+
+
+def _arguments(searches: Sequence[str]) -> str:
+    lines = [f"- {name}: {own}" for name in searches if (own := SEARCHES[name].described())]
+    return "\n".join(["Arguments beside those that all searches share:\n", *lines]) + "\n"
 
 
 def _threads() -> str:

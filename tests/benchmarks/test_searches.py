@@ -108,7 +108,7 @@ def test_the_last_round_of_halving_has_all_rows(task):
     if len(set(y)) > 10:
         estimator, space = DummyRegressor(), {"constant": stats.uniform(0, 1)}
     for candidates in (60, searches.QUICK_CANDIDATES):
-        search = _search_classes.halving(
+        search = _search_classes.SEARCHES["halving"].make(
             estimator, space, candidates, cv=5, refit=False, random_state=0
         )
         with warnings.catch_warnings():
@@ -165,6 +165,17 @@ def test_a_failed_run_is_shown_with_its_reason(tmp_path):
     assert "- skopt failed on t, seed 0: ValueError: Input contains NaN." in text
     assert "Skipped: optuna: not installed." in text
     assert "| random | 1 / 1 |" in text
+
+
+def test_the_arguments_of_each_search_are_printed(tmp_path):
+    raced = made(_search_report.RACING, [(1.0, 0.9)], 5.0)
+    path = tmp_path / "runs.jsonl"
+    for run in (RANDOM, raced):
+        _search_runs.run_log(path).append(run)
+    searches.report(tmp_path, ["time"], [RANDOM.cell, raced.cell], {})
+    text = (tmp_path / "tables.md").read_text()
+    assert "- tuneplug, racing: racing=True\n" in text
+    assert "- random:" not in text  # it has none of its own
 
 
 def test_racing_is_compared_run_by_run():

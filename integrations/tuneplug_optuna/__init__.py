@@ -1,4 +1,4 @@
-"""Optuna adapter: Optuna samplers in tuneplug, a tuneplug sampler in Optuna, a storage mirror.
+"""Optuna adapter: samplers in both directions, a storage mirror, studies as parents.
 
 Names are loaded on first use.  Names that need Optuna import it then.
 """
@@ -12,6 +12,7 @@ from tuneplug_optuna._compat import OPTUNA
 
 if TYPE_CHECKING:
     from tuneplug_optuna.converter import OptunaConverter
+    from tuneplug_optuna.parent import as_parent
     from tuneplug_optuna.sampler import TunePlugSampler
     from tuneplug_optuna.storage_mirror import OptunaMirror, mirror
     from tuneplug_optuna.strategy import OptunaStrategy
@@ -21,9 +22,17 @@ _MODULE_OF = {
     "OptunaMirror": "storage_mirror",
     "OptunaStrategy": "strategy",
     "TunePlugSampler": "sampler",
+    "as_parent": "parent",
     "mirror": "storage_mirror",  # a module named mirror would hide the function
 }
 
-__all__ = ["OptunaConverter", "OptunaMirror", "OptunaStrategy", "TunePlugSampler", "mirror"]
+__all__ = [
+    "OptunaConverter",
+    "OptunaMirror",
+    "OptunaStrategy",
+    "TunePlugSampler",
+    "as_parent",
+    "mirror",
+]
 
 __getattr__, __dir__ = lazy_attributes(__name__, _MODULE_OF, OPTUNA)

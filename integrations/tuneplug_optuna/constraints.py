@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from optuna.trial import FrozenTrial
 
 from tuneplug import Trial, TrialState
 
-__all__ = ["constraint_attributes", "constraints_by_name", "set_constraints"]
+__all__ = [
+    "constraint_attributes",
+    "constraints_by_name",
+    "set_constraints",
+    "shared_names",
+    "values_of",
+]
 
 #: Name of the attribute with all values in order, and its prefix with the name of one value.
 KEY = "constraints"
@@ -38,6 +44,17 @@ def constraints_by_name(frozen: FrozenTrial) -> dict[str, float]:
     return {name: min(max(float(value), -MAX), MAX) for name, value in found.items()}
 
 
+def shared_names(complete: Iterable[Mapping[str, float]]) -> list[str]:
+    """Return the names of the constraints of the first complete trial that has any, in order."""
+    first = next((named for named in complete if named), {})
+    return sorted(first, key=lambda name: (len(name), name))
+
+
+def values_of(named: Mapping[str, float], names: Sequence[str]) -> tuple[float, ...] | None:
+    """Return the constraints of a trial in the order of the names; None if it has others."""
+    return tuple(named[n] for n in names) if names and named.keys() == set(names) else None
+
+
 def set_constraints(trials: Iterable[tuple[Trial, dict[str, float]]]) -> int:
     """Set the constraints of trials from those by name; return how many complete ones lack some.
 
@@ -46,9 +63,7 @@ def set_constraints(trials: Iterable[tuple[Trial, dict[str, float]]]) -> int:
     """
     trials = list(trials)
     complete = [named for converted, named in trials if converted.state is TrialState.COMPLETE]
-    first = next((named for named in complete if named), {})
-    names = sorted(first, key=lambda name: (len(name), name))
+    names = shared_names(complete)
     for converted, named in trials:
-        known = bool(names) and named.keys() == first.keys()
-        converted.constraints = tuple(named[name] for name in names) if known else None
-    return sum(named.keys() != first.keys() for named in complete)
+        converted.constraints = values_of(named, names)
+    return sum(named.keys() != set(names) for named in complete)

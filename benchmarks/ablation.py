@@ -99,9 +99,7 @@ VARIANTS = {
     "equal losses count fully": Variant(
         constants={"tuneplug.surrogate.hyperparameters.density_weights": np.ones_like}
     ),
-    "warps only": Variant(
-        constants={"tuneplug.strategies.bayesian.has_ties": lambda losses: False}
-    ),
+    "warps only": Variant(constants={"tuneplug.strategies.bayesian.has_ties": lambda data: False}),
     "no novelty": Variant(
         constants={"tuneplug.strategies.bayesian.fit_novelty": lambda data, gps: None}
     ),

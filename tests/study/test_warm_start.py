@@ -156,6 +156,27 @@ def test_a_parent_is_read_once():
     assert len(losses(study)) == 5
 
 
+@pytest.mark.parametrize("kind", ["identical", "transfer"])
+def test_copies_of_a_result_count_once(kind):
+    parent = finished(n=20)
+    frame = parent.to_frame()
+    alone, twice = (
+        finished(n=4, warm_start_from=parents, warm_start_type=kind)
+        for parents in ([parent], [pd.concat([frame, frame])])
+    )
+    assert losses(twice) == losses(alone)
+    assert [t.params for t in twice.trials] == [t.params for t in alone.trials]
+
+
+def test_identical_parents_that_share_results_are_learned_from_as_one():
+    parent = finished(n=20)
+    alone, copied = (
+        finished(n=4, warm_start_from=parents)
+        for parents in ([parent], [parent, parent.to_frame()])
+    )
+    assert [t.params for t in copied.trials] == [t.params for t in alone.trials]
+
+
 # ------------------------------------------------------------------ other ranges and parameters
 
 

@@ -26,11 +26,16 @@ def model():
     return NoveltyModel(LAYOUT, U, plateau(U), np.array([0.5, 5.0]))
 
 
-def test_losses_with_an_equal_are_tied():
-    np.testing.assert_array_equal(
-        tied(np.array([3.0, 1.0, 3.0, 2.0, 3.0])), [True, False, True, False, True]
-    )
-    assert tied(np.array([])).shape == (0,)
+def test_losses_with_an_equal_at_another_point_are_tied():
+    U = np.random.default_rng(0).random((5, 2))
+    tied_losses = tied(U, np.array([3.0, 1.0, 3.0, 2.0, 3.0]))
+    np.testing.assert_array_equal(tied_losses, [True, False, True, False, True])
+    assert tied(np.empty((0, 2)), np.array([])).shape == (0,)
+
+
+def test_a_loss_observed_again_at_its_point_is_not_tied():
+    U = np.array([[0.1, 0.2], [0.1, 0.2], [0.1, 0.3], [0.4, 0.5]])
+    np.testing.assert_array_equal(tied(U, np.array([1.0, 1.0, 2.0, 2.0])), [0, 0, 1, 1])
 
 
 def test_a_new_loss_is_improbable_on_a_plateau(model):

@@ -269,14 +269,14 @@ class FittedModel:
         )
 
 
-def has_ties(losses: FloatArray) -> bool:
-    """Whether two losses are equal."""
-    return bool(tied(losses).any())
+def has_ties(data: TrainingData) -> bool:
+    """Whether the losses of two points are equal."""
+    return bool(tied(data.U, data.losses).any())
 
 
 def fit_novelty(data: TrainingData, gps: Sequence[GaussianProcess]) -> NoveltyModel | None:
-    """Return the novelty model; None if no losses are equal, or if each one has an equal."""
-    equal = tied(data.losses)
+    """Return the novelty model; None if the losses of no two points are equal, or of all."""
+    equal = tied(data.U, data.losses)
     if equal.all() or not equal.any():
         return None
     return NoveltyModel(data.layout, data.U, data.losses, gps[-1].hyper.lengthscales)
@@ -295,7 +295,7 @@ def fit_model(data: TrainingData, context: Context, ended: Sequence[Trial]) -> F
     pseudo-observation: a single failure among successes has little weight.
     """
     gps = fit_surrogate(data)
-    if data.warping and has_ties(data.losses):
+    if data.warping and has_ties(data):
         gps = [*gps, *fit_surrogate(dataclasses.replace(data, warping=False))]
     novelty = fit_novelty(data, gps)
     if parents := believed_parents(context):

@@ -26,13 +26,18 @@ def known_results(context: Context) -> tuple[Observation, ...]:
     Splits, seeds and versions may move all losses of a search by the same amount.  The offset of a
     parent is the posterior mean of that amount, given the trials of this study.  Its prior has the
     mean 0 and, in units of the targets of the parent, the variance 1 + (estimate without prior)².
+
+    A result that several parents have counts once: a copy is no measurement of the noise.
     """
     found = list(context.extra_observations)
     own = _offset_trials(context)
+    seen: set[tuple[bytes, float]] = set()
     for parent in context.parents:
         if parent.identical:
             offset = _offset(parent, context, own) if own else 0.0
-            found += [known._replace(loss=known.loss + offset) for known in parent.observations]
+            new = [known for known in parent.observations if known.identity not in seen]
+            found += [known._replace(loss=known.loss + offset) for known in new]
+            seen |= {known.identity for known in new}
     return tuple(found)
 
 

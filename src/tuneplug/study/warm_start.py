@@ -148,7 +148,8 @@ class _Reader:
         if best is not None:
             params = placing.restored(best.params) if self.identical else dict(best.params)
             overall = OverallBest(params, self.sign * best.loss, number)
-        return Parent(tuple(known), self.identical, placing.absent, overall)
+        distinct = {one.identity: one for one in reversed(known)}  # the first of each
+        return Parent(tuple(reversed(distinct.values())), self.identical, placing.absent, overall)
 
     def warn(self) -> None:
         """Warn once of all rows that are left out."""

@@ -19,10 +19,14 @@ __all__ = ["NoveltyModel", "tied"]
 MIN_NOVELTY = 0.01
 
 
-def tied(losses: FloatArray) -> NDArray[np.bool_]:
-    """Return, for each loss, whether another one is equal."""
-    _, inverse, counts = np.unique(losses, return_inverse=True, return_counts=True)
-    return np.asarray(counts[inverse] > 1)
+def tied(U: FloatArray, losses: FloatArray) -> NDArray[np.bool_]:
+    """Return, for each loss, whether another point has an equal one.
+
+    A loss that was observed again at its own point, as by two parents, is no sign of a plateau.
+    """
+    distinct = np.unique(np.column_stack([losses, U]), axis=0)[:, 0]
+    values, counts = np.unique(distinct, return_counts=True)
+    return np.asarray(counts[np.searchsorted(values, losses)] > 1)
 
 
 class NoveltyModel(OutcomeClassifier):
@@ -34,7 +38,7 @@ class NoveltyModel(OutcomeClassifier):
     U : ndarray of shape (n, d)
         Points of trials with a loss, in trial order.
     losses : ndarray of shape (n,)
-        Some, but not all of them must have an equal.
+        Some, but not all of them must have an equal one at another point.
     lengthscales : ndarray of shape (layout.n_lengthscales,)
         Those of the process of the losses, without a warp: they tell which parameters matter.
     """
@@ -42,4 +46,4 @@ class NoveltyModel(OutcomeClassifier):
     def __init__(
         self, layout: ColumnLayout, U: FloatArray, losses: FloatArray, lengthscales: FloatArray
     ) -> None:
-        super().__init__(layout, U, tied(losses), lengthscales, MIN_NOVELTY)
+        super().__init__(layout, U, tied(U, losses), lengthscales, MIN_NOVELTY)

@@ -27,6 +27,11 @@ class Observation(NamedTuple):
     cost: float | None = None
     constraints: tuple[float, ...] | None = None
 
+    @property
+    def identity(self) -> tuple[bytes, float]:
+        """Point and loss: results that agree in both are copies."""
+        return self.point.tobytes(), self.loss
+
 
 class History(Sequence[Trial]):
     """Trials of a study, in trial order.

@@ -17,6 +17,7 @@ import cloudpickle
 import numpy as np
 
 from tuneplug import (
+    ConcurrentStudyError,
     NoCompletedTrialError,
     SpaceExhausted,
     Trial,
@@ -274,10 +275,12 @@ class Scheduler:
             return False
         try:
             with self._hooks.progress.suggesting():
-                trial = self._study.ask(lag=lag)
+                trial = self._study.ask(lag=lag, number=len(self.candidates))
         except SpaceExhausted as error:
             self.exhausted = error
             return False
+        except ConcurrentStudyError as error:
+            raise concurrent_search_error(self._study) from error
         if trial.number != len(self.candidates):
             raise concurrent_search_error(self._study)
         self.candidates.append(Candidate.of(trial, self._n_folds))

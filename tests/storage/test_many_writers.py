@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
-from tuneplug import Float, SpaceExhausted, StorageError, Study, TrialState
+from tuneplug import ConcurrentStudyError, Float, SpaceExhausted, StorageError, Study, TrialState
 from tuneplug.storage import SqliteStorage, sqlite_file
 from tuneplug.storage.shared import SharedStorage
 from tuneplug.strategies import GridSearch
@@ -480,6 +480,21 @@ def test_a_suggestion_that_others_always_start_first_is_avoided(path, strategy, 
     trials = study(path, space).trials
     assert (n_races[0], len(trials)) == (8, 9)
     assert len({trial.params["x"] for trial in trials}) == 9
+
+
+def test_a_trial_whose_number_another_process_has_taken_does_not_start(path, monkeypatch):
+    mine, other = study(path), study(path, seed=1)
+    mine.tell(mine.ask(number=0), 1.0)
+    propose = mine._suggest
+
+    def suggest(*args):
+        other.tell(other.ask(), 2.0)
+        return propose(*args)
+
+    monkeypatch.setattr(mine, "_suggest", suggest)
+    with pytest.raises(ConcurrentStudyError, match="must have number 1, but would have 2"):
+        mine.ask(number=1)
+    assert [trial.value for trial in check_file(path)] == [1.0, 2.0]
 
 
 # ---------------------------------------------------------------- many processes

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tuneplug.errors import check_count
+from tuneplug.errors import ConcurrentStudyError, check_count
 from tuneplug.stopping.base import StoppingRule
 from tuneplug.strategies.base import Context, Strategy, Suggestion
 from tuneplug.strategies.bayesian import BayesianSearch
@@ -72,7 +72,7 @@ class StartingMethods(StoredStudyMethods):
         if key not in self._context().own_keys():
             self._enqueued.setdefault(key, self.space.canonical(params))
 
-    def ask(self, *, lag: int = 0) -> Trial:
+    def ask(self, *, lag: int = 0, number: int | None = None) -> Trial:
         """Start the next trial.
 
         Parameters
@@ -80,21 +80,27 @@ class StartingMethods(StoredStudyMethods):
         lag : int, default 0
             Treat the last ``lag`` trials as pending even if they have finished.  Once all earlier
             trials have finished, the suggestion no longer depends on completion order.
+        number : int or None, default None
+            The number that a new trial must have.  If another process takes it first, nothing is
+            started.  If None, a new trial gets the next number.
 
         Raises
         ------
         ValueError
-            If ``lag`` is not an integer of at least 0.
+            If ``lag`` or ``number`` is not an integer of at least 0.
         SpaceExhausted
             If every configuration of a finite space has been tried or is running.
         ConcurrentStudyError
-            If another process has added or changed a trial of the stored study.
+            If another process has added or changed a trial of the stored study, or if the new
+            trial would have another number than ``number``.
         ReadOnlyStorageError
             If the storage cannot be written.
         StorageError
             If the storage of a new study can no longer be read.
         """
         check_count("lag", lag, at_least=0)
+        if number is not None:
+            check_count("number", number, at_least=0)
         if self._persistence is not None:
             ended, again = self._persistence.catch_up(self.history)
             for failed in ended:
@@ -107,7 +113,7 @@ class StartingMethods(StoredStudyMethods):
             suggestion = self._suggest(visible, attempt)
             attempt += 1
             insist = suggestion.origin == "user" or not self._can_avoid(attempt)
-            trial = self._start(suggestion, visible, insist=insist)
+            trial = self._start(suggestion, visible, insist=insist, expected=number)
         self.plugins.notify("tuneplug_trial_asked", study=self, trial=trial)
         return trial
 
@@ -220,13 +226,23 @@ class StartingMethods(StoredStudyMethods):
         """Return the history with the last ``lag`` trials still running."""
         return self.history.until(len(self.history) - lag) if lag else self.history
 
-    def _start(self, suggestion: Suggestion, visible: History, *, insist: bool) -> Trial | None:
-        """Start a trial; None if another process has just started the same, unless insisting."""
+    def _start(
+        self, suggestion: Suggestion, visible: History, *, insist: bool, expected: int | None
+    ) -> Trial | None:
+        """Start a trial; None if another process has just started the same, unless insisting.
+
+        If it would not have the expected number, it does not start.
+        """
         params = suggestion.params
         if not suggestion.decoded:
             params = self.space.canonical(params)
 
         def make(number: int) -> Trial:
+            if expected not in (None, number):
+                raise ConcurrentStudyError(
+                    f"a new trial must have number {expected}, but would have {number}: end other "
+                    "processes that run this study, or leave out number="
+                )
             reporter = TrialReporter(direction=self.direction)
             if self.stopping is not None:
                 curves = visible.curves(suggestion.fidelity)

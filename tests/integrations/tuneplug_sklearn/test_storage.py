@@ -454,6 +454,21 @@ def test_a_search_that_another_process_runs_is_not_disturbed(url, sign, monkeypa
     assert other.ask().number == running.number + 1
 
 
+def test_of_two_processes_with_one_search_the_one_that_takes_a_candidate_goes_on(url):
+    """The second one starts while the first one runs no fit; nothing of the first disturbs it."""
+    options = {"storage": url, "study_name": "a", "resume": True}
+    second = make(**options)
+
+    def start_second(progress):
+        if progress.number == 2:
+            second.fit(X, y)
+
+    with pytest.raises(ConcurrentStudyError, match="another process runs"):
+        make(**options, callbacks=[start_second]).fit(X, y)
+    assert len(second.cv_results_["params"]) == N_ITER
+    assert len(Study.load(url, "a").trials) == N_ITER
+
+
 def test_a_damaged_result_is_named(url):
     options = {"storage": url, "study_name": "a", "resume": True}
     interrupt(make(**options), 8)

@@ -52,7 +52,7 @@ def test_storages_are_given_by_url(tmp_path, monkeypatch):
 def test_a_study_is_not_replaced(source):
     target = MemoryStorage()
     target.open("a", {"mine": 1})
-    with pytest.raises(StorageError, match=r"must not replace a study.*give new_name="):
+    with pytest.raises(StorageError, match=r"must not replace a study.*another name"):
         copy(source, target, "a")
     with pytest.raises(StorageError, match="must not replace a study"):
         copy(source, source, "a")

@@ -185,8 +185,8 @@ def test_a_file_that_becomes_read_only_does_not_end_a_run(path, monkeypatch):
     assert len(study(path).trials) == 5
 
 
-def test_a_transaction_of_a_killed_process_is_rolled_back_by_the_reader(path):
-    stored(path)
+def kill_in_transaction(path):
+    """Kill a process that has written part of a transaction to the file."""
     code = (
         "import os, signal, sqlite3, sys\n"
         "db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
@@ -201,8 +201,30 @@ def test_a_transaction_of_a_killed_process_is_rolled_back_by_the_reader(path):
     done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     assert done.returncode == -signal.SIGKILL
     assert "study.db-journal" in folder(path)
+
+
+def test_a_transaction_of_a_killed_process_is_rolled_back_by_the_reader(path):
+    stored(path)
+    kill_in_transaction(path)
     assert len(study(path).trials) == 3
     assert list(folder(path)) == ["study.db"]
+
+
+def test_a_reader_that_may_not_roll_back_says_which_files_belong_together(path, monkeypatch):
+    stored(path)
+    kill_in_transaction(path)
+    connect = sqlite_file.SqliteFile._connect
+
+    def without_permission(self, option):
+        return connect(self, option.replace("mode=rw", "mode=ro"))
+
+    before = folder(path)
+    monkeypatch.setattr(sqlite_file.SqliteFile, "_connect", without_permission)
+    with pytest.raises(ReadOnlyStorageError, match=r"'study.db-journal' next to it.*copy both"):
+        study(path)
+    assert folder(path) == before
+    monkeypatch.undo()
+    assert len(study(path).trials) == 3
 
 
 # ---------------------------------------------------------------- who goes on with a study

@@ -57,7 +57,8 @@ def copy(
     new_name = name if new_name is None else checked_name(new_name)
     if new_name in target.studies() or not _written(target, new_name, settings, records):
         raise StorageError(
-            f"a copy must not replace a study, but {target!r} has {new_name!r}: give new_name="
+            f"a copy must not replace a study, but {target!r} has {new_name!r}: give the copy "
+            "another name"
         )
 
 

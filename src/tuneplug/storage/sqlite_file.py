@@ -168,12 +168,28 @@ class SqliteFile:
         try:
             return self._checked("immutable=1" if unchanging else "mode=ro")
         except sqlite3.OperationalError as error:
-            if self._has_content("-journal"):
-                # A killed process left half a transaction, which only a writer can roll back.
-                return self._checked("mode=rw")
-            if _code(error) not in READ_ONLY:
+            with self._unfinished_errors():
+                if self._has_content("-journal"):
+                    # A killed process left half a transaction, which only a writer can roll back.
+                    return self._checked("mode=rw")
+                if _code(error) not in READ_ONLY:
+                    raise
+                return self._checked("mode=ro")  # another process has just ended a transaction
+
+    @contextmanager
+    def _unfinished_errors(self) -> Iterator[None]:
+        """Context manager: say what a killed process left that a reader may not take care of."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            left = [name for name in ("-journal", "-wal") if self._has_content(name)]
+            if not left or _code(error) not in READ_ONLY:
                 raise
-            return self._checked("mode=ro")  # another process has just ended a transaction
+            raise ReadOnlyStorageError(
+                f"{self.shown} cannot be read: a killed process left transactions in the file "
+                f"{self.path.name + left[0]!r} next to it, and reading them raises: {error}: make "
+                "both files and their folder writable, or copy both files to another folder"
+            ) from error
 
     def table_names(self) -> list[str]:
         """Return the tables of the file, of whatever program; none if there is no file.

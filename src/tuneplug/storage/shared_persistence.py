@@ -146,11 +146,11 @@ class SharedPersistence(StudyPersistence):
 
         If the storage cannot be written, they are lost for this process only, until it has ended.
         """
-        here = self._session.is_of_this_process
-        if not here or not self._active or self._write_pending() is not None:
+        if not self._session.is_of_this_process or not self._active:
             return
-        with suppress(StorageError), self.storage.transaction(self.study) as transaction:
-            transaction.end_session(self._session.id)
+        if self._write_pending() is None:
+            with suppress(StorageError), self.storage.transaction(self.study) as transaction:
+                transaction.end_session(self._session.id)
         self._session.end()
         self._session = Session(self._options)
         self._own -= self._active

@@ -541,6 +541,31 @@ def test_a_storage_that_fails_does_not_end_the_search():
     assert fits["fits"] == 0
 
 
+class FullDisk(SqliteStorage):
+    full = False
+
+    def transaction(self, study, *, durable=True):
+        if self.full:
+            raise StorageError("the disk is full")
+        return super().transaction(study, durable=durable)
+
+
+def test_a_search_goes_on_in_the_process_in_which_it_was_not_stored(tmp_path):
+    """The first search object is kept, as in a notebook."""
+    storage = FullDisk(tmp_path / "searches.db")
+
+    def fill(progress):
+        storage.full = True
+
+    options = {"storage": storage, "study_name": "a", "resume": True}
+    with pytest.warns(RuntimeWarning, match="the disk is full"):
+        first = make(**options, callbacks=[fill]).fit(X, y)
+    storage.full = False
+    second = make(**options).fit(X, y)
+    assert_same_results(second.cv_results_, first.cv_results_)
+    assert len(storage.read("a").records) == N_ITER
+
+
 # ------------------------------------------------------------------ arguments
 
 

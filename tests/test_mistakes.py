@@ -91,6 +91,12 @@ def import_name(name):
 #: Name of a mistake: (what makes it, rule, value, cure).
 MISTAKES = {
     "no space": (lambda: SearchSpace(None), "a mapping of names", "None", "{'x': Float(0, 1)}"),
+    "completion rule without a list": (
+        optimize(n_trials=3, completion=Patience(10)),
+        "a list of CompletionRule",
+        "got Patience(n_trials=10)",
+        "in a list",
+    ),
     "name that is a number": (
         lambda: SearchSpace({3: Float(0, 1)}),
         "names must be strings",
@@ -120,6 +126,12 @@ MISTAKES = {
     "no categories": (space([]), "at least one value", "[]", "add a value"),
     "categories as text": (space("abc"), "Float, Int or Categorical", "'abc'", "['a', 'b']"),
     "categories as a set": (space({1}), "a list of categories", "{1}", "['a', 'b']"),
+    "range in a list": (
+        space([Float(0, 1)]),
+        "must be values",
+        "Float(low=0, high=1",
+        "without the list",
+    ),
     "fixed value": (space(3), "a list of categories", "got 3", "['a', 'b']"),
     "class of a parameter": (space(Float), "must be a Float", "<class", "Float(0, 1)"),
     "categories spread": (

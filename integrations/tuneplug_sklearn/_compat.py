@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import numpy as np
 from joblib.externals.loky import ProcessPoolExecutor as LokyExecutor
 from joblib.parallel import get_active_backend as active_backend
 from sklearn.base import _fit_context
@@ -21,7 +22,6 @@ from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _Passthroug
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._validation import (
     _fit_and_score,
-    _insert_error_scores,
     _warn_or_raise_about_fit_failures,
 )
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
@@ -43,7 +43,6 @@ __all__ = [
     "fit_and_score",
     "fit_context",
     "has_callbacks",
-    "insert_error_scores",
     "is_default_score",
     "metric_names",
     "n_samples",
@@ -59,7 +58,6 @@ __all__ = [
 
 Fit = TypeVar("Fit", bound=Callable[..., Any])
 
-insert_error_scores = _insert_error_scores
 select_best_index = BaseSearchCV._select_best_index
 warn_or_raise_about_fit_failures = _warn_or_raise_about_fit_failures
 
@@ -96,6 +94,7 @@ def public_scorers(scorers: Any) -> Any:
 def record_error(scorer: Any, filters: Sequence[Any]) -> Any:
     """Return a scorer that computes the same, and records the traceback if it raises.
 
+    It raises an exception also for a masked score, which scikit-learn would take for 0.
     Its ``error`` is None as long as it raises no exception.  Several metrics count as failed once
     all of them have: scikit-learn keeps the scores of the others.  scikit-learn then warns by the
     given filters, also if the estimator or the scorer has changed them.
@@ -107,12 +106,21 @@ def record_error(scorer: Any, filters: Sequence[Any]) -> Any:
     return _RecordingScorer(scorer, filters)
 
 
+#: Error of a scorer that returns a masked value.
+MASKED = "a score must be a number, but got masked: return a float, or NaN for no score"
+
+
 class _RecordingMetrics(_MultimetricScorer):  # type: ignore[misc]
     error: str | None = None
     filters: Sequence[Any] = ()
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         scores: dict[str, Any] = super().__call__(*args, **kwargs)
+        for name, score in scores.items():
+            if np.ma.is_masked(score):
+                if self._raise_exc:
+                    raise TypeError(MASKED)
+                scores[name] = f"TypeError: {MASKED}"  # as scikit-learn keeps what a scorer raises
         errors = [score for score in scores.values() if isinstance(score, str)]
         if errors:
             _restore_warning_filters(self.filters)
@@ -129,7 +137,10 @@ class _RecordingScorer:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return self._scorer(*args, **kwargs)
+            scores = self._scorer(*args, **kwargs)
+            if any(map(np.ma.is_masked, scores.values() if isinstance(scores, dict) else [scores])):
+                raise TypeError(MASKED)
+            return scores
         except Exception:
             self.error = traceback.format_exc()
             _restore_warning_filters(self._filters)

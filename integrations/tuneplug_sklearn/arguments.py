@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Mapping, Sequence
+from inspect import isclass, isroutine
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import get_scorer_names
 
 from tuneplug.plugins import did_you_mean
 from tuneplug_sklearn._compat import InvalidParameterError, n_samples
 
-__all__ = ["check_scoring_names", "check_weights"]
+__all__ = ["check_folds", "check_scoring", "check_splitter", "check_weights"]
+
+FOLD = "each fold of cv must be a pair (train, test) of row numbers or masks"
 
 
-def check_scoring_names(scoring: Any) -> None:
-    """Check that all names in ``scoring`` are names of scorers of scikit-learn.
+def check_scoring(scoring: Any) -> None:
+    """Check that names in ``scoring`` are known scorers, and callables no metrics of scikit-learn.
 
     Raises
     ------
     InvalidParameterError
-        If some are not; the message lists them with the most similar names.
+        If some names are unknown; the message lists them with the most similar names.
+    ValueError
+        If a callable is a metric, which is not called with an estimator.
     """
     names = list(scoring.values()) if isinstance(scoring, Mapping) else scoring
     names = names if isinstance(names, (list, tuple, set)) else [names]
+    for given in names:
+        if getattr(given, "__module__", "").startswith("sklearn.metrics.") and isroutine(given):
+            raise ValueError(
+                "scoring must be called with (estimator, X, y), but got the metric "
+                f"{given.__name__}, which is called with (y_true, y_pred): pass the name of a "
+                f"scorer, or sklearn.metrics.make_scorer({given.__name__})"
+            )
     known = get_scorer_names()
     unknown = [name for name in names if isinstance(name, str) and name not in known]
     if not unknown:
@@ -60,3 +74,50 @@ def check_weights(X: Any, params: Mapping[str, Any]) -> None:
             f"weights must have one entry for each of the {n_rows} rows of X, but got {got}: pass "
             "the weights of all rows, which are split with the folds"
         )
+
+
+def check_splitter(cv: Any) -> None:
+    """Check that ``cv`` is no class, and that a list of folds has pairs.
+
+    Raises
+    ------
+    TypeError
+        If it is a class, or a fold is no pair.
+    """
+    if isclass(cv):
+        raise TypeError(f"cv must be an object, but got {cv!r}: pass an instance, {cv.__name__}()")
+    for number, fold in enumerate(cv if isinstance(cv, (list, tuple)) else ()):
+        if not isinstance(fold, (list, tuple, np.ndarray)) or len(fold) != 2:
+            raise TypeError(
+                f"{FOLD}, but fold {number} is {reprlib.repr(fold)}: pass, for example, a number "
+                "of folds, or KFold().split(X)"
+            )
+
+
+def check_folds(folds: Sequence[tuple[Any, Any]], n_rows: int) -> None:
+    """Check that folds have row numbers or masks of X.
+
+    Raises
+    ------
+    ValueError
+        If one has something else, a row number is not in X, or a mask has another length.
+    """
+    for number, fold in enumerate(folds):
+        for rows in map(np.asarray, fold):
+            if (got := _wrong_rows(rows, n_rows)) is not None:
+                raise ValueError(
+                    f"{FOLD} of the {n_rows} rows of X, but fold {number} has {got}: make the "
+                    "folds from the X that fit gets"
+                )
+
+
+def _wrong_rows(rows: NDArray[Any], n_rows: int) -> str | None:
+    """Return what is wrong with the rows of a fold; None if they are rows of X."""
+    if rows.ndim != 1:
+        return reprlib.repr(rows)
+    if rows.dtype == bool:
+        return None if len(rows) == n_rows else f"a mask of {len(rows)} rows"
+    if len(rows) == 0 or rows.dtype.kind not in "iu":
+        return None  # scikit-learn says what is wrong with other types
+    low, high = rows.min(), rows.max()
+    return None if -n_rows <= low <= high < n_rows else f"row numbers from {low} to {high}"

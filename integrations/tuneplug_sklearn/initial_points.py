@@ -12,6 +12,7 @@ from sklearn.model_selection import ParameterSampler
 from sklearn.utils import check_random_state
 
 from tuneplug import Categorical, SearchSpace, Study
+from tuneplug.plugins import warn_caller
 from tuneplug.study import read_parents
 from tuneplug.trial import Parent
 
@@ -65,6 +66,13 @@ def start_study(
     if n_independent < n_iter:  # parents replace start-up trials
         n_independent -= n_previous
     n_chosen = _n_distinct(space, chosen)
+    if resources is None and n_chosen > n_iter:
+        warn_caller(
+            f"initial_points and include_default give {n_chosen} configurations, and only the "
+            f"first {n_iter} of them are tried: give an n_iter of at least {n_chosen}",
+            UserWarning,
+            through=("tuneplug", "sklearn.base"),
+        )
     return study, max(n_independent, _n_distinct(space, points)), n_chosen
 
 

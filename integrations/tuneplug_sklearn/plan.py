@@ -17,6 +17,7 @@ from tuneplug.plugins import did_you_mean
 from tuneplug.stopping import check_completion
 from tuneplug.study import resolve_timeout
 from tuneplug_sklearn._compat import RETURN, metric_names, n_samples
+from tuneplug_sklearn.arguments import check_folds, check_splitter
 from tuneplug_sklearn.candidate import Limits
 from tuneplug_sklearn.initial_points import start_study
 from tuneplug_sklearn.monitored_fit import MonitorConfig
@@ -133,6 +134,7 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, data: FitData, routed: 
     callbacks = search.callbacks or ()
     check_callbacks(callbacks, hint=": scikit-learn's own callbacks go to set_callbacks()")
     split_params = routed.splitter.split
+    check_splitter(search.cv)
     cv = check_cv(search.cv, y, classifier=is_classifier(search.estimator))  # may be an iterator
     resources = resolve_resources(search, X, y, cv, split_params)
     stored = open_search(search, metric, resources, data)
@@ -228,7 +230,7 @@ def _check_names(estimator: Any, space: SearchSpace) -> list[Any]:
             own, unknown = _unknown_names(clone(estimator), clone(configuration, safe=False))
             if not unknown:
                 raise
-            wrong |= {name: did_you_mean(name, own) for name in unknown}
+            wrong |= {name: _similar(name, own) for name in unknown}
             valid |= dict.fromkeys(own)
     if wrong:
         named = ", ".join(repr(name) for name in wrong)
@@ -240,6 +242,15 @@ def _check_names(estimator: Any, space: SearchSpace) -> list[Any]:
             f"{hints}. Valid parameters are: {sorted(valid)}"
         )
     return configured
+
+
+def _similar(name: str, own: Sequence[str]) -> str:
+    """Return the end of a message that names the most similar parameter.
+
+    A name that lacks the step is similar to that with the step, also if it is short.
+    """
+    of_steps = [full for full in own if full.endswith(f"__{name}")]
+    return f": did you mean {of_steps[0]!r}?" if len(of_steps) == 1 else did_you_mean(name, own)
 
 
 def _unknown_names(estimator: Any, configuration: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -328,6 +339,7 @@ def _make_splits(cv: Any, X: Any, y: Any, split_params: Mapping[str, Any]) -> li
         raise ValueError(
             "No fits were performed. Was the CV iterator empty? Were there no candidates?"
         )
+    check_folds(splits, n_samples(X))
     return [(_row_numbers(train), _row_numbers(test)) for train, test in splits]
 
 

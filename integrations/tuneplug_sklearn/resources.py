@@ -209,6 +209,8 @@ def _maximum(search: WarpedBayesSearchCV, n: int) -> int:
     maximum = search.max_resources
     if search.resource != N_SAMPLES:
         if maximum == "auto":
+            if search.resource not in (params := search.estimator.get_params()):
+                raise _unknown(search.resource, params)
             raise ValueError(
                 f"max_resources must be an integer if resource is a parameter, but got 'auto' with "
                 f"resource={search.resource!r}: give the value of {search.resource} of a full fit"
@@ -229,6 +231,14 @@ def _auto_minimum(maximum: int, labels: NDArray[np.intp] | None, n_splits: int) 
     """Return the automatic minimum number of rows."""
     n_classes = 1 if labels is None else len(np.unique(labels))
     return max(maximum // MIN_SHARE, MIN_PER_CLASS * n_classes, MIN_PER_FOLD * n_splits * n_classes)
+
+
+def _unknown(name: str | None, params: Mapping[str, Any]) -> ValueError:
+    return ValueError(
+        "resource must be 'n_samples' or a parameter of the estimator, but got "
+        f"{name!r}{did_you_mean(name, [N_SAMPLES, *sorted(params)])}: valid parameters are "
+        f"{sorted(params)}"
+    )
 
 
 def check_resource(name: str, space: SearchSpace, configured: Sequence[Any]) -> None:
@@ -257,11 +267,7 @@ def check_resource(name: str, space: SearchSpace, configured: Sequence[Any]) -> 
     for estimator in configured:
         params = estimator.get_params()
         if name not in params:
-            raise ValueError(
-                "resource must be 'n_samples' or a parameter of the estimator, but got "
-                f"{name!r}{did_you_mean(name, sorted(params))}: valid parameters are "
-                f"{sorted(params)}"
-            )
+            raise _unknown(name, params)
         value = params[name]
         integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
         if not integer and value is not None:

@@ -16,7 +16,6 @@ from scipy.stats import rankdata
 from tuneplug import NoCompletedTrialError, TrialState
 from tuneplug.plugins import warn_caller
 from tuneplug_sklearn._compat import (
-    insert_error_scores,
     public_scorers,
     select_best_index,
     warn_or_raise_about_fit_failures,
@@ -124,8 +123,7 @@ def _cv_results(
     counted = [candidate.counted for candidate in candidates]
     results = [result for row in counted for result in row if result is not None]
     warn_or_raise_about_fit_failures(results, options.error_score)
-    if callable(options.scoring):
-        insert_error_scores(results, options.error_score)
+    _name_error_scores(results)
     finished = [candidate.finished for candidate in candidates]
     out = [nan_result(results[0]) if r is None else r for row in finished for r in row]
     stopped = np.array([None in row for row in finished])
@@ -147,6 +145,22 @@ def _cv_results(
     feasible = are_feasible(candidates) if options.constrained else np.ones_like(contenders)
     _rank_in_order(columns, (contenders & feasible, contenders & ~feasible, ~contenders))
     return columns
+
+
+def _name_error_scores(results: Sequence[dict[str, Any]]) -> None:
+    """Give fits and scorers that failed the metrics of the others.
+
+    scikit-learn has one ``error_score`` for all of them if ``scoring`` is a function, and fails
+    where the function raised.
+    """
+    named = (result["test_scores"] for result in results)
+    names = next((list(scores) for scores in named if isinstance(scores, Mapping)), None)
+    if names is None:
+        return
+    for result in results:
+        for key in {"test_scores", "train_scores"} & result.keys():
+            if not isinstance(result[key], Mapping):
+                result[key] = dict.fromkeys(names, result[key])
 
 
 def _rank_infinite_last(columns: dict[str, Any]) -> None:

@@ -31,7 +31,7 @@ from tuneplug_sklearn._compat import (
     has_callbacks,
     n_samples,
 )
-from tuneplug_sklearn.arguments import check_scoring_names, check_weights
+from tuneplug_sklearn.arguments import check_scoring, check_weights
 from tuneplug_sklearn.constraints import Fold
 from tuneplug_sklearn.evaluation import Evaluation
 from tuneplug_sklearn.executors import make_pool
@@ -376,7 +376,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         return state
 
     def _validate_params(self) -> None:
-        check_scoring_names(self.scoring)
+        check_scoring(self.scoring)
         super()._validate_params()
 
     @fit_context

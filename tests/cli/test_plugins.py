@@ -59,9 +59,14 @@ def test_subcommand_of_two_plugins_is_refused_with_both_names(install, capsys):
 def test_own_commands_work_beside_a_subcommand_of_two_plugins(install, capsys):
     install(one=command_of("1"), two=command_of("2"))
     assert main(["strategies"]) == 0
-    assert "bayesian" in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert "bayesian" in captured.out
+    assert captured.err == ""
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
+    captured = capsys.readouterr()
+    assert "count" not in captured.out
+    assert "'count' is left out, because one and two register it" in captured.err
 
 
 def test_interrupted_subcommand_has_the_exit_code_of_shells(install, capsys):

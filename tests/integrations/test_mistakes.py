@@ -6,12 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from tuneplug import Int, TuneplugError
+from tuneplug import Float, Int, TuneplugError
 from tuneplug.stopping import Target
 from tuneplug.strategies import RandomSearch
 from tuneplug_sklearn import WarpedBayesSearchCV
@@ -90,6 +92,55 @@ MISTAKES = {
         'Int(1, 9, "log")',
     ),
     "no candidates": (search(n_iter=0), "must be an int", "Got 0", "[1, inf)"),
+    "scoring is a metric": (
+        search(scoring=accuracy_score),
+        "called with (estimator, X, y)",
+        "the metric accuracy_score",
+        "make_scorer(accuracy_score)",
+    ),
+    "several metrics": (
+        search(scoring={"a": accuracy_score, "b": "f1"}, refit="a"),
+        "called with (estimator, X, y)",
+        "the metric accuracy_score",
+        "make_scorer(accuracy_score)",
+    ),
+    "class of a splitter": (search(cv=GroupKFold), "be an object", "<class", "GroupKFold()"),
+    "rows of one fold": (
+        search(cv=[1, 2, 3]),
+        "a pair (train, test)",
+        "fold 0 is 1",
+        "KFold().split(X)",
+    ),
+    "numbers for rows": (
+        search(cv=[(1, 2)]),
+        "masks of the 20 rows",
+        "array(1)",
+        "from the X that fit gets",
+    ),
+    "rows of more data": (
+        search(cv=[(np.arange(10), np.arange(10, 30))]),
+        "of the 20 rows",
+        "fold 0 has row numbers from 10 to 29",
+        "from the X that fit gets",
+    ),
+    "mask of less data": (
+        search(cv=[(np.arange(10) < 5, np.arange(10) >= 5)]),
+        "of the 20 rows",
+        "fold 0 has a mask of 10 rows",
+        "from the X that fit gets",
+    ),
+    "resource misspelt": (
+        search(resource="samples"),
+        "'n_samples' or a parameter",
+        "got 'samples'",
+        "did you mean 'n_samples'",
+    ),
+    "short name without its step": (
+        search({"C": Float(0.1, 1)}, Pipeline([("scale", StandardScaler()), ("svc", SVC())])),
+        "must be parameters of the estimator",
+        "'C'",
+        "did you mean 'svc__C'",
+    ),
     "scoring misspelt": (search(scoring="acuracy"), "a str among", "'acuracy'", "mean 'accuracy'"),
     "scorers misspelt": (
         search(scoring={"a": "acuracy", "b": "f11"}, refit="a"),

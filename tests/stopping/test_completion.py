@@ -276,7 +276,7 @@ def test_complete_ends_optimize():
     assert study.completion_reason == "seen enough"
 
 
-@pytest.mark.parametrize("rules", [[0.9], 0.9, [Target], "patience"])
+@pytest.mark.parametrize("rules", [[0.9], 0.9, [Target], "patience", Patience(10)])
 def test_completion_refuses_other_objects_before_a_trial_starts(rules):
     with pytest.raises(TypeError, match=r"must be a list of CompletionRule.*Patience\(10\)"):
         check_completion(rules)

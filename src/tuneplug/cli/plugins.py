@@ -56,6 +56,14 @@ def add_commands_of_plugins(commands: Any, called: str | None) -> None:
     for name, cls in sorted(found.items()):
         if name != called:
             commands.add_parser(name, help=_help(cls))
+    for name, owners in sorted(plugins.providers("command").items()):
+        if len(owners) > 1:
+            both = " and ".join(printable(owner.name) for owner in owners)
+            print(
+                f"warning: the subcommand {printable(name)!r} is left out, because {both} register "
+                "it: uninstall or disable one of them",
+                file=sys.stderr,
+            )
 
 
 def _add_called(commands: Any, command: Command) -> None:

@@ -69,7 +69,11 @@ class Categorical(Parameter):
             return [f"choices must be a list, tuple or array, but {got}"]
         if len(choices) == 0:
             return [f"choices must hold at least one value, but got {choices!r}: add a value"]
-        return []
+        return [
+            f"choices must be values, but got {choice!r}: declare it without the list"
+            for choice in choices
+            if isinstance(choice, Parameter)
+        ]
 
     def __getstate__(self) -> dict[str, Any]:
         """Drop what is computed: copies of the categories have other identities."""

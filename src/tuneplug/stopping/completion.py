@@ -54,7 +54,7 @@ def check_completion(rules: object) -> tuple[CompletionRule, ...]:
     """
     checked = []
     for rule in rules if isinstance(rules, Iterable) else (rules,):
-        if not isinstance(rule, CompletionRule):
+        if rule is rules or not isinstance(rule, CompletionRule):
             raise TypeError(
                 f"completion must be a list of CompletionRule objects, but got {rule!r}: "
                 "pass instances such as tuneplug.stopping.Target(0.9) or Patience(10) in a list"

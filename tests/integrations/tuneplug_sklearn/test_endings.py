@@ -466,6 +466,30 @@ def test_a_fold_with_an_infinite_score_makes_the_candidate_fail():
     assert search.cv_results_["rank_test_driving"].tolist() == [2, 1]
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("form", ["number", "function of several", "several functions"])
+def test_a_masked_score_is_no_score(form, number):
+    scorer = score_of(np.ma.masked, number)
+    scoring, options = {
+        "number": (lambda model, X, y: scorer(model, X, y) - 9, {}),
+        "function of several": (
+            lambda model, X, y: {"a": scorer(model, X, y) - 9, "b": 0.5},
+            {"refit": "a"},
+        ),
+        "several functions": (
+            {"a": lambda model, X, y: scorer(model, X, y) - 9, "b": lambda model, X, y: 0.5},
+            {"refit": "a"},
+        ),
+    }[form]
+    space = {"a": [0, 1, 2, 3]}
+    search = fitted(space=space, n_iter=4, strategy="grid", scoring=scoring, **options)
+    scores = search.cv_results_[f"mean_test_{options.get('refit', 'score')}"]
+    np.testing.assert_array_equal(np.isnan(scores), np.arange(4) == number)
+    assert search.study_.trials[number].state is TrialState.FAILED
+    assert search.best_params_ == search.study_.best_params == {"a": 3}
+
+
 @pytest.mark.filterwarnings("ignore:invalid value encountered")  # of NumPy in scikit-learn
 @pytest.mark.parametrize("refit", [True, False, lambda results: 0])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -184,6 +184,25 @@ def test_scorer_that_always_raises_ends_the_search_with_its_cause(options):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
+@pytest.mark.parametrize("n_bad", [0, 1, 3])
+def test_a_function_of_several_metrics_may_raise_for_some_candidates(n_bad):
+    calls = []
+
+    def scoring(model, X, y):
+        calls.append(model.a)
+        if len(calls) in (3 * n_bad + 1, 3 * n_bad + 2):
+            raise KeyError("auc")
+        return {"one": -model.a, "two": 0.5}
+
+    search = search_of(Model(limit=2.0), n_iter=5, scoring=scoring, refit="one").fit(ROWS, LABELS)
+    scores = search.cv_results_["mean_test_one"]
+    np.testing.assert_array_equal(np.isnan(scores), np.arange(5) == n_bad)
+    assert search.best_index_ == np.nanargmax(scores)
+    assert search.multimetric_
+    assert "KeyError: 'auc'" in search.study_.trials[n_bad].error
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize(
     ("scoring", "options"),
     [

@@ -547,6 +547,13 @@ def test_initial_points_are_tried_first_and_count():
     assert points == [{"a": 0.3, "b": 7}, {"b": 2, "a": 0.9}]
 
 
+def test_initial_points_beyond_the_budget_are_warned_of():
+    points = [{"a": a, "b": 5} for a in (0.1, 0.2, 0.3)]
+    with pytest.warns(UserWarning, match="give 3 configurations, and only the first 2 of them"):
+        search = peak(initial_points=points, n_iter=2).fit(ROWS, LABELS)
+    assert search.cv_results_["params"] == points[:2]
+
+
 def test_initial_points_come_before_the_start_up_configurations_of_lists():
     point = {"max_depth": 5, "criterion": "entropy", "max_features": 3}
     search = tree(LISTS, n_iter=12, initial_points=[point]).fit(X, y)

@@ -23,6 +23,12 @@ from tuneplug_sklearn.target_transforms import name_on_transformed_target
 
 __all__ = ["FoldScoring"]
 
+#: Methods that compute a score of scikit-learn by code of their own.
+OWN_SCORES = {
+    "catboost.core.CatBoostClassifier.score": "accuracy",
+    "catboost.core.CatBoostRegressor.score": "r2",
+}
+
 
 @dataclass(frozen=True)
 class FoldScoring:
@@ -108,7 +114,8 @@ def _standard_name(scorer: Any, scored: Any) -> str | None:
     if not is_default_score(scorer):
         return standard_scorer_name(scorer)
     method = type(scored).score
-    return {ClassifierMixin.score: "accuracy", RegressorMixin.score: "r2"}.get(method)
+    mixins = {ClassifierMixin.score: "accuracy", RegressorMixin.score: "r2"}
+    return mixins.get(method) or OWN_SCORES.get(f"{method.__module__}.{method.__qualname__}")
 
 
 def _name_of(scorer: Any) -> str:

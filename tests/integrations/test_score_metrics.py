@@ -187,6 +187,18 @@ def test_a_percentage_error_near_zero_has_no_metric():
     assert of_xgboost.score_metric(scored(xgb("regression"), zero, name)) is None
 
 
+@pytest.mark.parametrize("library", ["lightgbm", "catboost"])
+@pytest.mark.parametrize("first", [0, 1, -1])
+def test_average_precision_has_a_metric_only_if_class_1_is_the_last(library, first):
+    make_model, _, tables = ALL[library]
+    X, y, X_val, y_val = DATA["binary"]
+    labels = np.array([first, 1 if first < 0 else first + 1])
+    fit = scored(make_model("binary"), (X, labels[y], X_val, labels[y_val]), "average_precision")
+    assert (tables.score_metric(fit) is None) == (first == 1)
+    fit = scored(make_model("binary"), (X, labels[y], X_val, labels[y_val]), "roc_auc")
+    assert tables.score_metric(fit) is not None
+
+
 def test_a_score_of_several_targets_has_a_metric_only_where_it_averages_all_values():
     X, y, X_val, y_val = DATA["regression"]
     both = (X, np.stack([y, y], 1), X_val, np.stack([y_val, y_val], 1))

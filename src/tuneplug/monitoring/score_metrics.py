@@ -12,6 +12,9 @@ from tuneplug.monitoring.fit_monitor import MonitoredFit
 
 __all__ = ["ScoreMetrics", "evaluation_weights"]
 
+#: Scorers that are not symmetric in the classes: they score class 1, and libraries the last class.
+OF_CLASS_1 = {"average_precision"}
+
 
 @dataclass(frozen=True)
 class ScoreMetrics:
@@ -47,7 +50,10 @@ class ScoreMetrics:
         """
         if fit.scoring is None or fit.scoring.standard_name is None:
             return None
-        metric = self._table(fit, multiclass=multiclass).get(fit.scoring.standard_name)
+        score = fit.scoring.standard_name
+        if score in OF_CLASS_1 and np.unique(fit.y)[-1] != 1:
+            return None
+        metric = self._table(fit, multiclass=multiclass).get(score)
         smallest = self.min_target.get(metric or "")
         if smallest is None:
             return metric

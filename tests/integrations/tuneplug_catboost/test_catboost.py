@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -226,3 +228,20 @@ def test_the_ranges_are_those_of_aws():
         "l2_leaf_reg": Int(2, 10),
         "random_strength": Float(0.0, 10.0),
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "metric"),
+    [
+        (catboost.CatBoostClassifier, Y_TRAIN, "validation-Accuracy"),
+        (catboost.CatBoostRegressor, X_TRAIN[:, 0], "validation-RMSE"),
+    ],
+)
+def test_the_metric_of_its_own_score_decides_without_scoring(kind, target, metric):
+    model = kind(n_estimators=5, verbose=False, allow_writing_files=False, thread_count=1)
+    options = {"n_iter": 2, "cv": 2, "strategy": "random", "random_state": 0}
+    search = WarpedBayesSearchCV(model, SPACE, stopping="median", **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        search.fit(X_TRAIN, target)
+    assert {trial.metric for trial in search.study_.trials} == {metric}

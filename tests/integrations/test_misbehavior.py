@@ -193,12 +193,12 @@ def test_harmless_behavior_of_a_fit_costs_nothing(behavior, backend, fitted):
 # ---------------------------------------------------------------- what a score does
 
 #: Numbers that scikit-learn takes as they are.
-TAKEN = ["bool", "bool of NumPy", "masked", "infinity"]
-NO_SCORES = sorted(WRONG_VALUES - {"NaN", *TAKEN})
+TAKEN = ["bool", "bool of NumPy", "infinity"]
+NO_SCORES = sorted(WRONG_VALUES - {"NaN", "masked", *TAKEN})
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("behavior", some([*ERRORS, "NaN"]))
+@pytest.mark.parametrize("behavior", some([*ERRORS, "NaN", "masked"]))
 def test_score_that_misbehaves_fails_one_candidate(behavior, backend, fitted):
     assert_one_failed(fitted(backend, behavior, "score"))
 

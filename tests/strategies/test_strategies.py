@@ -527,6 +527,8 @@ def test_acquisition_uses_every_posterior_sample(monkeypatch):
     [
         (BayesianSearch, {"n_initial": 2.5}, "n_initial must be an integer of at least 1"),
         (BayesianSearch, {"n_initial": 0}, "n_initial must be an integer of at least 1"),
+        (BayesianSearch, {"warping": "no"}, "warping must be True or False, but got 'no'"),
+        (BayesianSearch, {"cost_aware": None}, "cost_aware must be True or False"),
         (
             BayesianSearch,
             {"inference": "nuts"},
@@ -536,7 +538,7 @@ def test_acquisition_uses_every_posterior_sample(monkeypatch):
     ],
 )
 def test_strategy_names_an_invalid_argument(strategy, arguments, match):
-    with pytest.raises(ValueError, match=match):
+    with pytest.raises((TypeError, ValueError), match=match):
         strategy(**arguments)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import pickle
 
+import numpy as np
 import pytest
 
-from tuneplug import Float, Study, TrialError, TrialState
+from tuneplug import Float, StorageError, Study, TrialError, TrialState
 from tuneplug.errors import StaleTrialError
 from tuneplug.plugins import hookimpl
 from tuneplug.storage import MemoryStorage, SqliteStorage
@@ -32,6 +33,19 @@ def test_create_stores_a_study_without_trials(storage):
     assert open_study(storage, "b").attributes == {"note": 1}
     study.tell(study.ask(), 1.0)
     assert len(open_study(storage, "b").trials) == 1
+
+
+@pytest.mark.parametrize("value", [1j, {1, 2}, object(), [np.zeros(2)], np.ma.masked])
+def test_an_attribute_that_json_lacks_is_refused_and_nothing_is_lost(storage, value):
+    with pytest.raises(StorageError, match="attributes must be JSON values, but 'note' is"):
+        open_study(storage, attributes={"known": 1, "note": value})
+    study = open_study(storage)
+    trial = study.ask()
+    with pytest.raises(StorageError, match="attributes must be JSON values, but 'note' is"):
+        study.set_trial_attribute(trial, "note", value)
+    study.tell(trial, 1.0)
+    (stored,) = open_study(storage).trials
+    assert (stored.value, stored.attributes) == (1.0, {})
 
 
 def test_create_leaves_a_name_to_the_study_that_has_it(storage):

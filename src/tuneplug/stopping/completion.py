@@ -11,11 +11,10 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Real
 from typing import final
 
 from tuneplug.errors import check_count
-from tuneplug.trial import History
+from tuneplug.trial import History, as_real
 
 __all__ = [
     "CompletionRule",
@@ -81,14 +80,14 @@ class Target(CompletionRule):
 
     Raises
     ------
-    ValueError
-        If ``value`` is not a number.
+    TypeError, ValueError
+        If ``value`` is not a real number.
     """
 
     value: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.value, Real) or math.isnan(self.value):
+        if math.isnan(as_real(self.value, "target", cure="pass, for example, Target(0.9)")):
             raise ValueError(
                 f"target must be a number, but got {self.value!r}: pass, for example, Target(0.9)"
             )

@@ -12,10 +12,10 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from tuneplug.errors import StorageError
+from tuneplug.errors import StorageError, safe_repr
 from tuneplug.storage.base import TrialRecord
 
-__all__ = ["decode", "encode", "seal", "unseal"]
+__all__ = ["check_attributes", "decode", "encode", "seal", "unseal"]
 
 #: Key of the checksum.
 CHECKSUM = "crc32"
@@ -37,6 +37,18 @@ def encode(document: Mapping[str, Any]) -> str:
             f"{reprlib.repr(list(document))} has others: {error}; give the trial "
             "numbers, strings, booleans and None"
         ) from error
+
+
+def check_attributes(attributes: Mapping[str, Any]) -> None:
+    """Raise StorageError, with the name, if JSON has no value for an attribute."""
+    for name, value in attributes.items():
+        try:
+            json.dumps({name: value})
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise StorageError(
+                f"attributes must be JSON values, but {name!r} is {safe_repr(value)}: {error}; "
+                "give numbers, strings, booleans, None, or lists and dicts of them"
+            ) from error
 
 
 def decode(text: Any) -> TrialRecord:

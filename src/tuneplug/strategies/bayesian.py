@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from tuneplug._typing import FloatArray
-from tuneplug.errors import check_choice, check_count
+from tuneplug.errors import check_choice, check_count, check_flag
 from tuneplug.space import SearchSpace
 from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untried, take_suggestions
 from tuneplug.strategies.constraints import Constraints, constraints_of
@@ -99,6 +99,8 @@ class BayesianSearch(Strategy):
     ------
     ValueError
         If ``inference`` is unknown, or ``n_initial`` is not an integer of at least 1.
+    TypeError
+        If ``warping``, ``allow_repeats`` or ``cost_aware`` is not a bool.
     """
 
     name: ClassVar[str] = "bayesian"
@@ -112,6 +114,8 @@ class BayesianSearch(Strategy):
         check_choice("inference", self.inference, get_args(Inference))
         if self.n_initial is not None:
             check_count("n_initial", self.n_initial, at_least=1)
+        for name in ("warping", "allow_repeats", "cost_aware"):
+            check_flag(name, getattr(self, name))
 
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
         with threadpools().limit(limits=1, user_api="blas"):

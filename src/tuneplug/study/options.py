@@ -18,7 +18,6 @@ from tuneplug.trial import Trial, as_real
 __all__ = [
     "check_budget",
     "check_direction",
-    "check_flag",
     "check_objective",
     "check_trial",
     "resolve_plugins",
@@ -82,12 +81,6 @@ def check_objective(objective: object) -> None:
             f"objective must be a function of a trial, but got {safe_repr(objective)}: pass the "
             "function itself, without calling it"
         )
-
-
-def check_flag(name: str, value: object) -> None:
-    """Raise TypeError unless the value is True or False, of Python or of NumPy."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, but got {safe_repr(value)}")
 
 
 def check_trial(trial: object, method: str) -> None:

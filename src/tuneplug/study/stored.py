@@ -9,6 +9,7 @@ import numpy as np
 from tuneplug._typing import FloatArray
 from tuneplug.errors import TrialError
 from tuneplug.plugins.manager import Plugins
+from tuneplug.storage.documents import check_attributes
 from tuneplug.storage.persistence import StudyPersistence
 from tuneplug.storage.spaces import space_document
 from tuneplug.study.options import check_trial
@@ -40,6 +41,7 @@ class StoredStudyMethods(StudyResults):
 
     def _resume(self, persistence: StudyPersistence, *, own_seed: bool) -> None:
         """Take over the trials of the stored study and, unless the user gave a seed, its seed."""
+        check_attributes(self.attributes)
         settings = {
             "direction": self.direction,
             "seed": self.seed,
@@ -132,6 +134,8 @@ class StoredStudyMethods(StudyResults):
         """
         check_trial(trial, "set_trial_attribute")
         trial = self._running_trial(trial.number, trial.point)
+        if self._persistence is not None:
+            check_attributes({name: value})
         trial.attributes[name] = value
         self._store(trial, keep=True)
 

@@ -17,6 +17,7 @@ from tuneplug.errors import (
     StaleTrialError,
     StorageError,
     check_count,
+    check_flag,
     keep_warning_filters,
     safe_repr,
     warn_caller,
@@ -37,7 +38,6 @@ from tuneplug.study.optimize import Budget, OptimizeLoop
 from tuneplug.study.options import (
     check_budget,
     check_direction,
-    check_flag,
     check_objective,
     check_trial,
     resolve_plugins,

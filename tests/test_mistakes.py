@@ -334,7 +334,7 @@ MISTAKES = {
         "got 3",
         "pass functions",
     ),
-    "target as text": (lambda: Target("a"), "must be a number", "'a'", "Target(0.9)"),
+    "target as text": (lambda: Target("a"), "must be a real number", "'a'", "Target(0.9)"),
     "no patience": (lambda: Patience(0), "an integer", "got 0", "of at least 1"),
     "resource as text": (
         lambda: HyperbandSearch(max_resource="81"),

@@ -125,7 +125,7 @@ def inner_split(
         held = np.zeros(n_rows, dtype=bool)
         held[rng.permutation(n_rows)[:n_held]] = True
     if held.all() or not held.any():
-        raise _split_error(n_rows, fraction)
+        raise _split_error(n_rows, fraction, "" if groups is None else " into whole groups")
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
@@ -133,11 +133,11 @@ def _n_held(n_rows: int, fraction: float) -> int:
     return max(1, round(fraction * n_rows))
 
 
-def _split_error(n_rows: int, fraction: float, gap: str = "") -> ValueError:
+def _split_error(n_rows: int, fraction: float, detail: str = "") -> ValueError:
     return ValueError(
         "early stopping needs a part of the training data for validation, but "
-        f"{n_rows} rows cannot be split with validation_fraction={fraction}{gap}: give more data, "
-        "or validation_fraction=None to validate on the test part of each fold"
+        f"{n_rows} rows cannot be split with validation_fraction={fraction}{detail}: give more "
+        "data, or validation_fraction=None to validate on the test part of each fold"
     )
 
 

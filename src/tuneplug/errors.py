@@ -28,8 +28,6 @@ from contextvars import ContextVar
 from numbers import Integral
 from typing import Any
 
-import numpy as np
-
 __all__ = [
     "AllTrialsFailedError",
     "ConcurrentStudyError",
@@ -164,12 +162,6 @@ def check_count(name: str, value: object, *, at_least: int) -> None:
     whole = isinstance(value, Integral) and not isinstance(value, bool)
     if not whole or int(value) < at_least:  # type: ignore[call-overload]
         raise ValueError(f"{name} must be an integer of at least {at_least}, but got {value!r}")
-
-
-def check_flag(name: str, value: object) -> None:
-    """Raise TypeError unless the value is True or False, of Python or of NumPy."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, but got {safe_repr(value)}")
 
 
 def did_you_mean(value: object, choices: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from tuneplug._typing import FloatArray
-from tuneplug.errors import check_choice, check_count, check_flag
+from tuneplug.errors import check_choice, check_count
 from tuneplug.space import SearchSpace
 from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untried, take_suggestions
 from tuneplug.strategies.constraints import Constraints, constraints_of
@@ -34,6 +34,7 @@ from tuneplug.surrogate.kernels import ColumnLayout
 from tuneplug.surrogate.novelty import NoveltyModel, tied
 from tuneplug.surrogate.transfer import with_parents
 from tuneplug.trial import Trial, TrialState
+from tuneplug.trial.values import check_flag
 
 __all__ = [
     "BayesianSearch",

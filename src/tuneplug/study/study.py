@@ -17,7 +17,6 @@ from tuneplug.errors import (
     StaleTrialError,
     StorageError,
     check_count,
-    check_flag,
     keep_warning_filters,
     safe_repr,
     warn_caller,
@@ -58,6 +57,7 @@ from tuneplug.trial import (
     TrialState,
 )
 from tuneplug.trial.reporting import Direction, TrialReporter
+from tuneplug.trial.values import check_flag
 
 __all__ = ["Study"]
 

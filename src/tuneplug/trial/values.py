@@ -1,4 +1,4 @@
-"""Convert the numbers that an objective returns or reports, and copy configurations."""
+"""Check and convert numbers and flags that the user gives, and copy configurations."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ __all__ = [
     "as_real",
     "as_variance",
     "as_whole",
+    "check_flag",
     "copied_on_access",
     "copy_value",
 ]
@@ -123,6 +124,12 @@ def as_whole(value: Any, what: str, *, cure: str = "count boosting rounds or epo
 
 def _is_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, NOT_NUMBERS)
+
+
+def check_flag(name: str, value: object) -> None:
+    """Raise TypeError unless the value is True or False, of Python or of NumPy."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, but got {safe_repr(value)}")
 
 
 def copy_value(value: Any) -> Any:

@@ -669,6 +669,11 @@ def test_too_few_rows_for_the_inner_split_raise():
         inner_split(2, 0.1, np.random.default_rng(0), classes=np.array([0, 1]))
 
 
+def test_rows_of_one_group_cannot_be_split():
+    with pytest.raises(ValueError, match=r"60 rows cannot be split .*=0\.1 into whole groups"):
+        inner_split(60, 0.1, np.random.default_rng(0), groups=np.zeros(60))
+
+
 # ------------------------------------------------------------------------- histogram boosting
 
 

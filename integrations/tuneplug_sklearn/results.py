@@ -148,19 +148,28 @@ def _cv_results(
 
 
 def _name_error_scores(results: Sequence[dict[str, Any]]) -> None:
-    """Give fits and scorers that failed the metrics of the others.
+    """Give all fits the same metrics: those of a failed fit or scorer, and those that some lack.
 
     scikit-learn has one ``error_score`` for all of them if ``scoring`` is a function, and fails
-    where the function raised.
+    where the function raised or returned other metrics.
     """
-    named = (result["test_scores"] for result in results)
-    names = next((list(scores) for scores in named if isinstance(scores, Mapping)), None)
-    if names is None:
+    named = [scores for r in results if isinstance(scores := r["test_scores"], Mapping)]
+    names = list(dict.fromkeys(name for scores in named for name in scores))
+    if not names:
         return
+    if lacking := [name for name in names if any(name not in scores for scores in named)]:
+        warn_caller(
+            f"scoring returned the metrics {lacking} for some of the fits only: the scores of the "
+            "others are NaN; return float('nan') for a metric that has no value",
+            UserWarning,
+            through=("tuneplug", "sklearn.base"),
+        )
     for result in results:
         for key in {"test_scores", "train_scores"} & result.keys():
-            if not isinstance(result[key], Mapping):
-                result[key] = dict.fromkeys(names, result[key])
+            given = result[key]
+            filled = np.nan if isinstance(given, Mapping) else given
+            own = given if isinstance(given, Mapping) else {}
+            result[key] = {**dict.fromkeys(names, filled), **own}
 
 
 def _rank_infinite_last(columns: dict[str, Any]) -> None:

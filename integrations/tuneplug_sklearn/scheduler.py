@@ -60,7 +60,8 @@ class SearchHooks:
     Attributes
     ----------
     check_scores : callable
-        Called with each result; raises if its scores do not fit the arguments of the search.
+        Called with each result; returns the result to record, in which scores that do not fit those
+        of other fits are failed.  Raises if they do not fit the arguments of the search.
     callback_context : callable
         Called with the number of a candidate and of a fold; returns the context of scikit-learn's
         callbacks for the fit.
@@ -68,7 +69,7 @@ class SearchHooks:
         Reports each trial that ends.
     """
 
-    check_scores: Callable[[dict[str, Any]], None]
+    check_scores: Callable[[dict[str, Any]], dict[str, Any]]
     callback_context: Callable[[int, int], Any]
     progress: ProgressReporter
 
@@ -158,10 +159,10 @@ class Scheduler:
         if record is not None:
             candidate.records[fold] = record
         self._record_constraints(candidate, fold, result.pop("constraints", None))
+        result = self._hooks.check_scores(result)
         score_error = result.pop("score_error", None)
         if score_error is not None and np.isnan(self._evaluation.options["error_score"]):
             candidate.score_errors[fold] = score_error
-        self._hooks.check_scores(result)
         candidate.results[fold] = result
         self.failures.record_fit(candidate, fold)
         if not candidate.trial.state.ended:

@@ -40,6 +40,7 @@ from tuneplug_sklearn.plan import SearchPlan, check_metric, make_plan
 from tuneplug_sklearn.queries import split_with_rows
 from tuneplug_sklearn.refit import Refit, refit
 from tuneplug_sklearn.results import ResultOptions, SearchOutcome, select_best, summarize
+from tuneplug_sklearn.returned_scores import ReturnedScores
 from tuneplug_sklearn.scheduler import Scheduler, SearchHooks
 from tuneplug_sklearn.storing import FitData
 
@@ -508,14 +509,13 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         progress = ProgressReporter(
             plan.study.history, n_iter, metric, self.callbacks or (), self.verbose
         )
-        return SearchHooks(self._check_scores, callback_context, progress)
+        check = ReturnedScores(plan.metric, self._check_metrics, self.error_score).checked
+        return SearchHooks(check if callable(self.scoring) else dict, callback_context, progress)
 
-    def _check_scores(self, result: Mapping[str, Any]) -> None:
+    def _check_metrics(self, scores: Mapping[str, Any]) -> None:
         """Check ``refit`` and ``objective_metric`` for the metrics of a callable ``scoring``."""
-        scores = result["test_scores"]
-        if callable(self.scoring) and isinstance(scores, Mapping):
-            self._check_refit_for_multimetric(scores)
-            check_metric(self.objective_metric, list(scores))
+        self._check_refit_for_multimetric(scores)
+        check_metric(self.objective_metric, list(scores))
 
     def _search(
         self, plan: SearchPlan, evaluation: Evaluation, task: CallbackTask, options: ResultOptions

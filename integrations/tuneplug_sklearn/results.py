@@ -131,7 +131,7 @@ def _cv_results(
     more = _more_columns(candidates, plan)
     if options.constrained:
         more |= constraint_columns(candidates)
-    with warnings.catch_warnings(record=True) as caught:
+    with np.errstate(invalid="warn", over="warn"), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         columns = options.format_results(params, len(plan.splits), out, more)
     for warning in caught:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tuneplug._numerics import default_errstate
 from tuneplug._typing import FloatArray
 from tuneplug.space import SearchSpace
 from tuneplug.surrogate.fitting import TrainingData, fit_with_transforms
@@ -67,6 +68,7 @@ class LearnedModel:
     data: TrainingData
     sign: float
 
+    @default_errstate
     def predict(self, U: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the predicted objective at points of the unit cube, with a band.
 
@@ -89,6 +91,7 @@ class LearnedModel:
         )
         return value, np.minimum(one, other), np.maximum(one, other)
 
+    @default_errstate
     def importances(self, seed: int = 0) -> list[ParameterImportance]:
         """Return the importance of each parameter that varies, in the order of the space.
 

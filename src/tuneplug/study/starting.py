@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tuneplug._numerics import default_errstate
 from tuneplug.errors import ConcurrentStudyError, check_count
 from tuneplug.stopping.base import StoppingRule
 from tuneplug.strategies.base import Context, Strategy, Suggestion
@@ -72,6 +73,7 @@ class StartingMethods(StoredStudyMethods):
         if key not in self._context().own_keys():
             self._enqueued.setdefault(key, self.space.canonical(params))
 
+    @default_errstate
     def ask(self, *, lag: int = 0, number: int | None = None) -> Trial:
         """Start the next trial.
 
@@ -145,6 +147,7 @@ class StartingMethods(StoredStudyMethods):
         n_left = self.strategy.n_independent(self.space, None) - len(self.history)
         return min(max(n_left, 0), N_CHOICES)
 
+    @default_errstate
     def restart(self, number: int, *, lag: int = 0) -> Trial | None:
         """Start a running trial of the stored study again whose process has ended.
 
@@ -197,6 +200,7 @@ class StartingMethods(StoredStudyMethods):
         visible = self.history.until(trial.number - lag)
         return self.stopping.make_thresholds(trial.number, visible.curves(trial.fidelity))
 
+    @default_errstate
     def prepare(self, *, lag: int = 0) -> None:
         """Compute the suggestion of the next ``ask`` ahead of it, such as while workers are busy.
 
@@ -305,6 +309,7 @@ class StartingMethods(StoredStudyMethods):
         """Number of planned trials, or None if unknown; ``optimize`` increases it."""
         return self._budget
 
+    @default_errstate
     def learned_warps(self) -> Mapping[str, WarpCurve]:
         """Return the warp that the strategy has learned for each numeric parameter, by name.
 
@@ -312,6 +317,7 @@ class StartingMethods(StoredStudyMethods):
         """
         return self.strategy.learned_warps(self._context())
 
+    @default_errstate
     def learned_model(self) -> LearnedModel | None:
         """Return the model of the objective; None with fewer than two results of full fidelity.
 

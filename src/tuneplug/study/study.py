@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Literal, final
 
 from tuneplug._html import html_table
+from tuneplug._numerics import default_errstate
 from tuneplug.errors import (
     ReadOnlyStorageError,
     StaleTrialError,
@@ -343,6 +344,7 @@ class Study(StartingMethods):
         result = trial.failure(text)
         self.finish(trial.number, result if cost is None else replace(result, cost=cost))
 
+    @default_errstate
     def finish(self, number: int, result: TrialResult) -> None:
         """Record the result of a running trial, store it and notify observers.
 

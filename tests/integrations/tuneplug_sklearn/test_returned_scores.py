@@ -94,3 +94,12 @@ def test_lost_metric_raises_if_error_score_says_so():
 def test_refit_that_the_first_fit_lacks_ends_the_search():
     with pytest.raises(ValueError, match="refit must be set to a scorer key"):
         fitted(ReturnsFor({}), refit="thre")
+
+
+@pytest.mark.filterwarnings("ignore:invalid value", "ignore:divide by zero")
+@pytest.mark.parametrize("options", [{"strategy": "bayesian"}, {"racing": True}], ids=str)
+def test_search_of_a_user_whose_floating_point_errors_raise_keeps_its_results(options):
+    values = {0: np.inf, 1: 0.5, 2: 0.6, 3: 0.7}
+    with np.errstate(all="raise"), pytest.warns(UserWarning, match="non-finite"):
+        search = fitted(ReturnsFor(values), refit=True, **options)
+    assert search.best_params_ == {"a": 3}

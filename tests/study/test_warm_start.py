@@ -103,6 +103,25 @@ def test_categories_that_a_file_has_as_text_are_recognized(tmp_path):
     np.testing.assert_allclose([one.point for one in study.parents[0].observations], expected)
 
 
+def test_categories_that_a_file_has_as_numbers_are_recognized(tmp_path):
+    space = {"x": Float(0.0, 1.0), "k": ["3", "5"], "f": ["1e3", "0.5"], "on": ["True", "False"]}
+    parent = finished(space, objective=lambda params: params["x"])
+    parent.to_frame().to_csv(tmp_path / "frame.csv")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        study = started([pd.read_csv(tmp_path / "frame.csv")], space=space)
+    expected = [trial.point for trial in parent.trials]
+    np.testing.assert_allclose([one.point for one in study.parents[0].observations], expected)
+    assert study.overall_best.params == parent.best_params
+
+
+@pytest.mark.parametrize("choices", [["3", "3.0"], [True, "1", "1.0"]], ids=str)
+def test_a_number_that_stands_for_several_texts_is_left_out(choices):
+    frame = pd.DataFrame({"param_k": [float(choices[-1])] * 2, "value": [0.5, 0.25]})
+    with pytest.raises(ValueError, match="none of its 2 configurations"):
+        started([frame], space={"k": Categorical(choices)})
+
+
 def test_a_text_that_is_a_category_or_stands_for_several_is_taken_literally():
     frame = pd.DataFrame({"param_k": ["1", "1"], "value": [0.5, 0.25]})
     text = started([frame], space={"k": Categorical([1, "1"])}).overall_best.params["k"]

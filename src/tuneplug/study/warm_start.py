@@ -218,6 +218,9 @@ class _Placing:
         Columns of parameters that the parent did not have, apart from constants.
     texts : dict
         For each parameter, the categories that a file has as text.
+    numbers : dict
+        For each parameter, the categories that are texts and that a reader of files takes for
+        numbers or truth values.
     """
 
     space: SearchSpace
@@ -225,6 +228,7 @@ class _Placing:
     dropped: frozenset[str]
     absent: tuple[int, ...]
     texts: dict[str, dict[str, Any]]
+    numbers: dict[str, dict[tuple[bool, float], str]]
 
     @classmethod
     def of(cls, space: SearchSpace, rows: Sequence[_Row], *, identical: bool) -> _Placing:
@@ -243,11 +247,11 @@ class _Placing:
         }
         plain = space.n_subspaces == 1 and not any(p.when for p in space.subspaces[0].values())
         if identical or not plain or not names & set(space.column_names):
-            return cls(space, fill, frozenset(), (), _texts(space))
+            return cls(space, fill, frozenset(), (), _texts(space), _numbers(space))
         absent = [i for i, name in enumerate(space.column_names) if name not in names]
         middle = space.decode(np.full(space.n_dimensions, 0.5))
         fill |= {space.column_names[i]: middle[space.column_names[i]] for i in absent}
-        return cls(space, fill, unknown, tuple(absent), _texts(space))
+        return cls(space, fill, unknown, tuple(absent), _texts(space), _numbers(space))
 
     def place(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the configuration of the space; ``locate`` says whether it is one."""
@@ -275,8 +279,11 @@ class _Placing:
             return placed
 
     def _category(self, name: str, value: Any) -> Any:
-        """Return the category that a text from a file stands for; other values unchanged."""
-        return self.texts.get(name, {}).get(value, value) if type(value) is str else value
+        """Return the category that a value from a file stands for; other values unchanged."""
+        if type(value) is str:
+            return self.texts.get(name, {}).get(value, value)
+        key = _number_key(value)
+        return value if key is None else self.numbers.get(name, {}).get(key, value)
 
     def _has_none(self, name: str) -> bool:
         """Whether None is a category of a parameter."""
@@ -299,6 +306,50 @@ def _texts(space: SearchSpace) -> dict[str, dict[str, Any]]:
         name: {text: v for text, v in found.items() if text not in taken[name]}
         for name, found in texts.items()
     }
+
+
+def _numbers(space: SearchSpace) -> dict[str, dict[tuple[bool, float], str]]:
+    """Return the categories that are texts of numbers, by name and number.
+
+    Left out are ambiguous ones, such as those of ``["3", "3.0"]`` or ``["3", 3]``, and names that
+    are numeric in another sub-space.
+    """
+    found: dict[str, list[tuple[tuple[bool, float], Any]]] = {}
+    numeric: set[str] = set()
+    for subspace in space.subspaces:
+        for name, parameter in subspace.items():
+            if not isinstance(parameter, Categorical):
+                numeric.add(name)
+                continue
+            known = found.setdefault(name, [])
+            for value in parameter.values:
+                key = _number_key(_parsed(value) if type(value) is str else value)
+                if key is not None and (key, value) not in known:
+                    known.append((key, value))
+    return {
+        name: {k: v for k, v in known if type(v) is str and [key for key, _ in known].count(k) == 1}
+        for name, known in found.items()
+        if name not in numeric
+    }
+
+
+def _parsed(text: str) -> bool | float | None:
+    """Return what a reader of files takes a text for; None for a text."""
+    if text in ("True", "False"):
+        return text == "True"
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _number_key(value: Any) -> tuple[bool, float] | None:
+    """Return a key that tells truth values from numbers; None for other values and NaN."""
+    truth = isinstance(value, (bool, np.bool_))
+    if not truth and not isinstance(value, Real):
+        return None
+    number = float(value)
+    return None if math.isnan(number) else (truth, number)
 
 
 # ------------------------------------------------------------------ rows of each kind of parent

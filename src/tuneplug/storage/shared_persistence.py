@@ -52,6 +52,7 @@ class SharedPersistence(StudyPersistence):
         self._session = Session(options)
         self._own: set[int] = set()  # trials that this session has claimed
         self._active: set[int] = set()  # of these, the ones that are not stored as ended
+        self._claiming = False  # whether a trial may be stored that is not in _active yet
         self._provisional: set[int] = set()  # numbers of trials that have not been stored
         self._cursor = 0
 
@@ -99,6 +100,7 @@ class SharedPersistence(StudyPersistence):
         self, history: History, choose: Callable[[Sequence[Trial]], Sequence[Trial]]
     ) -> list[Trial]:
         """Start the chosen ones of the lost trials again, or fail them; return them."""
+        self._claiming = True
         with self.storage.transaction(self.study) as transaction:
             self._begin(transaction, history)
             self._end_sessions(transaction, history)
@@ -109,6 +111,7 @@ class SharedPersistence(StudyPersistence):
             if not trial.state.ended:
                 self._claimed(trial)
             history.replace(trial)
+        self._claiming = False
         return changed
 
     def _reclaimed(self, trial: Trial) -> Trial:
@@ -146,7 +149,7 @@ class SharedPersistence(StudyPersistence):
 
         If the storage cannot be written, they are lost for this process only, until it has ended.
         """
-        if not self._session.is_of_this_process or not self._active:
+        if not self._session.is_of_this_process or not (self._active or self._claiming):
             return
         if self._write_pending() is None:
             with suppress(StorageError), self.storage.transaction(self.study) as transaction:
@@ -154,7 +157,7 @@ class SharedPersistence(StudyPersistence):
         self._session.end()
         self._session = Session(self._options)
         self._own -= self._active
-        self._active = set()
+        self._active, self._claiming = set(), False
 
     def _lost(self, history: History) -> list[Trial]:
         """Return the running trials whose session has ended, as far as is known."""
@@ -209,6 +212,7 @@ class SharedPersistence(StudyPersistence):
     def start(
         self, history: History, make: Callable[[int], Trial], *, insist: bool
     ) -> Trial | None:
+        self._claiming = True  # until the end: an interrupt may come right after the commit
         made: list[Trial] = []  # by attempts that may have been committed
         n_known = None if insist else len(history)
         found = self._claim_or_error(history, make, made, n_known)
@@ -226,6 +230,7 @@ class SharedPersistence(StudyPersistence):
         if found is not None:
             self._claimed(found)
             history.put(found)
+        self._claiming = False
         return found
 
     def _claim_or_error(

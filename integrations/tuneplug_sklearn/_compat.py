@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import numbers
+import reprlib
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import numpy as np
@@ -94,7 +96,8 @@ def public_scorers(scorers: Any) -> Any:
 def record_error(scorer: Any, filters: Sequence[Any]) -> Any:
     """Return a scorer that computes the same, and records the traceback if it raises.
 
-    It raises an exception also for a masked score, which scikit-learn would take for 0.
+    It raises an exception also for a masked score, which scikit-learn would take for 0, and for one
+    that is no number, for which scikit-learn raises whatever ``error_score`` is.
     Its ``error`` is None as long as it raises no exception.  Several metrics count as failed once
     all of them have: scikit-learn keeps the scores of the others.  scikit-learn then warns by the
     given filters, also if the estimator or the scorer has changed them.
@@ -106,8 +109,22 @@ def record_error(scorer: Any, filters: Sequence[Any]) -> Any:
     return _RecordingScorer(scorer, filters)
 
 
-#: Error of a scorer that returns a masked value.
-MASKED = "a score must be a number, but got masked: return a float, or NaN for no score"
+def _unusable(score: Any) -> str | None:
+    """Return what is wrong with a score; None if it is a real number."""
+    if hasattr(score, "item") and not np.ma.is_masked(score):
+        with suppress(ValueError):
+            score = score.item()
+    try:
+        if isinstance(score, numbers.Number) and not np.ma.is_masked(score):
+            float(score)  # type: ignore[arg-type]
+            return None
+    except (TypeError, ValueError, OverflowError):
+        pass  # a complex number, or too large a one
+    got = "masked" if np.ma.is_masked(score) else f"{reprlib.repr(score)} ({type(score).__name__})"
+    return (
+        f"a score must be a real number that a float can represent, but got {got}: return a float, "
+        "or NaN for no score"
+    )
 
 
 class _RecordingMetrics(_MultimetricScorer):  # type: ignore[misc]
@@ -117,10 +134,11 @@ class _RecordingMetrics(_MultimetricScorer):  # type: ignore[misc]
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         scores: dict[str, Any] = super().__call__(*args, **kwargs)
         for name, score in scores.items():
-            if np.ma.is_masked(score):
+            wrong = None if isinstance(score, str) else _unusable(score)
+            if wrong is not None:
                 if self._raise_exc:
-                    raise TypeError(MASKED)
-                scores[name] = f"TypeError: {MASKED}"  # as scikit-learn keeps what a scorer raises
+                    raise TypeError(wrong)
+                scores[name] = f"TypeError: {wrong}"  # as scikit-learn keeps what a scorer raises
         errors = [score for score in scores.values() if isinstance(score, str)]
         if errors:
             _restore_warning_filters(self.filters)
@@ -138,8 +156,9 @@ class _RecordingScorer:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
             scores = self._scorer(*args, **kwargs)
-            if any(map(np.ma.is_masked, scores.values() if isinstance(scores, dict) else [scores])):
-                raise TypeError(MASKED)
+            for score in scores.values() if isinstance(scores, dict) else [scores]:
+                if (wrong := _unusable(score)) is not None:
+                    raise TypeError(wrong)
             return scores
         except Exception:
             self.error = traceback.format_exc()

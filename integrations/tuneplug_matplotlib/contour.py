@@ -36,7 +36,8 @@ class ContourDisplay(Display):
     ----------
     results : Results
     params : pair of str, default None
-        The parameters on the axes.  If None, the two most important ones that some trial has both.
+        The parameters on the axes.  If None, the two most important ones that vary and that some
+        trial has both.
 
     Attributes
     ----------
@@ -62,7 +63,7 @@ class ContourDisplay(Display):
 
     def __init__(self, results: Results, *, params: Sequence[str] | None = None) -> None:
         super().__init__(results)
-        self.params = pair_of(params, results)
+        self.params = pair_of(params, results, varying=True)
         base = base_point(results, self.params)
         along_x, along_y = (sweep_of(results, name, base, N_POINTS) for name in self.params)
         self.x, self.y = along_x.positions, along_y.positions

@@ -22,8 +22,18 @@ def ranked_names(results: Results) -> list[str]:
     return list(dict.fromkeys(named[column] for column in columns))
 
 
-def pair_of(params: Sequence[str] | None, results: Results) -> tuple[str, str]:
+def pair_of(
+    params: Sequence[str] | None, results: Results, *, varying: bool = False
+) -> tuple[str, str]:
     """Return two parameters that some trial has both.
+
+    Parameters
+    ----------
+    params : pair of str or None
+        If None, the most important ones are chosen.
+    results : Results
+    varying : bool, default False
+        Whether to choose only parameters that vary.
 
     Raises
     ------
@@ -32,14 +42,8 @@ def pair_of(params: Sequence[str] | None, results: Results) -> tuple[str, str]:
     """
     names = results.required_space().names
     if params is None:
-        varying = ranked_names(results)
-        rest = [name for name in names if name not in varying]
-        for first, second in combinations([*varying, *rest], 2):
-            if _together(results, first, second):
-                return (
-                    (first, second) if names.index(first) < names.index(second) else (second, first)
-                )
-    chosen = [] if params is None or isinstance(params, str) else list(params)
+        return _chosen_pair(results, names, varying=varying)
+    chosen = [] if isinstance(params, str) else list(params)
     if len(chosen) != 2 or chosen[0] == chosen[1] or not set(chosen) <= set(names):
         raise ValueError(f"params must be two different parameters of {names}, but got {params!r}")
     if not _together(results, *chosen):
@@ -48,6 +52,21 @@ def pair_of(params: Sequence[str] | None, results: Results) -> tuple[str, str]:
             f"{len(results)} has both {chosen[0]!r} and {chosen[1]!r}"
         )
     return chosen[0], chosen[1]
+
+
+def _chosen_pair(results: Results, names: Sequence[str], *, varying: bool) -> tuple[str, str]:
+    """Return the most important pair, in the order of the space."""
+    ranked = ranked_names(results)
+    rest = [] if varying else [name for name in names if name not in ranked]
+    for pair in combinations([*ranked, *rest], 2):
+        if _together(results, *pair):
+            first, second = sorted(pair, key=names.index)
+            return first, second
+    kind = "parameters that vary" if varying else "parameters"
+    raise ValueError(
+        f"this display needs two {kind}, and a trial that has both, but the space has "
+        f"{[*ranked, *rest]}: draw another one, such as SliceDisplay"
+    )
 
 
 def base_point(results: Results, names: Sequence[str]) -> FloatArray:

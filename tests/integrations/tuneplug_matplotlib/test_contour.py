@@ -43,6 +43,28 @@ def test_a_constant_has_no_contour():
         ContourDisplay.from_study(study, params=("x", "c"))
 
 
+def test_only_parameters_that_vary_are_chosen():
+    space = {"c": [1], "x": Float(0, 1), "d": [2], "y": Float(0, 1)}
+    study = Study(space, strategy="random", seed=0)
+    study.optimize(lambda trial: trial.params["x"], 4)
+    assert ContourDisplay.from_study(study).params == ("x", "y")
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        {"x": Float(0, 1), "c": [1]},
+        [{"kind": ["a"], "x": Float(0, 1)}, {"kind": ["b"], "y": Float(0, 1)}],
+    ],
+    ids=["constant", "sub-spaces"],
+)
+def test_a_space_without_a_pair_that_varies_has_no_contour(space):
+    study = Study(space, strategy="random", seed=0)
+    study.optimize(lambda trial: trial.params.get("x", 0.5), 6)
+    with pytest.raises(ValueError, match=r"two parameters that vary.*draw another one"):
+        ContourDisplay.from_study(study)
+
+
 def test_the_legend_is_above_the_map_and_marks_at_its_edge_are_whole(study):
     drawn = ContourDisplay.from_study(study)
     drawn.figure_.canvas.draw()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuneplug import SearchSpace, Study
 from tuneplug.monitoring import FitMonitor
+from tuneplug.plugins import warn_caller
 from tuneplug_sklearn.metaestimators import (
     SUPPORTED,
     InnerModel,
@@ -126,6 +127,13 @@ def choose_monitors(
         return ()
     if needed and (inner or not monitors):
         raise _no_monitor(search, study, steps[0], known)
+    if search.monitor is not None and not monitors:
+        warn_caller(
+            f"monitor={known[0]!r} has no effect: it does not accept {type(steps[0]).__name__}, "
+            "so that each fit runs to its end without it; leave it out, or pass one that does",
+            UserWarning,
+            through=("tuneplug", "sklearn.base"),
+        )
     return monitors
 
 

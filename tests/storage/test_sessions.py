@@ -437,3 +437,26 @@ def test_a_suspended_process_loses_its_trial_and_goes_on_after_a_warning(path):
     assert (trials[0].value, trials[0].claim.attempt) == (2.0, 2)
     assert [trial.value for trial in trials].count(-1.0) == 2  # the lost one does not count
     assert {trial.claim.attempt for trial in trials[1:]} == {1}
+
+
+def test_options_of_dead_processes_are_warned_of_without_a_storage():
+    with pytest.warns(UserWarning, match="stale_trials and max_retries without storage= has no"):
+        Study({"x": Float(0.0, 1.0)}, stale_trials="fail", max_retries=3)
+
+
+def test_trial_whose_start_was_interrupted_after_the_commit_is_given_up(path, monkeypatch):
+    started = study(path)
+    claim = type(started._persistence)._claim
+
+    def interrupted(self, *args):
+        claim(self, *args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(started._persistence), "_claim", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            started.ask()
+    started.release()
+    again = study(path).restart(0)
+    assert again is not None
+    assert again.state is TrialState.RUNNING

@@ -409,3 +409,8 @@ def test_a_parent_without_the_constraints_of_a_study_is_not_the_overall_best():
     plain = constrained((0.1, 1.0, None))
     assert constrained((0.3, 9.0, [-1.0]), warm_start_from=[plain]).overall_best.parent is None
     assert constrained((0.3, 9.0, None), warm_start_from=[plain]).overall_best.parent == 0
+
+
+def test_type_without_parents_is_warned_of():
+    with pytest.warns(UserWarning, match="warm_start_type='transfer' has no effect"):
+        Study(SPACE, warm_start_type="transfer")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tuneplug.errors import warn_caller
 from tuneplug.storage.base import Storage, checked_name
 from tuneplug.storage.persistence import StudyPersistence
 from tuneplug.storage.sessions import ClaimOptions
@@ -46,9 +47,23 @@ def open_persistence(
         If the name of the study has lone surrogates, or the storage cannot be read.
     """
     if storage is None:
+        _warn_without_storage(options)
         return None
     storage = as_storage(storage, named)
     study = checked_name(study)
     if isinstance(storage, SharedStorage):
         return SharedPersistence(storage, study, options)
     return SingleWriterPersistence(storage, study)
+
+
+def _warn_without_storage(options: ClaimOptions) -> None:
+    """Warn of options that could be taken for those of objectives that fail."""
+    plain, names = ClaimOptions(), ("stale_trials", "max_retries")
+    given = [name for name in names if getattr(options, name) != getattr(plain, name)]
+    if given:
+        warn_caller(
+            f"{' and '.join(given)} without storage= has no effect: a trial is started again only "
+            "if its process has died, and another one goes on with the stored study; leave it "
+            "out, or give a storage",
+            UserWarning,
+        )

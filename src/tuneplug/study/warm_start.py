@@ -75,6 +75,13 @@ def read_parents(
     """
     check_choice("warm_start_type", warm_start_type, get_args(WarmStartType))
     if sources is None:
+        if warm_start_type != "identical":
+            warn_caller(
+                f"warm_start_type={warm_start_type!r} has no effect without earlier searches: give "
+                "them as warm_start_from=[...], or leave it out",
+                UserWarning,
+                through=("tuneplug", "sklearn"),
+            )
         return ()
     if not isinstance(sources, (list, tuple)):
         raise TypeError(

@@ -763,6 +763,12 @@ def test_an_estimator_that_no_monitor_accepts_is_refused_before_any_fit():
         searched(make_pipeline(StandardScaler(), SVC()), {"svc__C": [1.0, 2.0]}, n_iter=2)
 
 
+def test_a_monitor_that_does_not_accept_the_estimator_is_warned_of():
+    options = {"stopping": None, "monitor": DescentMonitor(), "n_iter": 2, "scoring": "accuracy"}
+    with pytest.warns(UserWarning, match=r"monitor='\w+' has no effect: it does not accept SVC"):
+        searched(SVC(), {"C": [1.0, 2.0]}, **options)
+
+
 def test_the_error_names_a_strategy_that_brings_a_stopping_rule():
     options = {"strategy": "hyperband", "stopping": None, "n_iter": 2}
     with pytest.raises(ValueError, match=r"strategy 'hyperband' needs .*: take another strategy"):

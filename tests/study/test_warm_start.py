@@ -130,6 +130,16 @@ def test_a_text_that_is_a_category_or_stands_for_several_is_taken_literally():
         started([frame.assign(param_k="3")], space={"k": Categorical([1, 2])})
 
 
+def test_categories_beyond_the_range_of_floats_are_recognized():
+    space = {"n": ["1", 10**400]}
+    earlier = Study(space, seed=0)
+    for params in ({"n": "1"}, {"n": 10**400}):
+        earlier.enqueue(params)
+    earlier.optimize(lambda trial: 1.0, 2)
+    (parent,) = Study(space, seed=1, warm_start_from=[earlier]).parents
+    assert len(parent.observations) == 2
+
+
 def test_the_overall_best_from_a_file_has_the_categories_and_types_of_the_space(tmp_path):
     space = SPACE | {"k": Categorical([None, "a"]), "on": ["a", "b"]}
     space |= {"m": Int(1, 5, when={"on": ["a"]})}

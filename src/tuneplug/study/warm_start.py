@@ -355,7 +355,10 @@ def _number_key(value: Any) -> tuple[bool, float] | None:
     truth = isinstance(value, (bool, np.bool_))
     if not truth and not isinstance(value, Real):
         return None
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer that no file of numbers has
+        return None
     return None if math.isnan(number) else (truth, number)
 
 

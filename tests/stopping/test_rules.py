@@ -12,7 +12,7 @@ from tuneplug import Float, Int, NoCompletedTrialError, Study, TrialState
 from tuneplug.monitoring import TrialReporter
 from tuneplug.stopping import AsynchronousHalving, HyperbandRule, MedianRule
 from tuneplug.stopping.base import early_stop_variance
-from tuneplug.stopping.halving import brackets
+from tuneplug.stopping.halving import bracket_of, bracket_sizes
 from tuneplug.strategies import BayesianSearch, HyperbandSearch
 from tuneplug.trial.learning_curves import LearningCurve, Report
 
@@ -157,7 +157,14 @@ def test_halving_compares_the_trials_that_reached_a_rung():
 
 def test_brackets_equal_those_of_the_paper():
     """Table 1 of Li et al. 2018: R = 81, eta = 3."""
-    assert Counter(brackets(1, 81, 3)) == {0: 81, 1: 34, 2: 15, 3: 8, 4: 5}
+    sizes = bracket_sizes(1, 81, 3)
+    assert sizes == [81, 34, 15, 8, 5]
+    assert Counter(bracket_of(number, sizes) for number in range(143)) == dict(enumerate(sizes))
+
+
+def test_the_bracket_of_a_trial_is_found_among_any_number_of_trials():
+    rule = HyperbandRule(1, 10**18, 10**9)
+    assert [rule.bracket(number) for number in (0, 10**18 - 1, 10**18)] == [0, 0, 1]
 
 
 def test_hyperband_compares_within_a_bracket():

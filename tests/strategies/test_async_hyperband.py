@@ -132,7 +132,22 @@ def test_configurations_of_the_user_are_tried_in_full_and_not_again():
         trial = study.ask()
         study.tell(trial, trial.params["x"])
     mine = [trial for trial in study.trials if trial.params["x"] == 0.0]
-    assert [(trial.number, trial.fidelity) for trial in mine] == [(0, 1.0)]
+    assert [(trial.number, trial.fidelity, trial.resource) for trial in mine] == [(0, 1.0, 27)]
+
+
+def test_feasible_results_are_promoted_before_better_infeasible_ones():
+    study = Study(SPACE, strategy=AsynchronousHyperband(1, 27), seed=0)
+    for _ in range(60):
+        trial = study.ask()
+        study.tell(trial, trial.params["x"], constraints=[0.5 - trial.params["x"]])
+    full = [trial.params["x"] for trial in study.trials if trial.is_full]
+    assert full
+    assert min(full) >= 0.5
+
+
+def test_a_large_factor_is_as_fast_as_a_small_one():
+    study = Study(SPACE, strategy=AsynchronousHyperband(1, 10**18, 10**9), seed=0)
+    assert study.ask().resource == 1
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,13 @@ import pytest
 
 from tuneplug import Float, Study, TrialState
 from tuneplug.storage import SqliteStorage
-from tuneplug.strategies import BayesianSearch, Context, MultiFidelitySearch
+from tuneplug.strategies import (
+    AsynchronousHyperband,
+    BayesianSearch,
+    Context,
+    HyperbandSearch,
+    MultiFidelitySearch,
+)
 from tuneplug.testing import StrategyContract
 
 SPACE = {"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}
@@ -223,3 +229,46 @@ def test_a_budget_of_any_size_leaves_a_full_trial(budget, least):
         spent += trial.fidelity
     assert budget - 1 < spent <= budget + 1e-9
     assert study.best_trial.is_full
+
+
+def test_trials_of_the_user_have_the_full_resource():
+    for strategy in (MultiFidelitySearch(1, 27), HyperbandSearch(1, 27)):
+        study = Study(SPACE, strategy=strategy, seed=0)
+        study.enqueue({"x": 0.5, "y": 0.5})
+        assert (study.ask().resource, study.trials[0].fidelity) == (27, 1.0)
+
+
+@pytest.mark.parametrize("kind", [MultiFidelitySearch, AsynchronousHyperband, HyperbandSearch])
+def test_resources_are_integers_of_python(kind):
+    study = Study(SPACE, strategy=kind(np.int32(1), np.int32(27)), seed=0)
+    study.enqueue({"x": 0.5, "y": 0.5})
+    assert {type(study.ask().resource) for _ in range(3)} == {int}
+
+
+@pytest.mark.parametrize("cost", [None, 1.0])
+def test_full_trials_follow_where_every_look_fails(cost):
+    study = Study(SPACE, strategy=MultiFidelitySearch(1, 27, cost_aware=cost is not None), seed=0)
+    for _ in range(14):
+        trial = study.ask()
+        if trial.is_full:
+            study.tell(trial, loss(trial.params, 1.0), cost=cost)
+        else:
+            study.tell(trial, math.nan, cost=cost and trial.fidelity)
+    assert [trial.is_full for trial in study.trials] == [False] * 6 + [True] * 8
+    assert study.best_value < 0.2
+
+
+def test_looks_that_hold_the_constraints_are_tried_in_full_first():
+    study = Study(SPACE, strategy=MultiFidelitySearch(1, 27, cost_aware=False), seed=0)
+    for _ in range(8):
+        trial = study.ask()
+        study.tell(trial, trial.params["x"], constraints=[0.5 - trial.params["x"]])
+    full = [trial.params["x"] for trial in study.trials if trial.is_full]
+    assert len(full) == 2
+    assert min(full) >= 0.5
+
+
+@pytest.mark.parametrize("budget", [True, "3", math.nan, math.inf, 0, -1, [3.0]])
+def test_a_budget_that_is_no_positive_number_is_an_error(budget):
+    with pytest.raises((ValueError, TypeError), match=r"budget must be .*give the number of full"):
+        MultiFidelitySearch(1, 27, budget=budget)

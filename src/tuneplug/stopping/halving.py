@@ -7,8 +7,9 @@ at rung s.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+import bisect
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -19,7 +20,14 @@ from tuneplug.errors import check_count
 from tuneplug.stopping.base import StoppingRule, check_options, max_length, warmup_steps
 from tuneplug.trial.learning_curves import LearningCurve, StopThresholds
 
-__all__ = ["AsynchronousHalving", "HyperbandRule", "brackets", "halving_test", "rungs"]
+__all__ = [
+    "AsynchronousHalving",
+    "HyperbandRule",
+    "bracket_of",
+    "bracket_sizes",
+    "halving_test",
+    "rungs",
+]
 
 
 def rungs(least: int, most: int, factor: int) -> IndexArray:
@@ -120,8 +128,8 @@ class AsynchronousHalving(StoppingRule):
         return halving_test(self.name, curves, at, factor, self.n_min_trials, sign)
 
 
-def brackets(least: int, most: int, factor: int) -> list[int]:
-    """Return the bracket of each trial of one round of Hyperband, most halvings first.
+def bracket_sizes(least: int, most: int, factor: int) -> list[int]:
+    """Return the number of trials of each bracket in one round of Hyperband, most halvings first.
 
     L. Li et al., "Hyperband", JMLR 2018, algorithm 1: s_max = floor(log_eta(R / r)).  Bracket s of
     the paper has s halvings and ceil((s_max + 1) / (s + 1) eta^s) trials.  It begins at rung
@@ -130,11 +138,13 @@ def brackets(least: int, most: int, factor: int) -> list[int]:
     most_halvings = 0
     while least * factor ** (most_halvings + 1) <= most:
         most_halvings += 1
-    sizes = {
-        s: math.ceil((most_halvings + 1) / (s + 1) * factor**s)
-        for s in range(most_halvings, -1, -1)
-    }
-    return [most_halvings - s for s, size in sizes.items() for _ in range(size)]
+    return [-(-(most_halvings + 1) * factor**s // (s + 1)) for s in range(most_halvings, -1, -1)]
+
+
+def bracket_of(number: int, sizes: Sequence[int]) -> int:
+    """Return the bracket of a trial: rounds of brackets of these sizes follow one another."""
+    ends = list(itertools.accumulate(sizes))
+    return bisect.bisect_right(ends, number % ends[-1])
 
 
 @final
@@ -173,8 +183,8 @@ class HyperbandRule(StoppingRule):
 
     def bracket(self, number: int) -> int:
         """Return the bracket of a trial, which is the index of its first rung."""
-        turn = brackets(self.min_resource, self.max_resource, self.reduction_factor)
-        return turn[number % len(turn)]
+        sizes = bracket_sizes(self.min_resource, self.max_resource, self.reduction_factor)
+        return bracket_of(number, sizes)
 
     def make_threshold(
         self, number: int, curves: Mapping[int, LearningCurve], sign: float

@@ -14,11 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, final
 
-import numpy as np
-
 from tuneplug._typing import FloatArray
 from tuneplug.errors import check_count
-from tuneplug.stopping.halving import brackets
+from tuneplug.stopping.halving import bracket_of, bracket_sizes
 from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untried, take_suggestions
 from tuneplug.trial import Trial, TrialState
 
@@ -28,6 +26,9 @@ __all__ = ["AsynchronousHyperband", "resource_levels"]
 FINAL_SHARE = 0.1
 #: Tolerance of sums of fidelities.
 TOLERANCE = 1e-9
+#: What results are ordered by: the violation of constraints, then the loss.  Failures are last.
+_Rank = tuple[float, float]
+FAILED: _Rank = (math.inf, math.inf)
 
 
 def resource_levels(least: int, most: int, factor: int) -> tuple[int, ...]:
@@ -50,7 +51,8 @@ class AsynchronousHyperband(Strategy):
     L. Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020: asynchronous
     successive halving (algorithm 2) in the brackets of Hyperband (section 3.3).  Of the m
     configurations of a bracket that have a result at a level, the best floor(m / factor) are tried
-    again at the next one.  A new configuration starts only if none can be promoted.
+    again at the next one.  A new configuration starts only if none can be promoted.  With
+    constraints, feasible results rank before others, and these by their violation.
 
     Parameters
     ----------
@@ -87,7 +89,12 @@ class AsynchronousHyperband(Strategy):
     @property
     def levels(self) -> tuple[int, ...]:
         """The resource of each level, from the lowest to ``max_resource``."""
-        return resource_levels(self.min_resource, self.max_resource, self.reduction_factor)
+        least, most, factor = self.min_resource, self.max_resource, self.reduction_factor
+        return resource_levels(int(least), int(most), int(factor))
+
+    @property
+    def full_resource(self) -> int:
+        return int(self.max_resource)
 
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
         return take_suggestions(self._suggestions(context), context, n)
@@ -95,8 +102,7 @@ class AsynchronousHyperband(Strategy):
     def _suggestions(self, context: Context) -> Iterator[Suggestion]:
         rungs = _Rungs(tuple(level / self.max_resource for level in self.levels))
         for trial in context.history:
-            loss = context.history.losses([trial])[0] if trial.value is not None else math.inf
-            rungs.add(context.space.keys(trial.point)[0], trial, float(loss))
+            rungs.add(context.space.keys(trial.point)[0], trial, context.history.sign)
         number = len(context.history)
         while True:
             found = self._next(context, rungs, number)
@@ -135,9 +141,9 @@ class AsynchronousHyperband(Strategy):
     def _bracket(self, rungs: _Rungs) -> int:
         """Return the level at which the next new configuration starts."""
         n_halvings = len(rungs.fidelities) - 1
-        turn = brackets(1, self.reduction_factor**n_halvings, self.reduction_factor)
+        sizes = bracket_sizes(1, self.reduction_factor**n_halvings, self.reduction_factor)
         n_started = sum(not known.chosen for known in rungs.configurations.values())
-        return turn[n_started % len(turn)]
+        return bracket_of(n_started, sizes)
 
     def _is_final(self, context: Context, rungs: _Rungs, number: int, fidelity: float) -> bool:
         """Whether a trial of a fidelity would leave too little for the full trials at the end."""
@@ -151,17 +157,24 @@ class AsynchronousHyperband(Strategy):
 
 @dataclass
 class _Configuration:
-    """A configuration: its point and bracket, and its loss at each level, None while running."""
+    """A configuration: its point and bracket, and its rank at each level, None while running."""
 
     point: FloatArray
     bracket: int
     chosen: bool
-    losses: dict[int, float | None] = field(default_factory=dict)
+    ranks: dict[int, _Rank | None] = field(default_factory=dict)
 
     @property
     def level(self) -> int:
         """The highest level with a trial."""
-        return max(self.losses)
+        return max(self.ranks)
+
+    @property
+    def last_result(self) -> tuple[int, _Rank] | None:
+        """The highest level with a result, and its rank; None without, or if that one failed."""
+        known = [(level, rank) for level, rank in self.ranks.items() if rank is not None]
+        last = max(known, default=None)
+        return None if last is None or last[1] == FAILED else last
 
 
 class _Rungs:
@@ -172,7 +185,7 @@ class _Rungs:
         self.configurations: dict[bytes, _Configuration] = {}
         self.spent = 0.0
 
-    def add(self, key: bytes, trial: Trial, loss: float) -> None:
+    def add(self, key: bytes, trial: Trial, sign: float) -> None:
         """Add a trial; one at a fidelity that is no level only counts as spent."""
         if trial.fidelity not in self.fidelities:
             self.spent += trial.fidelity
@@ -180,13 +193,14 @@ class _Rungs:
         level = self.fidelities.index(trial.fidelity)
         self.start(key, trial.point, level, chosen=trial.origin == "user")
         if trial.state.ended:
-            failed = trial.state is TrialState.FAILED
-            self.configurations[key].losses[level] = math.inf if failed else loss
+            failed = trial.state is TrialState.FAILED or trial.value is None
+            rank = FAILED if failed else (trial.violation, sign * (trial.value or 0.0))
+            self.configurations[key].ranks[level] = rank
 
     def start(self, key: bytes, point: FloatArray, level: int, *, chosen: bool) -> None:
         """Add a running trial."""
         known = self.configurations.setdefault(key, _Configuration(point, level, chosen))
-        known.losses.setdefault(level, None)
+        known.ranks.setdefault(level, None)
         self.spent += self.fidelities[level]
 
     def promotion(self, factor: int) -> tuple[FloatArray, int] | None:
@@ -199,26 +213,25 @@ class _Rungs:
                 members = [c for c in self.configurations.values() if c.bracket == bracket]
                 ranked = _ranked(members, level)
                 for known in ranked[: len(ranked) // factor]:
-                    if known.level == level and known.losses[level] != math.inf:
+                    if known.level == level and known.ranks[level] != FAILED:
                         return known.point, level + 1
         return None
 
     def best_below_full(self) -> tuple[FloatArray, int] | None:
-        """Return the best configuration without a full trial, and its level.
+        """Return the best configuration without a full trial, and the level of its last result.
 
-        It is the one with the smallest loss at the highest level; None if none has a loss.
+        With constraints it is one with the smallest violation; of these, the best one at the
+        highest level.  A running trial does not hide an earlier result.  None if none has a result.
         """
-        full = len(self.fidelities) - 1
-        for level in reversed(range(full)):
-            members = [c for c in self.configurations.values() if c.level == level]
-            ranked = [c for c in _ranked(members, level) if c.losses[level] != math.inf]
-            if ranked:
-                return ranked[0].point, level
-        return None
+        below = [c for c in self.configurations.values() if c.level < len(self.fidelities) - 1]
+        found = [(*result, c) for c in below if (result := c.last_result) is not None]
+        if not found:
+            return None
+        level, _, best = min(found, key=lambda one: (one[1][0], -one[0], one[1][1]))
+        return best.point, level
 
 
 def _ranked(members: list[_Configuration], level: int) -> list[_Configuration]:
-    """Return the configurations with a result at a level, the smallest loss first."""
-    known = [(loss, c) for c in members if (loss := c.losses.get(level)) is not None]
-    order = np.argsort([loss for loss, _ in known], kind="stable")
-    return [known[i][1] for i in order]
+    """Return the configurations with a result at a level, the best one first."""
+    known = [(rank, c) for c in members if (rank := c.ranks.get(level)) is not None]
+    return [c for _, c in sorted(known, key=lambda one: one[0])]

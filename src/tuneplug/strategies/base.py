@@ -184,6 +184,11 @@ class Strategy(ABC):
             )
         return found[0]
 
+    @property
+    def full_resource(self) -> int | None:
+        """The resource of a full trial, which trials that the user enqueues have; None without."""
+        return None
+
     def n_startup(self, space: SearchSpace, n_trials: int | None) -> int:
         """Return the number of initial trials that are drawn at random, regardless of results.
 

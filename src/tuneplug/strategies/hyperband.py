@@ -60,9 +60,13 @@ class HyperbandSearch(Strategy):
             f"{self.reduction_factor}, suggest_with={self.suggest_with!r})"
         )
 
+    @property
+    def full_resource(self) -> int:
+        return int(self.max_resource)
+
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
         found = self._inner.suggest(context, n)
-        return [replace(suggestion, resource=self.max_resource) for suggestion in found]
+        return [replace(suggestion, resource=self.full_resource) for suggestion in found]
 
     def n_startup(self, space: SearchSpace, n_trials: int | None) -> int:
         return self._inner.n_startup(space, n_trials)

@@ -43,6 +43,7 @@ from tuneplug.surrogate.kernels import ColumnLayout
 from tuneplug.surrogate.looks import LookNoise, Outlook, fit_look_noise
 from tuneplug.surrogate.output_transform import LossScaling
 from tuneplug.trial import History, Trial, TrialState
+from tuneplug.trial.values import as_real
 
 __all__ = ["MultiFidelitySearch"]
 
@@ -55,6 +56,7 @@ DESIGN_PROMOTIONS = (3, 6, 12)
 MIN_FIDELITY, MAX_LOOK_COST = 0.08, 0.25
 #: Share of the planned trials, at the end, that are full.
 FULL_SHARE = 0.1
+BUDGET_CURE = "give the number of full trials"
 #: Tolerance of sums of fidelities.
 TOLERANCE = 1e-9
 
@@ -128,16 +130,18 @@ class MultiFidelitySearch(Strategy):
         check_count("factor", self.factor, at_least=2)
         if self.n_initial is not None:
             check_count("n_initial", self.n_initial, at_least=1)
-        if self.budget is not None and not self.budget > 0.0:
-            raise ValueError(
-                f"budget must be above 0, but got {self.budget!r}: give the number of full trials"
-            )
+        if self.budget is not None:
+            budget = as_real(self.budget, "budget", cure=BUDGET_CURE)
+            if not (math.isfinite(budget) and budget > 0.0):
+                raise ValueError(
+                    f"budget must be finite and above 0, but got {self.budget!r}: {BUDGET_CURE}"
+                )
         _ = self._full_search  # checks the other arguments
 
     @functools.cached_property
     def resources(self) -> dict[float, int]:
         """The resource of each fidelity, from the smallest to 1."""
-        found = [self.max_resource]
+        found = [int(self.max_resource)]
         while (smaller := round(found[-1] / self.factor)) >= self.min_resource:
             if smaller == found[-1]:
                 break
@@ -153,10 +157,14 @@ class MultiFidelitySearch(Strategy):
             cost_aware=self.cost_aware,
         )
 
+    @property
+    def full_resource(self) -> int:
+        return int(self.max_resource)
+
     def suggest(self, context: Context, n: int) -> list[Suggestion]:
         if len(self.resources) == 1 or self._gives_up_looks(context):
             found = self._full_search.suggest(_full_only(context), n)
-            return [dataclasses.replace(one, resource=self.max_resource) for one in found]
+            return [dataclasses.replace(one, resource=self.full_resource) for one in found]
         with threadpools().limit(limits=1, user_api="blas"):
             return take_suggestions(self._suggestions(context), context, n)
 
@@ -207,6 +215,12 @@ def _design_fidelity(levels: Sequence[float]) -> float:
     return max([s for s in levels if s <= DESIGN_FIDELITY], default=levels[0])
 
 
+def _all_fail(looks: Sequence[Trial]) -> bool:
+    """Whether looks failed so often, and never did not, that a look seems to be too small."""
+    ended = [trial for trial in looks if trial.state.ended]
+    return len(ended) >= DESIGN_LOOKS and all(t.state is TrialState.FAILED for t in ended)
+
+
 def _better_half(trials: Mapping[bytes, Trial], sign: float) -> list[bytes]:
     """Return the keys of the trials with losses up to the median.
 
@@ -251,6 +265,8 @@ class _Looks:
         self.pending = [(trial.point, trial.fidelity) for trial in running]
         self.n_looks = sum(not trial.is_full for trial in history)
         self.n_full = len(history) - self.n_looks
+        #: Whether no look has a value, of at least as many as the initial design has.
+        self.looks_fail = _all_fail([t for t in history if not t.is_full])
         #: Whether the first full trial is made to compare its cost with that of its look.
         self.compares = strategy.cost_aware and any(t.cost is not None for t in self.ended.values())
         self.has_full = bool(history.complete())
@@ -325,17 +341,26 @@ class _Looks:
         return _Option(left[0].point, 1.0, "random", None) if left else None
 
     def _promising(self) -> list[Trial]:
-        """Return the looks that can be tried with more, best loss of the highest level first."""
+        """Return the looks that can be tried with more, the best one of the highest level first.
+
+        With constraints they are ordered by their violation first.
+        """
         found = [
             trial
             for key, trial in self.ended.items()
             if trial.value is not None and trial.fidelity == self.tried[key] < 1.0
         ]
         sign = self.context.history.sign
-        return sorted(found, key=lambda t: (-t.fidelity, sign * (t.value or 0.0), t.number))
+
+        def rank(trial: Trial) -> tuple[float, float, float, int]:
+            return trial.violation, -trial.fidelity, sign * (trial.value or 0.0), trial.number
+
+        return sorted(found, key=rank)
 
     def _must_be_full(self, number: int) -> bool:
-        """Whether the budget leaves full trials only."""
+        """Whether looks have failed too often, or the budget leaves full trials only."""
+        if self.looks_fail:
+            return True
         budget, n_trials = self.strategy.budget, self.context.n_trials
         if budget is not None:
             rest = budget - sum(trial.fidelity for trial in self.context.history)
@@ -395,7 +420,8 @@ class _Looks:
         data = self._data
         if data is None:
             return None
-        model = fit_model(data, self.context, list(self.ended.values()))
+        ended = [t for t in self.ended.values() if t.is_full or not self.looks_fail]
+        model = fit_model(data, self.context, ended)
         if not self.strategy.cost_aware:
             return model
         costs = observed_costs(self.context, self.slope)

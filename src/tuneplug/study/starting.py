@@ -124,7 +124,7 @@ class StartingMethods(StoredStudyMethods):
         prepared, self._prepared = self._prepared, None
         if self._enqueued:
             params = self._enqueued.pop(next(iter(self._enqueued)))
-            return Suggestion(params, origin="user")
+            return Suggestion(params, origin="user", resource=self.strategy.full_resource)
         context = self._context(visible)
         if attempt > 0:  # processes with one seed would go on to suggest the same
             rng = np.random.default_rng()

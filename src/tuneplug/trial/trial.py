@@ -109,7 +109,12 @@ class Trial:
     @property
     def is_feasible(self) -> bool:
         """Whether all constraints of the trial hold, or it has none."""
-        return self.constraints is None or max(self.constraints) <= 0.0
+        return self.violation <= 0.0
+
+    @property
+    def violation(self) -> float:
+        """The largest value of a constraint that does not hold; 0 if all hold, or without one."""
+        return max(0.0, *self.constraints) if self.constraints else 0.0
 
     @property
     def proposed_params(self) -> dict[str, Any]:

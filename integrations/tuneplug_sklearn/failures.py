@@ -24,6 +24,11 @@ ALIKE = (
     f"the first {N_ALIKE} had the same error in every fold: correct the estimator, the scorer, the "
     "data or the space, or pass fail_fast=False"
 )
+LOOKS_ALIKE = (
+    f"the first {N_ALIKE} had the same error in every fold: correct the estimator, the scorer, the "
+    "data or the space, give a larger min_resources if it comes from too small a resource, or pass "
+    "fail_fast=False"
+)
 MISDECLARED = (
     "the metric of the monitor concerns every fit: correct it, or pass fail_fast=False if only "
     "some candidates lack it"
@@ -45,9 +50,12 @@ class FitFailures:
     n_chosen : int
         Number of first candidates that the user or a grid chose: their failures say little about
         other candidates.
+    has_looks : bool, default False
+        Whether candidates may have a part of a resource only.
     """
 
-    def __init__(self, *, fail_fast: bool, n_chosen: int) -> None:
+    def __init__(self, *, fail_fast: bool, n_chosen: int, has_looks: bool = False) -> None:
+        self._alike = LOOKS_ALIKE if has_looks else ALIKE
         self._fail_fast, self._n_chosen = fail_fast, n_chosen
         self._first: list[str | None] = []
         self._n_ended = 0
@@ -128,7 +136,7 @@ class FitFailures:
                 raise
             raise type(error)(
                 f"{error}\nThe search ended after {self._n_ended} of {n_candidates} candidates, "
-                f"because {MISDECLARED if self._misdeclared else ALIKE}"
+                f"because {MISDECLARED if self._misdeclared else self._alike}"
             ) from None
 
 

@@ -132,6 +132,7 @@ def resolve_resources(
     ValueError
         If an argument is wrong, or the strategy cannot use a resource.
     """
+    _check_no_flags(search)
     if search.resource is None:
         _check_unused(search)
         return None
@@ -162,6 +163,17 @@ def resolve_resources(
             through=("tuneplug", "sklearn.base"),
         )
     return resources
+
+
+def _check_no_flags(search: WarpedBayesSearchCV) -> None:
+    """Raise ValueError if a number is a bool, which scikit-learn takes for an integer."""
+    for name in ("n_iter", "min_resources", "max_resources"):
+        value = getattr(search, name)
+        if isinstance(value, bool):
+            raise ValueError(
+                f"{name} must be an integer of at least 1, but got {value}: give a number, such as "
+                f"{name}=100"
+            )
 
 
 def _check_unused(search: WarpedBayesSearchCV) -> None:

@@ -103,7 +103,11 @@ class Scheduler:
         self._pool, self._hooks = pool, hooks
         self._evaluation = evaluation
         self._shared = None if pool.inline else Broadcast(evaluation, cloudpickle.dumps)
-        self.failures = FitFailures(fail_fast=plan.limits.fail_fast, n_chosen=plan.n_chosen)
+        self.failures = FitFailures(
+            fail_fast=plan.limits.fail_fast,
+            n_chosen=plan.n_chosen,
+            has_looks=plan.resources is not None,
+        )
         self._prepared = -1  # number of the candidate whose suggestion was prepared last
         self._n_folds = len(plan.splits)
         self._n_constraints: int | None = None  # of the first fold that has constraints

@@ -13,6 +13,7 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import make_classification, make_regression
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
@@ -500,6 +501,9 @@ def test_a_clone_has_the_resource():
         ({"max_resources": 901}, "at most the number of rows, 900"),
         ({"min_resources": 500, "max_resources": 400}, "at most max_resources"),
         ({"min_resources": 0}, "min_resources"),
+        ({"min_resources": True}, "min_resources must be an integer of at least 1, but got True"),
+        ({"max_resources": True}, "max_resources must be an integer of at least 1, but got True"),
+        ({"n_iter": True}, "n_iter must be an integer of at least 1, but got True"),
         ({"factor": 1}, "factor"),
         ({"resource": None, "factor": 2}, "factor=2 must be left out"),
         ({"resource": None, "min_resources": 20}, "min_resources=20 must be left out"),
@@ -514,6 +518,46 @@ def test_wrong_arguments_are_refused_before_any_fit(options, message):
     with pytest.raises(ValueError, match=message):
         recorded(**options)
     assert Recorder.fits == ()
+
+
+class Hungry(DecisionTreeClassifier):
+    """A tree that needs 500 rows."""
+
+    def fit(self, X, y):
+        if len(X) < 500:
+            raise ValueError("too few rows")
+        return super().fit(X, y)
+
+
+def test_looks_that_all_fail_name_the_resource_as_a_cause():
+    search = WarpedBayesSearchCV(
+        Hungry(), {"max_depth": Int(1, 99)}, strategy="random", resource="n_samples", random_state=0
+    )
+    with (
+        pytest.warns(FitFailedWarning, match="too few rows"),
+        pytest.raises(ValueError, match="give a larger min_resources"),
+    ):
+        search.fit(X, y)
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_the_last_full_fit_is_of_a_candidate_that_holds_the_constraints(seed):
+    search = WarpedBayesSearchCV(
+        DecisionTreeClassifier(random_state=0),
+        {"max_depth": Int(1, 12)},
+        strategy="hyperband",
+        resource="n_samples",
+        min_resources=100,
+        constraints=at_most_four_levels,
+        n_iter=2,
+        cv=3,
+        random_state=seed,
+    ).fit(X, y)
+    assert search.best_params_["max_depth"] <= 4
+
+
+def at_most_four_levels(tree, fold):
+    return [tree.max_depth - 4]
 
 
 def test_a_resource_without_integer_values_is_refused():

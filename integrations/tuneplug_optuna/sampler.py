@@ -24,7 +24,13 @@ from optuna.trial import TrialState as OptunaState
 
 from tuneplug import SearchSpace, SpaceExhausted
 from tuneplug.plugins import Plugins
-from tuneplug.strategies import Context, Strategy, Suggestion
+from tuneplug.strategies import (
+    AsynchronousHyperband,
+    Context,
+    MultiFidelitySearch,
+    Strategy,
+    Suggestion,
+)
 from tuneplug_optuna.from_optuna import study_param
 from tuneplug_optuna.trials import (
     TrialConverter,
@@ -65,7 +71,8 @@ class TunePlugSampler(BaseSampler):
     Raises
     ------
     ValueError
-        If ``seed`` is negative.  When sampling: if the study has several objectives.
+        If ``seed`` is negative, or the strategy chooses a resource for each trial.  When sampling:
+        if the study has several objectives.
     TypeError
         If ``strategy`` is neither a name nor a strategy.
     UnknownNameError
@@ -94,6 +101,12 @@ class TunePlugSampler(BaseSampler):
             strategy = Plugins().create("strategy", strategy)
         if not isinstance(strategy, Strategy):
             raise TypeError(f"strategy must be a name or a Strategy, but got {strategy!r}")
+        if isinstance(strategy, (AsynchronousHyperband, MultiFidelitySearch)):
+            raise ValueError(
+                f"strategy must leave the resource of a trial to Optuna, but got {strategy!r}: an "
+                "Optuna trial cannot say it to the objective; run a tuneplug.Study, or use a "
+                "pruner with strategy='bayesian' or 'random'"
+            )
         self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
         self.strategy = strategy
         self._warn = warn_independent_sampling

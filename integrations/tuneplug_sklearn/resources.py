@@ -178,6 +178,13 @@ def _check_no_flags(search: WarpedBayesSearchCV) -> None:
 
 def _check_unused(search: WarpedBayesSearchCV) -> None:
     """Raise ValueError if an argument is given that needs a resource."""
+    if isinstance(search.strategy, (AsynchronousHyperband, MultiFidelitySearch)):
+        name = "bayesian" if isinstance(search.strategy, MultiFidelitySearch) else "hyperband"
+        raise ValueError(
+            f"strategy={search.strategy!r} chooses a resource for each candidate, but resource is "
+            f"None: give resource='n_samples' or the name of a parameter, with strategy={name!r}, "
+            "min_resources and max_resources"
+        )
     defaults = {"min_resources": "auto", "max_resources": "auto", "factor": 3}
     values = {name: getattr(search, name) for name in defaults}
     given = [f"{name}={values[name]!r}" for name in defaults if values[name] != defaults[name]]

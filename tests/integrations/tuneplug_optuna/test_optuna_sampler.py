@@ -14,7 +14,14 @@ from optuna.trial import TrialState, create_trial
 
 from tuneplug import Float, Study
 from tuneplug import TrialState as TunePlugState
-from tuneplug.strategies import GridSearch, RandomSearch, Strategy, Suggestion
+from tuneplug.strategies import (
+    AsynchronousHyperband,
+    GridSearch,
+    MultiFidelitySearch,
+    RandomSearch,
+    Strategy,
+    Suggestion,
+)
 from tuneplug_optuna import TunePlugSampler
 from tuneplug_optuna.trials import TrialConverter
 
@@ -482,3 +489,9 @@ def test_constraints_of_trials_are_ordered_by_their_names():
     )
     history = converter.history([frozen], {}, optuna.study.StudyDirection.MINIMIZE)
     assert history[0].constraints == (sys.float_info.max, 1.0, 2.0, 10.0)
+
+
+@pytest.mark.parametrize("strategy", [AsynchronousHyperband(1, 9), MultiFidelitySearch(1, 9)])
+def test_strategies_that_choose_a_resource_are_refused(strategy):
+    with pytest.raises(ValueError, match="leave the resource of a trial to Optuna"):
+        TunePlugSampler(strategy=strategy)

@@ -23,7 +23,13 @@ from sklearn.tree import DecisionTreeClassifier
 from tuneplug import Float, Int
 from tuneplug.monitoring import FitMonitor
 from tuneplug.stopping import MedianRule, Patience, Target
-from tuneplug.strategies import BayesianSearch, HyperbandSearch, RandomSearch
+from tuneplug.strategies import (
+    AsynchronousHyperband,
+    BayesianSearch,
+    HyperbandSearch,
+    MultiFidelitySearch,
+    RandomSearch,
+)
 from tuneplug_sklearn import WarpedBayesSearchCV
 
 X, y = make_classification(900, 8, n_informative=5, weights=[0.8], flip_y=0.05, random_state=0)
@@ -510,6 +516,11 @@ def test_a_clone_has_the_resource():
         ({"strategy": "grid"}, "strategy='grid'"),
         ({"strategy": RandomSearch(allow_repeats=True)}, "chooses the resource"),
         ({"strategy": HyperbandSearch()}, "chooses the resource"),
+        ({"strategy": AsynchronousHyperband(1, 9), "resource": None}, "with strategy='hyperband'"),
+        (
+            {"strategy": MultiFidelitySearch(1, 9, cost_aware=False), "resource": None},
+            "with strategy='bayesian'",
+        ),
         ({"strategy": BayesianSearch(allow_repeats=True)}, "chooses the resource"),
         ({"strategy": BayesianSearch(cost_aware=True)}, "cannot be deterministic"),
     ],

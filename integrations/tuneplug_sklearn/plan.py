@@ -159,7 +159,7 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, data: FitData, routed: 
         metric,
         make_monitor_config(monitors, study, search, splits, groups),
         resources,
-        _subsampling(search, study.seed, splits, y, groups),
+        _subsampling(search, resources, study.seed, splits, y, groups),
         stored,
     )
     if stored is not None:
@@ -300,18 +300,25 @@ def _checked_lag(search: WarpedBayesSearchCV, study: Study, n_folds: int) -> int
 
 
 def _subsampling(
-    search: WarpedBayesSearchCV, seed: int, splits: Sequence[tuple[Any, Any]], y: Any, groups: Any
+    search: WarpedBayesSearchCV,
+    resources: Resources | None,
+    seed: int,
+    splits: Sequence[tuple[Any, Any]],
+    y: Any,
+    groups: Any,
 ) -> Subsampling | None:
     """Return the orders of the training parts if the resource is the number of rows."""
-    if search.resource != N_SAMPLES:
+    if resources is None or resources.name != N_SAMPLES:
         return None
-    return Subsampling.of(
+    subsampling = Subsampling.of(
         splits,
         seed,
         classes=class_labels(search.estimator, y),
         groups=groups,
         time_order=TimeOrder.of(search.cv, splits),
     )
+    resources.warn_of_large_groups(subsampling)
+    return subsampling
 
 
 def _max_candidates(study: Study, n_iter: int, resources: Resources | None) -> int:

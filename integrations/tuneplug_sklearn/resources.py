@@ -37,6 +37,8 @@ N_SAMPLES = "n_samples"
 #: The automatic minimum: a share of the maximum, rows of each class, and rows of each class and
 #: fold, as in scikit-learn's halving searches.
 MIN_SHARE, MIN_PER_CLASS, MIN_PER_FOLD = 27, 30, 2
+#: Rows of the smallest subsamples, relative to the minimum, above which a warning says so.
+MAX_EXCESS = 1.25
 
 
 @dataclass(frozen=True)
@@ -100,14 +102,29 @@ class Resources:
         Where groups stay whole, subsamples have more rows than the level, and these are counted.
         """
         amounts = [self.amount(trial) for trial in trials]
-        used = {amount: amount for amount in amounts}
-        if subsampling is not None:
-            n = self.n_samples
-            used = {amount: round(subsampling.used_share(amount / n) * n) for amount in used}
+        used = {amount: self._used(amount, subsampling) for amount in amounts}
         return {
             "iter": np.searchsorted(self.levels, amounts),
             "n_resources": np.array([used[amount] for amount in amounts], dtype=np.int64),
         }
+
+    def _used(self, amount: int, subsampling: Subsampling | None) -> int:
+        """Return the rows that subsamples of an amount have; without them, the amount."""
+        if subsampling is None:
+            return amount
+        return round(subsampling.used_share(amount / self.n_samples) * self.n_samples)
+
+    def warn_of_large_groups(self, subsampling: Subsampling) -> None:
+        """Warn if whole groups make the smallest subsamples much larger than the minimum."""
+        used = self._used(self.minimum, subsampling)
+        if used > MAX_EXCESS * self.minimum:
+            warn_caller(
+                f"groups stay whole, so that the smallest candidates have n_resources={used} "
+                f"instead of {self.minimum}, and the budget of n_iter full candidates may be "
+                f"exceeded: give min_resources={used}",
+                UserWarning,
+                through=("tuneplug", "sklearn.base"),
+            )
 
     def max_candidates(self, n_iter: int) -> int:
         """Return the number of candidates with the minimum resource that the budget pays for."""

@@ -267,12 +267,20 @@ def test_groups_stay_whole():
 
 def test_the_resource_is_the_number_of_rows_that_whole_groups_have():
     groups = np.arange(900) // 300 + 3 * (np.arange(900) % 3)  # groups of 100 rows
-    search = recorded(cv=GroupKFold(3), fit={"groups": groups}, min_resources=60)
+    with pytest.warns(UserWarning, match=r"n_resources=150 instead of 60.*give min_resources=150"):
+        search = recorded(cv=GroupKFold(3), fit={"groups": groups}, min_resources=60)
     results = pd.DataFrame(search.cv_results_)
     assert dict(zip(results["iter"], results.n_resources, strict=True)) == {0: 150, 1: 300, 2: 900}
     used = np.array([len(rows) for _, _, rows, _ in Recorder.fits]).reshape(-1, 3)
     assert used.mean(axis=1) * 1.5 == pytest.approx(results.n_resources)
     assert search.max_resources_ == 900
+
+
+def test_with_a_minimum_that_fits_large_groups_the_budget_holds():
+    groups = np.arange(900) // 300 + 3 * (np.arange(900) % 3)  # groups of 100 rows
+    search = recorded(cv=GroupKFold(3), fit={"groups": groups}, min_resources=150, n_iter=4)
+    assert search.cv_results_["n_resources"].min() == 150
+    assert search.cv_results_["n_resources"].sum() <= 4 * 900
 
 
 def test_with_an_order_by_time_a_subsample_is_the_latest_rows():

@@ -62,8 +62,6 @@ class Resources:
     @property
     def levels(self) -> tuple[int, ...]:
         """The resources of candidates, in ascending order."""
-        if isinstance(self.strategy, MultiFidelitySearch):
-            return tuple(self.strategy.resources.values())
         return self.strategy.levels
 
     @property

@@ -210,6 +210,12 @@ def test_resources_are_powers_of_the_factor_below_the_full_one():
     assert MultiFidelitySearch(8, 8).resources == {1.0: 8}
 
 
+def test_levels_are_the_resources_that_trials_may_have():
+    assert MultiFidelitySearch(1, 27).levels == (3, 9, 27)
+    assert MultiFidelitySearch(1, 100, 20).levels == (5, 100)
+    assert MultiFidelitySearch(8, 8).levels == (8,)
+
+
 @pytest.mark.parametrize(
     "options", [{"factor": 1}, {"n_initial": 0}, {"budget": 0.0}, {"min_resource": 30}]
 )

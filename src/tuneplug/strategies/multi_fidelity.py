@@ -148,6 +148,16 @@ class MultiFidelitySearch(Strategy):
             found.append(smaller)
         return {resource / self.max_resource: resource for resource in reversed(found)}
 
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The resources that trials may have, in ascending order: of looks that may pay, and full.
+
+        Looks below 8 % of the full resource tell too little, so none is made.
+        """
+        looks = [s for s in self.resources if s < 1.0]
+        used = _look_fidelities(looks) if looks else []
+        return tuple(self.resources[s] for s in [*used, 1.0])
+
     @functools.cached_property
     def _full_search(self) -> BayesianSearch:
         return BayesianSearch(

@@ -155,6 +155,12 @@ def test_a_model_chooses_candidates_and_their_resources():
     assert results.n_resources[search.best_index_] == 900
 
 
+def test_the_minimum_is_the_smallest_resource_that_candidates_may_have():
+    search = recorded(strategy="bayesian", min_resources=1, n_iter=4)
+    assert search.min_resources_ == search.cv_results_["n_resources"].min() == 100
+    assert search.cv_results_["iter"].min() == 0
+
+
 def test_the_refit_uses_all_rows():
     search = recorded(refit=True, max_resources=300)
     *_, (_, _, rows, _) = Recorder.fits

@@ -97,13 +97,13 @@ def _optimize(
     objective: Callable[[Trial], float],
     arguments: argparse.Namespace,
 ) -> None:
-    """Run the trials that the study still lacks."""
+    """Run the trials that the study still lacks, and those that a dead process has left."""
     options = job.optimize_options()
     if arguments.jobs is not None:
         options["n_jobs"] = arguments.jobs
     if options["n_trials"] is not None:
-        options["n_trials"] -= len(study.trials)
-        if options["n_trials"] <= 0:
+        options["n_trials"] = max(0, options["n_trials"] - len(study.trials))
+        if options["n_trials"] == 0 and all(trial.state.ended for trial in study.trials):
             return
     study.optimize(objective, **options, executor=arguments.executor, verbose=1)
     if study.completion_reason is not None:

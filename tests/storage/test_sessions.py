@@ -198,6 +198,25 @@ def test_a_trial_that_is_run_again_counts_beside_those_of_the_call(path):
     assert all(p.n_done <= p.n_iter and p.left >= 0.0 for p in seen)
 
 
+def test_a_budget_of_none_runs_lost_trials_only(path):
+    running = study_elsewhere(path)
+    assert running.ask().number == 0
+    lost = study(path)
+    assert [lost.ask().number, lost.ask().number] == [1, 2]
+    del lost
+    gc.collect()
+    study(path).optimize(lambda trial: trial.params["x"], 0)
+    states = [trial.state for trial in study(path).trials]
+    assert states == [TrialState.RUNNING, TrialState.COMPLETE, TrialState.COMPLETE]
+
+
+def test_a_budget_of_none_fails_trials_that_were_lost_too_often(path):
+    study(path).ask()
+    gc.collect()
+    study(path, max_retries=0).optimize(lambda trial: trial.params["x"], 0)
+    assert [trial.state for trial in study(path).trials] == [TrialState.FAILED]
+
+
 @pytest.mark.parametrize("options", [{"stale_trials": "fail"}, {"max_retries": 0}])
 def test_lost_trials_can_fail_at_once(path, options):
     study(path).ask()

@@ -110,6 +110,27 @@ def test_killed_process_leaves_every_finished_trial(path):
     assert [trial.state for trial in stored] == [TrialState.COMPLETE] * 20
 
 
+def test_a_study_killed_in_its_last_trial_is_completed_with_a_budget_of_none_left(path):
+    code = (
+        "import os, signal, sys; from tuneplug import Float, Study\n"
+        "study = Study({'x': Float(0.0, 1.0)}, strategy='random', seed=0, name='a',"
+        " storage='sqlite:///' + sys.argv[1])\n"
+        "def objective(trial):\n"
+        "    if trial.number == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return trial.params['x']\n"
+        "study.optimize(objective, 3)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    again = study(path, space={"x": Float(0.0, 1.0)})
+    again.optimize(value, 3 - len(again.trials))
+    stored = study(path, space={"x": Float(0.0, 1.0)}).trials
+    assert [trial.state for trial in stored] == [TrialState.COMPLETE] * 3
+    assert [trial.claim.attempt for trial in again.trials] == [1, 1, 2]
+    again.optimize(value, 0)
+    assert len(again.trials) == 3
+
+
 def test_resumed_study_accepts_a_wider_range_and_new_categories(path):
     study(path).optimize(value, 10)
     wider = {"x": Float(-1.0, 3.0), "layers": ["new", (9,), *SPACE["layers"]]}

@@ -90,12 +90,12 @@ class FailureMonitor:
         )
         raise AllTrialsFailedError(f"all {n_failed} trials failed.{ended}\n{shown}")
 
-    def warn_of_count(self, n_trials: int) -> None:
+    def warn_of_count(self) -> None:
         """Warn with the number of failed trials, if there are any."""
         if n_failed := self._errors.total():
             warn_caller(
-                f"{n_failed} of {n_trials} trials failed: their errors are in trial.error of "
-                "study.trials",
+                f"{n_failed} of {n_failed + self._n_other} trials failed: their errors are in "
+                "trial.error of study.trials",
                 RuntimeWarning,
             )
 

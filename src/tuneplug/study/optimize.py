@@ -37,7 +37,10 @@ __all__ = ["Budget", "OptimizeLoop"]
 
 
 class Budget(NamedTuple):
-    """Maximum number of trials to start, and seconds after which none starts; None: no limit."""
+    """Maximum number of trials to start, and seconds after which none starts; None: no limit.
+
+    With 0 trials, only those of dead processes are started again.
+    """
 
     n_trials: int | None
     timeout: float | None
@@ -100,20 +103,43 @@ class OptimizeLoop:
             raise
 
     def _next_job(self) -> Job | None:
-        spent = self._n_trials is not None and self.n_started >= self._n_trials
-        if spent or self.exhausted is not None or self._failures.all_alike or self._is_complete():
+        if self._is_spent() or self.exhausted is not None or self._failures.all_alike:
             return None
-        try:
-            with self._progress.suggesting():
-                trial = self._study.ask()
-        except SpaceExhausted as error:
-            planned = "" if self._n_trials is None else f" of {self._n_trials}"
-            self.exhausted = f"{error} The search ends after {self.n_started}{planned} trials."
+        if self._is_complete():
+            return None
+        trial = self._ask()
+        if trial is None:
             return None
         self._started.append(trial.number)
         trial.reporter.deadline = self._deadline
         # An objective in this process must not change the record: it gets a copy of its own.
         return Job(trial.number, _run_broadcast, (self._objective, _copy_of(trial), this_process()))
+
+    def _is_spent(self) -> bool:
+        """Whether all trials have been started, other than those of dead processes."""
+        return self._n_trials not in (None, 0) and self.n_started >= self._n_trials
+
+    def _ask(self) -> Trial | None:
+        """Start the next trial; None if there is none."""
+        if self._n_trials == 0:
+            return self._restart()
+        try:
+            with self._progress.suggesting():
+                return self._study.ask()
+        except SpaceExhausted as error:
+            planned = "" if self._n_trials is None else f" of {self._n_trials}"
+            self.exhausted = f"{error} The search ends after {self.n_started}{planned} trials."
+            return None
+
+    def _restart(self) -> Trial | None:
+        """Start the next trial again whose process has died; None if there is none."""
+        self._study.refresh()
+        for number, trial in enumerate(self._study.history):
+            if not trial.state.ended and number not in self._started:
+                again = self._study.restart(number)
+                if again is not None and not again.state.ended:
+                    return again
+        return None
 
     def _is_complete(self) -> bool:
         """Whether a completion rule, the timeout, a callback or the user has ended the search."""
@@ -169,7 +195,7 @@ class OptimizeLoop:
         self._failures.raise_if_all_failed(self._n_trials)
         trials = self._trials
         timed_out = self._timed_out or any(trial.stop_reason == "timeout" for trial in trials)
-        if self._study.history.complete() or (trials and not timed_out):
+        if self._study.history.complete() or (trials and not timed_out) or self._n_trials == 0:
             return
         if timed_out:
             raise NoCompletedTrialError(

@@ -34,16 +34,18 @@ def check_direction(direction: object) -> None:
     check_choice("direction", direction, ("minimize", "maximize"))
 
 
-def check_budget(n_trials: object, timeout: object) -> None:
+def check_budget(n_trials: object, timeout: object, *, stored: bool) -> None:
     """Check that at least one of the limits is given, and that ``n_trials`` is positive.
+
+    That of a stored study may be 0.
 
     Raises
     ------
     ValueError
-        If both are None, or ``n_trials`` is not an integer of at least 1.
+        If both are None, or ``n_trials`` is not an integer, or is too small.
     """
     if n_trials is not None:
-        check_count("n_trials", n_trials, at_least=1)
+        check_count("n_trials", n_trials, at_least=0 if stored else 1)
     elif timeout is None:
         raise ValueError(
             "optimize needs n_trials, a timeout, or both, but got None for both: pass, for "

@@ -433,7 +433,7 @@ class Study(StartingMethods):
             ``objective(trial) -> float``; the configuration is in ``trial.params``.
         n_trials : int or None, default None
             Maximum number of trials to start.  If None, ``timeout`` is required.  Trials of dead
-            processes that are started again do not count.
+            processes that are started again do not count; 0 runs only these, in a stored study.
         n_jobs : int or None, default None
             Number of trials to run at once; -1 means one per core.  Without an executor, trials run
             on threads.  If None, the number of workers of the executor, or 1 without an executor.
@@ -465,7 +465,7 @@ class Study(StartingMethods):
         Raises
         ------
         ValueError
-            If ``n_trials`` or ``timeout`` is not positive, or both are None.
+            If ``n_trials`` or ``timeout`` is too small, or both are None.
         TypeError
             If ``objective`` or a callback is not callable, ``timeout`` is not a real number, or
             ``completion`` contains another object than a completion rule.
@@ -475,7 +475,7 @@ class Study(StartingMethods):
             If the timeout passed, or the space was exhausted, before any trial completed.
         """
         check_objective(objective)
-        check_budget(n_trials, timeout)
+        check_budget(n_trials, timeout, stored=self._persistence is not None)
         seconds = resolve_timeout(timeout)
         rules = check_completion(completion)
         check_callbacks(callbacks)
@@ -500,7 +500,7 @@ class Study(StartingMethods):
             warn_caller(run.exhausted, UserWarning)
         run.raise_if_none_completed()
         progress.advise(self.ends_reached())
-        failures.warn_of_count(run.n_started)
+        failures.warn_of_count()
 
     def __repr__(self) -> str:
         best = self.history.best()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -117,6 +118,19 @@ def test_a_stored_job_goes_on_where_it_ended(capsys):
     assert len(Study.load("sqlite:///study.db", "a-job").trials) == 5
     assert printed(capsys, *arguments).out == first
     assert len(list(Path("tuneplug_runs/a-job").iterdir())) == 5
+
+
+def test_trials_of_a_dead_process_run_again_after_the_last_one_has_started(capsys):
+    arguments = ("--command", COMMAND, "--storage", "sqlite:///study.db")
+    limits = {"MaxNumberOfTrainingJobs": 3, "MaxParallelTrainingJobs": 1}
+    write(job(ResourceLimits=limits | {"MaxNumberOfTrainingJobs": 2}))
+    printed(capsys, *arguments)
+    Study.load("sqlite:///study.db", "a-job").ask()
+    gc.collect()
+    write(job(ResourceLimits=limits))
+    printed(capsys, *arguments)
+    states = [trial.state for trial in Study.load("sqlite:///study.db", "a-job").trials]
+    assert states == [TrialState.COMPLETE] * 3
 
 
 def test_a_job_without_metric_definitions_gets_the_expression_as_an_option(capsys):

@@ -200,14 +200,15 @@ def _more_columns(candidates: Sequence[Candidate], plan: SearchPlan) -> dict[str
     """Return the columns of ``cv_results_`` that scikit-learn does not have.
 
     These are ``iter`` and ``n_resources`` with a resource, ``trial_state``, ``origin`` and
-    ``stop_reason`` if candidates may be stopped, and ``split0_best_round``, ... if estimators
-    stopped early by their own rule.
+    ``stop_reason`` if candidates may be stopped, or were before the search was resumed, and
+    ``split0_best_round``, ... if estimators stopped early by their own rule.
     """
     trials = [candidate.trial for candidate in candidates]
     columns: dict[str, Any] = {}
     if plan.resources is not None:
         columns |= plan.resources.columns(trials, plan.subsampling)
-    if plan.limits.may_stop_candidates:
+    was_stopped = any(trial.state is TrialState.STOPPED for trial in trials)
+    if plan.limits.may_stop_candidates or was_stopped:
         columns |= {
             "trial_state": [trial.state.value for trial in trials],
             "origin": [trial.origin for trial in trials],

@@ -213,10 +213,11 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
     cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, \
 refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         As in scikit-learn.  Rows of ``cv_results_`` are in the order of suggestion.  With
-        ``stopping``, ``racing`` or a time budget it has the columns ``trial_state``, ``origin`` and
-        ``stop_reason``, and skipped or stopped folds are NaN.  If the final step has early stopping
-        of its own, ``split0_best_round``, ... are the numbers of rounds that it chose.  With
-        ``resource``, ``n_resources`` is the resource of each row and ``iter`` its level, from 0.
+        ``stopping``, ``racing``, a time budget or a stopped candidate it has the columns
+        ``trial_state``, ``origin`` and ``stop_reason``, and skipped or stopped folds are NaN.  If
+        the final step has early stopping of its own, ``split0_best_round``, ... are the numbers of
+        rounds that it chose.  With ``resource``, ``n_resources`` is the resource of each row and
+        ``iter`` its level, from 0.
         With ``constraints``, ``feasible`` tells whether all hold; ``mean_constraint_0``, ... and
         ``split0_constraint_0``, ... are their values, and feasible rows rank before the others.
     min_resources_, max_resources_ : int

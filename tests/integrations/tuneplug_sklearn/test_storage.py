@@ -185,6 +185,18 @@ def test_a_complete_search_runs_no_fit_but_the_refit(url):
     assert refitted.best_params_ == first.best_params_
 
 
+def test_results_name_candidates_that_were_stopped_before_the_search_was_resumed(url):
+    estimator = HistGradientBoostingClassifier(max_iter=12, min_samples_leaf=5, random_state=0)
+    space = {"learning_rate": Float(1e-3, 1.0), "max_leaf_nodes": Int(2, 8)}
+    options = {"storage": url, "study_name": "a", "resume": True}
+    rules = {"stopping": "median", "racing": True, "n_iter": 14}
+    before = make(estimator, space, **options, **rules).fit(X, y).cv_results_
+    assert "stopped" in before["trial_state"]
+    results = make(estimator, space, **options, n_iter=15).fit(X, y).cv_results_
+    assert list(results["stop_reason"]) == [*before["stop_reason"], None]
+    assert list(results["trial_state"]) == [*before["trial_state"], "complete"]
+
+
 def test_n_iter_counts_the_stored_candidates(url):
     options = {"storage": url, "study_name": "a", "resume": True}
     before = make(**options | {"n_iter": 5}).fit(X, y).cv_results_

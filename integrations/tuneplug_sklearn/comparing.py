@@ -45,7 +45,7 @@ def compare_searches(
     ----------
     searches : mapping of str to estimator
         Searches that are not fitted, by name, such as ``WarpedBayesSearchCV`` and
-        ``RandomizedSearchCV``.
+        ``RandomizedSearchCV``.  None may have ``resume=True``.
     X, y : array-like
         Data to fit.
     replications : int, default 50
@@ -159,6 +159,12 @@ def _check(searches: Any, replications: Any, seed: Any) -> None:
             mistakes.append(
                 f"searches[{name!r}] must be a search that is not fitted, such as "
                 f"RandomizedSearchCV(...), but got {search!r}"
+            )
+        elif search.get_params(deep=False).get("resume") is True:
+            mistakes.append(
+                f"searches[{name!r}] must not resume a stored search, as others may have the same "
+                "name and go on with its candidates, but has resume=True: leave it out, and pass "
+                "storage= and name= to compare_searches"
             )
     for argument, value, least in (("replications", replications, 2), ("seed", seed, 0)):
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)

@@ -132,3 +132,11 @@ def test_mistakes_are_named_together_before_any_fit():
         assert part in str(caught.value)
     with pytest.raises(ValueError, match="must be a mapping"):
         compare_searches([], X, y)
+
+
+def test_searches_that_resume_a_study_of_their_own_are_refused(tmp_path):
+    options = {"storage": f"sqlite:///{tmp_path}/a.db", "resume": True}
+    search = searches()["bayesian"].set_params(**options)
+    with pytest.raises(ValueError, match=r"'resuming'.*must not resume a stored search"):
+        compare_searches({"resuming": search}, X, y, replications=2)
+    assert not (tmp_path / "a.db").exists()

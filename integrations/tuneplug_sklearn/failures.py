@@ -33,6 +33,10 @@ MISDECLARED = (
     "the metric of the monitor concerns every fit: correct it, or pass fail_fast=False if only "
     "some candidates lack it"
 )
+STORED = (
+    ".  Study {!r} keeps the failed fits, which do not run again: pass another study_name once the "
+    "cause is corrected"
+)
 
 
 class FitFailures:
@@ -118,8 +122,10 @@ class FitFailures:
         return self._first[0] is not None and len(set(self._first)) == 1
 
     @contextmanager
-    def explained(self, n_candidates: int) -> Iterator[None]:
+    def explained(self, n_candidates: int, study: str | None) -> Iterator[None]:
         """Context manager: add why the search ended early to the error that no fit succeeded.
+
+        ``study`` is the name of the stored study, if there is one, which keeps the failed fits.
 
         Raises
         ------
@@ -134,9 +140,10 @@ class FitFailures:
         except ValueError as error:
             if not self.all_alike:
                 raise
+            stored = "" if study is None else STORED.format(study)
             raise type(error)(
                 f"{error}\nThe search ended after {self._n_ended} of {n_candidates} candidates, "
-                f"because {MISDECLARED if self._misdeclared else self._alike}"
+                f"because {MISDECLARED if self._misdeclared else self._alike}{stored}"
             ) from None
 
 

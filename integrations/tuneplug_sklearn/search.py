@@ -560,7 +560,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     ) -> SearchOutcome:
         """Set ``cv_results_``, then the best candidate, whose selection may raise."""
         scheduler.raise_if_none_scored()
-        with scheduler.failures.explained(plan.n_candidates):
+        study = None if plan.stored is None else plan.study.name
+        with scheduler.failures.explained(plan.n_candidates, study):
             outcome = summarize(scheduler, plan, options)
             self._set_outcome(outcome)
             outcome = select_best(outcome, scheduler, options)

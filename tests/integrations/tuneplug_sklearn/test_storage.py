@@ -266,6 +266,16 @@ def test_failed_fits_are_stored_with_their_errors(url):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+def test_a_search_whose_first_candidates_failed_alike_says_that_they_are_stored(url):
+    options = {"storage": url, "study_name": "a", "resume": True}
+    for n_fits in (5 * N_FOLDS, 0):
+        fits.clear()
+        with pytest.raises(ValueError, match=r"(?s)fails.*Study 'a' keeps the failed fits"):
+            make(Noted(fails=True), **options).fit(X, y)
+        assert fits["fits"] == n_fits
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 @pytest.mark.filterwarnings("ignore:One or more of the test scores")
 def test_a_candidate_in_which_the_process_dies_too_often_fails(url, monkeypatch):
     monkeypatch.setattr(stored_search, "MAX_RETRIES", 1)

@@ -35,7 +35,7 @@ class ReturnedScores:
         self._metric, self._check_names = metric, check_names
         self._error_score = error_score
         self._first: list[str] | None = None  # metrics of the first fit; None for a number
-        self._any = False
+        self._has_first = False
 
     def checked(self, result: dict[str, Any]) -> dict[str, Any]:
         """Return the result of a fit, with metrics in the order of the first fit.
@@ -52,10 +52,10 @@ class ReturnedScores:
             return result
         scores = result["test_scores"]
         names = list(scores) if isinstance(scores, Mapping) else None
-        if not self._any:
+        if not self._has_first:
             if names is not None:
                 self._check_names(scores)
-            self._any, self._first = True, names
+            self._has_first, self._first = True, names
         error = self._error_of(names, scores)
         kinds = [kind for kind in ("test_scores", "train_scores") if kind in result]
         if error is None:

@@ -212,8 +212,10 @@ class TuningJob:
             "stopping": "median" if self.early_stopping == "Auto" else None,
             "seed": self.seed,
             "n_trials": self.n_trials,
-            "warm_start_type": WARM_START_TYPES.get(self.warm_start_type or "", "identical"),
         }
+        if options.get("warm_start_from"):
+            kind = WARM_START_TYPES.get(self.warm_start_type or "", "identical")
+            settings["warm_start_type"] = kind
         return Study(self.space, **{**settings, **options})
 
     def _warn_of_ignored(self, options: Mapping[str, Any]) -> None:

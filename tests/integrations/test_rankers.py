@@ -249,7 +249,7 @@ def test_sizes_of_other_rows_are_refused(kind):
 
 @BY_SIZES
 def test_a_subsample_has_whole_queries(kind):
-    options = {"resource": "n_samples", "n_iter": 6, "stopping": None}
+    options = {"resource": "n_samples", "min_resources": 40, "n_iter": 6, "stopping": None}
     search = searched(kind, **options)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import sys
 import threading
@@ -14,6 +15,10 @@ from threadpoolctl import threadpool_limits
 
 # Modules that tests of several layers share, and that worker processes import.
 sys.path.insert(0, str(Path(__file__).parent / "shared"))
+
+# Boosting libraries read this when they are loaded.  With a thread a core in each of several test
+# processes, threads would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A shell that starts the tests in the background may have Ctrl-C ignored in all their processes.
 if threading.current_thread() is threading.main_thread():

@@ -86,19 +86,24 @@ def test_resumed_study_keeps_its_seed_unless_one_is_given(path):
     assert study(path, seed=5).seed == 5
 
 
-def test_killed_process_leaves_every_finished_trial(path):
+def killed_at(number, n_trials, path):
+    """Run a study in a process that is killed in a trial; return the study of this process."""
     code = (
         "import os, signal, sys; from tuneplug import Float, Study\n"
         "study = Study({'x': Float(0.0, 1.0)}, strategy='random', seed=0, name='a',"
         " storage='sqlite:///' + sys.argv[1])\n"
         "def objective(trial):\n"
-        "    if trial.number == 7: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"    if trial.number == {number}: os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return trial.params['x']\n"
-        "study.optimize(objective, 20)"
+        f"study.optimize(objective, {n_trials})"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     assert done.returncode == -signal.SIGKILL
-    again = study(path, space={"x": Float(0.0, 1.0)})
+    return study(path, space={"x": Float(0.0, 1.0)})
+
+
+def test_killed_process_leaves_every_finished_trial(path):
+    again = killed_at(7, 20, path)
     states = [trial.state for trial in again.trials]
     assert states == [TrialState.COMPLETE] * 7 + [TrialState.RUNNING]
     again.optimize(value, 12)
@@ -111,18 +116,7 @@ def test_killed_process_leaves_every_finished_trial(path):
 
 
 def test_a_study_killed_in_its_last_trial_is_completed_with_a_budget_of_none_left(path):
-    code = (
-        "import os, signal, sys; from tuneplug import Float, Study\n"
-        "study = Study({'x': Float(0.0, 1.0)}, strategy='random', seed=0, name='a',"
-        " storage='sqlite:///' + sys.argv[1])\n"
-        "def objective(trial):\n"
-        "    if trial.number == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return trial.params['x']\n"
-        "study.optimize(objective, 3)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
-    assert done.returncode == -signal.SIGKILL
-    again = study(path, space={"x": Float(0.0, 1.0)})
+    again = killed_at(2, 3, path)
     again.optimize(value, 3 - len(again.trials))
     stored = study(path, space={"x": Float(0.0, 1.0)}).trials
     assert [trial.state for trial in stored] == [TrialState.COMPLETE] * 3

@@ -91,20 +91,16 @@ def test_a_category_that_is_none_is_not_an_empty_cell():
     assert len(study.parents[0].observations) == len(parent.trials)
 
 
-def test_categories_that_a_file_has_as_text_are_recognized(tmp_path):
-    layers = [(50,), (50, 20), None]
-    space = {"x": Float(0.0, 1.0), "layers": layers, "gamma": ["scale", 0.1, 1, True]}
-    parent = finished(space, objective=lambda params: params["x"])
-    parent.to_frame().to_csv(tmp_path / "frame.csv")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        study = started([pd.read_csv(tmp_path / "frame.csv")], space=space)
-    expected = [trial.point for trial in parent.trials]
-    np.testing.assert_allclose([one.point for one in study.parents[0].observations], expected)
-
-
-def test_categories_that_a_file_has_as_numbers_are_recognized(tmp_path):
-    space = {"x": Float(0.0, 1.0), "k": ["3", "5"], "f": ["1e3", "0.5"], "on": ["True", "False"]}
+@pytest.mark.parametrize(
+    "categories",
+    [
+        {"layers": [(50,), (50, 20), None], "gamma": ["scale", 0.1, 1, True]},
+        {"k": ["3", "5"], "f": ["1e3", "0.5"], "on": ["True", "False"]},
+    ],
+    ids=["as_text", "as_numbers"],
+)
+def test_categories_that_a_file_has_in_another_type_are_recognized(categories, tmp_path):
+    space = {"x": Float(0.0, 1.0), **categories}
     parent = finished(space, objective=lambda params: params["x"])
     parent.to_frame().to_csv(tmp_path / "frame.csv")
     with warnings.catch_warnings():

@@ -120,7 +120,7 @@ class OptimizeLoop:
         return self._n_trials not in (None, 0) and self.n_started >= self._n_trials
 
     def _ask(self) -> Trial | None:
-        """Start the next trial; None if there is none."""
+        """Return the next trial, started, or None if the space is exhausted."""
         if self._n_trials == 0:
             return self._restart()
         try:
@@ -132,7 +132,7 @@ class OptimizeLoop:
             return None
 
     def _restart(self) -> Trial | None:
-        """Start the next trial again whose process has died; None if there is none."""
+        """Return a trial of a dead process, started again, or None if none is left."""
         self._study.refresh()
         for number, trial in enumerate(self._study.history):
             if not trial.state.ended and number not in self._started:

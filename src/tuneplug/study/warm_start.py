@@ -14,6 +14,7 @@ import numpy as np
 
 from tuneplug.errors import check_choice, safe_repr, warn_caller
 from tuneplug.space import Categorical, SearchSpace
+from tuneplug.study.file_categories import FileCategories
 from tuneplug.study.results import StudyResults
 from tuneplug.trial import Observation, OverallBest, Parent, TrialState
 
@@ -223,19 +224,15 @@ class _Placing:
         Parameters of the parent that the space does not have.
     absent : tuple of int
         Columns of parameters that the parent did not have, apart from constants.
-    texts : dict
-        For each parameter, the categories that a file has as text.
-    numbers : dict
-        For each parameter, the categories that are texts and that a reader of files takes for
-        numbers or truth values.
+    categories : FileCategories
+        What values that went through a file stand for.
     """
 
     space: SearchSpace
     fill: dict[str, Any]
     dropped: frozenset[str]
     absent: tuple[int, ...]
-    texts: dict[str, dict[str, Any]]
-    numbers: dict[str, dict[tuple[bool, float], str]]
+    categories: FileCategories
 
     @classmethod
     def of(cls, space: SearchSpace, rows: Sequence[_Row], *, identical: bool) -> _Placing:
@@ -254,15 +251,16 @@ class _Placing:
         }
         plain = space.n_subspaces == 1 and not any(p.when for p in space.subspaces[0].values())
         if identical or not plain or not names & set(space.column_names):
-            return cls(space, fill, frozenset(), (), _texts(space), _numbers(space))
+            return cls(space, fill, frozenset(), (), FileCategories(space))
         absent = [i for i, name in enumerate(space.column_names) if name not in names]
         middle = space.decode(np.full(space.n_dimensions, 0.5))
         fill |= {space.column_names[i]: middle[space.column_names[i]] for i in absent}
-        return cls(space, fill, unknown, tuple(absent), _texts(space), _numbers(space))
+        return cls(space, fill, unknown, tuple(absent), FileCategories(space))
 
     def place(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the configuration of the space; ``locate`` says whether it is one."""
-        given = {k: self._category(k, v) for k, v in params.items() if k not in self.dropped}
+        kept = {name: value for name, value in params.items() if name not in self.dropped}
+        given = {name: self.categories.of(name, value) for name, value in kept.items()}
         own = self.fill | given
         present = {name: value for name, value in own.items() if not _is_missing(value)}
         if len(present) == len(own):
@@ -285,81 +283,10 @@ class _Placing:
         except ValueError:
             return placed
 
-    def _category(self, name: str, value: Any) -> Any:
-        """Return the category that a value from a file stands for; other values unchanged."""
-        if type(value) is str:
-            return self.texts.get(name, {}).get(value, value)
-        key = _number_key(value)
-        return value if key is None else self.numbers.get(name, {}).get(key, value)
-
     def _has_none(self, name: str) -> bool:
         """Whether None is a category of a parameter."""
         found = [subspace[name] for subspace in self.space.subspaces if name in subspace]
         return any(None in p.values for p in found if isinstance(p, Categorical))
-
-
-def _texts(space: SearchSpace) -> dict[str, dict[str, Any]]:
-    """Return the categories that are no texts, by name and text; ambiguous texts are left out."""
-    texts: dict[str, dict[str, Any]] = {}
-    taken: dict[str, set[str]] = {}
-    for subspace in space.subspaces:
-        for name, parameter in subspace.items():
-            if isinstance(parameter, Categorical):
-                counts = Counter(map(str, parameter.values))
-                taken.setdefault(name, set()).update(v for v in parameter.values if type(v) is str)
-                once = {str(v): v for v in parameter.values if counts[str(v)] == 1}
-                texts[name] = texts.get(name, {}) | once
-    return {
-        name: {text: v for text, v in found.items() if text not in taken[name]}
-        for name, found in texts.items()
-    }
-
-
-def _numbers(space: SearchSpace) -> dict[str, dict[tuple[bool, float], str]]:
-    """Return the categories that are texts of numbers, by name and number.
-
-    Left out are ambiguous ones, such as those of ``["3", "3.0"]`` or ``["3", 3]``, and names that
-    are numeric in another sub-space.
-    """
-    found: dict[str, list[tuple[tuple[bool, float], Any]]] = {}
-    numeric: set[str] = set()
-    for subspace in space.subspaces:
-        for name, parameter in subspace.items():
-            if not isinstance(parameter, Categorical):
-                numeric.add(name)
-                continue
-            known = found.setdefault(name, [])
-            for value in parameter.values:
-                key = _number_key(_parsed(value) if type(value) is str else value)
-                if key is not None and (key, value) not in known:
-                    known.append((key, value))
-    return {
-        name: {k: v for k, v in known if type(v) is str and [key for key, _ in known].count(k) == 1}
-        for name, known in found.items()
-        if name not in numeric
-    }
-
-
-def _parsed(text: str) -> bool | float | None:
-    """Return what a reader of files takes a text for; None for a text."""
-    if text in ("True", "False"):
-        return text == "True"
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _number_key(value: Any) -> tuple[bool, float] | None:
-    """Return a key that tells truth values from numbers; None for other values and NaN."""
-    truth = isinstance(value, (bool, np.bool_))
-    if not truth and not isinstance(value, Real):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:  # an integer that no file of numbers has
-        return None
-    return None if math.isnan(number) else (truth, number)
 
 
 # ------------------------------------------------------------------ rows of each kind of parent

@@ -386,6 +386,6 @@ def test_infeasible_trials_do_not_count():
         trial.set_constraints([0.3 - trial.params["x"]])
         return trial.params["x"]
 
-    result = compare(constrained, {"random": "random"}, space=SPACE, n_trials=10, replications=2)
+    result = small(constrained, {"random": "random"}, n_trials=10)
     curves = result.curves["random"]
     assert np.nanmin(curves) >= 0.3

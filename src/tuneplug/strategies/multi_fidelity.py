@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tuneplug._typing import FloatArray
 from tuneplug.errors import check_count
@@ -20,11 +19,9 @@ from tuneplug.strategies.base import Context, Strategy, Suggestion, sample_untri
 from tuneplug.strategies.bayesian import (
     BayesianSearch,
     FittedModel,
-    fit_model,
     initial_design,
     threadpools,
 )
-from tuneplug.strategies.costs import cost_weight, observed_costs
 from tuneplug.strategies.learned_warps import WarpCurve
 from tuneplug.strategies.look_costs import (
     DESIGN_FIDELITY,
@@ -33,22 +30,17 @@ from tuneplug.strategies.look_costs import (
     cost_slope,
     looks_are_expensive,
 )
+from tuneplug.strategies.look_model import LookModel
+from tuneplug.strategies.look_record import DESIGN_LOOKS, LookRecord
 from tuneplug.strategies.plateaus import explore_plateau
-from tuneplug.strategies.warm_start import known_results
 from tuneplug.surrogate.acquisition import Acquisition
 from tuneplug.surrogate.acquisition_optimizer import maximize
-from tuneplug.surrogate.cost import fit_cost_model
-from tuneplug.surrogate.fitting import Inference, TrainingData, fit_with_transforms
-from tuneplug.surrogate.kernels import ColumnLayout
-from tuneplug.surrogate.looks import LookNoise, Outlook, fit_look_noise
-from tuneplug.surrogate.output_transform import LossScaling
-from tuneplug.trial import History, Trial, TrialState
+from tuneplug.surrogate.fitting import Inference
+from tuneplug.trial import History, Trial
 from tuneplug.trial.values import as_real
 
 __all__ = ["MultiFidelitySearch"]
 
-#: Number of looks of the initial design.
-DESIGN_LOOKS = 6
 #: Numbers of looks in the initial design after which another of the best ones is tried in full.
 DESIGN_PROMOTIONS = (3, 6, 12)
 #: Smallest fidelity of a look: below, it tells less and saves little.  Largest mean cost of a look,
@@ -197,7 +189,7 @@ class MultiFidelitySearch(Strategy):
 
     def _suggestions(self, context: Context) -> Iterator[Suggestion]:
         """Yield suggestions until nothing is left to try; each one is pending for the next."""
-        state = _Looks(context, self)
+        state = _Schedule(context, self)
         for number in itertools.count(len(context.history)):
             option = state.next_option(number)
             if option is None:
@@ -225,22 +217,6 @@ def _design_fidelity(levels: Sequence[float]) -> float:
     return max([s for s in levels if s <= DESIGN_FIDELITY], default=levels[0])
 
 
-def _all_fail(looks: Sequence[Trial]) -> bool:
-    """Whether looks failed so often, and never did not, that a look seems to be too small."""
-    ended = [trial for trial in looks if trial.state.ended]
-    return len(ended) >= DESIGN_LOOKS and all(t.state is TrialState.FAILED for t in ended)
-
-
-def _better_half(trials: Mapping[bytes, Trial], sign: float) -> list[bytes]:
-    """Return the keys of the trials with losses up to the median.
-
-    Bad configurations say little about the noise among good ones.
-    """
-    losses = {key: sign * (trial.value or 0.0) for key, trial in trials.items()}
-    median = np.median(list(losses.values())) if losses else 0.0
-    return [key for key, loss in losses.items() if loss <= median]
-
-
 def _full_only(context: Context) -> Context:
     """Return the context of a search without looks, which has tried the full trials only."""
     full = context.history.full()
@@ -250,82 +226,65 @@ def _full_only(context: Context) -> Context:
     return dataclasses.replace(context, history=history, n_trials=n_trials)
 
 
-class _Looks:
-    """The state of one call of ``suggest``: what was tried at which fidelity, and the models."""
+class _Schedule:
+    """One call of ``suggest``: what is tried next, and with which fidelity."""
 
     def __init__(self, context: Context, strategy: MultiFidelitySearch) -> None:
         self.context, self.strategy, self.space = context, strategy, context.space
-        self.slope = cost_slope(context) if strategy.cost_aware else PRIOR_SLOPE
+        self.record = LookRecord(context)
+        self.n_startup = strategy.n_startup(self.space, context.n_trials)
+        slope = cost_slope(context) if strategy.cost_aware else PRIOR_SLOPE
         levels = _look_fidelities(strategy.resources)
         self.design_level = _design_fidelity(levels)
-        #: Fidelities at which looks may pay.
-        self.levels = [s for s in levels if s**self.slope <= MAX_LOOK_COST]
-        history = context.history
-        keys = self.space.keys(context.points(history))
-        #: Highest fidelity at which each configuration was tried or is running.
-        self.tried: dict[bytes, float] = dict.fromkeys(context.parent_keys(), 1.0)
-        #: Last ended trial of each configuration, at its highest fidelity.
-        self.ended: dict[bytes, Trial] = {}
-        for key, trial in zip(keys, history, strict=True):
-            self.tried[key] = max(trial.fidelity, self.tried.get(key, 0.0))
-            known = self.ended.get(key)
-            if trial.state.ended and (known is None or trial.fidelity >= known.fidelity):
-                self.ended[key] = trial
-        running = history.in_state(TrialState.RUNNING)
-        self.pending = [(trial.point, trial.fidelity) for trial in running]
-        self.n_looks = sum(not trial.is_full for trial in history)
-        self.n_full = len(history) - self.n_looks
-        #: Whether no look has a value, of at least as many as the initial design has.
-        self.looks_fail = _all_fail([t for t in history if not t.is_full])
+        self.model = LookModel(
+            context,
+            self.record,
+            strategy._full_search,
+            levels=[s for s in levels if s**slope <= MAX_LOOK_COST],
+            slope=slope,
+            n_startup=self.n_startup,
+        )
         #: Whether the first full trial is made to compare its cost with that of its look.
-        self.compares = strategy.cost_aware and any(t.cost is not None for t in self.ended.values())
-        self.has_full = bool(history.complete())
-        self.known = known_results(context)
-        self.spent = Spending(context, self.slope, measured=strategy.cost_aware)
+        self.compares = strategy.cost_aware and any(
+            trial.cost is not None for trial in self.record.ended.values()
+        )
+        self.spent = Spending(context, slope, measured=strategy.cost_aware)
 
     def add_pending(self, option: _Option) -> None:
         """Count an option as running."""
-        self.pending.append((option.point, option.fidelity))
-        self.tried[self.space.keys(option.point)[0]] = option.fidelity
-        self.n_looks += option.fidelity < 1.0
-        self.n_full += option.fidelity == 1.0
+        self.record.add_pending(option.point, option.fidelity)
         self.spent.add(option.fidelity)
 
     def next_option(self, number: int) -> _Option | None:
         """Return what to try next; None if nothing is left."""
-        n_startup = self.strategy.n_startup(self.space, self.context.n_trials)
-        known = len(self.known) + self.n_full - self.compares
-        looks = self._n_design_looks(n_startup, known)
-        allowed = not self._must_be_full(number) and (
-            self.n_looks < DESIGN_LOOKS or self.spent.allows(self.design_level)
-        )
-        promising = self._promising()
-        if self._must_compare_costs(promising):
+        record, promising = self.record, self.record.promising()
+        if self.compares and record.n_full == 0 and promising:
             return _Option(promising[0].point, 1.0, "design", None)
-        if self.n_looks < looks and known < n_startup and allowed:
-            return self._design(number, n_startup)
+        known = len(record.known) + record.n_full - self.compares
+        looks = self._n_design_looks(known)
+        allowed = not self._must_be_full(number) and (
+            record.n_looks < DESIGN_LOOKS or self.spent.allows(self.design_level)
+        )
+        if record.n_looks < looks and known < self.n_startup and allowed:
+            return self._design(number)
         if promising and known < self._n_promoted(looks):
             return _Option(promising[0].point, 1.0, "design", None)
-        model = self._model if self.has_full or self.known else None
+        model = self.model.fitted if record.has_full or record.known else None
         if model is not None:
-            point = explore_plateau(self.context, number, self.tried)
+            point = explore_plateau(self.context, number, record.tried)
             if point is not None:
                 return _Option(point, 1.0, "exploration", None)
             return self._best_option(model, promising, number)
         if promising:
             return _Option(promising[0].point, 1.0, "design", None)
-        fidelity = 1.0 if self._must_be_full(number) else self.design_level
-        return self._random(number, fidelity)
+        return self._random(number, 1.0 if self._must_be_full(number) else self.design_level)
 
-    def _must_compare_costs(self, promising: Sequence[Trial]) -> bool:
-        """Whether the first full trial is due, which tells whether looks are cheap enough."""
-        return self.compares and self.n_full == 0 and bool(promising)
-
-    def _n_design_looks(self, n_startup: int, known: int) -> int:
+    def _n_design_looks(self, known: int) -> int:
         """Return the number of looks of the initial design, given that of full trials.
 
         More looks follow after the first full trials, until the model chooses one.
         """
+        n_startup = self.n_startup
         first = self.strategy.n_initial is not None or n_startup < DESIGN_LOOKS
         if first or not self._n_promoted(n_startup) <= known <= len(DESIGN_PROMOTIONS):
             return n_startup
@@ -336,126 +295,36 @@ class _Looks:
         """Return how many of a number of looks in the initial design are tried in full."""
         return max(1, sum(looks >= count for count in DESIGN_PROMOTIONS))
 
-    def _design(self, number: int, n_startup: int) -> _Option | None:
-        design = initial_design(self.space, max(n_startup, number + 1), self.context.seed)
+    def _design(self, number: int) -> _Option | None:
+        design = initial_design(self.space, max(self.n_startup, number + 1), self.context.seed)
         point = np.asarray(design[number])
-        if self.space.keys(point)[0] in self.tried:
+        if self.space.keys(point)[0] in self.record.tried:
             return self._random(number, self.design_level)
         return _Option(point, self.design_level, "design", None)
 
     def _random(self, number: int, fidelity: float) -> _Option | None:
-        point = sample_untried(self.space, self.tried, self.context.rng(number))
+        point = sample_untried(self.space, self.record.tried, self.context.rng(number))
         if point is not None:
             return _Option(point, fidelity, "random", None)
-        left = self._promising()
+        left = self.record.promising()
         return _Option(left[0].point, 1.0, "random", None) if left else None
-
-    def _promising(self) -> list[Trial]:
-        """Return the looks that can be tried with more, the best one of the highest level first.
-
-        With constraints they are ordered by their violation first.
-        """
-        found = [
-            trial
-            for key, trial in self.ended.items()
-            if trial.value is not None and trial.fidelity == self.tried[key] < 1.0
-        ]
-        sign = self.context.history.sign
-
-        def rank(trial: Trial) -> tuple[float, float, float, int]:
-            return trial.violation, -trial.fidelity, sign * (trial.value or 0.0), trial.number
-
-        return sorted(found, key=rank)
 
     def _must_be_full(self, number: int) -> bool:
         """Whether looks have failed too often, or the budget leaves full trials only."""
-        if self.looks_fail:
+        if self.record.looks_fail:
             return True
         budget, n_trials = self.strategy.budget, self.context.n_trials
         if budget is not None:
             rest = budget - sum(trial.fidelity for trial in self.context.history)
-            look = max([*self.levels, self.design_level])
+            look = max([*self.model.levels, self.design_level])
             return rest - look < max(1.0, FULL_SHARE * budget) - TOLERANCE
         return n_trials is not None and number >= n_trials - math.ceil(FULL_SHARE * n_trials)
-
-    # ------------------------------------------------------------------ the model
-
-    @functools.cached_property
-    def _noises(self) -> dict[float, LookNoise]:
-        """What looks of each fidelity observe."""
-        history = self.context.history
-        valued = [t for t in history if t.state.ended and t.value is not None]
-        scaling = LossScaling.from_losses(history.losses(valued))
-        by_level: dict[float, dict[bytes, Trial]] = {}
-        for key, trial in zip(self.space.keys(self.context.points(valued)), valued, strict=True):
-            by_level.setdefault(trial.fidelity, {})[key] = trial
-        full = by_level.get(1.0, {})
-        noises = {}
-        for s in sorted({*self.levels, *by_level} - {1.0}):
-            low = by_level.get(s, {})
-            both = [key for key in _better_half(low, history.sign) if key in full]
-            pairs = [history.losses([low[key], full[key]]) for key in both]
-            looks = history.losses(list(low.values()) if len(low) > 2 else valued)
-            noises[s] = fit_look_noise(s, looks, np.reshape(pairs, (-1, 2)), scaling)
-        return noises
-
-    @functools.cached_property
-    def _data(self) -> TrainingData | None:
-        """Full losses, and what the highest looks of the other configurations say about them."""
-        context, history = self.context, self.context.history
-        prior = self.known
-        full = [t for t in history.full() if t.state.ended and t.value is not None]
-        ended = self.ended.values()
-        looks = [t for t in ended if not t.is_full and t.value is not None]
-        noise = [self._noises[t.fidelity] for t in looks]
-        if len(prior) + len(full) + len(looks) < 2 or self.space.n_dimensions == 0:
-            return None
-        seen = [
-            float(one.full_losses(history.losses([t]))[0])
-            for one, t in zip(noise, looks, strict=True)
-        ]
-        variances = [one.loss_variance for one in noise]
-        return TrainingData(
-            ColumnLayout.from_space(self.space),
-            context.points([*prior, *full, *looks]),
-            np.concatenate([[one.loss for one in prior], history.losses(full), seen]),
-            np.array([0.0] * len(prior) + [t.variance or 0.0 for t in full] + variances),
-            warping=self.strategy.warping,
-            inference=self.strategy.inference,
-            seed=context.seed,
-        )
-
-    @functools.cached_property
-    def _model(self) -> FittedModel | None:
-        data = self._data
-        if data is None:
-            return None
-        ended = [t for t in self.ended.values() if t.is_full or not self.looks_fail]
-        model = fit_model(data, self.context, ended)
-        if not self.strategy.cost_aware:
-            return model
-        costs = observed_costs(self.context, self.slope)
-        n_startup = self.strategy.n_startup(self.space, self.context.n_trials)
-        weight = cost_weight(self.context, n_startup)
-        return dataclasses.replace(model, cost=fit_cost_model(data.layout, costs, weight=weight))
-
-    def _acquisition(self, model: FittedModel, number: int) -> Acquisition:
-        """Return the acquisition at fidelity 1; looks are no incumbents."""
-        looks = {key for key, s in self.tried.items() if s < 1.0}
-
-        def is_full(points: FloatArray) -> NDArray[np.bool_]:
-            return np.array([key not in looks for key in self.space.keys(points)])
-
-        return model.acquisition(
-            [point for point, _ in self.pending], self.context.rng(number), is_full
-        )
 
     def _best_option(
         self, model: FittedModel, promising: Sequence[Trial], number: int
     ) -> _Option | None:
-        acquisition = self._acquisition(model, number)
-        rng = self.context.rng(number)
-        new = maximize(acquisition, self.space, self.tried, rng)
+        acquisition = self.model.acquisition(model, number)
+        new = maximize(acquisition, self.space, self.record.tried, self.context.rng(number))
         if new is not None and not acquisition.has_incumbent:  # no trial was feasible
             return _Option(new, 1.0, "model", None)
         points = [trial.point for trial in promising]
@@ -477,26 +346,10 @@ class _Looks:
         If that is a look which the spending does not allow, return the full trial of the largest
         rate among the configurations that were looked at, if there is one.
         """
-        outlook = Outlook.at(acquisition, U)
-        price = np.zeros(len(U)) if acquisition.cost is None else acquisition.cost.log_price(U)
-        costs = np.exp(price)
-        rates = {1.0: outlook.full_rates(costs)}
-        if not self._must_be_full(number):
-            for s in self.levels:
-                share = s**self.slope
-                found = outlook.look_rates(self._target_variance(s), share * costs, costs)
-                rates[s] = np.where(lowest < s, found, -np.inf)
+        rates = self.model.rates(acquisition, U, lowest, full_only=self._must_be_full(number))
         fidelity = max(rates, key=lambda s: float(rates[s].max()))
         if self.spent.allows(fidelity):
             return int(rates[fidelity].argmax()), fidelity
         looked = lowest > 0.0
         full = np.where(looked, rates[1.0], -np.inf) if looked.any() else rates[1.0]
         return int(full.argmax()), 1.0
-
-    def _target_variance(self, s: float) -> float:
-        """Return the noise of a look in units of the targets, at the better quarter of losses."""
-        assert self._data is not None
-        loss = np.array([np.quantile(self._data.losses, 0.25)])
-        variance = np.array([self._noises[s].loss_variance])
-        fits = fit_with_transforms(self._data)
-        return float(np.mean([transform(loss, variance)[1] for _, transform in fits]))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.base import clone
 
-from tuneplug.execution import Broadcast
+from tuneplug.execution import Broadcast, ForkGuard
 from tuneplug_sklearn._compat import (
     fit_and_score,
     has_callbacks,
@@ -198,10 +198,12 @@ class Evaluation:
     def _result_of(self, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the result of a fit; a failed one for what scikit-learn does not catch.
 
-        Panics of extension modules derive from ``BaseException`` only.  Interrupts propagate.
+        Panics of extension modules derive from ``BaseException`` only.  Interrupts propagate.  A
+        process that the fit forks ends with it.
         """
         try:
-            return run()
+            with ForkGuard():
+                return run()
         except (Exception, KeyboardInterrupt, SystemExit):
             raise
         except BaseException:  # noqa: BLE001  it fails its own candidate

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -47,6 +48,7 @@ __all__ = [
     "check_choice",
     "check_count",
     "did_you_mean",
+    "format_failure",
     "keep_warning_filters",
     "printable",
     "safe_repr",
@@ -189,6 +191,14 @@ def safe_repr(obj: object, convert: Callable[[object], str] = repr) -> str:
     except BaseException:  # noqa: BLE001  a third party's mistake must not end a search
         text = f"<{type(obj).__name__} without a {convert.__name__}>"
     return text if len(text) <= MAX_REPR else f"{text[:MAX_REPR]}..."
+
+
+def format_failure(error: BaseException) -> str:
+    """Return an exception with its traceback; its class only if it cannot be formatted."""
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001  whatever attributes of a third party's exception raise
+        return f"{type(error).__name__} (the exception cannot be formatted)"
 
 
 def printable(text: str) -> str:

@@ -56,6 +56,17 @@ class UntextualError(Exception):
         return 7
 
 
+class UnformattableError(Exception):
+    @property
+    def __notes__(self):
+        raise RuntimeError("no notes")
+
+
+class GivesUp:
+    def __float__(self):
+        raise GeneratorExit
+
+
 class Hostile:
     """Every conversion raises."""
 
@@ -243,6 +254,8 @@ BEHAVIORS = {
     "StopIteration": lambda trial: next(iter(())),
     "MemoryError": lambda trial: throw(MemoryError("own words")),
     "RecursionError": recurse,
+    "exception that cannot be formatted": lambda trial: throw(UnformattableError("own words")),
+    "exit of a generator in a conversion": lambda trial: GivesUp(),
     "exception without text": lambda trial: throw(WordlessError()),
     "unpicklable exception": lambda trial: throw(UnpicklableError("own words", 2)),
     "lone surrogate": lambda trial: throw(CustomError("\ud800")),
@@ -330,6 +343,8 @@ FAILURES = {
     "StopIteration": "StopIteration",
     "MemoryError": "MemoryError: own words",
     "RecursionError": "RecursionError",
+    "exception that cannot be formatted": "UnformattableError",
+    "exit of a generator in a conversion": "GeneratorExit",
     "exception without text": "WordlessError",
     "unpicklable exception": "UnpicklableError: own words",
     "lone surrogate": "CustomError: ",
@@ -392,8 +407,10 @@ INTERRUPTS = {"sys.exit": SystemExit, "KeyboardInterrupt": KeyboardInterrupt}
 #: Behaviors that end the worker process; the first one is quick to test.
 DEATHS = ["os._exit", "SIGKILL", "SIGSEGV"]
 
-#: Behaviors that need the trial of an objective: an estimator has none.
+#: Behaviors of objectives only: they need a trial, or scikit-learn raises the exception itself.
 NEED_TRIAL = [
+    "exception that cannot be formatted",
+    "exit of a generator in a conversion",
     "changed params",
     "steps backwards",
     "reports of NaN",

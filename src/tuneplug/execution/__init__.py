@@ -8,6 +8,7 @@ from tuneplug.execution.executors import (
     n_workers,
     resolve_n_jobs,
 )
+from tuneplug.execution.forks import ForkGuard
 from tuneplug.execution.jobs import INTERRUPTED_MESSAGE, Job, run_jobs, run_objective
 from tuneplug.execution.orphans import end_with_parent
 from tuneplug.execution.owned_folder import temporary_root
@@ -22,6 +23,7 @@ __all__ = [
     "INTERRUPTED_MESSAGE",
     "Broadcast",
     "Executor",
+    "ForkGuard",
     "Future",
     "Job",
     "Progress",

@@ -19,6 +19,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tuneplug.errors import format_failure
+from tuneplug.execution.forks import ForkGuard
 from tuneplug.execution.pool import WorkerPool
 from tuneplug.trial import Trial, TrialResult
 
@@ -148,17 +150,18 @@ def run_objective(objective: Callable[[Trial], Any], trial: Trial) -> TrialResul
 
     The trial is FAILED if the objective raises an exception or does not return a finite number.
     ``KeyboardInterrupt`` and ``SystemExit`` propagate; any other exception is one of the trial,
-    also if its class derives from ``BaseException``.
+    also if its class derives from ``BaseException``.  A process that the objective forks ends with
+    the objective.
     """
     started = time.time()
     try:
-        returned = objective(trial)
+        with ForkGuard():
+            returned = objective(trial)
+        result = _resolve(trial, returned)
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException:  # noqa: BLE001  any other exception of an objective fails its trial
-        result = trial.failure(traceback.format_exc())
-    else:
-        result = _resolve(trial, returned)
+    except BaseException as error:  # noqa: BLE001  any other exception fails the trial
+        result = trial.failure(format_failure(error))
     return replace(result, started=started, finished=time.time())
 
 
@@ -167,5 +170,3 @@ def _resolve(trial: Trial, returned: Any) -> TrialResult:
         return trial.resolve(returned)
     except TypeError as error:
         return trial.failure(f"TypeError: {error}")
-    except Exception:  # noqa: BLE001  the objective has damaged its trial
-        return trial.failure(traceback.format_exc())

@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from tuneplug import Categorical, Float, Int, SearchSpace, Study, TuneplugError
+from tuneplug.plugins import hookimpl
 from tuneplug.stopping import AsynchronousHalving, MedianRule, Patience, Target
 from tuneplug.strategies import HyperbandSearch, RandomSearch
 
@@ -59,6 +60,10 @@ def tell_twice():
     trial = mine.ask()
     mine.tell(trial, 1.0)
     mine.tell(trial, 1.0)
+
+
+def observer(hook, function):
+    return type("Observer", (), {hook: hookimpl(function)})()
 
 
 def ended_trial():
@@ -229,6 +234,24 @@ MISTAKES = {
         "unable to open",
         "/no/such/folder/x.db",
         "its folder must exist",
+    ),
+    "attributes as a list": (
+        options(attributes=["a"]),
+        "a mapping of names",
+        "['a']",
+        "attributes={'data': 'first half'}",
+    ),
+    "hook misspelt": (
+        options(plugins=[observer("tuneplug_trial_ended", lambda self, trial: None)]),
+        "name of one of tuneplug",
+        "'tuneplug_trial_ended'",
+        "mean 'tuneplug_trial_asked'",
+    ),
+    "argument of a hook misspelt": (
+        options(plugins=[observer("tuneplug_trial_finished", lambda self, trail: None)]),
+        "among ['study', 'trial']",
+        "'trail'",
+        "mean 'trial'",
     ),
     "negative lag": (lambda: study().ask(lag=-1), "an integer", "got -1", "of at least 0"),
     "tell of parameters": (lambda: study().tell({"x": 1}, 1), "a Trial", "{'x': 1}", "enqueue("),

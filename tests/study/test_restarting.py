@@ -35,6 +35,12 @@ def test_create_stores_a_study_without_trials(storage):
     assert len(open_study(storage, "b").trials) == 1
 
 
+@pytest.mark.parametrize("attributes", [{1: "a"}, {"known": [{2: "a"}]}])
+def test_names_in_attributes_that_json_would_change_are_refused(storage, attributes):
+    with pytest.raises(StorageError, match=r"names in attributes must be strings, but got \d"):
+        open_study(storage, attributes=attributes)
+
+
 @pytest.mark.parametrize("value", [1j, {1, 2}, object(), [np.zeros(2)], np.ma.masked])
 def test_an_attribute_that_json_lacks_is_refused_and_nothing_is_lost(storage, value):
     with pytest.raises(StorageError, match="attributes must be JSON values, but 'note' is"):

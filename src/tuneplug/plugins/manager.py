@@ -26,6 +26,7 @@ from tuneplug.errors import PluginError, UnknownNameError, did_you_mean, safe_re
 from tuneplug.plugins import builtin, hookspecs
 from tuneplug.plugins.converters import convert_space
 from tuneplug.plugins.extension_points import EXTENSION_POINTS
+from tuneplug.plugins.hook_checks import check_hooks
 from tuneplug.plugins.info import NOT, ONLY, PluginInfo, Status, blocked, strict
 
 __all__ = ["Plugins"]
@@ -156,6 +157,7 @@ class Plugins:
             )
         if record.name in self._records or self._manager.is_registered(plugin):
             raise PluginError("it, or another one of that name, is already registered")
+        check_hooks(self._manager, plugin)
         try:
             self._manager.register(plugin, name=record.name)
             self._manager.check_pending()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import reprlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tuneplug.errors import StorageError, safe_repr
@@ -40,7 +40,7 @@ def encode(document: Mapping[str, Any]) -> str:
 
 
 def check_attributes(attributes: Mapping[str, Any]) -> None:
-    """Raise StorageError, with the name, if JSON has no value for an attribute."""
+    """Raise StorageError, with the name, if JSON has no name or value for an attribute."""
     for name, value in attributes.items():
         try:
             json.dumps({name: value})
@@ -49,6 +49,21 @@ def check_attributes(attributes: Mapping[str, Any]) -> None:
                 f"attributes must be JSON values, but {name!r} is {safe_repr(value)}: {error}; "
                 "give numbers, strings, booleans, None, or lists and dicts of them"
             ) from error
+    for name in _names(attributes):
+        if not isinstance(name, str):
+            raise StorageError(
+                f"names in attributes must be strings, but got {safe_repr(name)}: JSON would make "
+                "it one, so put it in quotes"
+            )
+
+
+def _names(value: Any) -> Iterator[Any]:
+    """Yield the keys of nested dicts."""
+    if isinstance(value, Mapping):
+        yield from value
+    if isinstance(value, Mapping | list | tuple):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _names(part)
 
 
 def decode(text: Any) -> TrialRecord:

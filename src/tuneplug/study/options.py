@@ -20,6 +20,7 @@ __all__ = [
     "check_direction",
     "check_objective",
     "check_trial",
+    "resolve_attributes",
     "resolve_plugins",
     "resolve_seed",
     "resolve_space",
@@ -27,6 +28,24 @@ __all__ = [
     "resolve_strategy",
     "resolve_timeout",
 ]
+
+
+def resolve_attributes(attributes: object) -> dict[str, Any]:
+    """Return the attributes of a study as a dict.
+
+    Raises
+    ------
+    TypeError
+        If they are not a mapping.
+    """
+    if attributes is None:
+        return {}
+    if not isinstance(attributes, Mapping):
+        raise TypeError(
+            "attributes must be a mapping of names to JSON values, but got "
+            f"{safe_repr(attributes)}: pass, for example, attributes={{'data': 'first half'}}"
+        )
+    return dict(attributes)
 
 
 def check_direction(direction: object) -> None:

@@ -40,6 +40,7 @@ from tuneplug.study.options import (
     check_direction,
     check_objective,
     check_trial,
+    resolve_attributes,
     resolve_plugins,
     resolve_seed,
     resolve_space,
@@ -196,7 +197,7 @@ class Study(StartingMethods):
         sign = self.history.sign
         self.parents = read_parents(warm_start_from, warm_start_type, self.space, sign)
         self._prepared: PreparedSuggestion | None = None
-        self.attributes = dict(attributes or {})
+        self.attributes = resolve_attributes(attributes)
         options = ClaimOptions(heartbeat_interval, grace_period, stale_trials, max_retries)
         create = partial(self.plugins.create, "storage")
         self._persistence = open_persistence(storage, name, create, options)

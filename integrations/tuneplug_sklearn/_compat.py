@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from joblib.externals.loky import ProcessPoolExecutor as LokyExecutor
 from joblib.parallel import get_active_backend as active_backend
+from sklearn import metrics
 from sklearn.base import _fit_context
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _PassthroughScorer
@@ -184,6 +185,16 @@ def standard_scorer_name(scorer: Any) -> str | None:
     return _standard_names().get(_computation(scorer)) if isinstance(scorer, _BaseScorer) else None
 
 
+#: Metrics of probabilities: their ``labels`` only say which classes there are.
+OF_PROBABILITIES = (
+    "brier_score_loss",
+    "d2_brier_score",
+    "d2_log_loss_score",
+    "log_loss",
+    "roc_auc_score",
+)
+
+
 @functools.cache
 def _standard_names() -> dict[Any, str]:
     """Return the names of scikit-learn's scorers by what they compute."""
@@ -191,9 +202,19 @@ def _standard_names() -> dict[Any, str]:
 
 
 def _computation(scorer: Any) -> Any:
-    """Return function, sign, arguments, and whether it takes classes or values of a scorer."""
-    arguments = sorted(scorer._kwargs.items())
-    return scorer._score_func, scorer._sign, repr(arguments), scorer._response_method == "predict"
+    """Return function, sign, arguments, and whether it takes classes or values of a scorer.
+
+    Arguments that change no score are left out: default values, and the labels of probabilities.
+    """
+    function, arguments = scorer._score_func, dict(scorer._kwargs)
+    if any(function is getattr(metrics, name, None) for name in OF_PROBABILITIES):
+        arguments.pop("labels", None)
+    with suppress(TypeError, ValueError):  # a function that is not of Python has no signature
+        for name, parameter in inspect.signature(function).parameters.items():
+            if name in arguments and repr(arguments[name]) == repr(parameter.default):
+                del arguments[name]
+    given = repr(sorted(arguments.items()))
+    return function, scorer._sign, given, scorer._response_method == "predict"
 
 
 @contextmanager

@@ -11,7 +11,14 @@ import pytest
 import xgboost
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
-from sklearn.metrics import get_scorer, get_scorer_names, make_scorer, roc_auc_score
+from sklearn.metrics import (
+    f1_score,
+    get_scorer,
+    get_scorer_names,
+    log_loss,
+    make_scorer,
+    roc_auc_score,
+)
 from sklearn.model_selection import train_test_split
 
 from tuneplug.monitoring import MonitoredFit, Scoring, TrialReporter
@@ -394,6 +401,17 @@ def test_a_scorer_of_scikit_learn_is_recognized_after_a_pickle(name):
 def test_a_scorer_of_ones_own_has_the_name_of_what_it_computes():
     name = standard_scorer_name(make_scorer(roc_auc_score, response_method="predict_proba"))
     assert name == "roc_auc"
+    explicit = make_scorer(f1_score, average="binary", pos_label=1)
+    assert standard_scorer_name(explicit) == standard_scorer_name(make_scorer(f1_score)) == "f1"
+    assert standard_scorer_name(make_scorer(f1_score, pos_label=0)) is None
+    assert standard_scorer_name(make_scorer(f1_score, labels=[0, 1])) is None
     assert standard_scorer_name(make_scorer(roc_auc_score)) is None
     assert standard_scorer_name(make_scorer(roc_auc_score, max_fpr=0.1)) is None
     assert standard_scorer_name(lambda estimator, X, y: 0.0) is None
+
+
+def test_labels_of_probabilities_do_not_change_the_name_of_a_scorer():
+    scorer = make_scorer(
+        log_loss, greater_is_better=False, response_method="predict_proba", labels=[0, 1]
+    )
+    assert standard_scorer_name(scorer) == "neg_log_loss"

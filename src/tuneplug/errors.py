@@ -129,6 +129,16 @@ class ConcurrentStudyError(StorageError):
             "the Study again, or give it another name"
         )
 
+    @classmethod
+    def replaced(cls, study: str, number: int) -> ConcurrentStudyError:
+        """Return the error for a study whose trial of a number is gone or another one."""
+        return cls(
+            f"a study must stay in its storage while it runs, but {study!r} no longer has trial "
+            f"{number} of this process: the study was deleted and created again, or its storage "
+            "was replaced by an earlier copy; create the Study again to go on with the trials that "
+            "are stored; those of this process are in study.trials"
+        )
+
 
 class StaleTrialError(TrialError, StorageError):
     """Another process has taken over a trial, because this one seemed to have ended."""

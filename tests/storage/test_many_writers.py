@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -495,6 +496,77 @@ def test_a_trial_whose_number_another_process_has_taken_does_not_start(path, mon
     with pytest.raises(ConcurrentStudyError, match="must have number 1, but would have 2"):
         mine.ask(number=1)
     assert [trial.value for trial in check_file(path)] == [1.0, 2.0]
+
+
+# ---------------------------------------------------------------- storages that go back
+
+
+def with_reports(n_reports):
+    """Return an objective, each of whose reports is stored in a transaction of its own."""
+
+    def objective(trial):
+        for step in range(n_reports):
+            trial.report(0.5, step)
+            trial.reporter.sink._write(trial.reporter)
+        return trial.params["x"]
+
+    return objective
+
+
+@pytest.mark.parametrize("n_trials", [2, 3, 4, 8])
+@pytest.mark.parametrize("n_reports", [0, 2])
+def test_a_study_that_was_created_again_is_not_overwritten(path, n_trials, n_reports):
+    mine = study(path)
+    mine.optimize(with_reports(n_reports), 3)
+    SqliteStorage(path).delete("a")
+    other = study(path, seed=1)
+    other.optimize(with_reports(0), n_trials)
+    with pytest.raises(ConcurrentStudyError, match=r"'a' no longer has trial 2 of this process"):
+        mine.ask()
+    assert [trial.params for trial in check_file(path)] == [trial.params for trial in other.trials]
+
+
+def test_a_study_whose_file_is_replaced_by_an_earlier_copy_gets_no_gap(path):
+    mine, copied = study(path), path.with_name("copy.db")
+    mine.optimize(with_reports(0), 3)
+    shutil.copy(path, copied)
+    mine.optimize(with_reports(0), 3)
+    running = mine.ask()
+    copied.replace(path)
+    with pytest.raises(ConcurrentStudyError, match=r"'a' no longer has trial 3 of this process"):
+        mine.tell(running, 0.5)
+    with pytest.raises(ConcurrentStudyError, match=r"'a' no longer has trial 3 of this process"):
+        mine.ask()
+    assert (len(check_file(path)), len(mine.trials), mine.trials[6].value) == (3, 7, 0.5)
+
+
+@pytest.mark.parametrize("read_first", [True, False])
+def test_a_result_is_seen_and_kept_after_the_storage_has_lost_reports(path, read_first):
+    mine, copied = study(path), path.with_name("copy.db")
+    trial = mine.ask()
+    shutil.copy(path, copied)
+    trial.report(0.5, 0)
+    other = study(path, seed=1)
+    copied.replace(path)  # as after a crash of a server
+    if read_first:
+        other.refresh()
+    mine.tell(trial, 0.5)
+    mine._persistence._session.end()
+    assert other.ask().number == 1
+    assert (other.trials[0].value, check_file(path)[0].value) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("n_reports", [1, 4])
+def test_trials_are_read_that_started_after_the_storage_has_lost_reports(path, n_reports):
+    mine, copied = study(path), path.with_name("copy.db")
+    trial = mine.ask()
+    shutil.copy(path, copied)
+    with_reports(n_reports)(trial)
+    other = study(path, seed=1)
+    copied.replace(path)
+    assert [mine.ask().number for _ in range(3)] == [1, 2, 3]
+    assert other.ask().number == 4
+    assert len(other.trials) == len(check_file(path)) == 5
 
 
 # ---------------------------------------------------------------- many processes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 from tuneplug.errors import (
@@ -20,7 +21,7 @@ from tuneplug.storage.documents import encode
 from tuneplug.storage.persistence import INTERRUPTED, StudyPersistence, failed, started_again
 from tuneplug.storage.reports import ReportWriter
 from tuneplug.storage.sessions import ClaimOptions, Session
-from tuneplug.storage.shared import SharedStorage, Transaction
+from tuneplug.storage.shared import Changes, SharedStorage, Transaction
 from tuneplug.storage.validation import check_record
 from tuneplug.trial import Claim, History, Trial, TrialState
 
@@ -103,6 +104,8 @@ class SharedPersistence(StudyPersistence):
         self._claiming = True
         with self.storage.transaction(self.study) as transaction:
             self._begin(transaction, history)
+            stored = [transaction.record(trial.number) for trial in self._lost(history)]
+            self._take_over([record for record in stored if record is not None], history)
             self._end_sessions(transaction, history)
             changed = [self._reclaimed(trial) for trial in choose(self._lost(history))]
             for trial in changed:
@@ -124,9 +127,7 @@ class SharedPersistence(StudyPersistence):
 
     def refresh(self, history: History) -> None:
         if self._settings is None and not self._pending_writes:
-            changes = self.storage.changes(self.study, self._cursor)
-            self._take_over(changes.records, history)
-            self._cursor = changes.cursor
+            self._read_on(partial(self.storage.changes, self.study), history)
 
     def _final_error(self, trial: Trial) -> str | None:
         """Return why a lost trial does not run again; None if it does."""
@@ -187,9 +188,32 @@ class SharedPersistence(StudyPersistence):
                 transaction.end_session(session)
 
     def _begin(self, transaction: Transaction, history: History) -> None:
-        """Write a heartbeat, and take over the changes of other processes."""
+        """Write a heartbeat, and take over the changes of other processes.
+
+        Raises
+        ------
+        ConcurrentStudyError
+            If the storage has another study of this name by now, or an earlier state of this one:
+            its trials would be overwritten, or their numbers have a gap.
+        """
         self._session.beat(transaction)
-        changes = transaction.changes(self._cursor)
+        self._read_on(transaction.changes, history)
+        if self._pending_writes or not len(history):
+            return
+        if transaction.count() != len(history):
+            raise ConcurrentStudyError.replaced(self.study, transaction.count())
+        number = max(self._own - self._provisional, default=len(history) - 1)
+        stored = transaction.record(number)
+        if stored is None or not _is_same(stored, self._record(history[number])):
+            raise ConcurrentStudyError.replaced(self.study, number)
+
+    def _read_on(self, changes_since: Callable[[int], Changes], history: History) -> None:
+        """Take over what has changed, or all records if the storage has gone back meanwhile."""
+        changes = changes_since(self._cursor)
+        new = [r["number"] for r in changes.records if r["number"] >= len(history)]
+        skips = new != [*range(len(history), len(history) + len(new))]
+        if skips or changes.cursor < self._cursor:  # a server lost reports in a crash
+            changes = changes_since(0)
         self._take_over(changes.records, history)
         self._cursor = changes.cursor
 
@@ -333,7 +357,7 @@ class SharedPersistence(StudyPersistence):
             stored = transaction.record(number)
             if stored is None:
                 if transaction.count() != number:
-                    raise ConcurrentStudyError.of(self.study, transaction.count())
+                    raise ConcurrentStudyError.replaced(self.study, transaction.count())
                 transaction.write(record)
             elif encode(stored) == encode(record):
                 pass  # the commit of an earlier attempt had succeeded

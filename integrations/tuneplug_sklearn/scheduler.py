@@ -8,6 +8,7 @@ free, from every result that has arrived.
 
 from __future__ import annotations
 
+import reprlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from tuneplug import (
     TrialState,
 )
 from tuneplug.execution import Broadcast, Job, ProgressReporter, WorkerPool
+from tuneplug.plugins import warn_caller
 from tuneplug.stopping import completion_reason
 from tuneplug_sklearn.candidate import Candidate, make_fold_model
 from tuneplug_sklearn.constraints import check_number
@@ -230,8 +232,9 @@ class Scheduler:
             if not trial.state.ended:
                 trial = restart_trial(self._study, trial, lag=number - self._n_visible(number))
             self._restore(trial)
+        self._warn_of_others()
         if len(self._study.history) > len(self.candidates):  # by a process that runs
-            raise concurrent_search_error(self._study)
+            raise concurrent_search_error(self._study.name)
         if self._study.completion_reason is not None:  # by a callback
             self._stop_all("callback")
 
@@ -250,6 +253,22 @@ class Scheduler:
         self._fail_missing(candidate)
         candidate.scores = test_scores(candidate.counted, self._plan.metric)
         self.failures.record_candidate(candidate)
+
+    def _warn_of_others(self) -> None:
+        """Warn of stored trials that no search ran: ``cv_results_`` cannot have them."""
+        others = [
+            candidate.trial.number
+            for candidate in self.candidates
+            if candidate.trial.state is TrialState.COMPLETE and not any(candidate.results)
+        ]
+        if others:
+            warn_caller(
+                f"trials {reprlib.repr(others)} of study {self._study.name!r} have no scores of "
+                "folds, as a Study ran them and not the search: they count toward n_iter, and are "
+                "not in cv_results_",
+                UserWarning,
+                through=("tuneplug", "sklearn.base"),
+            )
 
     def _fail_missing(self, candidate: Candidate) -> None:
         """Record the missing folds of a candidate whose process died too often as failed."""
@@ -285,9 +304,9 @@ class Scheduler:
             self.exhausted = error
             return False
         except ConcurrentStudyError as error:
-            raise concurrent_search_error(self._study) from error
+            raise concurrent_search_error(self._study.name) from error
         if trial.number != len(self.candidates):
-            raise concurrent_search_error(self._study)
+            raise concurrent_search_error(self._study.name)
         self.candidates.append(Candidate.of(trial, self._n_folds))
         return True
 

@@ -30,7 +30,7 @@ def restart_trial(study: Study, trial: Trial, *, lag: int) -> Trial:
         if again is not None:
             return again
         if _has_changed(trial, study.history[trial.number]):
-            raise concurrent_search_error(study)
+            raise concurrent_search_error(study.name)
         if not warned:
             warned = True
             warn_caller(
@@ -40,15 +40,15 @@ def restart_trial(study: Study, trial: Trial, *, lag: int) -> Trial:
                 through=("tuneplug", "sklearn.base"),
             )
         if time.monotonic() > deadline:
-            raise concurrent_search_error(study)
+            raise concurrent_search_error(study.name)
         time.sleep(WAIT)
 
 
-def concurrent_search_error(study: Study) -> ConcurrentStudyError:
+def concurrent_search_error(name: str | None) -> ConcurrentStudyError:
     """Return the error of a stored search that another process runs."""
     return ConcurrentStudyError(
         f"only one process at a time may run a stored search, but another process runs that of "
-        f"study {study.name!r}: end it and resume the search, or pass another study_name"
+        f"study {name!r}: end it and resume the search, or pass another study_name"
     )
 
 

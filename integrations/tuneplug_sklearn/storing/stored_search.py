@@ -22,6 +22,7 @@ from tuneplug_sklearn.storing.fingerprint import (
     fingerprint_key,
     make_fingerprint,
 )
+from tuneplug_sklearn.storing.restart import concurrent_search_error
 from tuneplug_sklearn.storing.stored_folds import Folds, decode_folds, encode_folds
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class StoredSearch:
         Fingerprint of this search.
     n_rows : int
         Number of rows of the data.
+    only_name : bool
+        Whether the search must have this name, by which the next call resumes it.
     folds : dict or None
         The stored folds.  None if the study is new.
     """
@@ -73,6 +76,7 @@ class StoredSearch:
     name: str
     fingerprint: Fingerprint
     n_rows: int
+    only_name: bool
     folds: Any = None
 
     @property
@@ -116,11 +120,21 @@ class StoredSearch:
         )
 
     def create(self, study: Study, splits: Sequence[tuple[Any, Any]]) -> None:
-        """Create a new study in the storage, under a name that no other study has."""
+        """Create a new study in the storage, under a name that no other study has.
+
+        Raises
+        ------
+        ConcurrentStudyError
+            If another process has taken the only name since.
+        """
         if self.resumes:
             return
         folds = encode_folds(splits, self.n_rows)
         study.attributes[SEARCH] = {"fingerprint": self.fingerprint, "folds": folds}
+        if self.only_name:
+            if not study.create(self.name):
+                raise concurrent_search_error(self.name)
+            return
         while not study.create(_free_name(self.storage, self.name)):
             pass  # another process has taken the name since
 
@@ -187,7 +201,7 @@ def open_search(
     folds = None
     if search.resume and name in storage.studies():
         folds = _stored_folds(storage, name, fingerprint)
-    return StoredSearch(storage, name, fingerprint, data.n_rows, folds)
+    return StoredSearch(storage, name, fingerprint, data.n_rows, bool(search.resume), folds)
 
 
 def _settings(

@@ -334,6 +334,33 @@ def test_a_name_that_another_process_takes_meanwhile_is_left_to_it(url, tmp_path
     assert search.study_name_ == "a-3"
 
 
+def test_of_two_searches_that_start_at_once_only_one_takes_the_name_to_resume(url, tmp_path):
+    """The next call would not find what the other one stored under another name."""
+    options = {"storage": url, "study_name": "a", "resume": True}
+
+    class Splitter(KFold):
+        def split(self, X, y=None, groups=None):  # after the name was looked up
+            if not SqliteStorage(tmp_path / "searches.db").studies():
+                make(**options, cv=KFold(N_FOLDS)).fit(X, y)
+                fits.clear()
+            return super().split(X, y, groups)
+
+    with pytest.raises(ConcurrentStudyError, match="another process runs that of study 'a'"):
+        make(**options, cv=Splitter(N_FOLDS)).fit(X, y)
+    assert SqliteStorage(tmp_path / "searches.db").studies() == ["a"]
+    assert fits["fits"] == 0
+
+
+def test_trials_that_a_study_added_to_a_search_are_named(url):
+    options = {"storage": url, "study_name": "a", "resume": True}
+    make(**options).fit(X, y)
+    Study.load(url, "a", strategy="random").optimize(lambda trial: 99.0, 2)
+    with pytest.warns(UserWarning, match=r"trials \[8, 9\] of study 'a' have no scores of folds"):
+        search = make(**options | {"n_iter": 12}).fit(X, y)
+    assert len(search.cv_results_["params"]) == 10
+    assert search.best_score_ < 1.0
+
+
 def test_without_a_name_equal_searches_have_one(url):
     options = {"storage": url, "resume": True}
     first = make(**options).fit(X, y)

@@ -249,9 +249,10 @@ def test_an_export_is_written_to_a_file(capsys, folder):
     assert "missing" in error(capsys, "export", URL, "churn", *missing)
 
 
-def test_an_export_does_not_replace_the_file_of_its_study(capsys, folder):
+@pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm"])
+def test_an_export_does_not_replace_the_file_of_its_study(capsys, folder, suffix):
     run()
-    arguments = ["export", URL, "churn", "--output", str(folder / "study.db")]
+    arguments = ["export", URL, "churn", "--output", str(folder / f"study.db{suffix}")]
     assert "must not replace the file of its study" in error(capsys, *arguments)
     assert SqliteStorage("study.db").studies() == ["churn"]
 

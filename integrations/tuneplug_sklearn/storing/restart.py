@@ -48,7 +48,8 @@ def concurrent_search_error(name: str | None) -> ConcurrentStudyError:
     """Return the error of a stored search that another process runs."""
     return ConcurrentStudyError(
         f"only one process at a time may run a stored search, but another process runs that of "
-        f"study {name!r}: end it and resume the search, or pass another study_name"
+        f"study {name!r}, or has replaced it: end it and resume the search, or pass another "
+        "study_name"
     )
 
 

@@ -136,13 +136,20 @@ def _export(arguments: argparse.Namespace) -> str:
     if arguments.output is None:
         return content.decode().removesuffix("\n")
     output = Path(arguments.output)
-    if isinstance(storage, SqliteStorage) and output.exists() and output.samefile(storage.path):
+    if isinstance(storage, SqliteStorage) and _is_of_database(output, storage.path):
         raise StorageError(
             f"an export must not replace the file of its study, but got --output {str(output)!r}: "
             "give another file"
         )
     output.write_bytes(content)
     return ""
+
+
+def _is_of_database(output: Path, database: Path) -> bool:
+    """Return whether a path is that of a SQLite file, or of one that SQLite has next to it."""
+    linked = output.exists() and output.samefile(database)
+    suffixes = ("-journal", "-wal", "-shm")
+    return linked or str(output.resolve()) in {f"{database.resolve()}{end}" for end in suffixes}
 
 
 def _rename(arguments: argparse.Namespace) -> str:

@@ -149,6 +149,7 @@ def test_a_failing_objective_costs_what_it_took():
     assert study.trials[1].cost >= 0.01
 
 
+@pytest.mark.usefixtures("ticking")
 def test_a_trial_that_the_timeout_stops_costs_what_it_took():
     def endless(trial):
         while not trial.should_stop() or trial.number == 0:

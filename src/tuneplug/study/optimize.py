@@ -37,13 +37,15 @@ __all__ = ["Budget", "OptimizeLoop"]
 
 
 class Budget(NamedTuple):
-    """Maximum number of trials to start, and seconds after which none starts; None: no limit.
-
-    With 0 trials, only those of dead processes are started again.
-    """
+    """Maximum number of trials to start, and seconds after which none starts; None: no limit."""
 
     n_trials: int | None
     timeout: float | None
+
+    @property
+    def only_restarts(self) -> bool:
+        """Whether no new trial starts, and those of dead processes start again."""
+        return self.n_trials == 0
 
 
 class OptimizeLoop:
@@ -75,9 +77,9 @@ class OptimizeLoop:
         failures: FailureMonitor,
     ) -> None:
         self._study, self._objective = study, Broadcast(objective)
-        self._n_trials, self._timeout = budget
+        self._budget = budget
         self._started: list[int] = []  # numbers of the trials of this call
-        self._deadline = None if self._timeout is None else time.time() + self._timeout
+        self._deadline = None if budget.timeout is None else time.time() + budget.timeout
         self._timed_out = False
         self._completion, self._progress, self._failures = completion, progress, failures
         self.exhausted: str | None = None
@@ -117,17 +119,18 @@ class OptimizeLoop:
 
     def _is_spent(self) -> bool:
         """Whether all trials have been started, other than those of dead processes."""
-        return self._n_trials not in (None, 0) and self.n_started >= self._n_trials
+        most = self._budget.n_trials
+        return not self._budget.only_restarts and most is not None and self.n_started >= most
 
     def _ask(self) -> Trial | None:
         """Return the next trial, started, or None if the space is exhausted."""
-        if self._n_trials == 0:
+        if self._budget.only_restarts:
             return self._restart()
         try:
             with self._progress.suggesting():
                 return self._study.ask()
         except SpaceExhausted as error:
-            planned = "" if self._n_trials is None else f" of {self._n_trials}"
+            planned = "" if self._budget.n_trials is None else f" of {self._budget.n_trials}"
             self.exhausted = f"{error} The search ends after {self.n_started}{planned} trials."
             return None
 
@@ -147,7 +150,7 @@ class OptimizeLoop:
             return True
         reason = completion_reason(self._completion, self._study.history)
         if reason is None and self._deadline is not None and time.time() >= self._deadline:
-            reason, self._timed_out = f"timeout: {self._timeout:g} s have passed", True
+            reason, self._timed_out = f"timeout: {self._budget.timeout:g} s have passed", True
         if reason is not None:
             self._study.complete(reason)
         return reason is not None
@@ -192,10 +195,12 @@ class OptimizeLoop:
         """
         if self._failures.all_alike:
             self._study.complete("failures: the first trials had the same error")
-        self._failures.raise_if_all_failed(self._n_trials)
+        self._failures.raise_if_all_failed(self._budget.n_trials)
         trials = self._trials
         timed_out = self._timed_out or any(trial.stop_reason == "timeout" for trial in trials)
-        if self._study.history.complete() or (trials and not timed_out) or self._n_trials == 0:
+        if self._study.history.complete() or (trials and not timed_out):
+            return
+        if self._budget.only_restarts:
             return
         if timed_out:
             raise NoCompletedTrialError(

@@ -76,9 +76,9 @@ def cost_aware(_: TimedTask) -> Strategy:
 # ---------------------------------------------------------------- less of the resource
 
 
-def multi_fidelity(task: TimedTask) -> Strategy:
+def multi_fidelity(task: TimedTask, *, cost_aware: bool = True) -> Strategy:
     """Return the strategy that chooses resources by a model."""
-    return MultiFidelitySearch(task.least, task.full, FACTOR)
+    return MultiFidelitySearch(task.least, task.full, FACTOR, cost_aware=cost_aware)
 
 
 def hyperband(task: TimedTask) -> Strategy:

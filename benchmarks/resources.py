@@ -84,6 +84,7 @@ SEARCHES: dict[str, Callable[[TimedTask, int], Search]] = {
     "bayesian": tuneplug(lambda _: BayesianSearch()),
     "bayesian, cost-aware": tuneplug(cost_aware),
     "multi-fidelity": tuneplug(multi_fidelity),
+    "multi-fidelity, costs unknown": tuneplug(partial(multi_fidelity, cost_aware=False)),
 }
 
 

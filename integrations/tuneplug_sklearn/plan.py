@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from tuneplug_sklearn._compat import RETURN, metric_names, n_samples
 from tuneplug_sklearn.arguments import check_folds, check_splitter
 from tuneplug_sklearn.candidate import Limits
 from tuneplug_sklearn.initial_points import start_study
+from tuneplug_sklearn.lag import checked_lag
 from tuneplug_sklearn.monitored_fit import MonitorConfig
 from tuneplug_sklearn.monitors import choose_monitors, make_monitor_config
 from tuneplug_sklearn.queries import check_queries
@@ -31,11 +31,7 @@ from tuneplug_sklearn.subsampling import Subsampling, class_labels
 if TYPE_CHECKING:
     from tuneplug_sklearn.search import WarpedBayesSearchCV
 
-__all__ = ["SearchPlan", "check_metric", "make_plan", "resolve_lag"]
-
-#: The automatic lag allows this many fits in flight, whatever the number of workers, but is at most
-#: ``MAX_LAG``: with few folds, a longer lag would cost more than idle workers do.
-IN_FLIGHT, MAX_LAG = 12, 3
+__all__ = ["SearchPlan", "check_metric", "make_plan"]
 
 #: Number of configurations sampled to find out which parameters occur together.
 N_SAMPLED = 100
@@ -155,7 +151,7 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, data: FitData, routed: 
         _max_candidates(study, search.n_iter, resources),
         n_independent,
         n_chosen,
-        _checked_lag(search, study, len(splits)),
+        checked_lag(search, study, len(splits)),
         metric,
         make_monitor_config(monitors, study, search, splits, groups),
         resources,
@@ -268,35 +264,7 @@ def _unknown_names(estimator: Any, configuration: Mapping[str, Any]) -> tuple[li
     return sorted(estimator.get_params()), unknown
 
 
-# ------------------------------------------------------------------ lag and folds
-
-
-def resolve_lag(lag: int | str | None, random_state: Any, n_folds: int) -> int | None:
-    """Return the lag; None if a candidate depends on every result that has arrived."""
-    if lag != "auto":
-        return None if lag is None else int(lag)
-    if not isinstance(random_state, numbers.Integral):
-        return None
-    return min(MAX_LAG, -(-IN_FLIGHT // n_folds) - 1)
-
-
-def _checked_lag(search: WarpedBayesSearchCV, study: Study, n_folds: int) -> int | None:
-    """Return the lag.
-
-    Raises
-    ------
-    ValueError
-        If there is one, although the candidates depend on measured seconds.
-    """
-    lag = resolve_lag(search.lag, search.random_state, n_folds)
-    if lag is not None and study.strategy.cost_aware:
-        raise ValueError(
-            "a search with cost_aware=True cannot be deterministic, because its candidates depend "
-            "on measured seconds, which differ from run to run, but got "
-            f"random_state={search.random_state!r} and lag={search.lag!r}: pass lag=None, or give "
-            "the costs yourself with Study.tell(trial, value, cost=...)"
-        )
-    return lag
+# ------------------------------------------------------------------ folds
 
 
 def _subsampling(

@@ -23,8 +23,8 @@ from tuneplug.strategies import (
     BayesianSearch,
     MultiFidelitySearch,
     RandomSearch,
-    Strategy,
 )
+from tuneplug_sklearn.lag import is_deterministic
 from tuneplug_sklearn.subsampling import Subsampling, class_labels
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def resolve_resources(
     if search.resource is None:
         _check_unused(search)
         return None
-    make = _strategy_maker(search.strategy)
+    make = _strategy_maker(search)
     n = int(X.shape[0]) if hasattr(X, "shape") else len(X)
     maximum = _maximum(search, n)
     if search.min_resources != "auto":
@@ -211,18 +211,24 @@ def _check_unused(search: WarpedBayesSearchCV) -> None:
 
 
 def _strategy_maker(
-    strategy: str | Strategy,
+    search: WarpedBayesSearchCV,
 ) -> Callable[..., AsynchronousHyperband | MultiFidelitySearch]:
     """Return a function that makes the counterpart of a strategy that also chooses the resource.
+
+    The name ``"bayesian"`` stands for a strategy that learns costs, unless the search is
+    deterministic.
 
     Raises
     ------
     ValueError
         If the strategy has none.
     """
+    strategy = search.strategy
     if strategy in ("hyperband", "random") or strategy == RandomSearch():
         return AsynchronousHyperband
-    own = BayesianSearch() if strategy == "bayesian" else strategy
+    own = strategy
+    if strategy == "bayesian":
+        own = BayesianSearch(cost_aware=not is_deterministic(search))
     if isinstance(own, BayesianSearch) and not own.allow_repeats:
         return functools.partial(
             MultiFidelitySearch,

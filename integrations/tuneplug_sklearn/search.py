@@ -174,7 +174,8 @@ class WarpedBayesSearchCV(BaseSearchCV):  # type: ignore[misc]
         the name of an integer parameter of the estimator that counts work, such as ``"max_iter"``.
         Poor candidates are then not tried in full.  ``n_iter`` is the budget in full candidates.
         Only these can be the best one, unless the search ends before the first of them.  With
-        ``"bayesian"`` a model chooses candidates and resources; ``"hyperband"`` and ``"random"``
+        ``"bayesian"`` a model chooses candidates and resources, and learns costs unless an int
+        ``random_state`` or ``lag`` makes the search deterministic; ``"hyperband"`` and ``"random"``
         are then the same.
     min_resources, max_resources : int or "auto", default "auto"
         The smallest resource of a candidate, and that of a full one.  With ``"n_samples"`` they

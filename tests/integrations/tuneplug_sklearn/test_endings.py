@@ -28,7 +28,7 @@ from tuneplug.stopping import CompletionRule, Convergence, Patience, Target
 from tuneplug_sklearn import Progress, WarpedBayesSearchCV
 from tuneplug_sklearn import scheduler as scheduler_module
 from tuneplug_sklearn.initial_points import start_study
-from tuneplug_sklearn.plan import resolve_lag
+from tuneplug_sklearn.lag import resolve_lag
 
 ROWS = np.arange(40.0).reshape(-1, 1)
 LABELS = np.arange(40) % 2

@@ -42,7 +42,7 @@ from tuneplug.strategies import Strategy
 from tuneplug_sklearn import WarpedBayesSearchCV, executors
 from tuneplug_sklearn import search as search_module
 from tuneplug_sklearn.executors import in_worker
-from tuneplug_sklearn.plan import resolve_lag
+from tuneplug_sklearn.lag import resolve_lag
 from tuneplug_sklearn.scheduler import Scheduler
 
 X, y = load_iris(return_X_y=True)

@@ -155,6 +155,21 @@ def test_a_model_chooses_candidates_and_their_resources():
     assert results.n_resources[search.best_index_] == 900
 
 
+@pytest.mark.parametrize(
+    ("options", "learns"),
+    [
+        ({"random_state": None}, True),
+        ({"random_state": 0, "lag": None}, True),
+        ({"random_state": 0}, False),
+        ({"random_state": None, "lag": 1}, False),
+        ({"random_state": None, "strategy": BayesianSearch()}, False),
+    ],
+)
+def test_costs_are_learned_unless_the_search_is_deterministic(options, learns):
+    search = tree(**{"strategy": "bayesian", "n_iter": 2} | options).fit(X, y)
+    assert search.study_.strategy.cost_aware is learns
+
+
 def test_the_minimum_is_the_smallest_resource_that_candidates_may_have():
     search = recorded(strategy="bayesian", min_resources=1, n_iter=4)
     assert search.min_resources_ == search.cv_results_["n_resources"].min() == 100

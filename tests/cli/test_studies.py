@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import math
+import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -247,6 +250,33 @@ def test_an_export_is_written_to_a_file(capsys, folder):
     assert (folder / "out.csv").read_text("utf-8") == text
     missing = ["--output", "missing/out.csv"]
     assert "missing" in error(capsys, "export", URL, "churn", *missing)
+
+
+def test_an_export_to_a_full_disk_keeps_an_earlier_one(capsys, folder, monkeypatch):
+    run()
+    (folder / "out.csv").write_text("earlier", "utf-8")
+    before = {*folder.iterdir()}
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    message = error(capsys, "export", URL, "churn", "--output", "out.csv")
+    assert "No space left on device: 'out.csv'" in message
+    assert (folder / "out.csv").read_text("utf-8") == "earlier"
+    assert {*folder.iterdir()} == before
+
+
+def test_an_export_keeps_the_link_and_the_permissions_of_an_earlier_one(capsys, folder):
+    run()
+    text = output(capsys, "export", URL, "churn")
+    (folder / "real.csv").write_text("earlier", "utf-8")
+    (folder / "real.csv").chmod(0o640)
+    (folder / "out.csv").symlink_to("real.csv")
+    assert output(capsys, "export", URL, "churn", "--output", "out.csv") == ""
+    assert (folder / "out.csv").readlink() == Path("real.csv")
+    assert (folder / "real.csv").read_text("utf-8") == text
+    assert stat.S_IMODE((folder / "real.csv").stat().st_mode) == 0o640
 
 
 @pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm"])

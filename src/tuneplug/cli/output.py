@@ -6,13 +6,16 @@ import io
 import json
 import math
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TextIO
+from uuid import uuid4
 
 from tuneplug.errors import printable
 
-__all__ = ["aligned", "as_json", "show", "table"]
+__all__ = ["aligned", "as_json", "show", "table", "write"]
 
 
 def show(text: str, stream: TextIO | None) -> None:
@@ -39,6 +42,34 @@ def _discard(stream: TextIO) -> None:
     """Send what a stream has not written to nowhere; Python would write it again at exit."""
     with suppress(io.UnsupportedOperation):  # it is in memory
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def write(output: Path, content: bytes) -> None:
+    """Write a file; one that is there keeps its content until the new one is complete.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.  It names the file.
+    """
+    if output.exists() and not output.is_file():  # a pipe or a device
+        output.write_bytes(content)
+        return
+    target = output.resolve()  # and a link remains one
+    beside = target.with_name(f".tuneplug-{uuid4().hex}")
+    try:
+        with beside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileNotFoundError):
+            beside.chmod(stat.S_IMODE(target.stat().st_mode))
+        beside.replace(target)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(output)) from error
+    finally:
+        with suppress(OSError):
+            beside.unlink()
 
 
 def as_json(document: Any) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneplug.cli.exporting import FORMATS, exported, study_document
-from tuneplug.cli.output import aligned, as_json, show, table
+from tuneplug.cli.output import aligned, as_json, show, table, write
 from tuneplug.cli.records import StudyRecords, category_text, is_feasible
 from tuneplug.errors import StorageError, printable
 from tuneplug.plugins.manager import Plugins
@@ -141,7 +141,7 @@ def _export(arguments: argparse.Namespace) -> str:
             f"an export must not replace the file of its study, but got --output {str(output)!r}: "
             "give another file"
         )
-    output.write_bytes(content)
+    write(output, content)
     return ""
 
 

@@ -267,6 +267,36 @@ def test_mistakes_are_named(parents, kind, error, match):
         started(parents, kind)
 
 
+@pytest.mark.parametrize(
+    ("scores", "named"),
+    [
+        (["0,5", "0,6"], "'0,5' in row 0, '0,6' in row 1"),
+        ([0.5, "0,6"], "'0,6' in row 1"),
+        ([None, True], "True in row 1"),
+    ],
+)
+def test_results_that_are_no_numbers_are_named_with_their_rows(scores, named):
+    pandas = pytest.importorskip("pandas")
+    configurations = [{"x": 0.25, "n": 2}, {"x": 0.5, "n": 2}]
+    match = f"number 0: its results must be numbers, but got {named}: convert them"
+    columns = {"param_x": [0.25, 0.5], "param_n": 2, "value": pandas.Series(scores, dtype=object)}
+    for parent in (
+        {"params": configurations, "mean_test_score": scores},
+        pandas.DataFrame(columns),
+    ):
+        with pytest.raises(TypeError, match=match):
+            started([parent], "identical")
+
+
+def test_texts_in_rows_that_are_not_complete_are_left_out_silently():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {"param_x": 0.25, "param_n": 2, "value": [0.5, "-"], "state": ["complete", "failed"]}
+    )
+    (parent,) = started([frame], "identical").parents
+    assert len(parent.observations) == 1
+
+
 # ------------------------------------------------------------------ identical: evidence
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def read_parents(
     Raises
     ------
     TypeError
-        If a parent, or the list of them, is something else.
+        If a parent, or the list of them, is something else, or a result is no number.
     ValueError
         If there are no parents or more than five, if the type is unknown, or if a parent has no
         usable result.  The message lists the mistakes of all parents.
@@ -199,6 +199,7 @@ class _Reader:
         kept = _full_rows(results, len(scores))
         costs = _costs(results, len(scores))
         constraints = _constraints(results, "mean_constraint_", len(scores))
+        _check_numbers({row: score for row, score in enumerate(scores) if row in kept})
         for row, (params, score) in enumerate(zip(configurations, scores, strict=True)):
             loss = _number(score)
             if row not in kept or not math.isfinite(loss):
@@ -308,11 +309,29 @@ def _frame_rows(table: Mapping[str, list[Any]], sign: float) -> Iterator[_Row]:
     states, shares = table.get("state", [COMPLETE] * n), table.get("fidelity", [1.0] * n)
     costs = table.get("cost", [None] * n)
     constraints = _constraints(table, "constraint_", n)
-    for row, value in enumerate(table["value"]):
-        loss = sign * _number(value)
-        if states[row] == COMPLETE and shares[row] == 1.0 and math.isfinite(loss):
+    full = [row for row in range(n) if states[row] == COMPLETE and shares[row] == 1.0]
+    _check_numbers({row: table["value"][row] for row in full})
+    for row in full:
+        loss = sign * _number(table["value"][row])
+        if math.isfinite(loss):
             params = {name.removeprefix("param_"): table[name][row] for name in names}
             yield _Row(params, loss, _cost(costs[row]), constraints[row])
+
+
+def _check_numbers(results: Mapping[int, Any]) -> None:
+    """Check that the results of complete rows are numbers or missing."""
+    wrong = [
+        f"{safe_repr(value)} in row {row}"
+        for row, value in results.items()
+        if not _is_number(value) and not _is_missing(value)
+    ]
+    if wrong:
+        n_more = len(wrong) - MAX_ERRORS
+        more = [f"and {n_more} more"] if n_more > 0 else []
+        raise TypeError(
+            f"its results must be numbers, but got {', '.join(wrong[:MAX_ERRORS] + more)}: convert "
+            "them, for example by pandas.to_numeric"
+        )
 
 
 def _best(rows: Sequence[_Row]) -> _Row | None:
@@ -397,7 +416,11 @@ def _cost(value: Any) -> float | None:
 
 def _number(value: Any) -> float:
     """Return a real number as a float; NaN for anything else."""
-    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    return float(value) if _is_number(value) else math.nan
+
+
+def _is_number(value: Any) -> TypeGuard[Real]:
+    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
 
 
 def _is_missing(value: object) -> bool:

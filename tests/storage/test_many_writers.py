@@ -15,7 +15,15 @@ from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
-from tuneplug import ConcurrentStudyError, Float, SpaceExhausted, StorageError, Study, TrialState
+from tuneplug import (
+    ConcurrentStudyError,
+    Float,
+    Int,
+    SpaceExhausted,
+    StorageError,
+    Study,
+    TrialState,
+)
 from tuneplug.storage import SqliteStorage, sqlite_file
 from tuneplug.storage.shared import SharedStorage
 from tuneplug.strategies import GridSearch
@@ -132,6 +140,17 @@ def test_a_lost_trial_that_fails_with_an_error_is_stored_as_failed(path, answer)
     states = [trial.state for trial in check_file(path)]
     assert states == [TrialState.FAILED, TrialState.RUNNING, TrialState.RUNNING]
     assert [trial.state for trial in made.trials] == states
+
+
+def test_a_trial_that_was_written_late_is_not_taken_over_while_it_runs(path):
+    made, other = study(Unsure(path)), study(path, seed=1)
+    made._persistence.storage.answers = ["failed", "failed"]
+    with pytest.warns(RuntimeWarning, match="could not be written"):
+        done, running = made.ask(), made.ask()
+    made.tell(done, 0.0)
+    assert other.ask().number == 2
+    made.tell(running, 1.0)
+    assert [each.value for each in check_file(path)] == [0.0, 1.0, None]
 
 
 def test_random_errors_of_three_writers_lose_and_double_nothing(path):
@@ -524,6 +543,23 @@ def test_a_study_that_was_created_again_is_not_overwritten(path, n_trials, n_rep
     with pytest.raises(ConcurrentStudyError, match=r"'a' no longer has trial 2 of this process"):
         mine.ask()
     assert [trial.params for trial in check_file(path)] == [trial.params for trial in other.trials]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"x": Int(1, 9), "y": Float(0.0, 1.0)}, {"y": Float(0.0, 1.0), "x": Int(1, 9)}),
+        ({"x": Int(1, 9), "y": Float(0.0, 1.0)}, {"x": Float(1.0, 9.0), "y": Float(0.0, 1.0)}),
+        ({"x": [1, 2], "y": Float(0.0, 1.0)}, {"x": [1.0, 2.0, 3.0], "y": Float(0.0, 1.0)}),
+    ],
+)
+def test_a_study_goes_on_with_a_space_that_is_written_otherwise(path, before, after):
+    first = study(path, before)
+    first.optimize(with_reports(0), 3)
+    made = study(path, after, seed=None)
+    made.optimize(with_reports(0), 2)
+    assert [trial.number for trial in made.trials] == [0, 1, 2, 3, 4]
+    assert [t.params for t in made.trials[:3]] == [t.params for t in first.trials]
 
 
 def test_a_study_whose_file_is_replaced_by_an_earlier_copy_gets_no_gap(path):

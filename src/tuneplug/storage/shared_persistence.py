@@ -204,8 +204,19 @@ class SharedPersistence(StudyPersistence):
             raise ConcurrentStudyError.replaced(self.study, transaction.count())
         number = max(self._own - self._provisional, default=len(history) - 1)
         stored = transaction.record(number)
-        if stored is None or not _is_same(stored, self._record(history[number])):
+        if stored is None or not self._is_of(stored, history[number]):
             raise ConcurrentStudyError.replaced(self.study, number)
+
+    def _is_of(self, stored: TrialRecord, trial: Trial) -> bool:
+        """Whether a stored record is of a trial, though maybe written with another space."""
+        known = self._record(trial)
+        if _is_same(stored, known):
+            return True
+        try:
+            (read,) = self._trials([stored])
+        except StoredTrialError:
+            return False
+        return _is_same(self._record(read), known)
 
     def _read_on(self, changes_since: Callable[[int], Changes], history: History) -> None:
         """Take over what has changed, or all records if the storage has gone back meanwhile."""
@@ -358,6 +369,8 @@ class SharedPersistence(StudyPersistence):
             if stored is None:
                 if transaction.count() != number:
                     raise ConcurrentStudyError.replaced(self.study, transaction.count())
+                if not ended:  # the storage may not know the session of the trial yet
+                    self._session.beat(transaction)
                 transaction.write(record)
             elif encode(stored) == encode(record):
                 pass  # the commit of an earlier attempt had succeeded

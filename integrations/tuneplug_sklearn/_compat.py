@@ -9,7 +9,6 @@ import functools
 import inspect
 import numbers
 import reprlib
-import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,6 +30,8 @@ from sklearn.utils._param_validation import HasMethods, Interval, InvalidParamet
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _num_samples as n_samples
+
+from tuneplug.execution import format_failure
 
 __all__ = [
     "BaseSearchCV",
@@ -161,8 +162,8 @@ class _RecordingScorer:
                 if (wrong := _unusable(score)) is not None:
                     raise TypeError(wrong)
             return scores
-        except Exception:
-            self.error = traceback.format_exc()
+        except Exception as error:
+            self.error = format_failure(error)
             _restore_warning_filters(self._filters)
             raise
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.base import clone
 
-from tuneplug.execution import Broadcast, ForkGuard
+from tuneplug.execution import Broadcast, ForkGuard, format_failure
 from tuneplug_sklearn._compat import (
     fit_and_score,
     has_callbacks,
@@ -165,10 +165,10 @@ class Evaluation:
             tested = safe_split(estimator, self.X, self.y, np.asarray(test), np.asarray(train))
             fold = Fold(task.fold, np.array(train), np.array(test), *tested)
             return {**result, "constraints": list(measure(self.constraints, estimator, fold))}
-        except Exception:
+        except Exception as error:
             if self.options["error_score"] == "raise":
                 raise
-            failed = self.failed_result(traceback.format_exc())
+            failed = self.failed_result(format_failure(error))
             changed = ("test_scores", "train_scores", "fit_error")
             return result | {key: failed[key] for key in changed if key in failed}
 
@@ -198,16 +198,21 @@ class Evaluation:
     def _result_of(self, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the result of a fit; a failed one for what scikit-learn does not catch.
 
-        Panics of extension modules derive from ``BaseException`` only.  Interrupts propagate.  A
-        process that the fit forks ends with it.
+        Panics of extension modules derive from ``BaseException`` only, and scikit-learn cannot
+        format every exception that it catches.  Interrupts propagate.  A process that the fit forks
+        ends with it.
         """
         try:
             with ForkGuard():
                 return run()
-        except (Exception, KeyboardInterrupt, SystemExit):
+        except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:  # noqa: BLE001  it fails its own candidate
-            return self.failed_result(traceback.format_exc())
+        except Exception as error:
+            if self.options["error_score"] == "raise" or _can_be_formatted(error):
+                raise
+            return self.failed_result(format_failure(error.__context__ or error))
+        except BaseException as error:  # noqa: BLE001  it fails its own candidate
+            return self.failed_result(format_failure(error))
 
     def failed_result(self, error: str) -> dict[str, Any]:
         """Return the result to record for a lost fit: each score is ``error_score``.
@@ -240,6 +245,15 @@ class Evaluation:
                 yield
 
 
+def _can_be_formatted(error: BaseException) -> bool:
+    """Return whether a traceback can show an exception, and those from which it resulted."""
+    try:
+        traceback.format_exception(error)
+    except Exception:  # noqa: BLE001  whatever attributes of a third party's exception raise
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class RemoteError:
     """An exception that a fit raised on a worker."""
@@ -249,12 +263,12 @@ class RemoteError:
     @classmethod
     def of(cls, error: BaseException, *, picklable: bool) -> RemoteError:
         """Return the error; with ``picklable``, one that a pickle preserves, with a traceback."""
-        text = traceback.format_exc()
+        text = format_failure(error)
         if picklable:
-            error.add_note(f"on a worker:\n{text}")
             try:
+                error.add_note(f"on a worker:\n{text}")
                 cloudpickle.loads(cloudpickle.dumps(error))
-            except Exception:  # noqa: BLE001  whatever its __reduce__ raises
+            except Exception:  # noqa: BLE001  whatever its attributes raise
                 return cls(
                     RuntimeError(f"a fit raised an exception that cannot be pickled:\n{text}")
                 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
+from tuneplug.execution import format_failure
+from tuneplug.study import exception_of
 from tuneplug_sklearn._compat import check_method_params, safe_split
 from tuneplug_sklearn.pipelines import (
     last_step,
@@ -41,7 +42,7 @@ def failure_text(estimator: Any, error: Exception) -> str:
 
 
 def _summary(error: Exception) -> str:
-    return traceback.format_exception_only(error)[0].strip()
+    return exception_of(format_failure(error))
 
 
 class EvaluationData(NamedTuple):

@@ -1,5 +1,6 @@
 """Run trials on executors: the executor protocol, worker pools and the job loop."""
 
+from tuneplug.errors import format_failure
 from tuneplug.execution.broadcast import Broadcast
 from tuneplug.execution.executors import (
     Executor,
@@ -32,6 +33,7 @@ __all__ = [
     "WorkerPool",
     "check_callbacks",
     "end_with_parent",
+    "format_failure",
     "make_pool",
     "n_workers",
     "resolve_n_jobs",

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import queue
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import BrokenExecutor
@@ -86,7 +85,7 @@ def run_jobs(
             except Exception as error:  # noqa: BLE001  any error of the executor
                 flight.recover(error)
                 if alone:
-                    on_failure(job, traceback.format_exc())
+                    on_failure(job, format_failure(error))
                 else:
                     retry_alone.append(job)
             else:

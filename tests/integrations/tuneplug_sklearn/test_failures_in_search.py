@@ -58,6 +58,61 @@ def error_of(search):
     return str(caught.value), first
 
 
+class UnshownError(Exception):
+    """An exception that the module traceback cannot format."""
+
+    @property
+    def __notes__(self):
+        raise ValueError("no notes")
+
+
+class Unshown(Model):
+    """Above ``limit``, a method fails with an exception that cannot be formatted."""
+
+    def __init__(self, a=0.5, limit=0.5, method="fit"):
+        self.a, self.limit, self.method = a, limit, method
+
+    def fit(self, X, y=None):
+        self.classes_ = np.unique(y)
+        return self._unless("fit", self)
+
+    def predict(self, X):
+        return self._unless("predict", np.full(len(X), self.classes_[0]))
+
+    def score(self, X, y=None):
+        return float(np.mean(self.predict(X) == y))
+
+    def _unless(self, method, returned):
+        if self.method == method and self.a > self.limit:
+            raise UnshownError
+        return returned
+
+
+# ------------------------------------------------------------------ exceptions without a text
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("method", ["fit", "predict"])
+@pytest.mark.parametrize("scoring", [None, ["accuracy", "f1"]])
+def test_an_exception_that_cannot_be_formatted_fails_its_own_candidates(method, n_jobs, scoring):
+    options = {"n_iter": 6, "n_jobs": n_jobs, "scoring": scoring, "refit": False}
+    search = search_of(Unshown(method=method), **options)
+    with pytest.warns((FitFailedWarning, UserWarning), match="UnshownError|fits failed|non-finite"):
+        search.fit(ROWS, LABELS)
+    states = {t.params["a"] > 0.5: t.state.value for t in search.study_.trials}
+    assert states == {False: "complete", True: "failed"}
+    assert all("UnshownError" in t.error for t in search.study_.trials if t.error is not None)
+
+
+@pytest.mark.parametrize("method", ["fit", "predict"])
+def test_an_exception_that_cannot_be_formatted_is_raised_if_asked_for(method):
+    search = search_of(Unshown(limit=-1.0, method=method), error_score="raise")
+    with pytest.raises(UnshownError):
+        search.fit(ROWS, LABELS)
+    with pytest.raises(RuntimeError, match="UnshownError"):
+        search.set_params(n_jobs=2).fit(ROWS, LABELS)
+
+
 # ------------------------------------------------------------------ all fits fail alike
 
 

@@ -549,6 +549,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
                         self._conclude(scheduler, plan, options)
                 finally:
                     raise error
+            finally:
+                hooks.progress.warn_of_failures()
         if plan.stored is not None:
             plan.study.release()  # candidates whose end could not be stored
         if hooks.progress.level > 0 and plan.limits.stopping:

@@ -299,9 +299,49 @@ def test_callback_whose_error_cannot_be_printed_does_not_end_the_search():
         raise MuteError
 
     study = Study(SPACE, seed=0)
-    with pytest.warns(UserWarning, match="<MuteError without a repr>"):
+    with pytest.warns(UserWarning, match="<MuteError without a repr>|failed 3 times"):
         study.optimize(lambda trial: 0.0, 3, callbacks=[callback])
     assert len(study.trials) == 3
+
+
+def test_a_callback_that_fails_is_warned_of_at_once_and_counted_at_the_end():
+    def often(progress):
+        if progress.number != 1:
+            raise KeyError("server")
+
+    def once(progress):
+        if progress.number == 1:
+            raise KeyError("file")
+
+    _, _, caught = run(lambda trial: 0.0, 4, callbacks=[often, once])
+    texts = [str(warning.message) for warning in caught]
+    expected = [
+        ("often", "failed after trial 0: KeyError('server')"),
+        ("once", "failed after trial 1: KeyError('file')"),
+        ("often", "failed 3 times in 4 calls"),
+    ]
+    assert len(texts) == len(expected)
+    for text, (name, failure) in zip(texts, expected, strict=True):
+        assert name in text
+        assert failure in text
+
+
+def test_failures_of_callbacks_are_counted_also_if_the_search_is_interrupted():
+    def broken(progress):
+        raise KeyError("server")
+
+    def objective(trial):
+        if trial.number == 2:
+            raise KeyboardInterrupt
+        return 0.0
+
+    study = Study(SPACE, seed=0)
+    with (
+        pytest.warns(UserWarning, match="failed (after trial 0|2 times in 2 calls)") as caught,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        study.optimize(objective, 4, callbacks=[broken])
+    assert len(caught) == 2
 
 
 def test_objective_whose_error_cannot_be_printed_fails_its_trial():

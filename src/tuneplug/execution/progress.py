@@ -198,7 +198,7 @@ class ProgressReporter:
     ) -> None:
         self._history, self._n_done, self._n_earlier = history, 0, 0
         self._n_iter, self._metric = n_iter, metric
-        self._callbacks = tuple(callbacks)
+        self._callbacks = _Callbacks(callbacks)
         self.level, self.observer = _verbosity(verbose)
         self._start, self._suggesting = time.monotonic(), 0.0
 
@@ -228,7 +228,11 @@ class ProgressReporter:
             print(progress, flush=True)
         if self.level > 1:
             print(_configuration(progress.params), flush=True)
-        return _call_all(self._callbacks, progress)
+        return self._callbacks.call(progress)
+
+    def warn_of_failures(self) -> None:
+        """Warn of each callback that failed more than once, with the number of its failures."""
+        self._callbacks.warn_of_failures()
 
     def advise(self, advice: Mapping[str, str]) -> None:
         """Print advice on parameters, by name, if ``verbose`` is at least 1."""
@@ -288,23 +292,43 @@ def _stop_metric(trial: Trial) -> str | None:
     return trial.metric if by_rule else None
 
 
-def _call_all(callbacks: Iterable[Callable[[Progress], Any]], progress: Progress) -> bool:
-    """Call each callback; return whether one of them returned True.
+class _Callbacks:
+    """The callbacks of a search, and how often each of them failed."""
 
-    If a callback raises an exception or returns another true value, warn and call the remaining
-    callbacks.
-    """
-    ends = False
-    for callback in callbacks:
-        try:
-            ends |= _ends_search(callback(progress))
-        except Exception as error:  # noqa: BLE001  an exception of a callback must not end the search
-            warn_caller(
-                f"the callback {safe_repr(callback)} failed after trial {progress.number}: "
-                f"{safe_repr(error)}",
-                UserWarning,
-            )
-    return ends
+    def __init__(self, callbacks: Iterable[Callable[[Progress], Any]]) -> None:
+        self._callbacks = tuple(callbacks)
+        self._n_failed = [0] * len(self._callbacks)
+        self._n_calls = 0
+
+    def call(self, progress: Progress) -> bool:
+        """Call each callback; return whether one of them returned True.
+
+        If a callback raises an exception or returns another true value, warn at its first failure,
+        and call the remaining callbacks.
+        """
+        ends, self._n_calls = False, self._n_calls + 1
+        for index, callback in enumerate(self._callbacks):
+            try:
+                ends |= _ends_search(callback(progress))
+            except Exception as error:  # noqa: BLE001  a callback's exception must not end the search
+                self._n_failed[index] += 1
+                if self._n_failed[index] == 1:
+                    warn_caller(
+                        f"the callback {safe_repr(callback)} failed after trial "
+                        f"{progress.number}: {safe_repr(error)}",
+                        UserWarning,
+                    )
+        return ends
+
+    def warn_of_failures(self) -> None:
+        """Warn of each callback that failed more than once, with the number of its failures."""
+        for callback, n_failed in zip(self._callbacks, self._n_failed, strict=True):
+            if n_failed > 1:
+                warn_caller(
+                    f"the callback {safe_repr(callback)} failed {n_failed} times in "
+                    f"{self._n_calls} calls: the warning of its first failure has the cause",
+                    UserWarning,
+                )
 
 
 def _ends_search(answer: Any) -> bool:

@@ -496,7 +496,10 @@ class Study(StartingMethods):
             self.running(),
         ):
             progress.start(pool.n_workers)
-            run.run(pool)
+            try:
+                run.run(pool)
+            finally:
+                progress.warn_of_failures()
         if run.exhausted is not None:
             warn_caller(run.exhausted, UserWarning)
         run.raise_if_none_completed()

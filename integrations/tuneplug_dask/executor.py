@@ -117,6 +117,7 @@ class DaskExecutor:
         """
         if self._client.status in ("closing", "closed"):
             raise BrokenExecutor("the Dask client was closed")
+        self.restore()  # copying a value to the workers waits for one
         shared = [arg.future(self._client) for arg in args if isinstance(arg, _Shared)]
         call = _Call(fn, tuple(_Placeholder if isinstance(arg, _Shared) else arg for arg in args))
         # Without a unique key, Dask would run equal calls only once.
@@ -124,6 +125,18 @@ class DaskExecutor:
         future = self._pool.submit(call, *shared, key=key)
         self._futures.add(future)
         return future
+
+    def restore(self) -> None:
+        """Start the workers of a local cluster again that it has given up.
+
+        A worker that is killed while it starts is not started again by Dask.  A cluster that has
+        lost all workers so would let its jobs wait forever.
+        """
+        cluster: Any = getattr(self._client, "cluster", None)
+        if not is_instance_of(cluster, "distributed", "LocalCluster"):
+            return
+        if cluster.status.name == "running" and len(cluster.workers) < len(cluster.worker_spec):
+            cluster.scale(len(cluster.worker_spec))
 
     # ------------------------------------------------------------------ shutdown
 

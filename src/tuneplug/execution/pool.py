@@ -123,7 +123,7 @@ class WorkerPool:
 
     def submit(self, job: Job) -> Any:
         """Submit a job and return its future."""
-        ready = replace(job, args=tuple(map(self._argument, job.args)))
+        ready = replace(job, args=tuple(map(self.send, job.args)))
         if self._pack is not None and not (self.sends_once or self.in_process):
             ready = self._pack(ready)
         try:
@@ -155,8 +155,14 @@ class WorkerPool:
             f"{safe_repr(error, str)}: {NEW_EXECUTOR}"
         )
 
-    def _argument(self, argument: Any) -> Any:
-        """Return an argument in the form to submit; a broadcast is sent once."""
+    def send(self, argument: Any) -> Any:
+        """Return an argument of a job in the form to submit; a broadcast is sent once.
+
+        Raises
+        ------
+        TypeError
+            If the executor cannot pickle a broadcast.
+        """
         if not isinstance(argument, Broadcast):
             return argument
         if argument not in self._sent:
@@ -174,11 +180,26 @@ class WorkerPool:
         try:
             broadcast.write()
         except (pickle.PicklingError, AttributeError, TypeError):
-            return broadcast  # the pickler of the executor may support the value
+            self._check_picklable(broadcast)
+            return broadcast
         self._files.enter_context(broadcast)
         if workers_may_lack_file and not self._probe(_can_read, broadcast):
             broadcast.close()
         return broadcast
+
+    def _check_picklable(self, broadcast: Broadcast) -> None:
+        """Raise TypeError unless the executor can pickle a value that pickle cannot."""
+        try:
+            self._probe(_can_read, broadcast)
+        except BrokenExecutor:
+            raise
+        except Exception as error:  # whatever a pickler raises
+            raise TypeError(
+                f"what runs in other processes must be picklable, but {safe_repr(broadcast.value)} "
+                f"is not: {type(error).__name__}: {safe_repr(error, str)}: define it, and all that "
+                "it refers to, at the top level of a module; or pass n_jobs= for threads, or an "
+                "executor that pickles lambdas and closures, such as that of loky"
+            ) from error
 
     def _probe(self, fn: Callable[..., Any], *args: Any) -> Any:
         try:
@@ -186,6 +207,11 @@ class WorkerPool:
         except BrokenExecutor as error:
             self._add_cure(error)
             raise
+
+    def restore(self) -> None:
+        """Let the executor start workers again that it has lost for good, if it can."""
+        if hasattr(self._executor, "restore"):
+            self._executor.restore()
 
     def replace(self, error: BaseException) -> None:
         """Replace a broken executor by a new one.

@@ -237,6 +237,31 @@ def test_jobs_beside_one_that_kills_their_only_worker_still_end(allowed_failures
     assert "KilledWorker" in failed.error
 
 
+def number_of(trial):
+    return float(trial.number)
+
+
+def test_workers_that_a_local_cluster_gave_up_are_started_again():
+    """A worker that is killed while it starts is not started again by Dask itself."""
+    with (
+        distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=":0") as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+
+        async def give_up():
+            for name in list(cluster.workers):
+                await cluster.workers.pop(name).close()
+
+        def lose_all(progress):
+            if progress.number == 0:
+                cluster.sync(give_up)
+                assert not cluster.workers
+
+        study = Study({"k": [0, 1, 2, 3]}, strategy="grid")
+        study.optimize(number_of, 4, executor=client, callbacks=[lose_all])
+    assert [trial.value for trial in study.trials] == [0.0, 1.0, 2.0, 3.0]
+
+
 def test_a_shared_value_is_sent_again_after_the_cluster_has_restarted(client):
     executor = DaskExecutor(client)
     value = executor.put([1, 2, 3])

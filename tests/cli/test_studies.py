@@ -327,7 +327,7 @@ def test_a_study_is_renamed(capsys):
     run()
     assert output(capsys, "rename", URL, "churn", "new") == ""
     assert SqliteStorage("study.db").studies() == ["new"]
-    assert "must have study 'churn'" in error(capsys, "rename", URL, "churn", "newer")
+    assert "has no 'churn', only 'new'" in error(capsys, "rename", URL, "churn", "newer")
     run("other")
     assert "has a study 'new' already" in error(capsys, "rename", URL, "other", "new")
 
@@ -373,6 +373,14 @@ def test_the_storage_of_the_environment_takes_the_place_of_a_dash(capsys, monkey
 def test_a_study_that_is_not_there_is_named_with_the_most_similar_one(capsys, command):
     run()
     assert "did you mean 'churn'?" in error(capsys, command, URL, "chrun")
+
+
+@pytest.mark.parametrize("command", ["show", "best", "export", "delete", "rename", "copy"])
+def test_a_file_that_is_not_there_is_named_and_not_created(capsys, command, tmp_path):
+    more = {"rename": ["new"], "copy": ["sqlite:///target.db"]}.get(command, [])
+    url = f"sqlite:///{tmp_path / 'missing.db'}"
+    assert "missing.db') does not exist" in error(capsys, command, url, "churn", *more)
+    assert not list(tmp_path.glob("missing*"))
 
 
 @pytest.mark.parametrize(

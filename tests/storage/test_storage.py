@@ -331,6 +331,7 @@ def test_url_locates_the_file_as_in_sqlalchemy(tmp_path, monkeypatch):
         ("study.db", "a", ValueError, r"must be a URL such as 'sqlite:///study.db'.*'study.db'"),
         ("mysql://host", "a", UnknownNameError, r"one of \['memory', 'sqlite'\], but got 'mysql'"),
         ("sqlite://", "a", ValueError, r"needs a file, as in 'sqlite:///study.db'"),
+        ("sqlite://study.db", "a", ValueError, r"three slashes.*pass 'sqlite:///study.db'"),
         ("sqlite:///:memory:", "a", ValueError, r"needs a file, .*MemoryStorage\(\)"),
         ("memory://x", "a", ValueError, "must be 'memory://', but got"),
         (3, "a", TypeError, "must be a URL or a Storage, but got 3"),

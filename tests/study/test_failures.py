@@ -304,6 +304,24 @@ def test_callback_whose_error_cannot_be_printed_does_not_end_the_search():
     assert len(study.trials) == 3
 
 
+@pytest.mark.parametrize("context", ["spawn", "fork"])
+def test_an_objective_that_cannot_be_pickled_is_an_error_before_the_first_trial(context):
+    study = Study(SPACE, seed=0)
+    with (
+        ProcessPoolExecutor(1, mp_context=get_context(context)) as pool,
+        pytest.raises(TypeError, match=r"must be picklable, but .*lambda.*top level of a module"),
+    ):
+        study.optimize(lambda trial: 0.0, 4, executor=pool)
+    assert study.trials == []
+
+
+def test_a_lambda_runs_on_an_executor_that_can_pickle_it():
+    study = Study(SPACE, seed=0)
+    with pytest.importorskip("joblib.externals.loky").ProcessPoolExecutor(1) as pool:
+        study.optimize(lambda trial: 1.0, 2, executor=pool)
+    assert study.best_value == 1.0
+
+
 def test_a_callback_that_fails_is_warned_of_at_once_and_counted_at_the_end():
     def often(progress):
         if progress.number != 1:

@@ -153,7 +153,9 @@ def _is_of_database(output: Path, database: Path) -> bool:
 
 
 def _rename(arguments: argparse.Namespace) -> str:
-    storage_at(arguments, arguments.url).rename(arguments.name, arguments.new_name)
+    storage = storage_at(arguments, arguments.url)
+    check_study_exists(storage, arguments.name)
+    storage.rename(arguments.name, arguments.new_name)
     return ""
 
 

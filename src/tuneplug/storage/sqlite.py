@@ -11,7 +11,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Self, final
 
 from tuneplug.errors import StorageError
 from tuneplug.storage.base import TrialRecord
@@ -56,6 +56,23 @@ class SqliteStorage(SharedStorage):
         self._file = SqliteFile(location)
         self.path = self._file.path
         self._file.check()
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Return the storage of a URL, ``"sqlite:///"`` and the path of the file.
+
+        Raises
+        ------
+        ValueError
+            If only two slashes precede the path: other programs take its start for a host.
+        """
+        _, _, location = url.partition("://")
+        if location and not location.startswith("/"):
+            raise ValueError(
+                f"the path of a SQLite storage must follow three slashes, but got {url!r}: pass "
+                f"'{cls.name}:///{location}'"
+            )
+        return super().from_url(url)
 
     def create(
         self, study: str, settings: Mapping[str, Any], records: Sequence[TrialRecord] = ()

@@ -9,6 +9,7 @@ from typing import Any
 from tuneplug.errors import StorageError, did_you_mean
 from tuneplug.storage.base import Storage, StoredStudy
 from tuneplug.storage.shared import SharedStorage
+from tuneplug.storage.sqlite import SqliteStorage
 
 __all__ = ["as_storage", "check_study_exists", "read_study", "without_passwords"]
 
@@ -83,6 +84,12 @@ def check_study_exists(storage: Storage, name: str) -> None:
     """Raise StorageError, with the most similar name, unless the storage has the study."""
     names = storage.studies()
     if name not in names:
+        if isinstance(storage, SqliteStorage) and not storage.path.exists():
+            raise StorageError(
+                f"the storage must have the study {name!r}, but the file of {storage!r} does not "
+                "exist: correct the path, which is relative to the current folder unless it "
+                "begins with a slash, as in 'sqlite:////home/me/study.db'"
+            )
         known = ", ".join(map(repr, names[:10])) + ", ..." * (len(names) > 10) or "none"
         raise StorageError(
             f"the storage must have the study, but {storage!r} has no {name!r}, only {known}"

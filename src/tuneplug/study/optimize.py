@@ -95,6 +95,7 @@ class OptimizeLoop:
 
     def run(self, pool: WorkerPool) -> None:
         """Run the trials.  If an error ends the loop, the trials still running become FAILED."""
+        pool.send(self._objective)  # an error of it comes before the first trial
         try:
             run_jobs(pool, self._next_job, self._record, self._record_failure)
         except BaseException:

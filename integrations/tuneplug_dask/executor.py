@@ -204,7 +204,10 @@ class _Shared:
 
             with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1PiB"}):
                 self._future = client.submit(_Call(_identity, (self._value,)), pure=False)
-            client.replicate([self._future])
+            with suppress(
+                ValueError
+            ):  # no worker is left: the value reaches each with its first job
+                client.replicate([self._future])
         return self._future
 
 

@@ -270,6 +270,15 @@ def test_a_shared_value_is_sent_again_after_the_cluster_has_restarted(client):
     assert executor.submit(sum, value).result() == 6
 
 
+def test_a_shared_value_that_no_worker_is_left_for_reaches_it_with_a_job(client, monkeypatch):
+    def replicate(futures):
+        raise ValueError("Can not use replicate to delete data")  # as Dask without a worker
+
+    monkeypatch.setattr(client, "replicate", replicate)
+    executor = DaskExecutor(client)
+    assert executor.submit(sum, executor.put([1, 2, 3])).result() == 6
+
+
 def test_a_large_value_is_shared_without_a_warning(client):
     executor = DaskExecutor(client)
     with warnings.catch_warnings():

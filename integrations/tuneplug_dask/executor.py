@@ -204,9 +204,7 @@ class _Shared:
 
             with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1PiB"}):
                 self._future = client.submit(_Call(_identity, (self._value,)), pure=False)
-            with suppress(
-                ValueError
-            ):  # no worker is left: the value reaches each with its first job
+            with suppress(ValueError):  # no worker is left: the first job brings each its value
                 client.replicate([self._future])
         return self._future
 

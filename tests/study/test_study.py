@@ -7,7 +7,7 @@ import copy
 import math
 import pickle
 import threading
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import fields
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,6 +25,7 @@ from tuneplug import (
     SpaceError,
     SpaceExhausted,
     Study,
+    Trial,
     TrialError,
     TrialResult,
     TrialState,
@@ -337,15 +338,27 @@ def reporting(trial):
     return bowl(trial)
 
 
+class LosingExecutor(ThreadPoolExecutor):
+    """Loses each trial."""
+
+    def submit(self, fn, /, *args, **kwargs):
+        if not any(isinstance(argument, Trial) for argument in args):
+            return super().submit(fn, *args, **kwargs)
+        future = Future()
+        future.set_exception(ConnectionError("the worker is gone"))
+        return future
+
+
 def test_trial_that_the_executor_loses_fails():
     study = Study(SPACE, seed=0)
     with (
-        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes,
+        LosingExecutor(1) as executor,
         pytest.warns(RuntimeWarning, match="trial 0 failed"),
         pytest.raises(AllTrialsFailedError, match=r"all 2 trials failed"),
     ):
-        study.optimize(lambda trial: 0.0, 2, executor=processes)  # cannot be pickled
+        study.optimize(bowl, 2, executor=executor)
     assert all(t.state is TrialState.FAILED for t in study.trials)
+    assert all("the worker is gone" in t.error for t in study.trials)
 
 
 @pytest.mark.usefixtures("ticking")

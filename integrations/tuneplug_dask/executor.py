@@ -117,7 +117,7 @@ class DaskExecutor:
         """
         if self._client.status in ("closing", "closed"):
             raise BrokenExecutor("the Dask client was closed")
-        self.restore()  # copying a value to the workers waits for one
+        self.restore_workers()  # copying a value to the workers waits for one
         shared = [arg.future(self._client) for arg in args if isinstance(arg, _Shared)]
         call = _Call(fn, tuple(_Placeholder if isinstance(arg, _Shared) else arg for arg in args))
         # Without a unique key, Dask would run equal calls only once.
@@ -126,7 +126,7 @@ class DaskExecutor:
         self._futures.add(future)
         return future
 
-    def restore(self) -> None:
+    def restore_workers(self) -> None:
         """Start the workers of a local cluster again that it has given up.
 
         A worker that is killed while it starts is not started again by Dask.  A cluster that has

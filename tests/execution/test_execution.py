@@ -707,6 +707,55 @@ def test_executor_made_from_a_name_is_replaced_if_it_breaks():
         made[0].submit(int, None, study.trials[0])
 
 
+def test_executor_made_from_a_name_is_replaced_if_it_breaks_before_the_first_trial():
+    made = []
+
+    class Stillborn(ThreadPoolExecutor):
+        """The first one accepts only the job that asks whether it accepts jobs."""
+
+        name = "stillborn"
+
+        def __init__(self):
+            super().__init__(1)
+            made.append(self)
+            self.n_jobs = 0
+
+        def submit(self, fn, /, *args):
+            self.n_jobs += 1
+            if len(made) == 1 and self.n_jobs > 1:
+                raise BrokenExecutor("gone")
+            return super().submit(fn, *args)
+
+    class Plugin:
+        @hookimpl
+        def tuneplug_executors(self):
+            return Stillborn
+
+    plugins = Plugins(installed=False)
+    plugins.register(Plugin())
+    study = grid_study(plugins)
+    study.optimize(objective, 6, executor="stillborn")
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 6
+    assert len(made) == 2
+
+
+def test_executor_is_asked_to_restore_its_workers_while_a_job_runs(monkeypatch):
+    monkeypatch.setattr("tuneplug.execution.jobs.WAIT_SECONDS", 0.01)
+    asked = threading.Event()
+
+    class Restoring(ThreadPoolExecutor):
+        def restore_workers(self):
+            asked.set()
+
+        def restore(self, checkpoint):
+            raise AssertionError("a method of the user's own, which means something else")
+
+    study = grid_study()
+    with Restoring(1) as pool:
+        study.optimize(lambda trial: float(asked.wait()), 1, executor=pool)
+    assert study.best_value == 1.0
+
+
 def test_unknown_executor_name_raises_before_a_trial_starts():
     study = grid_study(Plugins(installed=False))
     with pytest.raises(ValueError, match="executor must be one of"):

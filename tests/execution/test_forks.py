@@ -23,6 +23,8 @@ statuses = []
 def child():
     if way == "exits":
         sys.exit(3)
+    if way == "exits with a text":
+        sys.exit("own text")
     if way == "raises":
         raise ValueError("own words")
     return 0.1
@@ -48,6 +50,7 @@ print(statuses, [str(trial.state) for trial in study.trials])
     ("way", "status", "said"),
     [
         ("exits", 3, ""),
+        ("exits with a text", 1, "own text"),
         ("raises", 1, "ValueError: own words"),
         ("returns", 1, "it returned: end it with os._exit(0)"),
     ],

@@ -40,7 +40,7 @@ class Executor(Protocol):
         Ends the executor, as in concurrent.futures; repeated calls have no effect.  Called at the
         end of a search if the search created the executor, from a name or with
         ``from_framework``.
-    ``restore()``
+    ``restore_workers()``
         Starts workers again that the executor should have, and has lost for good.  Called about
         once a second while the search waits for a job.
     ``terminate()``

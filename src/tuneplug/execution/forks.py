@@ -33,6 +33,8 @@ def _end_process(error: BaseException | None) -> None:
     with suppress(BaseException):  # the streams may be closed, or the exception invalid
         if isinstance(error, SystemExit):
             status = error.code if isinstance(error.code, int) else int(error.code is not None)
+            if not isinstance(error.code, int | None):  # as the interpreter does
+                sys.stderr.write(f"{error.code}\n")
         elif error is not None:
             traceback.print_exception(error)
         else:

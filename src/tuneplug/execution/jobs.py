@@ -127,7 +127,7 @@ class _InFlight:
             with suppress(queue.Empty):
                 self._latest = self._completed.get(timeout=WAIT_SECONDS)
                 return self.running.pop(self._latest)
-            self._pool.restore()
+            self._pool.restore_workers()
 
     def recover(self, error: Exception) -> None:
         """Replace a broken executor, once for all of its jobs that report the error."""

@@ -208,10 +208,10 @@ class WorkerPool:
             self._add_cure(error)
             raise
 
-    def restore(self) -> None:
+    def restore_workers(self) -> None:
         """Let the executor start workers again that it has lost for good, if it can."""
-        if hasattr(self._executor, "restore"):
-            self._executor.restore()
+        if hasattr(self._executor, "restore_workers"):
+            self._executor.restore_workers()
 
     def replace(self, error: BaseException) -> None:
         """Replace a broken executor by a new one.

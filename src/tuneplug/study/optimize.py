@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -95,7 +96,10 @@ class OptimizeLoop:
 
     def run(self, pool: WorkerPool) -> None:
         """Run the trials.  If an error ends the loop, the trials still running become FAILED."""
-        pool.send(self._objective)  # an error of it comes before the first trial
+        try:
+            pool.send(self._objective)  # an error of it comes before the first trial
+        except BrokenExecutor as error:
+            pool.replace(error)  # the first job sends it again
         try:
             run_jobs(pool, self._next_job, self._record, self._record_failure)
         except BaseException:

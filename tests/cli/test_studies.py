@@ -279,6 +279,29 @@ def test_an_export_keeps_the_link_and_the_permissions_of_an_earlier_one(capsys, 
     assert stat.S_IMODE((folder / "real.csv").stat().st_mode) == 0o640
 
 
+def test_an_export_is_written_into_a_file_whose_folder_takes_no_new_one(
+    capsys, folder, monkeypatch
+):
+    run()
+    text = output(capsys, "export", URL, "churn")
+    (folder / "out.csv").write_text("earlier", "utf-8")
+    written = (folder / "out.csv").stat().st_ino
+    monkeypatch.setattr(os, "access", lambda path, mode: path != folder.resolve())
+    assert output(capsys, "export", URL, "churn", "--output", "out.csv") == ""
+    assert (folder / "out.csv").read_text("utf-8") == text
+    assert (folder / "out.csv").stat().st_ino == written
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_export_does_not_replace_a_file_without_write_permission(capsys, folder):
+    run()
+    (folder / "out.csv").write_text("earlier", "utf-8")
+    (folder / "out.csv").chmod(0o444)
+    message = error(capsys, "export", URL, "churn", "--output", "out.csv")
+    assert "Permission denied: 'out.csv'" in message
+    assert (folder / "out.csv").read_text("utf-8") == "earlier"
+
+
 @pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm"])
 def test_an_export_does_not_replace_the_file_of_its_study(capsys, folder, suffix):
     run()

@@ -333,6 +333,7 @@ def test_url_locates_the_file_as_in_sqlalchemy(tmp_path, monkeypatch):
         ("sqlite://", "a", ValueError, r"needs a file, as in 'sqlite:///study.db'"),
         ("sqlite://study.db", "a", ValueError, r"three slashes.*pass 'sqlite:///study.db'"),
         ("sqlite:///:memory:", "a", ValueError, r"needs a file, .*MemoryStorage\(\)"),
+        ("sqlite://:memory:", "a", ValueError, r"needs a file, .*MemoryStorage\(\)"),
         ("memory://x", "a", ValueError, "must be 'memory://', but got"),
         (3, "a", TypeError, "must be a URL or a Storage, but got 3"),
         (MemoryStorage(), None, ValueError, "needs a name, but got name=None"),

@@ -47,17 +47,23 @@ def _discard(stream: TextIO) -> None:
 def write(output: Path, content: bytes) -> None:
     """Write a file; one that is there keeps its content until the new one is complete.
 
+    What no new file can replace is written in place: a pipe, a device, or a file in a folder
+    without write permission.
+
     Raises
     ------
     OSError
         If the file cannot be written.  It names the file.
     """
-    if output.exists() and not output.is_file():  # a pipe or a device
+    target = output.resolve()  # a link remains one
+    replaceable = target.is_file() and os.access(target.parent, os.W_OK)
+    if target.exists() and not replaceable:
         output.write_bytes(content)
         return
-    target = output.resolve()  # and a link remains one
     beside = target.with_name(f".tuneplug-{uuid4().hex}")
     try:
+        if target.exists():
+            target.open("r+b").close()  # a file without write permission remains as it is
         with beside.open("xb") as file:
             file.write(content)
             file.flush()

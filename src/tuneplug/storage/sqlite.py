@@ -67,7 +67,7 @@ class SqliteStorage(SharedStorage):
             If only two slashes precede the path: other programs take its start for a host.
         """
         _, _, location = url.partition("://")
-        if location and not location.startswith("/"):
+        if location not in ("", ":memory:") and not location.startswith("/"):
             raise ValueError(
                 f"the path of a SQLite storage must follow three slashes, but got {url!r}: pass "
                 f"'{cls.name}:///{location}'"

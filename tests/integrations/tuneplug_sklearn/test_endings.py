@@ -135,6 +135,7 @@ def test_a_callback_that_fails_is_warned_of_and_does_not_end_the_search():
     first, count = (str(warning.message) for warning in caught)
     assert "failed after trial 0" in first
     assert "failed 3 times in 3 calls" in count
+    assert {warning.filename for warning in caught} == {__file__}, "the line that calls fit"
     assert seen == [os.getpid()] * 3
     assert len(search.cv_results_["params"]) == 3
 

@@ -72,6 +72,15 @@ class RecordedFits:
         )
         return [loss for (loss,) in rows]
 
+    def pairs(self, task: str, resource: int, other: int) -> list[tuple[Fit, Fit]]:
+        """Return the recorded fits of each configuration that has both resources."""
+        rows = self._connection.execute(
+            "SELECT a.loss, a.seconds, b.loss, b.seconds FROM fits a JOIN fits b USING "
+            "(task, configuration) WHERE task = ? AND a.resource = ? AND b.resource = ?",
+            (task, resource, other),
+        )
+        return [(Fit(*row[:2]), Fit(*row[2:])) for row in rows]
+
     def __enter__(self) -> Self:
         return self
 

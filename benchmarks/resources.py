@@ -43,6 +43,7 @@ from _resource_tasks import MODELS, RowsTask, table, tasks
 from _runs import Cell, run_all
 from _tasks import FloatArray
 from _timed_tasks import TimedTask
+from scipy.stats import spearmanr
 from threadpoolctl import threadpool_limits
 
 from tuneplug.strategies import BayesianSearch, RandomSearch
@@ -214,6 +215,22 @@ def summary(found: Results, records: Mapping[Cell, ClockRecord], task: RowsTask)
     return markdown(header, rows)
 
 
+def of_a_ninth(task: RowsTask, path: Path) -> str:
+    """Return what fits with a ninth of the rows cost, and how well they rank configurations."""
+    with RecordedFits(path) as fits:
+        pairs = fits.pairs(task.name, task.full // FACTOR**2, task.full)
+    if len(pairs) < 2:
+        return ""
+    cost = sum(small.seconds for small, _ in pairs) / sum(full.seconds for _, full in pairs)
+    good = sorted(pairs, key=lambda pair: pair[1].loss)[: len(pairs) // 2 + 1]
+    ranks = [spearmanr(*np.transpose([[a.loss, b.loss] for a, b in p]))[0] for p in (pairs, good)]
+    return (
+        f"A ninth of the rows costs {cost:.0%} of a full fit. Over the {len(pairs)} configurations "
+        f"with both, the rank correlation of the losses is {ranks[0]:.2f}; over the better half, "
+        f"{ranks[1]:.2f}.\n"
+    )
+
+
 def report(
     records: Mapping[Cell, ClockRecord], goals: Mapping[RowsTask, Target], args: argparse.Namespace
 ) -> str:
@@ -223,6 +240,7 @@ def report(
     for task, goal in goals.items():
         found = results(records, task, goal, args)
         title = f"### {task.name}\n\nRandom search: {goal.seconds:.1f} s, loss {goal.loss:.4f}.\n"
+        title += of_a_ninth(task, args.fits)
         parts.append(f"{title}\n{summary(found, records, task)}")
         for first, second in PAIRS:
             if first in found and second in found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Mapping, Sequence
 from inspect import isclass, isroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,23 @@ from sklearn.metrics import get_scorer_names
 from tuneplug.plugins import did_you_mean
 from tuneplug_sklearn._compat import InvalidParameterError, n_samples
 
-__all__ = ["check_folds", "check_scoring", "check_splitter", "check_weights"]
+if TYPE_CHECKING:
+    from tuneplug_sklearn.search import WarpedBayesSearchCV
+
+__all__ = ["check_folds", "check_no_flags", "check_scoring", "check_splitter", "check_weights"]
 
 FOLD = "each fold of cv must be a pair (train, test) of row numbers or masks"
+
+
+def check_no_flags(search: WarpedBayesSearchCV) -> None:
+    """Raise ValueError if a number is a bool, which scikit-learn takes for an integer."""
+    for name in ("n_iter", "min_resources", "max_resources"):
+        value = getattr(search, name)
+        if isinstance(value, bool):
+            raise ValueError(
+                f"{name} must be an integer of at least 1, but got {value}: give a number, such as "
+                f"{name}=100"
+            )
 
 
 def check_scoring(scoring: Any) -> None:

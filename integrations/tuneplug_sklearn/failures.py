@@ -82,7 +82,6 @@ class FitFailures:
                 f"candidate {candidate.trial.number}, fold {fold}: {what} failed, and the search "
                 f"continues: {brief_exception(_cause_of(error))}",
                 FitFailedWarning,
-                through=("tuneplug", "sklearn.base"),
             )
 
     def record_candidate(self, candidate: Candidate) -> None:

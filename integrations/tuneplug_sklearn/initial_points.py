@@ -71,7 +71,6 @@ def start_study(
             f"initial_points and include_default give {n_chosen} configurations, and only the "
             f"first {n_iter} of them are tried: give an n_iter of at least {n_chosen}",
             UserWarning,
-            through=("tuneplug", "sklearn.base"),
         )
     return study, max(n_independent, _n_distinct(space, points)), n_chosen
 

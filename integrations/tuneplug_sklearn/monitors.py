@@ -132,7 +132,6 @@ def choose_monitors(
             f"monitor={known[0]!r} has no effect: it does not accept {type(steps[0]).__name__}, "
             "so that each fit runs to its end without it; leave it out, or pass one that does",
             UserWarning,
-            through=("tuneplug", "sklearn.base"),
         )
     return monitors
 

@@ -16,7 +16,7 @@ from tuneplug.plugins import did_you_mean
 from tuneplug.stopping import check_completion
 from tuneplug.study import resolve_timeout
 from tuneplug_sklearn._compat import RETURN, metric_names, n_samples
-from tuneplug_sklearn.arguments import check_folds, check_splitter
+from tuneplug_sklearn.arguments import check_folds, check_no_flags, check_splitter
 from tuneplug_sklearn.candidate import Limits
 from tuneplug_sklearn.initial_points import start_study
 from tuneplug_sklearn.lag import checked_lag
@@ -130,6 +130,7 @@ def make_plan(search: WarpedBayesSearchCV, scorers: Any, data: FitData, routed: 
     callbacks = search.callbacks or ()
     check_callbacks(callbacks, hint=": scikit-learn's own callbacks go to set_callbacks()")
     split_params = routed.splitter.split
+    check_no_flags(search)
     check_splitter(search.cv)
     cv = check_cv(search.cv, y, classifier=is_classifier(search.estimator))  # may be an iterator
     resources = resolve_resources(search, X, y, cv, split_params)

@@ -135,7 +135,6 @@ def check_queries(
                 f"that of new queries: pass cv=GroupKFold() and groups={name}, or ignore this "
                 "warning if the model is to rank further rows of known queries",
                 UserWarning,
-                through=("tuneplug", "sklearn.base"),
             )
 
 

@@ -121,7 +121,6 @@ class Resources:
                 f"instead of {self.minimum}, and the budget of n_iter full candidates may be "
                 f"exceeded: give min_resources={used}",
                 UserWarning,
-                through=("tuneplug", "sklearn.base"),
             )
 
     def max_candidates(self, n_iter: int) -> int:
@@ -147,7 +146,6 @@ def resolve_resources(
     ValueError
         If an argument is wrong, or the strategy cannot use a resource.
     """
-    _check_no_flags(search)
     if search.resource is None:
         _check_unused(search)
         return None
@@ -175,20 +173,8 @@ def resolve_resources(
             f"min_resources={minimum} and max_resources={maximum}: every candidate is tried in "
             "full; give a smaller min_resources",
             UserWarning,
-            through=("tuneplug", "sklearn.base"),
         )
     return resources
-
-
-def _check_no_flags(search: WarpedBayesSearchCV) -> None:
-    """Raise ValueError if a number is a bool, which scikit-learn takes for an integer."""
-    for name in ("n_iter", "min_resources", "max_resources"):
-        value = getattr(search, name)
-        if isinstance(value, bool):
-            raise ValueError(
-                f"{name} must be an integer of at least 1, but got {value}: give a number, such as "
-                f"{name}=100"
-            )
 
 
 def _check_unused(search: WarpedBayesSearchCV) -> None:

@@ -162,7 +162,6 @@ def _name_error_scores(results: Sequence[dict[str, Any]]) -> None:
             f"scoring returned the metrics {lacking} for some of the fits only: the scores of the "
             "others are NaN; return float('nan') for a metric that has no value",
             UserWarning,
-            through=("tuneplug", "sklearn.base"),
         )
     for result in results:
         for key in {"test_scores", "train_scores"} & result.keys():
@@ -320,7 +319,6 @@ def _warn_if_not_full(best: Candidate, results: Mapping[str, Any]) -> None:
             f"one is the best of those with n_resources={results['n_resources'][0]}, and its score "
             "may change with more: give the search more time",
             UserWarning,
-            through=("tuneplug", "sklearn.base"),
         )
 
 

@@ -267,7 +267,6 @@ class Scheduler:
                 "folds, as a Study ran them and not the search: they count toward n_iter, and are "
                 "not in cv_results_",
                 UserWarning,
-                through=("tuneplug", "sklearn.base"),
             )
 
     def _fail_missing(self, candidate: Candidate) -> None:

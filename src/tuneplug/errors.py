@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from numbers import Integral
+from types import FrameType
 from typing import Any
 
 __all__ = [
@@ -222,26 +223,35 @@ def printable(text: str) -> str:
     )
 
 
-def warn_caller(
-    message: str, category: type[Warning], *, through: tuple[str, ...] = ("tuneplug",)
-) -> None:
+#: Starts of the names of modules that are never the calling code: this package and its adapters,
+#: and the wrapper that scikit-learn puts around ``fit``.
+INNER_MODULES = ("tuneplug", "sklearn.base")
+
+
+def warn_caller(message: str, category: type[Warning]) -> None:
     """Warn, and attribute the warning to the calling code.
 
-    The calling code is the first one whose module name starts with none of ``through``.  Within
-    ``keep_warning_filters``, the warning raises only if the filters at its start ask for that.
+    Within ``keep_warning_filters``, the warning raises only if the filters at its start ask for
+    that.
     """
     level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(through):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(
+        INNER_MODULES
+    ):
         level, frame = level + 1, frame.f_back
     try:
         warnings.warn(message, category, stacklevel=level)
     except category as warning:
-        filters, place = _filters_at_start.get(), frame.f_globals.get("__name__", "<string>")
+        filters, place = _filters_at_start.get(), _module(frame) or "<string>"
         action = _action(filters, message, category, (place, frame.f_lineno))
         if filters is None or action == "error":
             raise
         if action != "ignore":
             warnings.showwarning(warning, category, frame.f_code.co_filename, frame.f_lineno)
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
 
 
 #: The warning filters of the calling code when its search started; None outside of a search.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from _recorded_fits import Fit
+from _recorded_fits import Fit, RecordedFits
 from _runs import Cell
 
 resources = pytest.importorskip("resources")  # needs XGBoost and LightGBM
@@ -31,3 +31,18 @@ def test_only_full_fits_reach_the_target_and_a_miss_counts_twice_the_budget():
     assert (found.share, found.reached, found.excess) == (0.4, True, 0.0)
     missed = resources.result(record, 27, resources.Target(10.0, 0.15), args)
     assert (missed.share, missed.reached) == (1.0, False)
+
+
+def test_a_ninth_of_the_rows_is_compared_with_the_full_fits_of_the_same_configurations(tmp_path):
+    (task,) = tasks(None, ["xgboost"])
+    path = tmp_path / "fits.sqlite"
+    assert resources.of_a_ninth(task, path) == ""
+    losses = {3: [0.2, 0.1, 0.3, 0.4], 27: [0.1, 0.2, 0.3, 0.4]}
+    with RecordedFits(path) as fits:
+        for level, found in losses.items():
+            for number, loss in enumerate(found):
+                fits.fit(task.name, {"x": number}, level, lambda *_, loss=loss: loss)
+        fits.fit(task.name, {"x": 9}, 3, lambda *_: 0.0)
+    text = resources.of_a_ninth(task, path)
+    assert "Over the 4 configurations with both, the rank correlation of the losses is 0.80" in text
+    assert "over the better half, 0.50." in text

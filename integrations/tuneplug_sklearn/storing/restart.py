@@ -37,7 +37,6 @@ def restart_trial(study: Study, trial: Trial, *, lag: int) -> Trial:
                 f"the process that ran study {study.name!r} may still run: the search waits up to "
                 f"{MAX_WAIT:g} s for a sign of it",
                 RuntimeWarning,
-                through=("tuneplug", "sklearn.base"),
             )
         if time.monotonic() > deadline:
             raise concurrent_search_error(study.name)

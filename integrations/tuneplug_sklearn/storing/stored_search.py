@@ -248,7 +248,6 @@ def _stored_folds(storage: Storage, name: str, fingerprint: Fingerprint) -> Any:
             f"study {name!r} was stored with other versions, with which results may differ: "
             f"{'; '.join(versions)}",
             UserWarning,
-            through=("tuneplug", "sklearn.base"),
         )
     return folds
 

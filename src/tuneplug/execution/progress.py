@@ -17,8 +17,6 @@ __all__ = ["Progress", "ProgressReporter", "check_callbacks"]
 
 #: Largest width of a number with six digits, such as -1.23457e-05.
 NUMBER_WIDTH = 12
-#: Modules between the user's code and the callbacks.
-SEARCH_CODE = ("tuneplug", "sklearn.base")
 
 
 @dataclass(frozen=True)
@@ -319,7 +317,6 @@ class _Callbacks:
                         f"the callback {safe_repr(callback)} failed after trial "
                         f"{progress.number}: {safe_repr(error)}",
                         UserWarning,
-                        through=SEARCH_CODE,
                     )
         return ends
 
@@ -331,7 +328,6 @@ class _Callbacks:
                     f"the callback {safe_repr(callback)} failed {n_failed} times in "
                     f"{self._n_calls} calls: the warning of its first failure has the cause",
                     UserWarning,
-                    through=SEARCH_CODE,
                 )
 
 

@@ -10,7 +10,10 @@ import pluggy
 from tuneplug.errors import PluginError, did_you_mean
 from tuneplug.plugins import hookspecs
 
-__all__ = ["check_hooks"]
+__all__ = ["HOOKS", "check_hooks"]
+
+#: Names of all hooks.
+HOOKS = [name for name in hookspecs.__all__ if name.startswith(f"{hookspecs.PROJECT}_")]
 
 
 def check_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:
@@ -21,16 +24,15 @@ def check_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:
     PluginError
         If there is no hook of a name, or it has no such argument.
     """
-    known = [name for name in hookspecs.__all__ if name.startswith(f"{hookspecs.PROJECT}_")]
     for attribute in dir(plugin):
         options = manager.parse_hookimpl_opts(plugin, attribute)
         if options is None:
             continue
         name = options.get("specname") or attribute
-        if name in known:
+        if name in HOOKS:
             _check_arguments(name, getattr(plugin, attribute))
         elif not options.get("optionalhook"):
-            cure = did_you_mean(name, known) or f": the hooks are {known}"
+            cure = did_you_mean(name, HOOKS) or f": the hooks are {HOOKS}"
             raise PluginError(
                 f"a hook must have the name of one of tuneplug, but got {name!r}{cure}"
             )

@@ -26,7 +26,7 @@ from tuneplug.errors import PluginError, UnknownNameError, did_you_mean, safe_re
 from tuneplug.plugins import builtin, hookspecs
 from tuneplug.plugins.converters import convert_space
 from tuneplug.plugins.extension_points import EXTENSION_POINTS
-from tuneplug.plugins.hook_checks import check_hooks
+from tuneplug.plugins.hook_checks import HOOKS, check_hooks
 from tuneplug.plugins.info import NOT, ONLY, PluginInfo, Status, blocked, strict
 
 __all__ = ["Plugins"]
@@ -160,7 +160,6 @@ class Plugins:
         check_hooks(self._manager, plugin)
         try:
             self._manager.register(plugin, name=record.name)
-            self._manager.check_pending()
             record.hooks = self._hooks_of(plugin)
         except BaseException:
             self._manager.unregister(name=record.name)
@@ -177,8 +176,7 @@ class Plugins:
         """
         callers = self._manager.get_hookcallers(plugin) or []
         hooks = tuple(sorted(caller.name for caller in callers))
-        events_and_names = [name for name in hookspecs.__all__ if name.startswith("tuneplug_")]
-        unmarked = [n for n in events_and_names if hasattr(plugin, n) and n not in hooks]
+        unmarked = [n for n in HOOKS if hasattr(plugin, n) and n not in hooks]
         if unmarked or not hooks:
             found = f"{unmarked} is not" if unmarked else "nothing is"
             raise PluginError(

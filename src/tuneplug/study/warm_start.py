@@ -81,7 +81,6 @@ def read_parents(
                 f"warm_start_type={warm_start_type!r} has no effect without earlier searches: give "
                 "them as warm_start_from=[...], or leave it out",
                 UserWarning,
-                through=("tuneplug", "sklearn"),
             )
         return ()
     if not isinstance(sources, (list, tuple)):
@@ -166,7 +165,6 @@ class _Reader:
                 f"{len(self.errors)} of {self.n_rows} earlier configurations are not in the space "
                 f"and are left out: {_distinct(self.errors)}",
                 UserWarning,
-                through=("tuneplug", "sklearn"),
             )
 
     def _rows(self, source: Any) -> Iterator[_Row]:
